@@ -1,0 +1,216 @@
+"""Looks at the machine and says whether the course will run on it, one line per requirement.
+
+What it looks for comes from the package's own metadata, so there is no second list of requirements here. It
+repairs nothing and needs no network; every [FAIL] line says what to do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shutil
+import sys
+import tomllib
+import warnings
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+DISTRIBUTION = "nas-lib"
+PYTHON = (3, 11)
+DISK = 500e6
+"""Free bytes below which notebooks, results and downloads soon fail to be written."""
+
+# Distributions whose module has another name, by normalised name.
+_MODULES = {"scikit-learn": "sklearn"}
+# As in `torch>=2.4` and `jupyterlab>=4.2; extra == "course"`.
+_REQUIREMENT = re.compile(
+    r"(?P<name>[\w.-]+)\s*>=\s*(?P<least>[\d.]+)\s*(?:;\s*extra\s*==\s*['\"](?P<extra>[\w-]+)['\"])?"
+)
+_INSTALL = f"{sys.executable} -m pip install"
+
+
+class Requirement(NamedTuple):
+    """A package that the course needs: name, least version and extra ("" for what nas_lib itself needs)."""
+
+    name: str
+    least: str
+    extra: str = ""
+
+    @property
+    def module(self) -> str:
+        """The name that Python imports it by."""
+        return _MODULES.get(self.name.lower(), self.name.lower().replace("-", "_"))
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's report; only "FAIL" means that the course will not run as it is."""
+
+    level: Literal["OK", "FAIL", "note"]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{f'[{self.level}]':<7}{self.text}"
+
+
+def doctor() -> bool:
+    """Print one line per requirement: [OK], [FAIL] with the remedy, or [note] for what is optional.
+
+    Returns:
+        True if nothing failed.
+    """
+    healthy = True
+    for finding in examine():
+        print(finding, flush=True)
+        healthy &= finding.level != "FAIL"
+    print("Everything needed is here." if healthy else "Something is missing: see the [FAIL] lines.")
+    return healthy
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything in turn; yields a Finding as soon as it is known: importing torch takes seconds."""
+    yield python()
+    wanted = requirements()
+    if not wanted:
+        yield Finding("FAIL", f"nas_lib is not installed: {_INSTALL} {Path(__file__).parents[1]}")
+    for requirement in wanted:
+        if requirement.extra == "":
+            yield package(requirement)
+    yield jupyter([requirement for requirement in wanted if requirement.extra == "course"])
+    yield table()
+    yield disk()
+    yield threads()
+    yield gpu()
+    yield bubblewrap()
+
+
+def requirements() -> list[Requirement]:
+    """What the installed nas_lib asks for, or pyproject.toml where it runs from a checkout; else nothing."""
+    try:
+        lines = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        pyproject = Path(__file__).resolve().parents[1] / "pyproject.toml"
+        if not pyproject.exists():
+            return []
+        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+        lines = list(project["dependencies"])
+        for extra, more in project["optional-dependencies"].items():
+            lines += [f"{line}; extra == '{extra}'" for line in more]
+    matches = [_REQUIREMENT.match(line) for line in lines]
+    return [Requirement(match["name"], match["least"], match["extra"] or "") for match in matches if match]
+
+
+def python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:
+    """Is Python new enough?"""
+    shown, least = ".".join(map(str, version)), ".".join(map(str, PYTHON))
+    if version < PYTHON:
+        return Finding("FAIL", f"Python {shown} is too old: the course needs {least} or newer")
+    return Finding("OK", f"Python {shown} ({sys.executable})")
+
+
+def package(requirement: Requirement) -> Finding:
+    """Is a package there, new enough, and does it import? (torchvision built for another torch does not.)"""
+    remedy = f'{_INSTALL} "{requirement.name}>={requirement.least}"'
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return Finding("FAIL", f"{requirement.name} is missing: {remedy}")
+    if _older(version, requirement.least):
+        return Finding("FAIL", f"{requirement.name} {version} is older than {requirement.least}: {remedy}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module(requirement.module)
+    except Exception as error:  # a broken binary raises anything from OSError to RuntimeError
+        return Finding(
+            "FAIL",
+            f"{requirement.name} {version} is installed but does not import ({_one_line(error)}): "
+            "reinstall it, together with torch if it builds on torch",
+        )
+    return Finding("OK", f"{requirement.name} {version}")
+
+
+def jupyter(wanted: list[Requirement]) -> Finding:
+    """Are the course's notebook tools there? They are not needed to use nas_lib, nor on Colab."""
+    lacking = []
+    for requirement in wanted:
+        try:
+            if _older(metadata.version(requirement.name), requirement.least):
+                lacking.append(f"{requirement.name}>={requirement.least}")
+        except metadata.PackageNotFoundError:
+            lacking.append(requirement.name)
+    if lacking:
+        return Finding("note", f"missing, but only needed for JupyterLab and grading: {', '.join(lacking)}")
+    return Finding("OK", f"JupyterLab and grading: {', '.join(requirement.name for requirement in wanted)}")
+
+
+def table(path: Path | None = None) -> Finding:
+    """Is the table of trained cells there, and is it the one that was shipped?"""
+    try:
+        from nas_lib.benchmark import TabularBenchmark
+
+        benchmark = TabularBenchmark.load(path, verify=True)
+    except ImportError as error:
+        return Finding("FAIL", f"table of trained cells: cannot be read ({_one_line(error)})")
+    except (OSError, ValueError, KeyError) as error:
+        return Finding("FAIL", f"table of trained cells: {_one_line(error)}")
+    size = f"{len(benchmark.space):,} cells, {benchmark.seeds} seeds, {benchmark.epochs} epochs"
+    return Finding("OK", f"table of trained cells: {size}, content hash right")
+
+
+def disk(folder: Path | None = None) -> Finding:
+    """Is there room to write notebooks and results where the learner works?"""
+    folder = Path.cwd() if folder is None else folder
+    free = shutil.disk_usage(folder).free
+    if free < DISK:
+        return Finding(
+            "FAIL", f"only {free / 1e6:,.0f} MB free in {folder}: at least {DISK / 1e6:.0f} are needed"
+        )
+    return Finding("OK", f"{free / 1e9:,.0f} GB free in {folder}")
+
+
+def threads() -> Finding:
+    """How many cores and threads is the learner's training going to have?"""
+    affinity = getattr(os, "sched_getaffinity", None)  # what a container allows, where the system can say
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return Finding("note", f"{cores} CPU cores; how many torch uses is unknown, it was not imported")
+    return Finding("OK", f"{cores} CPU cores, torch uses {torch.get_num_threads()} threads")
+
+
+def gpu() -> Finding:
+    """Is there a GPU? Nothing in the course needs one."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return Finding("note", f"GPU: {torch.cuda.get_device_name(0)}")
+    return Finding("note", "no CUDA GPU found; none is needed")
+
+
+def bubblewrap() -> Finding:
+    """Is bubblewrap there, in which instructors run submissions? Learners never need it."""
+    found = shutil.which("bwrap")
+    if found:
+        return Finding("note", f"bubblewrap ({found}), for instructors who grade")
+    how = "apt-get install bubblewrap" if sys.platform.startswith("linux") else "it exists for Linux only"
+    return Finding("note", f"no bubblewrap ({how}); only instructors who grade want it")
+
+
+def _older(version: str, least: str) -> bool:
+    """Compare release numbers: "2.4" is older than "2.14.1+cu130"; suffixes do not count."""
+    return _release(version) < _release(least)
+
+
+def _release(version: str) -> list[int]:
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    numbers = [int(number) for number in match[0].split(".")] if match else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return numbers
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 240 else text[:237] + "..."

@@ -1,0 +1,253 @@
+"""`nas-course` and the doctor: what a learner reads when something is missing or was asked for wrongly."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from nas_lib import cli, doctor
+from nas_lib.doctor import Finding, Requirement
+
+# -- doctor ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "level"),
+    [((3, 10, 14), "FAIL"), ((3, 11, 0), "OK"), ((3, 12, 1), "OK"), ((4, 0, 0), "OK"), ((2, 7, 18), "FAIL")],
+)
+def test_python_must_be_new_enough(version: tuple[int, ...], level: str):
+    finding = doctor.python(version)
+    assert finding.level == level
+    assert ".".join(map(str, version)) in finding.text
+
+
+def test_doctor_asks_for_exactly_what_the_package_declares():
+    wanted = doctor.requirements()
+    assert {one.name for one in wanted if one.extra == ""} >= {"numpy", "torch", "scikit-learn"}
+    assert {one.name for one in wanted if one.extra == "course"} >= {"jupyterlab", "nbgrader"}
+    assert len(wanted) == len(metadata.requires("nas-lib") or [])
+
+
+def test_requirements_are_the_same_read_from_the_checkout(monkeypatch: pytest.MonkeyPatch):
+    installed = doctor.requirements()
+
+    def not_installed(name: str) -> list[str]:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "requires", not_installed)
+    assert sorted(doctor.requirements()) == sorted(installed)
+
+
+@pytest.mark.parametrize(
+    ("version", "least", "older"),
+    [
+        ("2.14.1", "2.4", False),
+        ("2.4", "2.14", True),
+        ("2.4.0+cu130", "2.4", False),
+        ("2.4", "2.4.0", False),
+        ("0.9.5", "0.9.6", True),
+        ("0.10", "0.9.6", False),
+        ("3.0.0rc1", "3", False),
+    ],
+)
+def test_versions_are_compared_as_numbers(
+    monkeypatch: pytest.MonkeyPatch, version: str, least: str, older: bool
+):
+    monkeypatch.setattr(doctor.metadata, "version", lambda name: version)
+    finding = doctor.package(Requirement("numpy", least))
+    assert finding.level == ("FAIL" if older else "OK")
+    assert version in finding.text
+    assert not older or f'install "numpy>={least}"' in finding.text
+
+
+def test_a_missing_package_comes_with_the_command_that_installs_it():
+    finding = doctor.package(Requirement("no-such-package", "1.0"))
+    assert finding.level == "FAIL"
+    assert f'{sys.executable} -m pip install "no-such-package>=1.0"' in finding.text
+
+
+def test_a_package_that_does_not_import_fails_in_one_line(monkeypatch: pytest.MonkeyPatch):
+    def broken(name: str) -> ModuleType:
+        raise RuntimeError("operator torchvision::nms\n  does not exist")
+
+    monkeypatch.setattr(doctor.importlib, "import_module", broken)
+    finding = doctor.package(Requirement("torchvision", "0.1"))
+    assert finding.level == "FAIL"
+    assert "(operator torchvision::nms does not exist)" in finding.text
+
+
+def test_missing_notebook_tools_are_no_failure():
+    finding = doctor.jupyter(
+        [Requirement("no-such-lab", "4", "course"), Requirement("numpy", "999", "course")]
+    )
+    assert finding.level == "note"
+    assert finding.text.endswith("no-such-lab, numpy>=999")
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"PK\x03\x04 and then nothing"], ids=["missing", "empty", "damaged"]
+)
+def test_a_missing_or_damaged_table_fails(tmp_path: Path, content: bytes | None):
+    path = tmp_path / "table.npz"
+    if content is not None:
+        path.write_bytes(content)
+    finding = doctor.table(path)
+    assert finding.level == "FAIL"
+    assert str(path) in finding.text
+    assert "\n" not in str(finding)
+
+
+def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: usage._replace(free=123_000_000))
+    assert doctor.disk(tmp_path) == ("FAIL", f"only 123 MB free in {tmp_path}: at least 500 are needed")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: usage._replace(free=7_000_000_000))
+    assert doctor.disk(tmp_path) == ("OK", f"7 GB free in {tmp_path}")
+
+
+@pytest.mark.parametrize(("level", "healthy"), [("OK", True), ("note", True), ("FAIL", False)])
+def test_only_a_failure_makes_the_doctor_say_no(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], level: str, healthy: bool
+):
+    findings = [Finding("OK", "first"), Finding(level, "second"), Finding("OK", "third")]  # type: ignore[arg-type]
+    monkeypatch.setattr(doctor, "examine", lambda: iter(findings))
+    assert doctor.doctor() is healthy
+    assert cli.main(["doctor"]) == (0 if healthy else 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines[:3]] == [
+        ["[OK]", "first"],
+        [f"[{level}]", "second"],
+        ["[OK]", "third"],
+    ]
+
+
+def test_doctor_looks_at_everything_and_prints_nothing_else(capfd: pytest.CaptureFixture[str]):
+    text = "\n".join(map(str, doctor.examine()))
+    for word in ("Python", "torch", "JupyterLab", "table", "free in", "threads", "GPU", "bubblewrap"):
+        assert word in text
+    assert capfd.readouterr() == ("", "")
+
+
+# -- command line ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch):
+    """Make `nas-course doctor` do something else: command(function) -> exit status."""
+
+    def run_with(function) -> int:
+        monkeypatch.setattr(cli, "_doctor", function)
+        return cli.main(["doctor"])
+
+    return run_with
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]):
+    assert cli.main([]) == 2
+    assert "doctor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            ValueError("lesson must be one of a, b, got 'c'"),
+            "nas-course: lesson must be one of a, b, got 'c'\n",
+        ),
+        (
+            FileNotFoundError(2, "No such file or directory", "x.zip"),
+            "nas-course: x.zip: No such file or directory\n",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence_on_stderr(
+    command, capsys: pytest.CaptureFixture[str], error, sentence: str
+):
+    def fail(arguments):
+        raise error
+
+    assert command(fail) == 2
+    assert capsys.readouterr() == ("", sentence)
+
+
+def test_the_traceback_is_there_for_those_who_ask(command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(cli.DEBUG, "1")
+
+    def fail(arguments):
+        raise ValueError("why")
+
+    with pytest.raises(ValueError, match="why"):
+        command(fail)
+
+
+def test_a_bug_is_not_dressed_up_as_the_users_mistake(command):
+    def fail(arguments):
+        raise TypeError("a bug")
+
+    with pytest.raises(TypeError):
+        command(fail)
+
+
+def test_an_interrupt_ends_quietly(command, capsys: pytest.CaptureFixture[str]):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    assert command(interrupted) == 130
+    assert capsys.readouterr().err == "\nInterrupted.\n"
+
+
+@pytest.mark.parametrize(("returned", "status"), [(None, 0), (0, 0), (1, 1), (True, 1)])
+def test_a_commands_result_is_the_exit_status(command, returned, status: int):
+    assert command(lambda arguments: returned) == status
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as the repository's root, with the real autograder forgotten."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "autograder"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield tmp_path
+    for name in [name for name in sys.modules if name.split(".")[0] == "autograder"]:
+        del sys.modules[name]  # monkeypatch puts the real ones back
+
+
+def autograder(root: Path, source: str) -> None:
+    (root / "autograder").mkdir()
+    (root / "autograder" / "__init__.py").touch()
+    (root / "autograder" / "cli.py").write_text(source)
+
+
+def test_learners_have_no_instructor_commands(elsewhere: Path):
+    text = cli.build_parser(elsewhere).format_help()
+    assert "doctor" in text
+    assert "grade" not in text
+    assert "instructor" not in text
+
+
+def test_instructor_commands_appear_where_the_autograder_is(elsewhere: Path):
+    autograder(
+        elsewhere,
+        "def add_commands(commands):\n"
+        "    commands.add_parser('mark', help='mark it').set_defaults(run=lambda arguments: 7)\n",
+    )
+    parser = cli.build_parser(elsewhere)
+    assert "mark it" in parser.format_help()
+    assert parser.parse_args(["mark"]).run(None) == 7
+
+
+def test_help_says_which_package_keeps_the_instructor_commands_away(elsewhere: Path):
+    autograder(elsewhere, "import no_such_grader.preprocessors\n")
+    text = " ".join(cli.build_parser(elsewhere).format_help().split())
+    assert "they need the package no_such_grader" in text
+
+
+def test_a_broken_autograder_is_not_hidden(elsewhere: Path):
+    autograder(elsewhere, "import autograder.no_such_module\n")
+    with pytest.raises(ModuleNotFoundError):
+        cli.build_parser(elsewhere)
