@@ -1,0 +1,187 @@
+"""Networks from architectures: a stem, stages of one cell each, and a classifier.
+
+The network is deliberately plain, so that it can be read beside the drawing of its cell. Counting parameters and
+multiply-accumulates of a cell builds nothing and lives here too; training is in `nas_lib.training`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import nn
+
+from nas_lib.ops import OPERATIONS, Reduction
+from nas_lib.spaces import EDGES, Cell, live_edges
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Everything about a network but its cell. The defaults are the network of the table.
+
+    `channels` is the width of the first stage; each further stage doubles it and halves the resolution. The stem
+    divides the resolution of the images by `stem_stride`.
+    """
+
+    channels: int = 16
+    stages: int = 2
+    in_channels: int = 1
+    classes: int = 10
+    resolution: int = 12
+    stem_stride: int = 2
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each stage."""
+        return tuple(self.channels * 2**stage for stage in range(self.stages))
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Height and width of each stage's feature maps."""
+        return tuple(self.resolution // self.stem_stride // 2**stage for stage in range(self.stages))
+
+
+class CellBlock(nn.Module):
+    """One cell: node 0 is the input, every later node sums what its incoming edges deliver, node 3 is the output.
+
+    (B, groups·C, H, W) -> the same shape. Edges that cannot influence the output are built, since their parameters
+    belong to the cell, but not computed.
+    """
+
+    def __init__(self, arch: Sequence[str], channels: int, groups: int = 1) -> None:
+        super().__init__()
+        self.live = live_edges(arch)
+        self.edges = nn.ModuleList(OPERATIONS[op](channels, groups) for op in arch)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Computes the nodes in order."""
+        nodes: list[torch.Tensor | None] = [x, None, None, None]
+        for (source, target), live, operation in zip(EDGES, self.live, self.edges, strict=True):
+            if live:
+                message = operation(nodes[source])
+                arrived = nodes[target]
+                nodes[target] = message if arrived is None else arrived + message
+        output = nodes[3]
+        return torch.zeros_like(x) if output is None else output
+
+
+class CellNetwork(nn.Module):
+    """Stem, then per stage one cell, with a `Reduction` between stages, then global average pooling and a classifier.
+
+    Images (B, groups·in_channels, H, W) -> logits (B, classes), or (B, groups, classes) if `groups` > 1. With groups,
+    the network is that many independent networks computed together: see `pack`.
+    """
+
+    def __init__(self, arch: Sequence[str], config: NetworkConfig | None = None, groups: int = 1) -> None:
+        super().__init__()
+        self.arch = arch = Cell(arch)
+        self.config = config = config or NetworkConfig()
+        self.groups = groups
+        widths = config.widths
+        self.stem = nn.Sequential(
+            nn.Conv2d(
+                groups * config.in_channels,
+                groups * widths[0],
+                kernel_size=3,
+                stride=config.stem_stride,
+                padding=1,
+                groups=groups,
+                bias=False,
+            ),
+            nn.BatchNorm2d(groups * widths[0]),
+        )
+        body: list[nn.Module] = []
+        for stage, width in enumerate(widths):
+            if stage:
+                body.append(Reduction(widths[stage - 1], width, groups))
+            body.append(CellBlock(arch, width, groups))
+        self.body = nn.Sequential(*body)
+        self.head = nn.Sequential(nn.BatchNorm2d(groups * widths[-1]), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+        # A linear layer, written as 1x1 convolution because that has groups.
+        self.classifier = nn.Conv2d(groups * widths[-1], groups * config.classes, 1, groups=groups)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Images to logits."""
+        features = self.head(self.body(self.stem(x)))
+        logits = self.classifier(features).flatten(1)
+        return logits if self.groups == 1 else logits.unflatten(1, (self.groups, -1))
+
+
+def build_network(arch: Sequence[str], config: NetworkConfig | None = None, seed: int = 0) -> CellNetwork:
+    """The network of a cell with freshly drawn weights; equal `seed` gives equal weights.
+
+    Weights follow He et al. (2015), normal with fan-out; batch norms start at scale 1 and shift 0. Each layer of the
+    *live* part draws in turn, so two cells that compute the same function of their weights start alike if their
+    live convolutions stand in the same order.
+    """
+    network = CellNetwork(arch, config)
+    generator = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network
+
+
+def pack(networks: Sequence[CellNetwork]) -> CellNetwork:
+    """S networks of one architecture as a single network with `groups=S` and the same weights.
+
+    Works because every parameter and buffer has its output channels first: packing is concatenation.
+    """
+    if not networks:
+        raise ValueError("networks is empty; accepted: one or more networks of one architecture")
+    first = networks[0]
+    if any(network.arch != first.arch or network.config != first.config for network in networks):
+        raise ValueError("networks have different architectures or configurations; accepted: copies of one")
+    packed = CellNetwork(first.arch, first.config, groups=len(networks))
+    states = [network.state_dict() for network in networks]
+    packed.load_state_dict(
+        {
+            name: torch.cat([state[name] for state in states]) if value.ndim else value
+            for name, value in states[0].items()
+        }
+    )
+    return packed.train(first.training)
+
+
+def unpack(packed: CellNetwork) -> list[CellNetwork]:
+    """The networks in a packed one, with copies of its weights: the inverse of `pack`."""
+    networks = [CellNetwork(packed.arch, packed.config) for _ in range(packed.groups)]
+    for i, network in enumerate(networks):
+        state = {n: v.chunk(packed.groups)[i] if v.ndim else v for n, v in packed.state_dict().items()}
+        network.load_state_dict(state)
+        network.train(packed.training)
+    return networks
+
+
+def count_params(arch: Sequence[str], config: NetworkConfig | None = None) -> int:
+    """Trainable parameters of the network of `arch`, those of edges without influence included."""
+    arch, config = Cell(arch), config or NetworkConfig()
+    widths = config.widths
+    total = config.in_channels * 9 * widths[0] + 2 * widths[0]
+    total += sum(a * b + 2 * b for a, b in pairwise(widths))
+    total += sum(_kernel_area(op) * w * w + 2 * w for op in arch for w in widths if _kernel_area(op))
+    return total + 2 * widths[-1] + widths[-1] * config.classes + config.classes
+
+
+def count_macs(arch: Sequence[str], config: NetworkConfig | None = None) -> int:
+    """Multiply-accumulates of the convolutions for one image, those of edges without influence included.
+
+    Batch norm, ReLU, pooling and sums are not counted, as is usual.
+    """
+    arch, config = Cell(arch), config or NetworkConfig()
+    widths, areas = config.widths, [r * r for r in config.resolutions]
+    total = config.in_channels * 9 * widths[0] * areas[0]
+    total += sum(a * b * area for a, b, area in zip(widths, widths[1:], areas[1:], strict=False))
+    total += sum(
+        _kernel_area(op) * w * w * area for op in arch for w, area in zip(widths, areas, strict=True)
+    )
+    return total + widths[-1] * config.classes
+
+
+def _kernel_area(op: Any) -> int:
+    return {"nor_conv_1x1": 1, "nor_conv_3x3": 9}.get(op, 0)

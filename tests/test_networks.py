@@ -1,0 +1,235 @@
+"""Networks: counts agree with torch, merged cells really compute the same function, packing changes nothing."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from nas_lib.networks import CellNetwork, NetworkConfig, build_network, count_macs, count_params, pack, unpack
+from nas_lib.spaces import EDGES, CellSpace, conv_mapping, functions, is_connected, live_edges
+from nas_lib.training import RECIPE
+
+SPACE = CellSpace()
+CONFIGS = [RECIPE.network, NetworkConfig(8, 3, stem_stride=1), NetworkConfig(8, 2, 3, 100, 32, 2)]
+
+
+def random_cells(count: int, seed: int = 0) -> list:
+    rng = np.random.default_rng(seed)
+    return [SPACE.sample(rng) for _ in range(count)]
+
+
+def randomised(arch, seed: int = 0, config: NetworkConfig | None = None) -> CellNetwork:
+    """A network in evaluation mode whose batch norms are not at their trivial starting point."""
+    network = build_network(arch, config or RECIPE.network, seed)
+    generator = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for tensor in (module.weight.data, module.running_var):
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            for tensor in (module.bias.data, module.running_mean):
+                tensor.normal_(0, 0.3, generator=generator)
+    return network.double().eval()
+
+
+def images(count: int = 8, config: NetworkConfig = RECIPE.network, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (count, config.in_channels, config.resolution, config.resolution)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_parameter_count_is_torch_s(config: NetworkConfig) -> None:
+    for arch in random_cells(20):
+        network = CellNetwork(arch, config)
+        assert count_params(arch, config) == sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_mac_count_is_the_flop_counter_s(config: NetworkConfig) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    for arch in random_cells(200):
+        if all(live or op == "none" for live, op in zip(live_edges(arch), arch, strict=True)):
+            with FlopCounterMode(display=False) as counter:
+                randomised(arch, config=config)(images(1, config))
+            assert counter.get_total_flops() == 2 * count_macs(arch, config)
+
+
+def test_dead_edges_count_but_don_t_compute() -> None:
+    alive = ("nor_conv_3x3", "none", "none", "none", "skip_connect", "none")
+    dead = ("nor_conv_3x3", "nor_conv_3x3", "none", "none", "skip_connect", "none")
+    assert count_params(dead) > count_params(alive) and count_macs(dead) > count_macs(alive)
+    a, b = randomised(alive), randomised(dead)
+    shared = {name: value for name, value in a.state_dict().items() if name in b.state_dict()}
+    b.load_state_dict(shared, strict=False)
+    assert torch.equal(a(images()), b(images()))
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_cell_is_the_sum_over_its_edges(config: NetworkConfig) -> None:
+    """Against a direct evaluation of NAS-Bench-201's definition: each node is the sum of op(source node)."""
+    for arch in random_cells(15, seed=3):
+        network = randomised(arch, config=config)
+        block = next(module for module in network.body if hasattr(module, "edges"))
+        x = torch.randn(2, config.widths[0], 6, 6, dtype=torch.float64)
+        nodes = {0: x}
+        for node in (1, 2, 3):
+            nodes[node] = torch.zeros_like(x)
+            for (source, target), op, module in zip(EDGES, arch, block.edges, strict=True):
+                reached = source == 0 or is_reached(arch, source)
+                if target == node and op != "none" and reached:
+                    nodes[node] = nodes[node] + apply(op, module, nodes[source])
+        assert torch.allclose(block(x), nodes[3], atol=1e-12)
+
+
+def is_reached(arch, node: int) -> bool:
+    """Whether the input has a path to `node`."""
+    return node == 0 or any(
+        t == node and op != "none" and is_reached(arch, s) for (s, t), op in zip(EDGES, arch, strict=True)
+    )
+
+
+def apply(op: str, module, x: torch.Tensor) -> torch.Tensor:
+    """The operation by its definition, with the module's weights."""
+    if op == "skip_connect":
+        return x
+    if op == "avg_pool_3x3":
+        ones = torch.ones(1, 1, 3, 3, dtype=x.dtype)
+        area = F.conv2d(torch.ones_like(x[:1, :1]), ones, padding=1)
+        return F.conv2d(x.flatten(0, 1)[:, None], ones, padding=1).reshape(x.shape) / area
+    _, conv, norm = module
+    assert conv.kernel_size == {"nor_conv_1x1": (1, 1), "nor_conv_3x3": (3, 3)}[op]
+    y = F.conv2d(x.clamp(min=0), conv.weight, padding=conv.kernel_size[0] // 2)
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return (y - norm.running_mean[:, None, None]) * scale[:, None, None] + norm.bias[:, None, None]
+
+
+# --- canonical -------------------------------------------------------------------------------------------
+
+
+def with_weights_of(a: CellNetwork, arch_b) -> CellNetwork:
+    """The network of `arch_b`, live convolutions filled from those of `a` that play the same part."""
+    b = randomised(arch_b, seed=99)
+    mapping = conv_mapping(a.arch, arch_b)
+    for block_a, block_b in zip(a.body, b.body, strict=True):
+        if hasattr(block_a, "edges"):
+            for edge_a, edge_b in mapping.items():
+                block_b.edges[edge_b].load_state_dict(block_a.edges[edge_a].state_dict())
+        else:
+            block_b.load_state_dict(block_a.state_dict())
+    for name in ("stem", "head", "classifier"):
+        getattr(b, name).load_state_dict(getattr(a, name).state_dict())
+    return b
+
+
+def test_merged_cells_have_equal_outputs_with_mapped_weights() -> None:
+    representatives, function = functions(SPACE)
+    rng = np.random.default_rng(0)
+    sizes = np.bincount(function)
+    x = images()
+    for number in rng.choice(np.flatnonzero(sizes > 1), 60, replace=False):
+        members = rng.permutation(np.flatnonzero(function == number))[:4]
+        a = randomised(representatives[number], seed=int(number))
+        expected = a(x)
+        for index in members:
+            b = with_weights_of(a, SPACE.from_index(int(index)))
+            assert torch.allclose(b(x), expected, rtol=1e-9, atol=1e-9), SPACE.from_index(int(index))
+
+
+def test_cells_that_are_not_merged_differ() -> None:
+    """For neighbouring cells of two functions no renaming of the convolutions makes the outputs equal.
+
+    Convolutions of one kind get equal weights whatever their edge, unless both cells have several: a cell that
+    differs even so computes another function. Average pooling is linear and batch norm forgets scale, so pairs with
+    pooling or with a multiple of one term are left out: `canonical` does not merge by those rules.
+    """
+    rng = np.random.default_rng(1)
+    x, compared = images(4), 0
+    function = functions(SPACE)[1]
+    while compared < 60:
+        a = SPACE.sample(rng)
+        b = SPACE.mutate(a, rng)
+        if function[SPACE.index(a)] == function[SPACE.index(b)] or not (is_connected(a) and is_connected(b)):
+            continue
+        if "avg_pool_3x3" in a + b:
+            continue
+        compared += 1
+        outputs = [shared_weights(arch)(x) for arch in (a, b)]
+        assert not torch.allclose(*outputs, rtol=1e-4, atol=1e-4), (SPACE.str(a), SPACE.str(b))
+
+
+def shared_weights(arch) -> CellNetwork:
+    """A network whose edges have fixed weights for each edge and operation, the same in every cell."""
+    network = randomised(arch)
+    for stage, block in enumerate(network.body):
+        if hasattr(block, "edges"):
+            for number, (op, edge) in enumerate(zip(arch, block.edges, strict=True)):
+                if op.startswith("nor_conv"):
+                    donor = randomised((op,) * 6, seed=1000 + number)
+                    edge.load_state_dict(donor.body[stage].edges[number].state_dict())
+        else:
+            donor = randomised(("nor_conv_3x3",) * 6, seed=7)
+            block.load_state_dict(donor.body[stage].state_dict())
+    donor = randomised(("nor_conv_3x3",) * 6, seed=7)
+    for name in ("stem", "head", "classifier"):
+        getattr(network, name).load_state_dict(getattr(donor, name).state_dict())
+    return network
+
+
+# --- packing ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_packed_networks_give_each_network_s_logits(config: NetworkConfig) -> None:
+    for arch in random_cells(6, seed=5):
+        networks = [randomised(arch, seed, config) for seed in range(3)]
+        x = images(4, config)
+        packed = pack(networks).double()
+        together = packed(x.repeat(1, 3, 1, 1))
+        assert together.shape == (4, 3, config.classes)
+        for i, network in enumerate(networks):
+            assert torch.allclose(together[:, i], network(x), atol=1e-10)
+        for one, other in zip(networks, unpack(packed), strict=True):
+            assert all(
+                torch.equal(a, b)
+                for a, b in zip(one.state_dict().values(), other.double().state_dict().values(), strict=True)
+            )
+
+
+def test_pack_refuses_different_cells() -> None:
+    a, b = random_cells(2)
+    with pytest.raises(ValueError, match="networks"):
+        pack([build_network(a), build_network(b)])
+    with pytest.raises(ValueError, match="networks"):
+        pack([])
+
+
+def test_weights_are_fixed_by_the_seed() -> None:
+    arch = random_cells(1)[0]
+    first, again, other = (
+        torch.nn.utils.parameters_to_vector(build_network(arch, seed=s).parameters()) for s in (0, 0, 1)
+    )
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_stages_halve_resolution_and_double_width() -> None:
+    for config in CONFIGS:
+        network = CellNetwork(("skip_connect",) * 6, config).eval()
+        x = network.stem(torch.zeros(1, config.in_channels, config.resolution, config.resolution))
+        shapes = [x.shape]
+        for module in network.body:
+            x = module(x)
+            shapes.append(x.shape)
+        reached = {(shape[1], shape[2]) for shape in shapes}
+        assert reached == set(zip(config.widths, config.resolutions, strict=True))
+        for a, b in pairwise(config.widths):
+            assert b == 2 * a
+
+
+@pytest.mark.parametrize("arch", [("conv",) * 6, ("none",) * 5, "none"])
+def test_bad_architectures_are_named(arch) -> None:
+    for make in (CellNetwork, build_network, count_params, count_macs):
+        with pytest.raises((ValueError, TypeError), match="arch"):
+            make(arch)
