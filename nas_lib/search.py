@@ -1,0 +1,539 @@
+"""The search loop: who proposes (`Searcher`), who answers (a benchmark), and what comes of it (`History`).
+
+`run` plays one search, `compare` plays several methods over many seeds and says whether they differ.
+Searchers other than random search come with the lessons that explain them; no training happens here.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from nas_lib.benchmark import METRICS, Benchmark, Metric
+from nas_lib.spaces import Arch, Space
+
+Unit: TypeAlias = Literal["evaluations", "seconds"]
+UNITS: tuple[Unit, ...] = ("evaluations", "seconds")
+
+GRID = 200
+"""Points of the time axis on which runs with a budget in seconds are compared."""
+
+
+# ------------------------------------------------------------------------------------------------ history
+
+
+@dataclass(eq=False)
+class History:
+    """What a search evaluated, in order.
+
+    Attributes:
+        archs: the architectures.
+        values: float64 (n,), the value that the search saw for each (percent, to be maximised).
+        costs: float64 (n,), what each cost in simulated seconds; 1 each where that is unknown.
+        stopped: why the search ended: "budget", "exhausted" (nothing left to propose) or "interrupted".
+
+    Raises:
+        ValueError: lengths that differ, or values that are not finite numbers.
+    """
+
+    archs: list[Arch]
+    values: NDArray[np.float64]
+    costs: NDArray[np.float64] = None  # type: ignore[assignment]  # a default that __post_init__ replaces
+    stopped: str = "budget"
+
+    def __post_init__(self) -> None:
+        self.archs = list(self.archs)
+        self.values = _column("values", self.values, len(self.archs))
+        costs = np.ones(len(self.archs)) if self.costs is None else self.costs
+        self.costs = _column("costs", costs, len(self.archs))
+
+    def __len__(self) -> int:
+        return len(self.archs)
+
+    def leaders(self) -> NDArray[np.int64]:
+        """(n,) position of the incumbent after each evaluation: the best so far, the first of equal ones."""
+        best, at = -np.inf, 0
+        positions = np.empty(len(self), dtype=np.int64)
+        for step, value in enumerate(self.values.tolist()):
+            if value > best:
+                best, at = value, step
+            positions[step] = at
+        return positions
+
+    def incumbent(self) -> NDArray[np.float64]:
+        """(n,) best value seen after each evaluation."""
+        return self.values[self.leaders()]
+
+    def regret(self, best: float) -> NDArray[np.float64]:
+        """(n,) how far the incumbent stays below `best`, the best value there is."""
+        return float(best) - self.incumbent()
+
+    def best(self) -> tuple[Arch, float]:
+        """The architecture with the highest value (the first of equal ones), and that value.
+
+        Raises:
+            ValueError: nothing was evaluated.
+        """
+        if not len(self):
+            raise ValueError("history must hold at least one evaluation to have a best one, got none")
+        at = int(self.values.argmax())
+        return self.archs[at], float(self.values[at])
+
+    def __repr__(self) -> str:
+        best = f", best {self.values.max():.2f}" if len(self) else ""
+        return f"History({len(self)} evaluations{best}, costs {self.costs.sum():.6g}, {self.stopped})"
+
+
+def _column(name: str, values: ArrayLike, n: int) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != (n,):
+        raise ValueError(f"{name} must have one entry per architecture, ({n},), got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite numbers, got {array[~np.isfinite(array)][0]}")
+    return array
+
+
+# ---------------------------------------------------------------------------------------------- searchers
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """A search method: it is asked for an architecture, and told its value, in turn."""
+
+    def ask(self) -> Arch:
+        """The next architecture to evaluate. Raises StopIteration when there is none left."""
+        ...
+
+    def tell(self, arch: Arch, value: float) -> None:
+        """The value of the architecture that was asked for last."""
+        ...
+
+
+SearcherFactory: TypeAlias = Callable[[Space, Generator], Searcher]
+"""Makes a fresh searcher for one run, with all its randomness from the generator; `RandomSearch` is one."""
+
+
+class RandomSearch:
+    """Architectures drawn uniformly without repetition (the baseline of Li & Talwalkar, arXiv:1902.07638).
+
+    Each proposal costs the same, also when the whole space is drawn: the order is a Fisher–Yates shuffle of
+    the indices, carried out one swap per proposal, that remembers only what the swaps have moved.
+    """
+
+    def __init__(self, space: Space, rng: Generator) -> None:
+        if not isinstance(rng, Generator):
+            raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r}")
+        self._space, self._rng = space, rng
+        try:
+            self._size: int | None = len(space)
+        except OverflowError:  # more than 2^63 architectures: a repetition is as good as impossible
+            self._size = None
+        self._drawn = 0
+        self._moved: dict[int, int] = {}
+        self._seen: set[Arch] = set()
+
+    def ask(self) -> Arch:
+        """The next architecture of the random order; StopIteration when the space is used up."""
+        if self._size is None:
+            return self._ask_huge()
+        if self._drawn == self._size:
+            raise StopIteration(f"all {self._size} architectures of the space have been proposed")
+        place = int(self._rng.integers(self._drawn, self._size))
+        index = self._moved.get(place, place)
+        first = self._moved.pop(self._drawn, self._drawn)
+        if place != self._drawn:
+            self._moved[place] = first
+        self._drawn += 1
+        return self._space.from_index(index)
+
+    def _ask_huge(self) -> Arch:
+        while True:
+            arch = self._space.sample(self._rng)
+            if arch not in self._seen:
+                self._seen.add(arch)
+                return arch
+
+    def tell(self, arch: Arch, value: float) -> None:
+        """Random search does not learn."""
+
+
+# ------------------------------------------------------------------------------------------------ one run
+
+
+def run(
+    searcher: SearcherFactory | Searcher,
+    benchmark: Benchmark,
+    budget: float,
+    seed: int,
+    *,
+    unit: Unit = "evaluations",
+    epochs: int | None = None,
+    noise: bool = False,
+    progress: bool = False,
+) -> History:
+    """Let one searcher spend a budget.
+
+    Args:
+        searcher: a factory, called with the benchmark's space and a generator made from `seed`; or a
+            searcher, which goes on from where it stands.
+        benchmark: answers the queries; the searcher sees `valid`.
+        budget: number of evaluations; or, with `unit="seconds"`, the simulated seconds that the evaluations
+            may cost together. The first evaluation that would end later is not made, and the run ends.
+        seed: seed of the run, ≥ 0. The same seed gives the same run; noise has a stream of its own.
+        unit: what the budget counts.
+        epochs: training epochs of each evaluation, None for full training.
+        noise: each evaluation reads one training seed at random, as a real search would; otherwise the mean.
+        progress: show a progress bar.
+
+    Returns:
+        The history. It is shorter than the budget, and `stopped` says why, when the searcher raises
+        StopIteration ("exhausted") or the user interrupts ("interrupted", with a warning).
+
+    Raises:
+        TypeError, ValueError: an argument out of range, a budget in seconds that the benchmark cannot count
+            or that does not pay for one evaluation, a value that is not finite. Whatever the searcher or the
+            benchmark raises comes through, with the evaluations made so far in the exception's `history`.
+    """
+    budget = _checked_budget(budget, unit, benchmark)
+    search_rng, noise_rng = _generators(seed)
+    searcher = _started(searcher, benchmark.space, search_rng)
+    query = _Query(benchmark, epochs, unit, noise_rng if noise else None)
+    done: list[tuple[Arch, float, float]] = []
+    try:
+        with _bar(progress, total=budget, unit=unit) as bar:
+            stopped = _spend(searcher, query, budget, done, bar)
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+        warnings.warn(f"interrupted: the history holds the {len(done)} evaluations made so far", stacklevel=2)
+    except Exception as error:
+        error.history = _history(done, "error")  # type: ignore[attr-defined]
+        if done:
+            error.add_note(f"The {len(done)} evaluations before this are in the exception's `history`.")
+        raise
+    if not done and stopped == "exhausted":
+        raise ValueError(f"searcher must propose at least one architecture, got none from {searcher!r}")
+    if not done and stopped == "budget":
+        raise ValueError(f"budget must pay for at least one evaluation, got {budget:.6g} {unit}")
+    return _history(done, stopped)
+
+
+def _spend(
+    searcher: Searcher, query: _Query, budget: float, done: list[tuple[Arch, float, float]], bar: Any
+) -> str:
+    """Ask, query and tell until the budget is spent; fills `done` and returns why it stopped."""
+    spent: float = 0
+    while spent < budget:
+        try:
+            arch = searcher.ask()
+        except StopIteration:
+            return "exhausted"
+        value, cost, step = query(arch)
+        if spent + step > budget:
+            break
+        spent += step
+        done.append((arch, value, cost))  # before `tell`, which may raise: this evaluation is made
+        searcher.tell(arch, value)
+        bar.update(step)
+    return "budget"
+
+
+class _Query:
+    """One evaluation: (value that the search sees, its cost in seconds or 1, its share of the budget)."""
+
+    def __init__(self, benchmark: Benchmark, epochs: int | None, unit: Unit, noise: Generator | None) -> None:
+        self._benchmark, self._epochs, self._noise = benchmark, epochs, noise
+        self._seeds = benchmark.seeds
+        self._in_seconds = unit == "seconds"
+
+    def __call__(self, arch: Arch) -> tuple[float, float, float]:
+        seed = None if self._noise is None else int(self._noise.integers(self._seeds))
+        answer = self._benchmark.query(arch, self._epochs, seed)
+        if not math.isfinite(answer.valid):
+            raise ValueError(f"valid must be finite for every architecture, got {answer.valid} for {arch}")
+        if answer.seconds is None:
+            if self._in_seconds:
+                raise ValueError(f"unit must be 'evaluations' where seconds are unknown, as those of {arch}")
+            return answer.valid, 1.0, 1
+        return answer.valid, answer.seconds, answer.seconds if self._in_seconds else 1
+
+
+def _started(searcher: Any, space: Space, rng: Generator) -> Searcher:
+    if _is_searcher(searcher):
+        return searcher
+    if not callable(searcher):
+        raise TypeError(f"searcher must be a factory or have the methods ask and tell, got {searcher!r}")
+    made = searcher(space, rng)
+    if not _is_searcher(made):
+        raise TypeError(f"searcher must make an object with the methods ask and tell, got {made!r}")
+    return made
+
+
+def _history(done: list[tuple[Arch, float, float]], stopped: str) -> History:
+    archs = [arch for arch, _, _ in done]
+    numbers = np.array([pair[1:] for pair in done], dtype=np.float64).reshape(-1, 2)
+    return History(archs, numbers[:, 0].copy(), numbers[:, 1].copy(), stopped)
+
+
+def _is_searcher(candidate: Any) -> bool:
+    """A class that has `ask` and `tell` is still to be called; its instances are searchers."""
+    return not isinstance(candidate, type) and isinstance(candidate, Searcher)
+
+
+def _checked_budget(budget: Any, unit: Any, benchmark: Any) -> float:
+    if unit not in UNITS:
+        raise ValueError(f"unit must be 'evaluations' or 'seconds', got {unit!r}")
+    if isinstance(budget, (bool, np.bool_)) or not isinstance(budget, (int, float, np.integer, np.floating)):
+        raise TypeError(f"budget must be a number of {unit}, got {budget!r}")
+    if unit == "evaluations" and (not np.isfinite(budget) or budget < 1 or budget != int(budget)):
+        raise ValueError(f"budget must be a whole number of evaluations from 1 up, got {budget!r}")
+    if unit == "seconds":
+        if not (np.isfinite(budget) and budget > 0):
+            raise ValueError(f"budget must be a positive number of seconds, got {budget!r}")
+        # Adapters may not know all prices beforehand; what is known shall be able to use the budget up.
+        known = getattr(benchmark, "seconds", 1.0)
+        if known is None or not np.any(known):
+            raise ValueError(
+                f"unit must be 'evaluations' where no evaluation costs seconds, as in {benchmark!r}"
+            )
+    return int(budget) if unit == "evaluations" else float(budget)
+
+
+def _generators(seed: Any) -> tuple[Generator, Generator]:
+    """The searcher's generator and the noise's, independent of each other."""
+    if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed must be an integer from 0 up, got {seed!r}")
+    if seed < 0:
+        raise ValueError(f"seed must be an integer from 0 up, got {seed!r}")
+    search, noise = np.random.SeedSequence(int(seed)).spawn(2)
+    return np.random.default_rng(search), np.random.default_rng(noise)
+
+
+class _NoBar(AbstractContextManager["_NoBar"]):
+    def update(self, amount: float = 1) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+def _bar(wanted: bool, total: float, unit: str) -> Any:
+    if not wanted:
+        return _NoBar()
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=f" {unit}")
+
+
+# ------------------------------------------------------------------------------------------ many runs
+
+
+class Paired(NamedTuple):
+    """How two methods differ over paired runs.
+
+    `mean` is the mean of a − b in percentage points (positive: a found better architectures), `low` and
+    `high` its 95 % bootstrap interval (percentiles), `p` the two-sided p-value of a sign-flip permutation
+    test, `runs` the number of pairs.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    runs: int
+
+
+@dataclass(eq=False)
+class Comparison:
+    """Several methods, run over the same seeds.
+
+    Attributes:
+        steps: (T,) where the curves are taken: after 1 … budget evaluations, or at simulated seconds from the
+            time by which every run has an incumbent to the end of the budget.
+        values: per method (runs, T), the metric (percent) of the architecture that was the incumbent at that
+            step: chosen by what the search saw, reported as the mean over seeds after full training.
+        best: the best value of the metric in the space.
+        histories: per method the runs themselves.
+        seeds: their seeds; row i of every method belongs to seed i.
+        metric, unit: what is reported, and what the steps count.
+    """
+
+    steps: NDArray[np.float64]
+    values: dict[str, NDArray[np.float64]]
+    best: float
+    histories: dict[str, list[History]] = field(repr=False)
+    seeds: tuple[int, ...] = ()
+    metric: Metric = "test"
+    unit: Unit = "evaluations"
+
+    @property
+    def curves(self) -> dict[str, NDArray[np.float64]]:
+        """Per method (runs, T): regret, that is `best` minus the incumbent's value, in percentage points."""
+        return {name: self.best - values for name, values in self.values.items()}
+
+    @property
+    def final(self) -> dict[str, NDArray[np.float64]]:
+        """Per method (runs,): regret at the end of the budget."""
+        return {name: self.best - values[:, -1] for name, values in self.values.items()}
+
+    def bands(self, name: str, percentiles: Sequence[float] = (10, 50, 90)) -> NDArray[np.float64]:
+        """(len(percentiles), T) percentiles of the regret over runs."""
+        return np.percentile(self.best - self._method(name), percentiles, axis=0)
+
+    def paired(self, a: str, b: str, *, step: int = -1, resamples: int = 9_999, seed: int = 0) -> Paired:
+        """Is method `a` better than `b`? Both ran with the same seeds, so that runs are compared in pairs.
+
+        Args:
+            a, b: names of methods.
+            step: which of `steps` to compare at, the last by default.
+            resamples: bootstrap resamples, and sign flips where their number is too large to try all.
+            seed: of the resampling.
+
+        Raises:
+            ValueError: an unknown method, or fewer than two runs.
+        """
+        from scipy import stats
+
+        difference = self._method(a)[:, step] - self._method(b)[:, step]
+        if len(difference) < 2:
+            raise ValueError(f"seeds must be at least two for paired statistics, got {len(difference)}")
+        mean = float(difference.mean())
+        if np.ptp(difference) == 0 and mean == 0:  # nothing to resample: the runs are the same
+            return Paired(0.0, 0.0, 0.0, 1.0, len(difference))
+        flips, draws = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
+        interval = stats.bootstrap(
+            (difference,), np.mean, n_resamples=resamples, method="percentile", batch=1_000, rng=draws
+        ).confidence_interval
+        test = stats.permutation_test(
+            (difference,), np.mean, permutation_type="samples", n_resamples=resamples, batch=1_000, rng=flips
+        )
+        return Paired(mean, float(interval.low), float(interval.high), float(test.pvalue), len(difference))
+
+    def _method(self, name: str) -> NDArray[np.float64]:
+        if name not in self.values:
+            raise ValueError(f"name must be one of {', '.join(self.values)}, got {name!r}")
+        return self.values[name]
+
+
+def compare(
+    searchers: Mapping[str, SearcherFactory],
+    benchmark: Benchmark,
+    budget: float,
+    seeds: int | Iterable[int],
+    *,
+    unit: Unit = "evaluations",
+    metric: Metric = "test",
+    epochs: int | None = None,
+    noise: bool = False,
+    progress: bool = True,
+) -> Comparison:
+    """Run several methods over the same seeds.
+
+    Args:
+        searchers: a factory per name; a searcher that is already made would carry over from run to run.
+        benchmark, budget, unit, epochs, noise: as in `run`.
+        seeds: the number of runs of each method (seeds 0, 1, …), or the seeds themselves.
+        metric: what is reported of the incumbents: "test" or "valid" after full training, mean over seeds.
+        progress: show a progress bar.
+
+    Returns:
+        The comparison. An interruption keeps the seeds that all methods have finished, with a warning.
+
+    Raises:
+        TypeError, ValueError: an argument out of range.
+        KeyboardInterrupt: interrupted before one seed was through.
+    """
+    _check_searchers(searchers)
+    if metric not in METRICS:
+        raise ValueError(f"metric must be 'valid' or 'test', got {metric!r}")
+    _checked_budget(budget, unit, benchmark)
+    todo = _seed_list(seeds)
+    best = benchmark.best(metric)[1]
+    histories: dict[str, list[History]] = {name: [] for name in searchers}
+    finished = 0
+    try:
+        with _bar(progress, total=len(todo) * len(searchers), unit="runs") as bar:
+            for seed in todo:
+                for name, factory in searchers.items():
+                    history = run(factory, benchmark, budget, seed, unit=unit, epochs=epochs, noise=noise)
+                    if history.stopped == "interrupted":
+                        raise KeyboardInterrupt
+                    histories[name].append(history)
+                    bar.update(1)
+                finished += 1
+    except KeyboardInterrupt:
+        if finished == 0:
+            raise
+        warnings.warn(f"interrupted: the comparison holds the {finished} seeds finished so far", stacklevel=2)
+    histories = {name: runs[:finished] for name, runs in histories.items()}
+    steps = _steps(histories, budget, unit)
+    reported = _Reporter(benchmark, metric)
+    values = {
+        name: np.stack([_values_at(history, steps, unit, reported) for history in runs])
+        for name, runs in histories.items()
+    }
+    return Comparison(steps, values, best, histories, tuple(todo[:finished]), metric, unit)
+
+
+def _check_searchers(searchers: Any) -> None:
+    if not isinstance(searchers, Mapping) or not searchers:
+        raise ValueError(f"searchers must be a dict with at least one factory by name, got {searchers!r}")
+    for name, factory in searchers.items():
+        if _is_searcher(factory) or not callable(factory):
+            accepted = "searchers must hold factories such as the class RandomSearch"
+            raise TypeError(f"{accepted}, got {factory!r} for {name!r}")
+
+
+def _seed_list(seeds: Any) -> list[int]:
+    accepted = "seeds must be a number of runs from 1 up or distinct integers from 0 up"
+    if isinstance(seeds, (int, np.integer)) and not isinstance(seeds, bool):
+        if seeds < 1:
+            raise ValueError(f"{accepted}, got {seeds!r}")
+        return list(range(int(seeds)))
+    try:
+        listed = list(seeds)
+    except TypeError:
+        raise TypeError(f"{accepted}, got {seeds!r}") from None
+    if not listed or len(set(listed)) != len(listed):
+        raise ValueError(f"{accepted}, got {seeds!r}")
+    return listed
+
+
+def _steps(histories: Mapping[str, list[History]], budget: float, unit: Unit) -> NDArray[np.float64]:
+    if unit == "evaluations":
+        return np.arange(1.0, int(budget) + 1)
+    start = max(history.costs[0] for runs in histories.values() for history in runs)
+    return np.linspace(start, budget, GRID)
+
+
+class _Reporter:
+    """The metric of an architecture after full training, looked up once for each."""
+
+    def __init__(self, benchmark: Benchmark, metric: Metric) -> None:
+        self._benchmark, self._metric = benchmark, metric
+        self._known: dict[Arch, float] = {}
+
+    def __call__(self, arch: Arch) -> float:
+        if arch not in self._known:
+            self._known[arch] = getattr(self._benchmark.query(arch), self._metric)
+        return self._known[arch]
+
+
+def _values_at(
+    history: History, steps: NDArray[np.float64], unit: Unit, reported: _Reporter
+) -> NDArray[np.float64]:
+    """(T,) reported value of the incumbent at each step; the last one stays when the run ended before."""
+    leaders = history.leaders()
+    ends = np.arange(1.0, len(history) + 1) if unit == "evaluations" else history.costs.cumsum()
+    # Evaluations that have ended by each step. The sums may differ from the grid's first point by rounding.
+    ended = np.searchsorted(ends, steps * (1 + 1e-12), side="right")
+    at_step = leaders[np.maximum(ended, 1) - 1]
+    distinct, where = np.unique(at_step, return_inverse=True)
+    return np.array([reported(history.archs[at]) for at in distinct.tolist()])[where]
