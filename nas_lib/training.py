@@ -36,8 +36,8 @@ class Recipe:
     train_images: int = 4096
     valid_images: int = 2000
     final_images: int = 10_000
-    epochs: int = 12
-    batch_size: int = 128
+    epochs: int = 6
+    batch_size: int = 64
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
