@@ -72,6 +72,18 @@ def read_rows(recipe: Recipe = RECIPE, folder: Path = SHARDS) -> dict[int, dict[
     return rows
 
 
+def append_row(row: dict[str, Any], path: Path, recipe: Recipe) -> None:
+    """Adds one finished function to its shard, after the header or after what a killed run left of a line."""
+    with path.open("a+b") as file:
+        text = json.dumps(row) + "\n"
+        if file.tell() == 0:
+            text = json.dumps(header(recipe)) + "\n" + text
+        else:
+            file.seek(-1, os.SEEK_END)
+            text = text if file.read(1) == b"\n" else "\n" + text
+        file.write(text.encode())
+
+
 # --- training --------------------------------------------------------------------------------------------
 
 _worker_splits: DataSplits | None = None
@@ -116,9 +128,9 @@ def train_missing(
     plan = shard_plan(len(archs))
     done = read_rows(recipe, folder)
     tasks = [(s, n) for s in range(part[0] - 1, len(plan), part[1]) for n in plan[s] if n not in done]
-    tasks = tasks[:limit]
     total = sum(len(plan[s]) for s in range(part[0] - 1, len(plan), part[1]))
     bar = tqdm(total=total, initial=total - len(tasks), unit="function", file=sys.stdout, smoothing=0.05)
+    tasks = tasks[:limit]
     # Feature maps come and go many times a second. Keeping their memory, instead of returning it to the system and
     # faulting it in again, halves the time of small networks (glibc reads this when a worker starts).
     os.environ |= {
@@ -130,10 +142,7 @@ def train_missing(
     pool = ProcessPoolExecutor(workers, context, _start_worker, (recipe, device))
     try:
         for shard, row in _in_flight(pool, tasks, archs, recipe, ahead=2 * workers):
-            path = shard_path(shard, folder)
-            new = not path.exists()
-            with path.open("a") as file:
-                file.write((json.dumps(header(recipe)) + "\n" if new else "") + json.dumps(row) + "\n")
+            append_row(row, shard_path(shard, folder), recipe)
             bar.update()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
