@@ -17,6 +17,7 @@ from nas_lib.spaces import CellSpace, functions
 from nas_lib.training import Recipe, load_splits, train
 from scripts import build_table
 from scripts.build_table import (
+    append_row,
     header,
     merge,
     price_of_cells,
