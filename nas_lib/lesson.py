@@ -1,0 +1,145 @@
+"""Small helpers of the notebooks: going on while an exercise is unfinished, and a quiet progress bar.
+
+`or_fallback` returns the learner's function where it passes its public check, and else the library's
+counterpart or a recorded result, and says so. It awards nothing and is no way to solve an exercise: the
+counterparts are switched off while a function is checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from nas_lib.checks import InProcess, exercise, verdicts
+from nas_lib.checks._core import read_public, worst
+from nas_lib.search import Comparison, History, RandomSearch
+from nas_lib.spaces import Cell, CellSpace, Space, live_edges
+
+T = TypeVar("T")
+
+
+def progress(items: Iterable[T], unit: str = "run") -> Iterator[T]:
+    """The items, with a progress bar on standard output (notebooks paint standard error red)."""
+    from tqdm import tqdm
+
+    yield from tqdm(items, unit=unit, file=sys.stdout, ncols=80, mininterval=0.5)
+
+
+def or_fallback(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The learner's `function` if it solves exercise `name`, else what the library has in its place.
+
+    A function that is right on all valid input but does not refuse bad input is good enough here. Prints one
+    sentence when the fallback is taken, and nothing otherwise.
+
+    Raises:
+        ValueError: there is no exercise of that name, or nothing that could stand in for it.
+    """
+    if name not in FALLBACKS:
+        raise ValueError(f"name must be one of {', '.join(FALLBACKS)}, got {name!r}")
+    problem = _problem(name, function)
+    if problem is None:
+        return function
+    fallback, what = FALLBACKS[name]
+    print(f"Your {name} is not used here ({problem}), so {what} stands in for it.")
+    return fallback
+
+
+def _problem(name: str, function: Callable[..., Any]) -> str | None:
+    """Why the learner's function cannot be used, in a few words; None where it can."""
+    item = exercise(name)
+    try:
+        stored = read_public(item.lesson)[name]
+    except (OSError, ValueError, KeyError):
+        return "its public checks are missing from this installation of nas_lib"
+    instances = [instance for instance, _ in stored]
+    silence = io.StringIO()
+    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+        answers = InProcess({name: function}).collect(item, name, instances)
+    found = verdicts(item, instances, answers, [expected for _, expected in stored])
+    verdict = worst([one for one in found if one.concept != "accepts-bad-input"])
+    if verdict.right:
+        return None
+    return "not written yet" if verdict.concept == "not-implemented" else "its check is not passed"
+
+
+# What stands in for each exercise. Plain functions at top level, so that checks can switch them off by name.
+
+
+def _cell_index(arch: Sequence[str]) -> int:
+    return CellSpace().index(arch)
+
+
+def _cell_from_index(i: int) -> Cell:
+    return CellSpace().from_index(i)
+
+
+def _count_active_ops(arch: Sequence[str]) -> int:
+    return sum(live_edges(arch))
+
+
+def _sample_uniform(space: Space, rng: Generator) -> Any:
+    return space.sample(rng)
+
+
+def _random_search(objective: Callable[[Any], float], space: Space, budget: int, rng: Generator) -> History:
+    searcher = RandomSearch(space, rng)
+    archs = [searcher.ask() for _ in range(budget)]
+    return History(archs, np.array([objective(arch) for arch in archs]))
+
+
+def _incumbent_curve(values: ArrayLike) -> NDArray[np.float64]:
+    return _history_of(values).incumbent()
+
+
+def _simple_regret(values: ArrayLike, best: float) -> NDArray[np.float64]:
+    return _history_of(values).regret(best)
+
+
+def _history_of(values: ArrayLike) -> History:
+    array = np.asarray(values, dtype=float)
+    return History(list(range(len(array))), array)
+
+
+def _samples_for_top_fraction(fraction: float, confidence: float) -> int:
+    if confidence != RECORDED_CONFIDENCE or fraction not in RECORDED_SAMPLES:
+        accepted = ", ".join(f"{known:g}" for known in RECORDED_SAMPLES)
+        raise ValueError(
+            f"recorded are the fractions {accepted} at confidence {RECORDED_CONFIDENCE:g}, "
+            f"got {fraction!r} at {confidence!r}: write samples_for_top_fraction for any others"
+        )
+    return RECORDED_SAMPLES[fraction]
+
+
+def _paired_bootstrap(
+    a: ArrayLike, b: ArrayLike, rng: Generator, resamples: int = 10_000
+) -> tuple[float, tuple[float, float]]:
+    columns = {name: np.asarray(values, dtype=float)[:, None] for name, values in (("a", a), ("b", b))}
+    runs = Comparison(np.ones(1), columns, best=0.0, histories={})  # all that its statistics need
+    paired = runs.paired("a", "b", resamples=resamples, seed=int(rng.integers(2**31)))
+    return paired.mean, (paired.low, paired.high)
+
+
+RECORDED_CONFIDENCE = 0.95
+RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
+"""Results of the reference's `samples_for_top_fraction` for the fractions that lesson 01 asks for."""
+
+_LIBRARY, _RECORDED = "the library's own version", "a table of recorded results"
+FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
+    "cell_index": (_cell_index, _LIBRARY),
+    "cell_from_index": (_cell_from_index, _LIBRARY),
+    "count_active_ops": (_count_active_ops, _LIBRARY),
+    "sample_uniform": (_sample_uniform, _LIBRARY),
+    "random_search": (_random_search, _LIBRARY),
+    "incumbent_curve": (_incumbent_curve, _LIBRARY),
+    "simple_regret": (_simple_regret, _LIBRARY),
+    "samples_for_top_fraction": (_samples_for_top_fraction, _RECORDED),
+    "paired_bootstrap": (_paired_bootstrap, _LIBRARY),
+}
+"""For each exercise what stands in for it, and in words what that is."""

@@ -1,0 +1,482 @@
+"""One house style for the course's figures: cells, images, bands over runs, learning curves, scatters.
+
+Every figure names its axes with units and says over how many runs it speaks. Series differ in line style,
+marker or hatch as well as in colour, so that they can be told apart in grey. Nothing is computed here that a
+lesson would want to use again: numbers come in, an `Axes` or a `Figure` goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from typing import Any, NamedTuple, TypeVar
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from nas_lib.spaces import EDGES, Cell, live_edges
+
+HOUSE: dict[Any, Any] = {
+    "figure.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.8,
+    "legend.framealpha": 0.8,
+    "legend.edgecolor": "none",
+    "hatch.linewidth": 0.6,
+}
+"""matplotlib settings of every figure made here; your own figures keep yours."""
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Apply `HOUSE` in a `with` block or to a function, and put the settings back afterwards.
+
+    Unlike `matplotlib.rc_context` it leaves all other settings alone: that one would also undo the
+    interactive mode that a notebook's backend turns on with the first figure, and no figure would be shown.
+    """
+    before = {name: rcParams[name] for name in HOUSE}
+    rcParams.update(HOUSE)
+    try:
+        yield
+    finally:
+        rcParams.update(before)
+
+
+T = TypeVar("T")
+
+
+class Look(NamedTuple):
+    """How one series is drawn. Colour comes first to the eye, the rest carries the figure without it."""
+
+    color: str
+    line: Any
+    marker: str
+    hatch: str
+
+
+LOOKS = (
+    # Okabe and Ito's palette, dark and light in turn so that neighbours also differ in brightness
+    Look("#0072B2", "-", "o", "//"),
+    Look("#D55E00", "--", "s", "\\\\"),
+    Look("#000000", "-.", "^", ".."),
+    Look("#009E73", ":", "D", "xx"),
+    Look("#CC79A7", (0, (6, 1, 1, 1)), "v", "++"),
+    Look("#E69F00", (0, (1, 1)), "P", "--"),
+    Look("#56B4E9", (0, (8, 3)), "X", "oo"),
+)
+"""The series of a figure in order: colour, line style, marker, hatch."""
+
+# Width and line style tell the operations apart in grey, and each edge carries its name.
+_OP_LOOKS: dict[str, tuple[str, str, float, Any]] = {
+    "skip_connect": ("skip", "#000000", 1.2, "-"),
+    "nor_conv_1x1": ("conv 1×1", "#0072B2", 2.0, "-"),
+    "nor_conv_3x3": ("conv 3×3", "#D55E00", 3.6, "-"),
+    "avg_pool_3x3": ("pool 3×3", "#007a5a", 2.0, (0, (4, 1.5))),
+}
+_BENDS = {(0, 2): -0.62, (0, 3): -0.72, (1, 3): 0.62}  # the other three edges are straight
+_POINTS = "percentage points"
+
+
+def figure(
+    rows: int = 1, columns: int = 1, *, width: float = 4.6, height: float = 3.2, **subplots: Any
+) -> tuple[Figure, NDArray[Any]]:
+    """An empty figure in the house style.
+
+    Args:
+        rows, columns: how many panels.
+        width, height: of one panel, in inches.
+        subplots: passed on to `matplotlib.pyplot.subplots`, for example `sharey=True`.
+
+    Returns:
+        The figure and its panels, always an array of shape (rows, columns).
+    """
+    size = (width * columns, height * rows)
+    with house_style():
+        return plt.subplots(rows, columns, figsize=size, squeeze=False, **subplots)
+
+
+def _axes(ax: Axes | None, width: float, height: float) -> Axes:
+    return figure(width=width, height=height)[1][0, 0] if ax is None else ax
+
+
+# ------------------------------------------------------------------------------------------------ pictures
+
+
+@house_style()
+def draw_cell(arch: Sequence[str], ax: Axes | None = None, *, title: str | None = None) -> Axes:
+    """A cell as a graph: node 0 is the input, node 3 the output, each edge carries its operation.
+
+    `none` is not drawn. Operations that cannot influence the output are drawn in light grey.
+
+    Args:
+        arch: six op names.
+        title: a line above the drawing; a line break in it is kept.
+    """
+    cell = Cell(arch)
+    ax = _axes(ax, width=4.2, height=2.2)
+    for edge, op, alive in zip(EDGES, cell, live_edges(cell), strict=True):
+        if op != "none":
+            _draw_edge(ax, edge, op, alive)
+    for node, name in enumerate(("in", "1", "2", "out")):
+        ax.add_patch(Circle((node, 0), 0.17, facecolor="white", edgecolor="black", linewidth=1.2, zorder=4))
+        ax.text(node, 0, name, ha="center", va="center", fontsize=9, zorder=5)
+    ax.set(xlim=(-0.25, 3.25), ylim=(-0.85, 1.3), aspect="equal")
+    ax.set_axis_off()
+    if title:
+        ax.set_title(title, loc="center", fontsize=9.5)
+    return ax
+
+
+def _draw_edge(ax: Axes, edge: tuple[int, int], op: str, alive: bool) -> None:
+    source, target = edge
+    name, color, width, line = _OP_LOOKS[op]
+    bend = _BENDS.get(edge, 0.0)
+    color = color if alive else "#bdbdbd"
+    ax.add_patch(
+        FancyArrowPatch(
+            (source, 0),
+            (target, 0),
+            connectionstyle=f"arc3,rad={bend}",
+            arrowstyle="-|>",
+            mutation_scale=9,
+            shrinkA=9,
+            shrinkB=10,
+            color=color,
+            linewidth=width if alive else 1.0,
+            linestyle=line,
+            zorder=2,
+        )
+    )
+    # the middle of matplotlib's arc: half as far from the chord as its control point
+    top = -bend * (target - source) / 2
+    ax.text(
+        (source + target) / 2,
+        top + (0.14 if bend == 0 else 0),
+        name,
+        ha="center",
+        va="center",
+        fontsize=7.5,
+        color=color if alive else "#8a8a8a",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8} if bend else None,
+        zorder=3,
+    )
+
+
+@house_style()
+def draw_cells(
+    archs: Sequence[Sequence[str]], titles: Sequence[str] | None = None, *, columns: int = 3
+) -> Figure:
+    """Several cells side by side, `columns` in a row."""
+    if len(archs) == 0:
+        raise ValueError("archs must hold at least one cell, got none")
+    columns = min(columns, len(archs))
+    rows = -(-len(archs) // columns)
+    made, axes = figure(rows, columns, width=3.3, height=2.2)
+    for number, ax in enumerate(axes.flat):
+        if number < len(archs):
+            draw_cell(archs[number], ax, title=titles[number] if titles else None)
+        else:
+            ax.set_axis_off()
+    return made
+
+
+@house_style()
+def image_grid(rows: Mapping[str, ArrayLike], column_titles: Sequence[str] | None = None) -> Figure:
+    """Small grey images in a grid.
+
+    Args:
+        rows: row label → uint8 images of shape (columns, 1, side, side) or (columns, side, side), 0 is black.
+            The rows may differ in side.
+        column_titles: one per column.
+    """
+    stacks = {label: np.asarray(images) for label, images in rows.items()}
+    columns = max(len(images) for images in stacks.values())
+    made, axes = figure(len(stacks), columns, width=1.15, height=1.15)
+    for row, (label, images) in enumerate(stacks.items()):
+        for column in range(columns):
+            ax = axes[row, column]
+            ax.set(xticks=[], yticks=[])
+            for side in ("top", "right"):
+                ax.spines[side].set_visible(True)
+            if column < len(images):
+                picture = images[column].reshape(images.shape[-2:])
+                ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            if row == 0 and column_titles is not None:
+                ax.set_title(column_titles[column], loc="center", fontsize=9)
+        axes[row, 0].set_ylabel(label, fontsize=9)
+    return made
+
+
+# -------------------------------------------------------------------------------------------------- curves
+
+
+@house_style()
+def regret_bands(
+    curves: Mapping[str, ArrayLike],
+    ax: Axes | None = None,
+    *,
+    x: ArrayLike | None = None,
+    unit: str = "evaluations",
+    ylabel: str = f"simple regret ({_POINTS})",
+    percentiles: tuple[float, float, float] = (10, 50, 90),
+    log_x: bool = True,
+    title: str = "",
+) -> Axes:
+    """Regret of one or several methods over the budget: a line for the median run and a band around it.
+
+    Args:
+        curves: name → array (runs, n), one curve per run.
+        x: the n places of the curves on the budget axis; by default 1 … n.
+        unit: of the budget.
+        percentiles: lower edge of the band, line, upper edge.
+        title: a line above the one that says what band and line are and over how many runs.
+    """
+    ax = _axes(ax, width=6.2, height=3.6)
+    arrays = _runs(curves)
+    for look, (name, runs) in _looks(arrays.items()):
+        places = np.arange(1, runs.shape[1] + 1) if x is None else np.asarray(x)
+        low, middle, high = np.percentile(runs, percentiles, axis=0)
+        ax.fill_between(places, low, high, color=look.color, alpha=0.16, linewidth=0)
+        for edge in (low, high):
+            ax.plot(places, edge, color=look.color, linestyle=look.line, linewidth=0.6, alpha=0.7)
+        marks: dict[str, Any] = {"marker": look.marker, "markevery": _marks(places, log_x), "markersize": 4.5}
+        ax.plot(places, middle, color=look.color, linestyle=look.line, label=name, **marks)
+    if log_x:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    ax.set(xlabel=f"budget ({unit})", ylabel=ylabel)
+    line = "median" if percentiles[1] == 50 else f"{percentiles[1]:g}th percentile"
+    caption = f"{_count(arrays)}: {line}, band {percentiles[0]:g}th–{percentiles[2]:g}th percentile"
+    ax.set_title(f"{title}\n{caption}" if title else caption)
+    ax.legend()
+    return ax
+
+
+def _marks(places: NDArray[Any], log_x: bool) -> list[int]:
+    """About eight positions that look evenly spread on the axis."""
+    if len(places) < 3 or places[0] <= 0 or not log_x:
+        return list(range(0, len(places), max(1, len(places) // 8)))
+    nearest = np.searchsorted(places, np.geomspace(places[0], places[-1], 8)).clip(0, len(places) - 1)
+    return sorted(set(nearest.tolist()))
+
+
+@house_style()
+def learning_curves(
+    curves: Mapping[str, ArrayLike],
+    ax: Axes | None = None,
+    *,
+    ylabel: str = "validation accuracy (%)",
+    title: str = "",
+) -> Axes:
+    """Accuracy after each epoch: the mean over the runs of each name, and the range of the runs as a band.
+
+    Args:
+        curves: name → array (runs, epochs), or (epochs,) for a single run.
+        title: a line above the one that gives the number of runs.
+    """
+    ax = _axes(ax, width=5.4, height=3.4)
+    arrays = _runs(curves)
+    for look, (name, runs) in _looks(arrays.items()):
+        epochs = np.arange(1, runs.shape[1] + 1)
+        if len(runs) > 1:
+            ax.fill_between(epochs, runs.min(0), runs.max(0), color=look.color, alpha=0.18, linewidth=0)
+        style: dict[str, Any] = {
+            "color": look.color,
+            "linestyle": look.line,
+            "marker": look.marker,
+            "markersize": 4,
+        }
+        ax.plot(epochs, runs.mean(0), label=name, **style)
+    ax.set(xlabel="epoch", ylabel=ylabel)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    caption = _count(arrays)
+    if any(len(runs) > 1 for runs in arrays.values()):
+        caption += ": mean, band from worst to best"
+    ax.set_title(f"{title}\n{caption}" if title else caption)
+    ax.legend()
+    return ax
+
+
+def _runs(curves: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
+    arrays = {name: np.atleast_2d(np.asarray(runs, dtype=float)) for name, runs in curves.items()}
+    if not arrays or any(runs.ndim != 2 or runs.size == 0 for runs in arrays.values()):
+        shapes = {name: runs.shape for name, runs in arrays.items()}
+        raise ValueError(f"curves must map names to arrays of shape (runs, n) with n ≥ 1, got {shapes}")
+    return arrays
+
+
+def _count(arrays: Mapping[str, NDArray[np.float64]]) -> str:
+    counts = {name: f"{len(runs):,} run" + ("s" if len(runs) > 1 else "") for name, runs in arrays.items()}
+    if len(set(counts.values())) == 1:
+        return next(iter(counts.values())) + (" each" if len(counts) > 1 else "")
+    return ", ".join(f"{name}: {count}" for name, count in counts.items())
+
+
+# ------------------------------------------------------------------------------------------ distributions
+
+
+@house_style()
+def histogram(
+    samples: Mapping[str, ArrayLike],
+    ax: Axes | None = None,
+    *,
+    xlabel: str,
+    ylabel: str = "number of cells",
+    bins: int | ArrayLike = 40,
+    title: str = "",
+) -> Axes:
+    """Distributions over a common axis, hatched where there are several."""
+    ax = _axes(ax, width=5.4, height=3.2)
+    arrays = {name: np.ravel(np.asarray(values, dtype=float)) for name, values in samples.items()}
+    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins).tolist()
+    several = len(arrays) > 1
+    for look, (name, values) in _looks(arrays.items()):
+        label = f"{name} (n = {len(values):,})" if name else f"n = {len(values):,}"
+        ax.hist(
+            values,
+            edges,
+            histtype="stepfilled",
+            facecolor=(look.color, 0.25 if several else 0.5),
+            edgecolor=look.color,
+            linewidth=1.2,
+            linestyle=look.line,
+            hatch=look.hatch if several else None,
+            label=label,
+        )
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    if title:
+        ax.set_title(title)
+    if several:
+        ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room for the legend
+    ax.legend(loc="upper left")
+    return ax
+
+
+def _looks(series: Iterable[T]) -> Iterator[tuple[Look, T]]:
+    """Each of the series with its look; after the last look it starts again with the first."""
+    return zip(cycle(LOOKS), series, strict=False)
+
+
+@house_style()
+def boxes(
+    groups: Mapping[str, ArrayLike],
+    ax: Axes | None = None,
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+) -> Axes:
+    """One box per group: middle half and median, whiskers to the 5th and 95th percentile, its size above."""
+    ax = _axes(ax, width=5.4, height=3.4)
+    arrays = {name: np.ravel(np.asarray(values, dtype=float)) for name, values in groups.items()}
+    filled = {place: values for place, values in enumerate(arrays.values()) if values.size}
+    look = LOOKS[0]
+    ax.boxplot(
+        list(filled.values()),
+        positions=list(filled),
+        whis=(5, 95),
+        widths=0.6,
+        showfliers=False,
+        patch_artist=True,
+        boxprops={"facecolor": (look.color, 0.3), "edgecolor": look.color},
+        medianprops={"color": "black", "linewidth": 2},
+    )
+    for place, values in filled.items():
+        top = float(np.percentile(values, 95))
+        label = f"{len(values):,}"
+        ax.annotate(label, (place, top), (0, 3), textcoords="offset points", ha="center", fontsize=7.5)
+    ax.set_xticks(range(len(arrays)), list(arrays))
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    caption = "box: middle half, whiskers: 5th–95th percentile, above: n"
+    ax.set_title(f"{title}\n{caption}" if title else caption)
+    return ax
+
+
+@house_style()
+def intervals(
+    rows: Mapping[str, tuple[float, tuple[float, float]]],
+    ax: Axes | None = None,
+    *,
+    xlabel: str,
+    title: str = "",
+) -> Axes:
+    """Means with their intervals, one line each, against zero: name → (mean, (low, high))."""
+    ax = _axes(ax, width=6.2, height=0.9 + 0.42 * len(rows))
+    for place, (look, (mean, (low, high))) in enumerate(_looks(rows.values())):
+        ax.plot([low, high], [place, place], color=look.color, linewidth=2.4, solid_capstyle="butt")
+        ax.plot([mean], [place], color=look.color, marker=look.marker, markersize=7)
+    ax.axvline(0, color="black", linewidth=1, linestyle=":")
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlabel(xlabel)
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+# ------------------------------------------------------------------------------------------------ scatters
+
+
+@house_style()
+def scatter(
+    x: ArrayLike,
+    y: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    xlabel: str,
+    ylabel: str,
+    diagonal: bool = False,
+    title: str = "",
+) -> Axes:
+    """One point per architecture. With `diagonal` the line on which both coordinates agree is drawn."""
+    ax = _axes(ax, width=4.4, height=4.0)
+    xs, ys = np.ravel(np.asarray(x, dtype=float)), np.ravel(np.asarray(y, dtype=float))
+    many = len(xs) > 500
+    size, alpha = (5, 0.25) if many else (22, 0.8)
+    ax.scatter(xs, ys, s=size, color=LOOKS[0].color, alpha=alpha, linewidths=0, rasterized=many)
+    if diagonal:
+        both = [min(xs.min(), ys.min()), max(xs.max(), ys.max())]
+        ax.plot(both, both, color="black", linewidth=1, linestyle="--", label="equal")
+        ax.legend()
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set_title(f"{title} (n = {len(xs):,})" if title else f"n = {len(xs):,}")
+    return ax
+
+
+@house_style()
+def pareto(
+    cost: ArrayLike,
+    value: ArrayLike,
+    ax: Axes | None = None,
+    *,
+    xlabel: str,
+    ylabel: str = "accuracy (%)",
+    title: str = "",
+) -> Axes:
+    """Points of cost and value, and the staircase of those that nothing cheaper matches in value."""
+    xs, ys = np.ravel(np.asarray(cost, dtype=float)), np.ravel(np.asarray(value, dtype=float))
+    ax = scatter(xs, ys, ax, xlabel=xlabel, ylabel=ylabel, title=title)
+    order = np.lexsort((-ys, xs))  # by cost, the better first among equals
+    best = np.maximum.accumulate(ys[order])
+    front = order[np.concatenate([[True], best[1:] > best[:-1]])]
+    look = LOOKS[1]
+    label = f"Pareto front ({len(front)})"
+    ax.step(xs[front], ys[front], where="post", color=look.color, marker=look.marker, ms=4, label=label)
+    ax.legend(loc="lower right")
+    return ax

@@ -1,0 +1,247 @@
+"""The house style of the figures: what they say in words, and that they can be read without colour."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.patches import FancyArrowPatch
+
+from nas_lib import plotting
+from nas_lib.spaces import EDGES, CellSpace, live_edges
+
+SPACE = CellSpace()
+CURVES = {
+    "steady": np.linspace(9, 0, 30) + np.arange(5)[:, None],
+    "quick": np.linspace(6, 0, 30) + np.arange(5)[:, None],
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_window(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("Agg")
+    before = dict(mpl.rcParams)
+    yield
+    assert dict(mpl.rcParams) == before, "a figure changed the learner's own matplotlib settings"
+    plt.close("all")
+
+
+def _texts(ax: Axes) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def _title(ax: Axes) -> str:
+    return ax.get_title("left") + ax.get_title("center")
+
+
+# --- looks ---
+
+
+def test_no_two_looks_share_a_line_style_a_marker_or_a_hatch() -> None:
+    for part in ("color", "line", "marker", "hatch"):
+        values = [getattr(look, part) for look in plotting.LOOKS]
+        assert len(set(values)) == len(values), part
+
+
+def test_the_colours_stay_apart_for_colour_blind_eyes() -> None:
+    # Viénot, Brettel and Mollon (1999): linear RGB as a protanope and a deuteranope see it.
+    protan = np.array([[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]])
+    deutan = np.array([[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]])
+    linear = {look.color: np.array(to_rgb(look.color)) ** 2.2 for look in plotting.LOOKS[:4]}
+    for matrix in (protan, deutan):
+        seen = {color: (matrix @ value).clip(0, 1) ** (1 / 2.2) for color, value in linear.items()}
+        for a, b in itertools.combinations(seen, 2):
+            assert np.abs(seen[a] - seen[b]).max() > 0.15, (a, b)
+
+
+# --- cells ---
+
+
+@pytest.mark.parametrize("index", [0, 1, 1234, 2794, 11668, 15624])
+def test_a_drawing_has_one_arrow_and_one_label_per_operation(index: int) -> None:
+    cell = SPACE.from_index(index)
+    ax = plotting.draw_cell(cell)
+    arrows = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+    assert len(arrows) == sum(op != "none" for op in cell)
+    words = {
+        "skip_connect": "skip",
+        "nor_conv_1x1": "conv 1×1",
+        "nor_conv_3x3": "conv 3×3",
+        "avg_pool_3x3": "pool 3×3",
+    }
+    labels = [text for text in _texts(ax) if text in words.values()]
+    assert sorted(labels) == sorted(words[op] for op in cell if op != "none")
+    assert {"in", "1", "2", "out"} <= set(_texts(ax))
+
+
+def test_arrows_run_between_the_nodes_of_their_edges() -> None:
+    ax = plotting.draw_cell(("nor_conv_3x3",) * 6)
+    arrows = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+    ends = [tuple(int(point[0]) for point in arrow._posA_posB) for arrow in arrows]  # type: ignore[attr-defined]
+    assert ends == list(EDGES)
+
+
+def test_dead_operations_are_grey_and_thin() -> None:
+    cell = ("none", "avg_pool_3x3", "nor_conv_1x1", "skip_connect", "nor_conv_3x3", "avg_pool_3x3")
+    drawn = [alive for alive, op in zip(live_edges(cell), cell) if op != "none"]
+    ax = plotting.draw_cell(cell)
+    arrows = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+    grey = [len(set(arrow.get_edgecolor()[:3])) == 1 and arrow.get_edgecolor()[0] > 0.5 for arrow in arrows]
+    assert [not is_grey for is_grey in grey] == drawn == [True, False, True, False, True]
+
+
+def test_operations_differ_in_width_or_dash_as_well_as_in_colour() -> None:
+    looks = [(width, line) for _, _, width, line in plotting._OP_LOOKS.values()]
+    assert len(set(looks)) == len(looks)
+
+
+def test_unknown_operations_are_refused() -> None:
+    with pytest.raises(ValueError, match="conv_9x9"):
+        plotting.draw_cell(("conv_9x9",) * 6)
+
+
+def test_several_cells_fill_a_grid_and_leave_no_empty_frame() -> None:
+    made = plotting.draw_cells([SPACE.from_index(i) for i in (1, 2, 3, 4)], ["a", "b", "c", "d"], columns=3)
+    assert [_title(ax) for ax in made.axes] == ["a", "b", "c", "d", "", ""]
+    assert not any(ax.axison for ax in made.axes)
+    with pytest.raises(ValueError, match="archs"):
+        plotting.draw_cells([])
+
+
+# --- curves ---
+
+
+def test_bands_show_the_percentiles_that_the_title_names() -> None:
+    ax = plotting.regret_bands({"only": CURVES["steady"]}, percentiles=(0, 50, 100))
+    low, high, middle = (line.get_ydata() for line in ax.lines)
+    np.testing.assert_allclose(low, CURVES["steady"][0])
+    np.testing.assert_allclose(middle, CURVES["steady"][2])
+    np.testing.assert_allclose(high, CURVES["steady"][4])
+    assert "5 runs: median, band 0th–100th percentile" in _title(ax)
+
+
+def test_bands_name_axes_units_runs_and_methods() -> None:
+    ax = plotting.regret_bands(
+        CURVES, unit="simulated hours", x=np.linspace(0.5, 15, 30), title="Two methods"
+    )
+    assert ax.get_xlabel() == "budget (simulated hours)"
+    assert ax.get_ylabel() == "simple regret (percentage points)"
+    assert _title(ax).splitlines() == ["Two methods", "5 runs each: median, band 10th–90th percentile"]
+    legend = ax.get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == list(CURVES)
+    assert ax.lines[0].get_xdata()[-1] == 15
+
+
+def test_the_lines_of_two_methods_differ_in_style_and_marker() -> None:
+    ax = plotting.regret_bands(CURVES)
+    named = [line for line in ax.lines if line.get_label() in CURVES]
+    assert len({line.get_linestyle() for line in named}) == len({line.get_marker() for line in named}) == 2
+
+
+def test_methods_with_different_numbers_of_runs_are_said_apart() -> None:
+    ax = plotting.regret_bands({"a": CURVES["steady"], "b": CURVES["quick"][:1]})
+    assert "a: 5 runs, b: 1 run" in _title(ax)
+
+
+@pytest.mark.parametrize("curves", [{}, {"a": np.zeros((0, 4))}, {"a": np.zeros((2, 3, 4))}])
+def test_curves_without_runs_are_refused(curves: dict[str, np.ndarray]) -> None:
+    with pytest.raises(ValueError, match="curves must map names to arrays"):
+        plotting.regret_bands(curves)
+
+
+def test_learning_curves_draw_mean_and_range() -> None:
+    ax = plotting.learning_curves({"table": CURVES["steady"], "live": CURVES["quick"][0]})
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), CURVES["steady"].mean(0))
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), CURVES["quick"][0])
+    assert len(ax.collections) == 1  # a band for the five runs, none for the single one
+    assert ax.get_xlabel() == "epoch" and ax.get_ylabel() == "validation accuracy (%)"
+    assert "table: 5 runs, live: 1 run" in _title(ax)
+
+
+# --- distributions and scatters ---
+
+
+def test_histograms_count_every_value_once_and_are_hatched_when_several() -> None:
+    rng = np.random.default_rng(0)
+    samples = {"a": rng.normal(size=300), "b": rng.normal(size=200)}
+    ax = plotting.histogram(samples, xlabel="accuracy (%)", bins=10)
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["a (n = 300)", "b (n = 200)"]
+    assert len({patch.get_hatch() for patch in ax.patches} - {None}) == 2
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("accuracy (%)", "number of cells")
+
+
+def test_boxes_show_quartiles_and_sizes_and_leave_empty_groups_empty() -> None:
+    values = np.arange(101.0)
+    ax = plotting.boxes({"0": [], "1": values, "2": values + 5}, xlabel="operations", ylabel="accuracy (%)")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "2"]
+    assert [text.get_text() for text in ax.texts] == ["101", "101"]
+    boxes = [patch.get_path().vertices for patch in ax.patches]
+    assert [(box[:, 1].min(), box[:, 1].max()) for box in boxes] == [(25, 75), (30, 80)]
+    assert [box[:, 0].mean().round() for box in boxes] == [1, 2]
+
+
+def test_the_style_leaves_other_settings_to_the_notebook() -> None:
+    before = mpl.rcParams["interactive"]
+    try:
+        with plotting.house_style():
+            assert mpl.rcParams["axes.titlelocation"] == "left"
+            # what the inline backend does when the first figure is made
+            mpl.rcParams["interactive"] = not before
+        assert mpl.rcParams["interactive"] is (not before)
+        assert mpl.rcParams["axes.titlelocation"] == "center"
+    finally:
+        mpl.rcParams["interactive"] = before
+
+
+def test_intervals_lie_where_they_should() -> None:
+    ax = plotting.intervals(
+        {"a − b": (0.2, (-0.1, 0.5)), "a − c": (1.0, (0.8, 1.2))}, xlabel="difference (points)"
+    )
+    bars = [
+        line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "-"
+    ]
+    np.testing.assert_allclose(bars, [[-0.1, 0.5], [0.8, 1.2]])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a − b", "a − c"]
+
+
+def test_the_pareto_front_is_the_set_that_nothing_dominates() -> None:
+    rng = np.random.default_rng(1)
+    cost, value = rng.integers(0, 12, 60), rng.integers(0, 12, 60)
+    points = set(zip(cost.tolist(), value.tolist()))
+    undominated = {
+        (c, v) for c, v in points if not any((d <= c and w >= v) and (d, w) != (c, v) for d, w in points)
+    }
+    ax = plotting.pareto(cost, value, xlabel="latency (ms)")
+    (front,) = ax.lines
+    assert set(zip(front.get_xdata().tolist(), front.get_ydata().tolist())) == undominated
+
+
+def test_scatter_says_how_many_points_it_shows() -> None:
+    ax = plotting.scatter([1, 2, 3], [1, 2, 4], xlabel="x (%)", ylabel="y (%)", diagonal=True, title="Cells")
+    assert _title(ax) == "Cells (n = 3)"
+    assert ax.collections[0].get_offsets().tolist() == [[1, 1], [2, 2], [3, 4]]
+
+
+def test_image_rows_may_differ_in_resolution() -> None:
+    made = plotting.image_grid(
+        {"8 × 8": np.zeros((3, 1, 8, 8), np.uint8), "12 × 12": np.ones((3, 12, 12), np.uint8)}
+    )
+    shapes = [ax.images[0].get_array().shape for ax in made.axes]  # type: ignore[union-attr]
+    assert shapes == [(8, 8)] * 3 + [(12, 12)] * 3
+    assert made.axes[3].get_ylabel() == "12 × 12"
+
+
+def test_the_library_can_be_imported_without_matplotlib() -> None:
+    code = "import sys, nas_lib.spaces; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
