@@ -157,7 +157,7 @@ def _what(sheet: Sheet) -> str:
 
 # Datasheet of the cell table
 
-Every cell of NAS-Bench-201's space (4 nodes, 6 edges, one of 5 operations on each), trained from scratch on small
+Every cell of NAS-Bench-201's space (4 nodes, 6 edges, one of {len(m.space.ops)} operations on each), trained from scratch on small
 images, {m.seeds} times each: {counts}, {m.seeds} seeds, {m.epochs} epochs,
 {m.seeds * len(m.first):,} trainings. It is the ground truth of this course: whatever a search finds can be compared
 with the best there is.
@@ -204,7 +204,7 @@ As recorded in the file; `nas_lib.training` is the code, `scripts/recipe_study.p
 The images are `nas_lib.data.cluttered_digits`: a handwritten digit, rotated, sheared, scaled, moved and dimmed at
 random, among fragments of other digits, with noise. The handwriting is split *before* any image is drawn
 ({sources} of 1,797 handwritten digits), so no digit, not even as a fragment, is seen in two splits. It is split by
-image, not by writer: all splits share the 13 writers. And the {sheet.table.test_size:,} test images show
+image, not by writer: the 13 writers are not kept apart. And the {sheet.table.test_size:,} test images show
 {len(split_sources("test"))} handwritten digits, so they are no {sheet.table.test_size:,} independent samples."""
 
 
@@ -265,7 +265,7 @@ Final validation ({sheet.table.valid_size[-1]:,} images) and test accuracy, mean
 
 
 def _connectivity(m: Measured) -> str:
-    dead = ~m.live.any(1)
+    dead = ~m.connected
     if not dead.any():
         return "Every cell is connected."
     count = len(np.unique(m.function[dead]))
@@ -360,6 +360,7 @@ def _seeds(sheet: Sheet) -> str:
             rows.append((metric, kind, *(number(value, 3) for value in one)))
     pairs = math.comb(m.seeds, 2)
     mean = f"mean over the {pairs} pairs of seeds" if pairs > 1 else "of the pair of seeds"
+    offsets = ", ".join(signed(offset) for offset in stats.seed_offsets(m.test))
     titles = ("accuracy", "over", "all", "top 10 %", "top 10 % by the other seeds")
     noise_titles = ("over functions", "number", "mean test accuracy (%)", "sd of validation", "sd of test")
     return f"""## Seeds
@@ -370,6 +371,9 @@ Standard deviation between the {m.seeds} seeds of a function in points, pooled (
 denominator), over {sheet.f}; quarters and top 10 % by mean test accuracy:
 
 {grid(noise_titles, noise)}
+
+All cells share the seeds, and a seed can be luckier than another for most of them: relative to the mean of the seeds,
+they lie {offsets} points off in test accuracy (mean over {sheet.f}). Comparing cells at the same seed cancels this.
 
 Kendall's tau-b between the final accuracies of two seeds, {mean}. *Top 10 %* holds the items in the top
 10 % by the mean of that accuracy over all seeds. This mean contains the two seeds that are compared, which lowers
@@ -592,10 +596,13 @@ def _draw_best(sheet: Sheet) -> Figure:
 
 def _draw_seeds(sheet: Sheet) -> Figure:
     m = sheet.m
-    made, axes = plotting.figure(1, 3, width=4.8, height=4.0)
+    made, axes = plotting.figure(1, 3, width=5.3, height=4.0)
     good = stats.top(m.accuracy)
     first, last = m.test[:, 0], m.test[:, -1]
-    names = {"xlabel": "test accuracy (%), first seed", "ylabel": "test accuracy (%), last seed"}
+    names: dict[str, Any] = {
+        "xlabel": "test accuracy (%), first seed",
+        "ylabel": "test accuracy (%), last seed",
+    }
     for ax, which, title in (
         (axes[0, 0], np.ones(len(good), bool), "All functions"),
         (axes[0, 1], good, "Top 10 %"),
@@ -604,7 +611,7 @@ def _draw_seeds(sheet: Sheet) -> Figure:
     sd = m.test.std(axis=1, ddof=1) if m.seeds > 1 else np.zeros(len(good))
     tenth = np.argsort(np.argsort(m.accuracy, kind="stable"), kind="stable") * 10 // len(good)
     plotting.boxes(
-        {str(number + 1): sd[tenth == number] for number in range(10)},
+        {str(place + 1): sd[tenth == place] for place in range(10)},
         axes[0, 2],
         xlabel="tenth of the functions, from the worst to the best",
         ylabel="sd between seeds (points)",
@@ -622,7 +629,7 @@ def _draw_size(sheet: Sheet) -> Figure:
         (axes[0, 0], np.ones(len(good), bool), "All cells"),
         (axes[0, 1], good, "Top 10 %"),
     ):
-        names = {"xlabel": "parameters", "ylabel": "test accuracy (%), mean over seeds"}
+        names: dict[str, Any] = {"xlabel": "parameters", "ylabel": "test accuracy (%), mean over seeds"}
         plotting.scatter(m.params[which], accuracy[which], ax, **names, title=title)
         ax.xaxis.set_major_formatter("{x:,.0f}")
         ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -649,7 +656,7 @@ def _draw_skips(sheet: Sheet) -> Figure:
     m = sheet.m
     made, axes = plotting.figure(1, 2, width=5.0, height=3.5)
     count, accuracy = stats.live_skips(m), m.cell_accuracy
-    connected = m.live.any(1)
+    connected = m.connected
     kinds = [skips for skips in range(int(count.max()) + 1) if (count == skips).any()]
     plotting.boxes(
         {str(skips): accuracy[(count == skips) & connected] for skips in kinds},
@@ -704,7 +711,10 @@ def _draw_epochs(sheet: Sheet) -> Figure:
 def _draw_price(sheet: Sheet) -> Figure:
     m = sheet.m
     made, axes = plotting.figure(1, 1, width=4.4, height=4.0)
-    names = {"xlabel": "price (s), fitted", "ylabel": "measured training time (s), mean of seeds"}
+    names: dict[str, Any] = {
+        "xlabel": "price (s), fitted",
+        "ylabel": "measured training time (s), mean of seeds",
+    }
     measured = m.function_seconds.mean(1)
     plotting.scatter(m.seconds[m.first], measured, axes[0, 0], **names, diagonal=True, title="Functions")
     return made

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,6 +95,11 @@ class Measured:
     def cell_accuracy(self) -> Floats:
         """(n,) test accuracy of each cell, mean over seeds."""
         return self.accuracy[self.function]
+
+    @property
+    def connected(self) -> Mask:
+        """(n,) whether any path leads from the input to the output."""
+        return np.asarray(self.live.any(axis=1))
 
     @property
     def cells_per_function(self) -> Indices:
@@ -191,6 +196,13 @@ def agreement(values: ArrayLike, share: float = 0.1) -> Agreement:
     return Agreement(*np.mean(results, axis=0).tolist()) if results else Agreement(*[float("nan")] * 3)
 
 
+def seed_offsets(values: ArrayLike) -> list[float]:
+    """How much better than the mean of the seeds each seed is, in points, mean over the items of (items, seeds)."""
+    array = np.asarray(values)
+    offsets: list[float] = (array - array.mean(1, keepdims=True)).mean(0).tolist()
+    return offsets
+
+
 def optimism(values: ArrayLike) -> float:
     """What the winner loses on a seed that did not choose it, in points, mean over the left-out seeds.
 
@@ -276,7 +288,7 @@ def effects(m: Measured, op: str, instead: str = "none") -> dict[str, Effect]:
     accuracy, pairs = m.cell_accuracy, pairs_of(m, op, instead)
     good = top(accuracy)
     either = good[pairs.having] | good[pairs.lacking]
-    still_connected = m.live.any(1)[pairs.lacking]
+    still_connected = m.connected[pairs.lacking]
     return {
         "all pairs": effect(accuracy, pairs, np.ones(len(pairs.live), bool)),
         "the edge is live": effect(accuracy, pairs, pairs.live),
@@ -410,5 +422,4 @@ def skips_matter(m: Measured) -> Criterion:
 
 def summary(values: ArrayLike, levels: Sequence[float]) -> list[float]:
     """Percentiles of values."""
-    result: Any = np.percentile(np.asarray(values), levels)
-    return result.tolist()
+    return [float(np.percentile(np.asarray(values), level)) for level in levels]

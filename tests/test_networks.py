@@ -139,25 +139,24 @@ def test_merged_cells_have_equal_outputs_with_mapped_weights() -> None:
 
 
 def test_cells_that_are_not_merged_differ() -> None:
-    """For neighbouring cells of two functions no renaming of the convolutions makes the outputs equal.
+    """Neighbouring cells of two functions, with weights fixed by edge and operation, have different outputs.
 
-    Convolutions of one kind get equal weights whatever their edge, unless both cells have several: a cell that
-    differs even so computes another function. Average pooling is linear and batch norm forgets scale, so pairs with
-    pooling or with a multiple of one term are left out: `canonical` does not merge by those rules.
+    One exception is allowed, and must be rare: average pooling is linear, pool(a) + pool(b) = pool(a + b), which
+    `canonical` does not use. (That every renaming of convolutions fails too is shown in test_spaces.)
     """
     rng = np.random.default_rng(1)
-    x, compared = images(4), 0
+    x, compared, linear = images(4), 0, 0
     function = functions(SPACE)[1]
-    while compared < 60:
+    while compared < 80:
         a = SPACE.sample(rng)
         b = SPACE.mutate(a, rng)
         if function[SPACE.index(a)] == function[SPACE.index(b)] or not (is_connected(a) and is_connected(b)):
             continue
-        if "avg_pool_3x3" in a + b:
-            continue
         compared += 1
-        outputs = [shared_weights(arch)(x) for arch in (a, b)]
-        assert not torch.allclose(*outputs, rtol=1e-4, atol=1e-4), (SPACE.str(a), SPACE.str(b))
+        if torch.allclose(shared_weights(a)(x), shared_weights(b)(x), rtol=1e-6, atol=1e-6):
+            assert "avg_pool_3x3" in a and "avg_pool_3x3" in b, (SPACE.str(a), SPACE.str(b))
+            linear += 1
+    assert linear <= 4
 
 
 def shared_weights(arch) -> CellNetwork:
