@@ -1,0 +1,775 @@
+"""Checks as a whole: what crosses from probe to judge, what a learner sees, why judges cannot be fooled."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import sys
+import time
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import solutions
+from nas_lib import checks
+from nas_lib.checks import (
+    PUBLIC_SEED,
+    Answer,
+    ConceptQuestion,
+    Exercise,
+    InProcess,
+    NotPlainData,
+    Oracle,
+    RemoteOracle,
+    Verdict,
+    check,
+    decode,
+    encode,
+    grade,
+    public_part,
+    read_answer,
+    roundtrip,
+    run_probe,
+    serve,
+)
+from nas_lib.checks import _core as core
+from nas_lib.checks._stats import Lattice, count_range
+from nas_lib.spaces import CellSpace, live_edges
+
+LESSONS = checks.lessons()
+EXERCISES = [item for lesson in LESSONS for item in checks.exercises(lesson).values()]
+FUNCTIONS = [item for item in EXERCISES if not isinstance(item, ConceptQuestion)]
+QUESTIONS = [item for item in EXERCISES if isinstance(item, ConceptQuestion)]
+
+
+def by_name(items):
+    return pytest.mark.parametrize("item", items, ids=lambda item: item.name)
+
+
+def reference(item):
+    return solutions.load(item.lesson)
+
+
+class AlwaysEqual:
+    """Equals everything: what a hostile answer to a naive `==` looks like."""
+
+    def __eq__(self, other):
+        return True
+
+    def __hash__(self):
+        return 0
+
+    def __call__(self, *args, **kwargs):
+        return self
+
+    def __float__(self):
+        return 1.0
+
+    def __iter__(self):
+        return iter([self])
+
+    def __len__(self):
+        return 1
+
+
+class EqualText(str):
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return True
+
+    def __hash__(self):
+        return 0
+
+
+class EqualList(list):
+    def __eq__(self, other):
+        return True
+
+
+# ------------------------------------------------------------------------------------------------- codec
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["$array", "$float", "dtype", "shape", "data", "a", "results", "draws"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+def same(one, other):
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or (math.isnan(one) and math.isnan(other))
+    if isinstance(one, list):
+        return isinstance(other, list) and len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict):
+        return (
+            isinstance(other, dict)
+            and one.keys() == other.keys()
+            and all(same(one[k], other[k]) for k in one)
+        )
+    return type(one) is type(other) and one == other
+
+
+@given(plain)
+def test_plain_data_comes_back_as_it_was(value):
+    assert same(roundtrip(value), value)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint64", "int64", "float16", "float32", "float64"])
+def test_arrays_keep_dtype_shape_and_values(dtype):
+    array = np.arange(6).reshape(2, 3).astype(dtype)
+    back = roundtrip(array)
+    assert back.dtype == array.dtype and back.shape == (2, 3) and (back == array).all()
+    assert roundtrip(np.zeros((0, 4))).shape == (0, 4)
+
+
+def test_nan_and_infinity_survive_without_leaving_json():
+    text = json.dumps(encode([math.nan, math.inf, -math.inf, np.array([math.nan, 1.0])]), allow_nan=False)
+    nan, inf, minus, array = decode(json.loads(text))
+    assert math.isnan(nan) and inf == math.inf and minus == -math.inf
+    assert math.isnan(array[0]) and array[1] == 1.0
+
+
+def test_subclasses_arrive_as_builtins():
+    back = roundtrip(
+        [EqualText("a"), EqualList([1]), np.str_("b"), np.float32(0.5), np.int8(3), np.bool_(True), (1, 2)]
+    )
+    assert [type(item) for item in back] == [str, list, str, float, int, bool, list]
+    assert back == ["a", [1], "b", 0.5, 3, True, [1, 2]]
+    assert back[0] != "something else" and back[1] != [2]
+
+
+def test_tensors_and_things_that_offer_an_array_are_data():
+    torch = pytest.importorskip("torch")
+    pandas = pytest.importorskip("pandas")
+    assert roundtrip(torch.ones(2, requires_grad=True)).tolist() == [1.0, 1.0]
+    assert roundtrip(torch.ones(1, dtype=torch.bfloat16)).dtype == np.float32
+    assert roundtrip(pandas.Series([1.0, 2.0])).tolist() == [1.0, 2.0]
+    assert roundtrip(np.array(["x", 2], dtype=object)) == ["x", 2]
+
+
+loop: list = []
+loop.append(loop)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [AlwaysEqual(), {1, 2}, iter([1]), len, 1j, np.complex64(1), {1: 2}, {"$array": 1}, loop, 2**2000, b"x",
+     object(), np.array([1j]), np.array([AlwaysEqual()]), [[AlwaysEqual()]]],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_anything_else_is_refused_in_a_sentence(value):
+    with pytest.raises(NotPlainData, match=r"^returned .+"):
+        encode(value)
+
+
+@given(any_json)
+def test_decoding_hostile_json_gives_data_or_a_value_error(data):
+    with contextlib.suppress(ValueError):
+        encode(decode(data))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dtype": "object", "shape": [1], "data": [1]},
+        {"dtype": "float64", "shape": [10**9], "data": [1.0]},
+        {"dtype": "float64", "shape": [-1], "data": [1.0]},
+        {"dtype": "int8", "shape": [1], "data": [1000]},
+        {"dtype": "float64", "shape": [1], "data": ["1"]},
+        {"dtype": "float64", "shape": [1], "data": [[1.0]]},
+        {"dtype": "float64", "shape": 1, "data": [1.0]},
+        None,
+    ],
+)
+def test_malformed_arrays_are_refused(body):
+    with pytest.raises(ValueError):
+        decode({"$array": body})
+
+
+def test_deep_and_malformed_messages_are_answers_too():
+    deep: list = []
+    for _ in range(500):
+        deep = [deep]
+    for message in (None, [], 3, {}, {"value": deep}, {"value": {"$float": 3}}, {"error": 5}):
+        assert read_answer(message).error is not None
+
+
+# -------------------------------------------------------------------------------------------- statistics
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "alpha"), [(1500, 0.04, 2e-10), (1000, 0.5, 1e-9), (120, 6 / 64, 1e-9), (50, 0.9, 1e-3)]
+)
+def test_count_range_keeps_its_promise(n, p, alpha):
+    low, high = count_range(n, p, alpha)
+    outside = stats.binom.cdf(low - 1, n, p) + stats.binom.sf(high, n, p)
+    assert outside <= alpha
+    # ... and is no wider than it needs to be, to within a few counts.
+    assert (
+        stats.binom.cdf(low + 0.2 * n**0.5 + 3, n, p) + stats.binom.sf(high - 0.2 * n**0.5 - 3, n, p) > alpha
+    )
+
+
+def test_count_range_holds_without_replacement():
+    low, high = count_range(30, 0.5, 1e-4)
+    outside = stats.hypergeom.cdf(low - 1, 64, 32, 30) + stats.hypergeom.sf(high, 64, 32, 30)
+    assert outside <= 1e-4
+
+
+def test_lattice_is_the_exact_distribution():
+    values = [3, -1, 4, 1, -5]
+    sums = np.array(np.meshgrid(*[values] * 4)).reshape(4, -1).sum(axis=0)
+    lattice = Lattice.draws(values, 4)
+    for x in range(-21, 18):
+        assert lattice.chance_below(x) == pytest.approx((sums <= x).mean(), abs=1e-12)
+    differences = np.subtract.outer(sums, [0, 2, 2, 4]).ravel()
+    both = lattice.minus(Lattice.draws([0, 2], 2))
+    for x in range(-25, 18):
+        assert both.chance_below(x) == pytest.approx((differences <= x).mean(), abs=1e-12)
+
+
+def test_a_long_convolution_keeps_its_accuracy():
+    values = np.random.default_rng(0).integers(-300, 300, size=14).tolist()
+    lattice = Lattice.draws(values, 14)
+    at = np.arange(len(lattice.chances)) + lattice.start
+    assert lattice.chances.sum() == pytest.approx(1.0, abs=1e-12)
+    assert (at * lattice.chances).sum() == pytest.approx(sum(values), abs=1e-7)
+    assert (at**2 * lattice.chances).sum() - sum(values) ** 2 == pytest.approx(14 * np.var(values), rel=1e-7)
+
+
+@pytest.mark.parametrize("size", [2, 6, 12])
+@pytest.mark.parametrize("resamples", [1, 50, 4000])
+def test_percentile_range_keeps_its_promise(size, resamples):
+    values = np.random.default_rng(size).integers(-50, 200, size=size).tolist()
+    lattice, alpha = Lattice.draws(values, size), 1e-6
+    for level in (0.025, 0.975):
+        low, high = lattice.percentile_range(level, resamples, alpha)
+        first = max(1, math.floor(resamples * level) - 1)
+        last = min(resamples, math.floor(resamples * level) + 2)
+        # The exact chances that the lowest order statistic in question is below, the highest above.
+        assert stats.binom.sf(first - 1, resamples, lattice.chance_below(low - 1)) <= alpha
+        assert stats.binom.cdf(last - 1, resamples, lattice.chance_below(high)) <= alpha
+
+
+METHODS = [
+    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen",
+    "weibull", "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_definition_of_a_percentile_fits(method):
+    values = [-12, 5, 33, 40, 41, 90, 250]
+    lattice, rng = Lattice.draws(values, 7), np.random.default_rng(3)
+    for resamples in (1, 7, 50, 999):
+        for _ in range(20):
+            means = rng.choice(values, size=(resamples, 7)).sum(axis=1)
+            for level in (0.025, 0.975):
+                low, high = lattice.percentile_range(level, resamples, 1e-6)
+                assert low <= np.quantile(means, level, method=method) <= high
+
+
+# ---------------------------------------------------------------------------------------------- registry
+
+
+def test_each_exercise_is_registered_once_under_its_lesson():
+    names = [item.name for item in EXERCISES]
+    assert len(set(names)) == len(names)
+    for item in EXERCISES:
+        assert checks.exercise(item.name) is item is checks.exercise(item.name, item.lesson)
+    assert sorted(LESSONS) == LESSONS
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_exercises_are_those_of_the_lesson(lesson):
+    names = set(checks.exercises(lesson))
+    assert names <= set(vars(solutions.load(lesson)))
+
+
+def test_a_misspelt_name_is_corrected():
+    with pytest.raises(ValueError, match="Did you mean 'random_search'"):
+        checks.exercise("random_serch")
+    with pytest.raises(ValueError, match="01_random_search"):
+        checks.exercises("01_random")
+    with pytest.raises(ValueError, match="twice"):
+        checks.register(checks.exercise("cell_index"))
+
+
+# --------------------------------------------------------------------------------------------- instances
+
+
+@by_name(EXERCISES)
+def test_instances_are_plain_deterministic_and_vary_with_the_seed(item):
+    one, again, other = (json.dumps(encode(item.instances(seed))) for seed in (1, 1, 2))
+    assert one == again
+    if item in FUNCTIONS:
+        assert one != other
+        assert [("bad" in instance) for instance in item.instances(1)] == sorted(
+            "bad" in instance for instance in item.instances(1)
+        ), "bad input comes last: it costs a part, so its verdicts must not hide others"
+
+
+@by_name(FUNCTIONS)
+def test_every_exercise_tries_bad_input(item):
+    assert sum("bad" in instance for instance in item.instances(5)) >= 2
+
+
+def test_random_search_is_tried_on_other_spaces_and_whole_ones():
+    for seed in range(10):
+        instances = [i for i in checks.exercise("random_search").instances(seed) if "bad" not in i]
+        sizes = [
+            len(i["ops"]) ** 6 if "ops" in i else math.prod(len(options) for options in i["choices"])
+            for i in instances
+        ]
+        assert any(i["budget"] == size for i, size in zip(instances, sizes))
+        assert any(i["budget"] == 1 for i in instances) and any("choices" in i for i in instances)
+        assert len(set(sizes)) >= 4
+
+
+def test_seeds_of_grading_are_stable_and_depend_on_everything():
+    seed = checks.grading_seed("secret", "01_random_search", "random_search")
+    assert seed == 5674232431736601072, "a regrade must find the instances of the first grading"
+    others = {
+        checks.grading_seed("other", "01_random_search", "random_search"),
+        checks.grading_seed("secret", "00_start_here", "random_search"),
+        checks.grading_seed("secret", "01_random_search", "sample_uniform"),
+        PUBLIC_SEED,
+    }
+    assert seed not in others and len(others) == 4
+    assert seed == checks.grading_seed("secret", "01_random_search", "random_search")
+
+
+# ---------------------------------------------------------------------------- what the learner's side sees
+
+
+@by_name(EXERCISES)
+def test_nothing_private_reaches_the_probe(item, monkeypatch):
+    seen = []
+    probe = type(item).probe
+    monkeypatch.setattr(
+        type(item),
+        "probe",
+        lambda self, fn, given, oracle: seen.append(given) or probe(self, fn, given, oracle),
+    )
+    instances = item.instances(3)
+    InProcess(reference(item)).collect(item, item.name, instances)
+    assert len(seen) == len(instances)
+    assert not any(key.startswith("_") for given in seen for key in given)
+
+
+def test_the_objective_s_values_are_not_in_the_public_part():
+    item = checks.exercise("random_search")
+    private = [key for instance in item.instances(3) for key in instance if key.startswith("_")]
+    assert "_seed" in private
+    changed = [{**instance, "_seed": 99} for instance in item.instances(3)]
+    assert [public_part(one) for one in changed] == [public_part(one) for one in item.instances(3)]
+    arch = tuple(CellSpace(item.instances(3)[0]["ops"]).from_index(5))
+    assert item.oracle(changed[0]).call("objective", list(arch)) != item.oracle(item.instances(3)[0]).call(
+        "objective", list(arch)
+    )
+
+
+@by_name(FUNCTIONS)
+def test_what_an_exercise_hides_exists_and_comes_back(item):
+    for name in item.hides:
+        assert core._function(name) is not None, f"{name} is not in the library (any more)"
+    codes = [core._function(name).__code__ for name in item.hides]
+    with checks.hidden(item):
+        for name in item.hides:
+            with pytest.raises(RuntimeError, match="switched off"):
+                core._function(name)()
+    assert codes == [core._function(name).__code__ for name in item.hides]
+
+
+def test_hiding_reaches_names_imported_and_methods_bound_before():
+    index, imported = CellSpace().index, live_edges
+    with checks.hidden(checks.exercise("cell_index")), pytest.raises(RuntimeError):
+        index(("none",) * 6)
+    with checks.hidden(checks.exercise("count_active_ops")), pytest.raises(RuntimeError):
+        imported(("none",) * 6)
+    with contextlib.suppress(ZeroDivisionError), checks.hidden(checks.exercise("cell_index")):
+        1 / 0  # noqa: B018
+    assert index(("none",) * 6) == 0 and not any(imported(("none",) * 6))
+
+
+def test_the_oracle_logs_counts_and_refuses():
+    def double(x):
+        if type(x) is not int:
+            raise core.Refused("x must be an int")
+        return 2 * x
+
+    oracle = Oracle({"double": double}, limit=3)
+    remote = RemoteOracle(
+        lambda message: json.loads(json.dumps(serve(oracle, json.loads(json.dumps(message)))))
+    )
+    assert remote.call("double", 4) == 8
+    for method, args in [("double", ("a",)), ("double", ()), ("triple", (1,)), ("double", (1,))]:
+        with pytest.raises(core.Refused):
+            remote.call(method, *args)
+    with pytest.raises(core.Refused):
+        remote.call("double", AlwaysEqual())
+    assert [call.value for call in oracle.calls] == [8, None, None, None, None]
+    assert oracle.calls[0] == ("double", (4,), 8, None)
+
+
+@given(any_json)
+def test_any_message_to_the_oracle_gets_a_reply(message):
+    item = checks.exercise("random_search")
+    for oracle in (None, item.oracle(item.instances(0)[0])):
+        reply = serve(oracle, message)
+        assert list(reply) in (["value"], ["error"])
+        json.dumps(reply)
+
+
+# ------------------------------------------------------------------------------------------------ judges
+
+WEIRD = [
+    None, True, False, 0, 1, -1.5, math.nan, math.inf, "", "a", [], [[]], {}, {"draws": None},
+    {"results": [1]}, [None] * 5, [1] * 40, [1e300] * 8,
+    {"result": {}, "after": []}, np.zeros(3), np.zeros((2, 2)), np.zeros(0), [["a"]],
+    {"raised": "ValueError"}, {"raised": [3]}, {"raised": None}, {"result": [1.0], "after": [1.0]},
+]  # fmt: skip
+
+
+@by_name(EXERCISES)
+def test_no_judge_falls_over_weird_answers(item):
+    instances = [roundtrip(instance) for instance in item.instances(11)]
+    expected = core.reference_answers(item, reference(item), instances)
+    for value in WEIRD:
+        answers = [Answer(value) for _ in instances]
+        found = checks.verdicts(item, instances, answers, expected)
+        assert all(0.0 <= verdict.score <= 1.0 and isinstance(verdict.message, str) for verdict in found)
+        assert core.worst(found).score < 1.0 or value == expected[0].value
+        assert all(verdict.concept and verdict.message for verdict in found if not verdict.right)
+
+
+@by_name(EXERCISES)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(value=any_json, error=st.none() | st.text(max_size=30))
+def test_no_json_at_all_gets_marks_by_chance(item, value, error):
+    instances = _instances(item)
+    answers = [read_answer({"value": value} if error is None else {"error": error}) for _ in instances]
+    found = checks.verdicts(item, instances, answers, _expected(item))
+    right = isinstance(value, str) and value.strip(" \t\n().:").lower() == _expected(item)[0].value
+    assert core.worst(found).score < 1.0 or (right and error is None)
+
+
+_CACHE: dict = {}
+
+
+def _instances(item):
+    if item.name not in _CACHE:
+        instances = [roundtrip(instance) for instance in item.instances(11)]
+        _CACHE[item.name] = (instances, core.reference_answers(item, reference(item), instances))
+    return _CACHE[item.name][0]
+
+
+def _expected(item):
+    _instances(item)
+    return _CACHE[item.name][1]
+
+
+@by_name(FUNCTIONS)
+def test_errors_on_bad_input_can_only_cost(item):
+    """An answer to every instance that only claims to have raised an error gets nothing."""
+    instances = _instances(item)
+    claim = Answer({"raised": ["ValueError"], "text": "budget must be positive"})
+    found = checks.verdicts(item, instances, [claim] * len(instances), _expected(item))
+    assert core.worst(found).score == 0.0
+    assert all(verdict.right for instance, verdict in zip(instances, found) if "bad" in instance)
+
+
+@by_name(FUNCTIONS)
+@pytest.mark.parametrize(
+    "hostile",
+    [AlwaysEqual(), EqualText("x"), EqualList([1]), type("T", (), {})()],
+    ids=lambda h: type(h).__name__,
+)
+def test_hostile_objects_get_nothing(item, hostile):
+    verdict = grade(item, InProcess({item.name: lambda *args, **kwargs: hostile}), reference(item), 4)
+    assert verdict.score == 0.0 and verdict.message
+
+
+@by_name(QUESTIONS)
+@pytest.mark.parametrize(
+    "hostile", [AlwaysEqual(), ["a", "b", "c", "d"], "abcd", "", object()], ids=lambda h: type(h).__name__
+)
+def test_hostile_answers_to_questions_get_nothing(item, hostile):
+    assert grade(item, InProcess({item.name: hostile}), reference(item), 4).score == 0.0
+
+
+def test_an_equal_string_is_what_its_letters_are():
+    item = QUESTIONS[0]
+    key = getattr(reference(item), item.name)
+    wrong = next(option for option in item.options if option != key)
+    assert grade(item, InProcess({item.name: EqualText(wrong)}), reference(item), 4).score == 0.0
+    assert grade(item, InProcess({item.name: EqualText(key)}), reference(item), 4).right
+
+
+@by_name(EXERCISES)
+def test_stubs_and_missing_names_get_nothing(item):
+    def stub(*args, **kwargs):
+        raise NotImplementedError
+
+    value = None if item in QUESTIONS else stub
+    verdict = grade(item, InProcess({item.name: value}), reference(item), 4)
+    assert (verdict.score, verdict.concept) == (0.0, "not-implemented")
+    verdict = grade(item, InProcess({}), reference(item), 4)
+    assert (verdict.score, verdict.concept) == (0.0, "missing") and item.name in verdict.message
+
+
+@by_name(FUNCTIONS)
+def test_code_that_ends_the_process_or_never_ends_costs_the_exercise_only(item):
+    def leave(*args, **kwargs):
+        sys.exit()
+
+    def hang(*args, **kwargs):
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(0.001)
+
+    def recurse(*args, **kwargs):
+        return recurse(*args, **kwargs)
+
+    for code, concept in ((leave, "raises"), (recurse, "raises")):
+        verdict = grade(item, InProcess({item.name: code}), reference(item), 4)
+        assert verdict.score == 0.0 and verdict.concept in (concept, "fraction-one")
+    answers = InProcess({item.name: hang}, seconds=0.05).collect(item, item.name, item.instances(4)[:1])
+    assert answers[0].error_type == "OutOfTime"
+
+
+def test_a_judge_that_raises_gives_nothing_instead():
+    class Broken(Exercise):
+        name, lesson = "broken", "none"
+
+        def instances(self, seed):
+            return [{}]
+
+        def probe(self, fn, instance, oracle):
+            return fn()
+
+        def judge(self, instance, answer, expected):
+            return Verdict(answer.value / 0)
+
+    verdict = grade(Broken(), InProcess({"broken": lambda: 3}), SimpleNamespace(broken=lambda: 3), 0)
+    assert verdict.score == 0.0 and verdict.concept == "unreadable"
+
+
+def test_the_worst_instance_decides_and_no_answer_is_none():
+    assert core.worst([Verdict(1.0), Verdict(0.5, "b"), Verdict(0.5, "c")]).concept == "b"
+    assert core.worst([]).score == 0.0
+    item = checks.exercise("cell_index")
+    instances = _instances(item)
+    found = checks.verdicts(item, instances, [], _expected(item))
+    assert core.worst(found).score == 0.0
+
+
+def test_an_error_names_the_line_of_the_learner_s_own_code():
+    source = (
+        "def cell_index(arch):\n    helper = [1, 2]\n    return sorted(helper, key=lambda one: one.nothing)\n"
+    )
+    namespace: dict = {}
+    exec(compile(source, "<cell>", "exec"), namespace)
+    import linecache
+
+    linecache.cache["<cell>"] = (len(source), None, source.splitlines(True), "<cell>")
+    message = run_probe(checks.exercise("cell_index"), namespace["cell_index"], {"archs": [["none"] * 6]})
+    assert message["error"].startswith(
+        "AttributeError: 'int' object has no attribute 'nothing' (line 3: `return sorted"
+    )
+
+
+# ------------------------------------------------------------------------------- the learner's entry, check
+
+
+def printed(name, fn, **more):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        report = check(name, fn, **more)
+    assert err.getvalue() == "", "nbgrader takes anything on stderr for a failure"
+    return report, out.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _no_nbgrader(monkeypatch):
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+
+
+@by_name(EXERCISES)
+def test_the_reference_passes_its_public_checks(item):
+    report, text = printed(item.name, getattr(reference(item), item.name))
+    assert report.right and text.startswith(f"✓ {item.name}: ") and text.count("\n") == 1
+
+
+@by_name(EXERCISES)
+def test_a_check_costs_at_most_a_second(item):
+    fn = getattr(reference(item), item.name)
+    printed(item.name, fn)
+    started = time.process_time()
+    printed(item.name, fn)
+    assert time.process_time() - started < 1.0
+
+
+def test_a_report_shows_as_nothing():
+    report, _ = printed("concept_00_1", "a")
+    assert repr(report) == "" and report._ipython_display_() is None
+
+
+def test_a_stub_is_no_traceback():
+    def cell_index(arch):
+        raise NotImplementedError
+
+    report, text = printed("cell_index", cell_index)
+    assert not report.right and text == "○ cell_index: not implemented yet\n"
+
+
+def test_a_mistake_is_named_with_a_hint_to_go_on():
+    from autograder.mutants.start_here import counts_from_one, takes_shorter_cells
+
+    report, text = printed("cell_index", counts_from_one)
+    assert not report.right
+    assert text.startswith("✗ cell_index: every number is off by one") and "run this cell again" in text
+    _, text = printed("cell_index", takes_shorter_cells)
+    assert "a cell of five ops is accepted" in text and "a part of the points" in text
+
+
+def test_an_exception_is_one_line_with_the_line_of_code():
+    def cell_index(arch):
+        return {}["missing"]
+
+    _, text = printed("cell_index", cell_index)
+    assert "KeyError: 'missing'" in text and '`return {}["missing"]`' in text and "Traceback" not in text
+
+
+def test_warnings_and_progress_bars_do_not_reach_stderr():
+    def incumbent_curve(values):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = _to_stderr  # pytest keeps warnings to itself; a notebook prints them
+            warnings.warn("careful", stacklevel=1)
+        print("progress", file=sys.stderr)
+        return solutions.load("01_random_search").incumbent_curve(values)
+
+    report, text = printed("incumbent_curve", incumbent_curve)
+    assert report.right and "progress" in text and "careful" in text
+
+
+def _to_stderr(message, *_):
+    print(message, file=sys.stderr)
+
+
+def test_a_value_where_the_function_belongs():
+    _, text = printed("cell_index", 5)
+    assert "an int, not a function" in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "start"),
+    [("B", "✓"), (" c ", "✓"), (None, "○"), ("e", "✗"), (["a"], "✗"), ("ab", "✗"), (2, "✗")],
+)
+def test_questions_are_checked_for_form_only(answer, start):
+    _, text = printed("concept_01_1", answer)
+    assert text.startswith(f"{start} concept_01_1: ")
+
+
+def test_a_console_without_check_marks_is_served(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    check("concept_00_1", "a")
+    stream.flush()
+    assert stream.buffer.getvalue().startswith(b"[ok] concept_00_1")
+
+
+def test_nothing_is_earned_while_nbgrader_autogrades(monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with pytest.raises(RuntimeError, match="nas-course grade"):
+        check("cell_index", solutions.load("00_start_here").cell_index)
+
+
+def test_validate_fails_what_is_wrong_and_only_that(monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+    printed("cell_index", solutions.load("00_start_here").cell_index)
+    with pytest.raises(AssertionError, match="not implemented yet"):
+        check("cell_index", _stub)
+    with pytest.raises(AssertionError, match="not answered yet"):
+        check("concept_00_1", None)
+
+
+def _stub(*args):
+    raise NotImplementedError
+
+
+# --------------------------------------------------------------------------------------- public instances
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_public_checks_are_written_alike_each_time_and_as_committed(lesson, tmp_path):
+    one = checks.write_public(lesson, solutions.load(lesson), tmp_path / "one")
+    other = checks.write_public(lesson, solutions.load(lesson), tmp_path / "other")
+    assert one.read_bytes() == other.read_bytes()
+    assert one.read_bytes() == (core.PUBLIC_FOLDER / one.name).read_bytes(), "run `make build`"
+
+
+@by_name(QUESTIONS)
+def test_the_key_of_a_question_is_not_published(item):
+    assert core.read_public(item.lesson)[item.name] == [({}, Answer())]
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_public_instances_read_back_as_the_exercises_made_them(lesson):
+    for name, cases in core.read_public(lesson).items():
+        made = checks.exercise(name).instances(PUBLIC_SEED)
+        assert json.dumps(encode([instance for instance, _ in cases])) == json.dumps(encode(made))
+
+
+def test_a_missing_file_is_said_plainly(monkeypatch, tmp_path):
+    monkeypatch.setattr(core, "PUBLIC_FOLDER", tmp_path)
+    report, text = printed("cell_index", _stub)
+    assert not report.right and "public checks are missing" in text
+
+
+# ------------------------------------------------------------------------------- false fails of right code
+
+RANDOM = ("sample_uniform", "random_search", "paired_bootstrap")
+
+
+def _fails(item, seeds):
+    """Reference answers on many seeds, which a judge must all accept."""
+    return [
+        (seed, verdict)
+        for seed in seeds
+        if not (verdict := grade(item, InProcess(reference(item)), reference(item), seed)).right
+    ]
+
+
+@by_name(FUNCTIONS)
+def test_the_reference_is_never_failed(item):
+    assert _fails(item, range(200)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RANDOM)
+def test_the_reference_is_never_failed_by_bad_luck(name):
+    assert _fails(checks.exercise(name), range(10_000, 12_000)) == []
