@@ -1,0 +1,24 @@
+"""The signatures that checks, mutants and outside tests call; a lesson may add keyword arguments with
+defaults, no more.
+
+This is the one place where they stand as data. It is not documentation: what each function returns is in its
+docstring.
+"""
+
+from __future__ import annotations
+
+BINDING: dict[str, tuple[str, ...]] = {
+    "00_start_here": (
+        "cell_index(arch)",
+        "cell_from_index(i)",
+        "count_active_ops(arch)",
+    ),
+    "01_random_search": (
+        "sample_uniform(space, rng)",
+        "random_search(objective, space, budget, rng)",
+        "incumbent_curve(values)",
+        "simple_regret(values, best)",
+        "samples_for_top_fraction(fraction, confidence)",
+        "paired_bootstrap(a, b, rng, resamples=10_000)",
+    ),
+}

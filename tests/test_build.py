@@ -1,0 +1,649 @@
+"""From source to student notebook: what is taken out, what stays, and which faults and leaks are found.
+
+Most tests run on a small lesson of their own (tests/fixtures/lessons), broken in one way at a time; the
+course's own lessons are held against the same rules at the end.
+"""
+
+# ruff: noqa: E501 - lessons' own lines and broken versions of them
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbgrader.utils import compute_checksum
+
+import solutions
+from autograder import build, leaks, signatures, verify
+from autograder.lesson import read_lesson
+
+FIXTURES = Path(__file__).parent / "fixtures" / "lessons"
+FIXTURE = "90_fixture"
+SOURCE = (FIXTURES / f"{FIXTURE}.py").read_text(encoding="utf-8")
+LESSONS = solutions.lessons()
+
+
+def write_lesson(folder: Path, text: str = SOURCE, name: str = FIXTURE) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def course(root: Path, text: str = SOURCE) -> Path:
+    """A root with the fixture lesson as its only source."""
+    write_lesson(root / "solutions", text)
+    shutil.copy(build.ROOT / "pyproject.toml", root)
+    return root
+
+
+def student_cells() -> list[Any]:
+    return build.student_notebook(FIXTURE, FIXTURES).cells
+
+
+def cell_named(cells: list[Any], identity: str) -> Any:
+    return next(cell for cell in cells if cell.id == identity)
+
+
+# -- load ----------------------------------------------------------------------------------------------------
+# -------------
+
+
+def test_load_runs_definitions_and_no_experiment():
+    loaded = solutions.load(FIXTURE, FIXTURES)  # its experiment raises
+    assert loaded.harmonic_mean([1, 2, 4]) == pytest.approx(12 / 7)
+    assert loaded.SCALE == 2.0
+    assert loaded.concept_90_1 == "c"
+    assert solutions.load(FIXTURE, FIXTURES) is loaded
+
+
+def test_load_keeps_the_line_numbers_of_the_source():
+    code = solutions.load(FIXTURE, FIXTURES).harmonic_mean.__code__
+    assert code.co_filename.endswith(f"{FIXTURE}.py")
+    assert SOURCE.splitlines()[code.co_firstlineno - 1].startswith("def harmonic_mean")
+
+
+@pytest.mark.parametrize("name", ["", "77_nothing", "random_search", "../../etc/passwd", None])
+def test_load_names_the_lessons_when_there_is_no_such_one(name):
+    with pytest.raises(ValueError, match=r"lesson must be one of .*01_random_search"):
+        solutions.load(name)
+
+
+def test_load_leaves_no_half_loaded_module_behind(tmp_path):
+    write_lesson(tmp_path / "halfway", SOURCE.replace("SCALE = 2.0", "SCALE = 1 / 0"))
+    with pytest.raises(ZeroDivisionError):
+        solutions.load(FIXTURE, tmp_path / "halfway")
+    assert not [name for name in sys.modules if "halfway" in name]
+
+
+# -- student notebooks
+# ----------------------------------------------------------------------------------------------------
+
+
+def test_student_notebook_has_stubs_and_no_answers():
+    cells = student_cells()
+    stub = cell_named(cells, "harmonic_mean").source
+    assert "def harmonic_mean(values, default=0.0):" in stub
+    assert "Harmonic mean of positive numbers" in stub
+    assert "raise NotImplementedError()" in stub
+    assert "reciprocals" not in stub
+    assert cell_named(cells, "concept_90_1").source == "concept_90_1 = None"
+    method = cell_named(cells, "Counter").source
+    assert "self.seen = {}" in method
+    assert "repr(value)" not in method
+    text = json.dumps(cells)
+    for secret in ("BEGIN SOLUTION", "MARK SCHEME", "equal amounts", '= \\"c\\"'):
+        assert secret not in text
+
+
+def test_stub_raises_and_notebook_has_no_outputs():
+    cells = student_cells()
+    namespace: dict[str, Any] = {}
+    exec(cell_named(cells, "harmonic_mean").source, namespace)
+    with pytest.raises(NotImplementedError):
+        namespace["harmonic_mean"]([1.0])
+    for cell in cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+        else:
+            assert cell.source.strip(), "an emptied mark scheme cell was left behind"
+
+
+def test_cell_ids_are_unique_and_survive_an_insertion():
+    before = {cell.id for cell in student_cells()}
+    assert len(before) == len(student_cells())
+
+
+def test_adding_a_cell_leaves_the_other_ids_alone(tmp_path):
+    grown = SOURCE.replace(
+        "# %% [markdown]\n# ### Exercise 90.2",
+        "# %% [markdown]\n# New.\n\n# %% [markdown]\n# ### Exercise 90.2",
+    )
+    write_lesson(tmp_path, grown)
+    before = [cell.id for cell in student_cells()]
+    after = [cell.id for cell in build.student_notebook(FIXTURE, tmp_path).cells]
+    assert len(after) == len(before) + 1
+    assert [identity for identity in after if identity in before] == before
+
+
+def test_checksums_are_those_that_nbgrader_computes():
+    graded = [cell for cell in student_cells() if cell.metadata.get("nbgrader")]
+    assert len(graded) == 7
+    for cell in graded:
+        assert cell.metadata.nbgrader.checksum == compute_checksum(cell)
+
+
+def test_build_is_repeatable_and_valid(tmp_path):
+    root = course(tmp_path)
+    assert build.build(root) == [Path("notebooks/90_fixture/90_fixture.ipynb")]
+    first = (root / "notebooks/90_fixture/90_fixture.ipynb").read_bytes()
+    assert build.build(root) == []
+    assert build.build(root, force=True) == []
+    (root / "notebooks/90_fixture/90_fixture.ipynb").unlink()
+    build.build(root)
+    assert (root / "notebooks/90_fixture/90_fixture.ipynb").read_bytes() == first
+    nbformat.validate(json.loads(first))
+
+
+# -- drift ---------------------------------------------------------------------------------------------------
+# -------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil"),
+    [
+        ("missing", lambda notebook: notebook.unlink()),
+        (
+            "edited",
+            lambda notebook: notebook.write_text(
+                notebook.read_text("utf-8").replace("rates", "races"), "utf-8"
+            ),
+        ),
+        ("edited", lambda notebook: notebook.write_text("{}", "utf-8")),
+        ("orphaned", lambda notebook: (notebook.parent / "mine.ipynb").write_text("{}", "utf-8")),
+    ],
+)
+def test_drift_names_the_file(tmp_path, kind, spoil):
+    root = course(tmp_path)
+    build.build(root)
+    assert build.drift(root) == []
+    spoil(root / "notebooks/90_fixture/90_fixture.ipynb")
+    (found,) = build.drift(root)
+    assert found.kind == kind
+    assert str(found).startswith("notebooks/90_fixture/")
+
+
+def test_a_changed_source_makes_a_stale_notebook_and_a_removed_one_an_orphan(tmp_path):
+    root = course(tmp_path)
+    build.build(root)
+    write_lesson(root / "solutions", SOURCE.replace("The mean that rates need.", "The mean of rates."))
+    assert [item.kind for item in build.drift(root)] == ["stale"]
+    build.build(root)
+    assert build.drift(root) == []
+    (root / "solutions" / f"{FIXTURE}.py").unlink()
+    assert [item.kind for item in build.drift(root)] == ["orphaned"]
+    build.build(root)
+    assert not (root / "notebooks" / FIXTURE).exists()
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_build_never_destroys_somebody_s_work(tmp_path, removed):
+    root = course(tmp_path)
+    build.build(root)
+    path = root / "notebooks/90_fixture/90_fixture.ipynb"
+    worked = path.read_text("utf-8").replace("raise NotImplementedError()", "return 12.0")
+    path.write_text(worked, "utf-8")
+    if removed:
+        (root / "solutions" / f"{FIXTURE}.py").unlink()
+    with pytest.raises(ValueError, match=r"90_fixture\.ipynb would be lost"):
+        build.build(root)
+    assert path.read_text("utf-8") == worked
+    build.build(root, force=True)
+    assert not path.exists() or "12.0" not in path.read_text("utf-8")
+
+
+# -- bootstrap
+# ------------------------------------------------------------------------------------------------------------
+
+
+def run_bootstrap(
+    tmp_path: Path, *, colab: bool, library: bool, pip: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run the first cell in a fresh interpreter whose pip only writes down what it was asked for."""
+    code = cell_named(student_cells(), build.BOOTSTRAP_ID).source
+    setting = f"""
+import importlib.util, json, subprocess, sys
+real = importlib.util.find_spec
+hidden = set() if {library} else {{"nas_lib", "tqdm"}}
+importlib.util.find_spec = lambda name, *rest: None if name in hidden else real(name, *rest)
+class Done: returncode = {pip}
+subprocess.run = lambda command, **rest: (print(json.dumps(command[1:])), Done)[1]
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "COLAB_RELEASE_TAG"}
+    environment |= {"COLAB_RELEASE_TAG": "release"} if colab else {}
+    return subprocess.run(
+        [sys.executable, "-c", setting + code],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_bootstrap_does_nothing_where_the_library_is_there(tmp_path):
+    done = run_bootstrap(tmp_path, colab=True, library=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_bootstrap_on_colab_installs_the_library_alone_and_only_missing_light_packages(tmp_path):
+    done = run_bootstrap(tmp_path, colab=True, library=False)
+    assert done.returncode == 0, done.stderr
+    first, second = map(json.loads, done.stdout.splitlines())
+    pip = ["-m", "pip", "install", "--quiet"]
+    assert first == [*pip, "--no-deps", build.install_url()]
+    # What tqdm needs comes along, but it may not bring another numpy.
+    assert second == [*pip, "tqdm", f"numpy=={metadata.version('numpy')}"]
+
+
+def test_bootstrap_elsewhere_says_what_to_do(tmp_path):
+    done = run_bootstrap(tmp_path, colab=False, library=False)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert "nas_lib is not installed" in done.stderr.splitlines()[-1]
+    assert "make lab" in done.stderr.splitlines()[-1]
+
+
+def test_bootstrap_says_so_when_pip_fails(tmp_path):
+    done = run_bootstrap(tmp_path, colab=True, library=False, pip=1)
+    assert done.returncode != 0
+    assert "could not install nas_lib" in done.stderr.splitlines()[-1]
+
+
+def test_install_address_comes_from_one_place(tmp_path):
+    root = course(tmp_path)
+    pyproject = root / "pyproject.toml"
+    pyproject.write_text(
+        re.sub(
+            r'install-url = ".*"', 'install-url = "https://example.org/nas.whl"', pyproject.read_text("utf-8")
+        ),
+        "utf-8",
+    )
+    assert "https://example.org/nas.whl" in build.bootstrap(root)
+    assert not {"torch", "torchvision", "numpy"} & set(build.light_packages(root))
+
+
+# -- verifier ------------------------------------------------------------------------------------------------
+# -------------
+
+
+def test_the_fixture_has_no_fault():
+    assert verify.verify(FIXTURE, FIXTURES) == []
+
+
+def swap(old: str, new: str) -> Callable[[str], str]:
+    def broken(text: str) -> str:
+        assert old in text
+        return text.replace(old, new, 1)
+
+    return broken
+
+
+CHECK = (
+    '# %% tags=["check"] nbgrader={"grade": true, "grade_id": "harmonic_mean-check", "locked": true, "points": 2, '
+    '"schema_version": 3, "solution": false, "task": false}\ncheck("harmonic_mean", harmonic_mean)\n'
+)
+HINT = '# <details><summary>Hint: "ZeroDivisionError"</summary> A zero among the values makes the mean zero. </details>\n'
+
+BROKEN = {
+    "title missing": (
+        swap("# ### Exercise 90.1 · `harmonic_mean` · ●●○○○ · 5 min · 2 points\n", ""),
+        "no title line",
+    ),
+    "no minutes": (
+        swap("●●○○○ · 5 min · 2 points", "●●○○○ · 2 points"),
+        "lacks difficulty, minutes or points",
+    ),
+    "no difficulty": (swap("●●○○○ · 5 min · 2 points", "○○○○○ · 5 min · 2 points"), "no number from 1 to 5"),
+    "points differ": (swap("5 min · 2 points", "5 min · 3 points"), "3 points, nbgrader's metadata 2"),
+    "other name in title": (swap("`harmonic_mean` ·", "`harmonic` ·"), "the title names 'harmonic'"),
+    "number of another lesson": (swap("Exercise 90.1", "Exercise 9.1"), "of another lesson"),
+    "number twice": (swap("Exercise 90.2", "Exercise 90.1"), "exists twice"),
+    "kind of title": (swap("### Question 90.1", "### Exercise 90.3"), "titled 'Question'"),
+    "no check": (swap(CHECK, ""), "no check cell"),
+    "check elsewhere": (
+        lambda text: swap(CHECK, "")(text).replace(
+            "# %% [markdown]\n# ### Question", CHECK + "\n# %% [markdown]\n# ### Question"
+        ),
+        "not beside it",
+    ),
+    "check does more": (
+        swap('check("harmonic_mean", harmonic_mean)', 'check("harmonic_mean", harmonic_mean)\n1'),
+        "one call and nothing else",
+    ),
+    "check of another": (
+        swap('check("Counter", Counter)', 'check("Counter", harmonic_mean)'),
+        "one call and nothing else",
+    ),
+    "check without exercise": (swap('"harmonic_mean-check"', '"harmonic-check"'), "belongs to no exercise"),
+    "no points": (
+        lambda text: text.replace('"points": 2', '"points": 0').replace(
+            "5 min · 2 points", "5 min · 0 points"
+        ),
+        "earns no points",
+    ),
+    "no hint": (swap(HINT, ""), "no hint"),
+    "duplicate id": (swap('"grade_id": "Counter"', '"grade_id": "harmonic_mean"'), "already that of cell"),
+    "unclosed solution": (
+        swap(
+            "    return len(numbers) / reciprocals\n    ### END SOLUTION\n",
+            "    return len(numbers) / reciprocals\n",
+        ),
+        "BEGIN SOLUTION without END",
+    ),
+    "unopened solution": (
+        swap("    ### BEGIN SOLUTION\n    numbers", "    numbers"),
+        "END SOLUTION without BEGIN",
+    ),
+    "nested solution": (
+        swap("    if not numbers:\n", "    ### BEGIN SOLUTION\n    if not numbers:\n"),
+        "twice without",
+    ),
+    "unclosed scheme": (swap("# ### END MARK SCHEME\n", ""), "BEGIN MARK SCHEME without END"),
+    "signature in solution": (
+        lambda text: swap(
+            '    """Harmonic',
+            '    pass\n\n\n### BEGIN SOLUTION\ndef harmonic_mean(values, default=None):\n    """Harmonic',
+        )(
+            swap("    ### BEGIN SOLUTION\n    numbers", "    numbers")(text)
+        ).replace("reciprocals\n    ### END SOLUTION", "reciprocals\n### END SOLUTION"),
+        "is not the reference's",
+    ),
+    "stub gone": (
+        lambda text: swap("def harmonic_mean(", "### BEGIN SOLUTION\ndef harmonic_mean(")(
+            swap("    ### BEGIN SOLUTION\n    numbers", "    numbers")(text)
+        ).replace("reciprocals\n    ### END SOLUTION", "reciprocals\n### END SOLUTION"),
+        "the stub lacks 'harmonic_mean'",
+    ),
+    "method gone from the stub": (
+        lambda text: swap("    def tell(", "    ### BEGIN SOLUTION\n    def tell(")(
+            swap("        ### BEGIN SOLUTION\n        key", "        key")(text)
+        ),
+        "the stub lacks 'Counter.tell'",
+    ),
+    "no docstring": (
+        swap(
+            '    """Harmonic mean of positive numbers; `default` for none at all, and 0.0 if any of them is zero."""\n',
+            "",
+        ),
+        "no docstring",
+    ),
+    "no solution region": (
+        lambda text: text.replace("### BEGIN SOLUTION\nconcept", "concept").replace(
+            '"c"\n### END SOLUTION', '"c"'
+        ),
+        "no solution region",
+    ),
+    "solution outside of a solution cell": (
+        swap("SCALE = 2.0", "### BEGIN SOLUTION\nSCALE = 2.0\n### END SOLUTION"),
+        "is no solution cell",
+    ),
+    "untagged": (swap('# %% tags=["setup"]', "# %%"), "exactly one course tag"),
+    "wrong tag": (swap('# %% tags=["check"]', '# %% tags=["experiment"]'), "is tagged 'experiment'"),
+    "setup not first": (
+        swap('# %% tags=["setup"]', '# %% tags=["experiment"]\n1\n\n# %% tags=["setup"]'),
+        "not a setup cell",
+    ),
+    "metadata refused": (
+        swap('"points": 2, "schema_version": 3', '"points": 2, "schema_version": 2'),
+        "nbgrader refuses",
+    ),
+    "id missing": (swap('"grade_id": "Counter", ', ""), "without a grade_id"),
+    "no rubric": (
+        lambda text: text[: text.index("# %% [markdown]\n# ### BEGIN MARK SCHEME")],
+        "has no rubric",
+    ),
+    "too long": (lambda text: text + "\n# %% [markdown]\n" + "# line\n" * 900, "too long"),
+    "concept name": (swap('concept_90_1 = "c"', 'concept_90_2 = "c"'), "the solution is concept_90_2"),
+    "empty solution": (
+        lambda text: re.sub(
+            r"(        ### BEGIN SOLUTION\n).*?(        ### END)", r"\1        # later\n\2", text, flags=re.S
+        ),
+        "the solution region is empty",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_fault_is_found_for_its_own_reason(tmp_path, name):
+    spoil, reason = BROKEN[name]
+    text = spoil(SOURCE)
+    assert text != SOURCE
+    write_lesson(tmp_path, text)
+    problems = [str(problem) for problem in verify.verify(FIXTURE, tmp_path)]
+    matching = [problem for problem in problems if reason in problem]
+    assert matching, problems
+    assert matching[0].startswith("90_fixture.py, ")
+    assert matching[0].count(". ") >= 1, "the message says how to mend it"
+
+
+def with_binding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *wanted: str) -> list[str]:
+    monkeypatch.setitem(signatures.BINDING, FIXTURE, wanted)
+    write_lesson(tmp_path)
+    return [str(problem) for problem in verify.verify(FIXTURE, tmp_path)]
+
+
+def test_binding_signatures_may_gain_defaults_and_nothing_else(tmp_path, monkeypatch):
+    assert with_binding(tmp_path, monkeypatch, "harmonic_mean(values)") == []
+    assert with_binding(tmp_path, monkeypatch, "harmonic_mean(values, default=0.0)") == []
+    for other in (
+        "harmonic_mean(x)",
+        "harmonic_mean(values, default=1.0)",
+        "harmonic_mean(values, default)",
+        "harmonic_mean()",
+    ):
+        (problem,) = with_binding(tmp_path, monkeypatch, other)[:1] or ["nothing found"]
+        # A binding without arguments would let `values` be required where nobody passes it.
+        assert "is not the binding" in problem, other
+    (problem,) = with_binding(tmp_path, monkeypatch, "median(values)")
+    assert "median(values) is missing" in problem
+
+
+# -- leaks ---------------------------------------------------------------------------------------------------
+# -------------
+
+
+@pytest.fixture(scope="module")
+def fixture_answers() -> leaks.Answers:
+    return leaks.answers([read_lesson(FIXTURE, FIXTURES)])
+
+
+def planted(tmp_path: Path, source: str, cell_type: str = "code") -> Path:
+    notebook = build.student_notebook(FIXTURE, FIXTURES)
+    make = nbformat.v4.new_code_cell if cell_type == "code" else nbformat.v4.new_markdown_cell
+    notebook.cells.append(make(source))
+    path = tmp_path / "planted.ipynb"
+    path.write_text(build.render(notebook), encoding="utf-8")
+    return path
+
+
+def test_the_student_notebook_is_clean(tmp_path, fixture_answers):
+    path = tmp_path / "clean.ipynb"
+    path.write_text(build.render(build.student_notebook(FIXTURE, FIXTURES)), encoding="utf-8")
+    assert leaks.scan(path, fixture_answers) == []
+
+
+def test_the_instructor_notebook_is_not(tmp_path, fixture_answers):
+    path = tmp_path / "instructor.ipynb"
+    path.write_text(build.render(build.instructor_notebook(FIXTURE, FIXTURES)), encoding="utf-8")
+    found = " ".join(leak.what for leak in leaks.scan(path, fixture_answers))
+    for answer in (
+        "harmonic_mean",
+        "Counter",
+        "concept_90_1",
+        "mark scheme",
+        "model answer",
+        "BEGIN SOLUTION",
+    ):
+        assert answer in found
+
+
+RENAMED = '''
+def mean_of_rates(xs, otherwise):
+    """Other words."""
+    floats = [float(x) for x in xs]   # no comment
+    if not floats:
+        return otherwise
+    if min(floats) == 0.0: return 0.0
+
+    total = m.fsum(1.0 / x for x in floats)
+    return len(floats) / total
+'''
+PARTIAL = """
+if ready:
+    numbers = [float(v) for v in data]
+    if not numbers:
+        return fallback
+    if min(numbers) == 0.0:
+        return 0.0
+    inverse = math.fsum(1.0 / n for n in numbers)
+    print(inverse)
+"""
+METHOD = "def note(self, item):\n    name = repr(item)\n    self.seen[name] = self.seen.get(name, 0) + 1\n    return self.seen[name]\n"
+PLANTED = {
+    "renamed variables": (RENAMED, "code", "harmonic_mean"),
+    "a part of it inside other code": (
+        "def f(data):\n" + PARTIAL.replace("\n", "\n    "),
+        "code",
+        "harmonic_mean",
+    ),
+    "a method, without its class": (METHOD, "code", "Counter"),
+    "fenced in prose": (f"Try this:\n```python\n{RENAMED}```\n", "markdown", "harmonic_mean"),
+    "verbatim in prose": (
+        "So:\n\n    reciprocals = x\n\n"
+        + "numbers = [float(value) for value in values]\nif not numbers:\n    return default\nif min(numbers) == 0.0:\n    return 0.0\nreciprocals = math.fsum(1.0 / number for number in numbers)\nreturn len(numbers) / reciprocals",
+        "markdown",
+        "harmonic_mean",
+    ),
+    "concept key in code": ("concept_90_1='c'", "code", "the key of concept_90_1"),
+    "concept key in prose": (
+        "The answer of `concept_90_1` is **c**.".replace("**c**", '"c"'),
+        "markdown",
+        "the key of concept_90_1",
+    ),
+    "rubric": (
+        "<!-- 1 point for NAMING rates,\n1 point for equal amounts of work at each rate -->",
+        "markdown",
+        "mark scheme",
+    ),
+    "model answer": (
+        "equal amounts of work are done at *different* rates, because the total",
+        "markdown",
+        "model answer",
+    ),
+    "solution marker": ("### BEGIN SOLUTION", "code", "BEGIN SOLUTION"),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_leak_is_found(tmp_path, fixture_answers, name):
+    source, cell_type, answer = PLANTED[name]
+    found = leaks.scan(planted(tmp_path, source, cell_type), fixture_answers)
+    assert [leak for leak in found if answer in leak.what], found
+    assert all("planted.ipynb cell" in leak.where for leak in found)
+
+
+HARMLESS = {
+    "another way": "def harmonic_mean(values, default=0.0):\n    return len(values) / sum(1 / v for v in values) if values else default",
+    "the same signature and docstring": 'def harmonic_mean(values, default=0.0):\n    """Harmonic mean of positive numbers."""\n    raise NotImplementedError()',
+    "common ground": "def f(x):\n    if not x:\n        return 0.0\n    return None",
+    "concept stub": "concept_90_1 = None  # a, b or c",
+    "another letter": "concept_90_1 = 'a'",
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_no_false_alarm(tmp_path, fixture_answers, name):
+    assert leaks.scan(planted(tmp_path, HARMLESS[name]), fixture_answers) == []
+
+
+def test_leaks_in_outputs_metadata_archives_and_json_are_found(tmp_path, fixture_answers):
+    notebook = build.student_notebook(FIXTURE, FIXTURES)
+    code = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    code.outputs = [nbformat.v4.new_output("stream", name="stdout", text='concept_90_1 = "c"\n')]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "output.ipynb").write_text(build.render(notebook), encoding="utf-8")
+    (tmp_path / "in" / "public.json").write_text(
+        json.dumps({"exercises": [{"name": "concept_90_1", "expected": "c"}]}), encoding="utf-8"
+    )
+    (tmp_path / "in" / "options.json").write_text(
+        json.dumps({"concept_90_1": ["a", "b", "c"]}), encoding="utf-8"
+    )
+    (tmp_path / "in" / "helper.py").write_text(RENAMED, encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "inner.whl", "w") as wheel:
+        wheel.write(tmp_path / "in" / "helper.py", "nas_lib/helper.py")
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.write(tmp_path / "inner.whl", "nas/inner.whl")
+        archive.writestr("nas/solutions/x.txt", "nothing")
+    found = {
+        (Path(leak.where.split("!")[-1].split(" ")[0]).name, leak.what)
+        for leak in leaks.scan(tmp_path, fixture_answers)
+    }
+    names = {name for name, _ in found}
+    assert {"output.ipynb", "public.json", "helper.py", "x.txt"} <= names
+    assert "options.json" not in names
+
+
+# -- the course itself
+# ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_lesson_has_no_fault(lesson):
+    assert [str(problem) for problem in verify.verify(lesson)] == []
+
+
+def test_notebooks_are_what_the_sources_give():
+    assert [str(item) for item in build.drift()] == [], (
+        "run `make build` and commit notebooks/ and nas_lib/assets/checks/"
+    )
+
+
+def test_no_answer_reaches_the_student_notebooks_or_the_library():
+    secrets = leaks.all_answers()
+    assert len(secrets.windows) > 20, "the references were not collected"
+    found = leaks.scan(build.ROOT / "notebooks", secrets) + leaks.scan(build.ROOT / "nas_lib", secrets)
+    assert [str(leak) for leak in found] == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_every_reference_would_be_found(lesson, tmp_path):
+    """Each exercise's own reference, with its variables renamed, is recognised: the scan is not blind to any
+    of them.
+    """
+    secrets = leaks.all_answers()
+    source = read_lesson(lesson)
+    for task in source.tasks:
+        if task.kind == "exercise":
+            tree = ast.parse(source.cells[task.cell].source)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    renamed = node.id
+                    for other in ast.walk(tree):
+                        if isinstance(other, ast.Name) and other.id == renamed:
+                            other.id = f"other_{renamed}"
+            path = tmp_path / f"{task.name}.py"
+            path.write_text(ast.unparse(tree), encoding="utf-8")
+            assert any(f":{task.name}" in leak.what for leak in leaks.scan(path, secrets)), task.name
