@@ -113,9 +113,9 @@ class CellNetwork(nn.Module):
 def build_network(arch: Sequence[str], config: NetworkConfig | None = None, seed: int = 0) -> CellNetwork:
     """The network of a cell with freshly drawn weights; equal `seed` gives equal weights.
 
-    Weights follow He et al. (2015), normal with fan-out; batch norms start at scale 1 and shift 0. Each layer of the
-    *live* part draws in turn, so two cells that compute the same function of their weights start alike if their
-    live convolutions stand in the same order.
+    Weights follow He et al. (2015), normal with fan-out; batch norms start at scale 1 and shift 0. Layers draw in the
+    order in which they stand in the network, edges without influence included, so two cells of one function start
+    from different weights of the same distribution.
     """
     network = CellNetwork(arch, config)
     generator = torch.Generator().manual_seed(seed)

@@ -157,8 +157,8 @@ def _what(sheet: Sheet) -> str:
 
 # Datasheet of the cell table
 
-Every cell of NAS-Bench-201's space (4 nodes, 6 edges, one of {len(m.space.ops)} operations on each), trained from scratch on small
-images, {m.seeds} times each: {counts}, {m.seeds} seeds, {m.epochs} epochs,
+Every cell of NAS-Bench-201's space (4 nodes, 6 edges, one of {len(m.space.ops)} operations on each), trained from
+scratch on small images, {m.seeds} times each: {counts}, {m.seeds} seeds, {m.epochs} epochs,
 {m.seeds * len(m.first):,} trainings. It is the ground truth of this course: whatever a search finds can be compared
 with the best there is.
 
