@@ -56,6 +56,12 @@ class CellBlock(nn.Module):
         self.live = live_edges(arch)
         self.edges = nn.ModuleList(OPERATIONS[op](channels, groups) for op in arch)
 
+    def dead_layers(self) -> set[nn.Module]:
+        """The layers on edges that cannot influence the output."""
+        return {
+            layer for edge, live in zip(self.edges, self.live, strict=True) if not live for layer in edge.modules()
+        }
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Computes the nodes in order."""
         nodes: list[torch.Tensor | None] = [x, None, None, None]
@@ -114,14 +120,16 @@ def build_network(arch: Sequence[str], config: NetworkConfig | None = None, seed
     """The network of a cell with freshly drawn weights; equal `seed` gives equal weights.
 
     Weights follow He et al. (2015), normal with fan-out; batch norms start at scale 1 and shift 0. Layers draw in the
-    order in which they stand in the network, edges without influence included, so two cells of one function start
-    from different weights of the same distribution.
+    order in which they stand in the network; those of edges without influence draw from a generator of their own, so
+    that such edges change nothing for the others.
     """
     network = CellNetwork(arch, config)
-    generator = torch.Generator().manual_seed(seed)
+    generator, unused = (torch.Generator().manual_seed(seed) for _ in range(2))
+    dead = {layer for block in network.body if isinstance(block, CellBlock) for layer in block.dead_layers()}
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=generator)
+            source = unused if module in dead else generator
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=source)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return network
