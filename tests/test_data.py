@@ -11,10 +11,10 @@ from nas_lib import data
 from nas_lib.data import DATASETS, SPLITS, Dataset, cluttered_digits, load_dataset, split_sources
 
 HASHES = {
-    ("train", 12): "e6247b7c5b1dac600c9d190d2ce2bdac3ac1698e3f01cc48121da97f5f5deefa",
-    ("valid", 12): "b612c88e2f7128f8f2a9e49d814dae06981913a73b76eaf02903b1e008bc7374",
-    ("test", 12): "f03458f4d1488bc232ffcc5604945bab12d7f4699bf5fafeaefb52c64010671b",
-    ("train", 48): "49af0d02b2fba54841129601bd19570ab5f4341e3ef5f5e64fe22d686f5266e0",
+    ("train", 12): "f7fd1a2ac0dff991e83540021241632c22f581fd43b841970d1f91c1ca0a7edc",
+    ("valid", 12): "974a5e762aabcbd151396c125f41014374fb190e09b4e3f271fd068b5c3bb570",
+    ("test", 12): "7df755e29b2f6adb753a5c93dea160173f3f45ca797ee263168b78d085504c3f",
+    ("train", 48): "a0bfa813194faba963c21817c3f42d55c448dd0dca744f025fb521c09e687228",
 }
 
 
