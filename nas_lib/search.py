@@ -141,6 +141,7 @@ class RandomSearch:
         except OverflowError:  # more than 2^63 architectures: a repetition is as good as impossible
             self._size = None
         self._drawn = 0
+        self._places: list[int] = []
         self._moved: dict[int, int] = {}
         self._seen: set[Arch] = set()
 
@@ -150,7 +151,10 @@ class RandomSearch:
             return self._ask_huge()
         if self._drawn == self._size:
             raise StopIteration(f"all {self._size} architectures of the space have been proposed")
-        place = int(self._rng.integers(self._drawn, self._size))
+        if not self._places:  # many at once: a call to the generator costs more than the draw
+            lows = np.arange(self._drawn, min(self._drawn + 64, self._size))
+            self._places = self._rng.integers(lows, self._size)[::-1].tolist()
+        place = self._places.pop()
         index = self._moved.get(place, place)
         first = self._moved.pop(self._drawn, self._drawn)
         if place != self._drawn:

@@ -190,12 +190,15 @@ class RegularizedEvolution(_TurnTaking):
         self.least_budget = self.population
         self._space, self._rng = space, rng
         self._members: deque[tuple[float, Arch]] = deque(maxlen=self.population)  # full, it drops the oldest
+        self._tournaments: list[list[int]] = []
 
     def _propose(self) -> Arch:
         members = self._members
         if len(members) < self.population:
             return self._space.sample(self._rng)
-        drawn = self._rng.integers(self.population, size=self.sample).tolist()
+        if not self._tournaments:  # many at once: a call to the generator costs more than the draw
+            self._tournaments = self._rng.integers(self.population, size=(64, self.sample)).tolist()
+        drawn = self._tournaments.pop()
         best, parent = members[drawn[0]]
         for place in drawn[1:]:
             value, arch = members[place]
@@ -233,9 +236,7 @@ class Reinforce(_TurnTaking):
     BETAS = (0.9, 0.999)
     EPSILON = 1e-8
 
-    def __init__(
-        self, space: Space, rng: Generator, learning_rate: float = 0.01, decay: float = 0.9
-    ) -> None:
+    def __init__(self, space: Space, rng: Generator, learning_rate: float = 0.01, decay: float = 0.9) -> None:
         _check_generator(rng)
         if not (isinstance(learning_rate, (int, float)) and 0 < learning_rate < math.inf):
             raise ValueError(f"learning_rate must be a positive number, got {learning_rate!r}")
@@ -308,9 +309,7 @@ class SuccessiveHalving:
         min_epochs: training of the first rung, 1 … `max_epochs`.
     """
 
-    def __init__(
-        self, archs: Sequence[Arch], max_epochs: int, *, eta: int = 3, min_epochs: int = 1
-    ) -> None:
+    def __init__(self, archs: Sequence[Arch], max_epochs: int, *, eta: int = 3, min_epochs: int = 1) -> None:
         self._rungs = _rungs(len(archs), eta, min_epochs, max_epochs)
         if len(set(archs)) != len(archs):
             raise ValueError(f"archs must be distinct, got {len(archs)} of which {len(set(archs))} are")
@@ -343,7 +342,9 @@ class SuccessiveHalving:
         """
         asked = None if self._level == len(self._rungs) else self.ask()
         if asked != (arch, epochs):
-            raise ValueError(f"arch and epochs must be what was asked for last ({asked}), got {arch}, {epochs}")
+            raise ValueError(
+                f"arch and epochs must be what was asked for last ({asked}), got {arch}, {epochs}"
+            )
         _require_finite(value, arch)
         self._values.append(value)
         if len(self._values) == len(self._racing):
@@ -372,9 +373,7 @@ def _rungs(n: int, eta: int, min_epochs: int, max_epochs: int) -> list[tuple[int
     return rungs
 
 
-def halving_epochs(
-    n: int, max_epochs: int, *, eta: int = 3, min_epochs: int = 1, resume: bool = True
-) -> int:
+def halving_epochs(n: int, max_epochs: int, *, eta: int = 3, min_epochs: int = 1, resume: bool = True) -> int:
     """Epochs that `SuccessiveHalving` spends on n architectures.
 
     Args:
