@@ -235,9 +235,9 @@ def run(
     if not done and stopped == "budget":
         raise ValueError(f"budget must pay for at least one evaluation, got {budget:.6g} {unit}")
     if len(done) < least and stopped == "budget":  # only now: prices are not known beforehand
-        error = ValueError(_too_little(least, f"{budget:.6g} seconds, which pay for {len(done)}"))
-        error.history = _history(done, "error")  # type: ignore[attr-defined]
-        raise error
+        short = ValueError(_too_little(least, f"{budget:.6g} seconds, which pay for {len(done)}"))
+        short.history = _history(done, "error")  # type: ignore[attr-defined]
+        raise short
     return _history(done, stopped)
 
 
