@@ -111,6 +111,35 @@ def bare_climbing(valid: list[float], rng: np.random.Generator, around: list[lis
     return found[:BUDGET]
 
 
+def bare_climbing_cells(valid: list[float], rng: np.random.Generator) -> list[int]:
+    """The same on cells instead of integers: the space's own moves, without a prepared table."""
+    space = spaces.CellSpace()
+    found: list[int] = []
+    seen: set[spaces.Arch] = set()
+
+    def look(cell: spaces.Arch) -> float:
+        seen.add(cell)
+        found.append(space.index(cell))
+        return valid[found[-1]]
+
+    while len(found) < BUDGET:
+        here = space.sample(rng)
+        if here in seen:
+            continue
+        value = look(here)
+        while len(found) < BUDGET:
+            unseen = [cell for cell in space.neighbors(here) if cell not in seen]
+            best, best_value = here, value
+            for k in rng.permutation(len(unseen)).tolist():
+                seen_value = look(unseen[k])
+                if seen_value > best_value:
+                    best, best_value = unseen[k], seen_value
+            if best is here:
+                break
+            here, value = best, best_value
+    return found[:BUDGET]
+
+
 def bare_evolution(valid: list[float], rng: np.random.Generator, around: list[list[int]]) -> list[int]:
     members = deque(rng.integers(len(valid), size=10).tolist())
     found = list(members)
@@ -152,6 +181,7 @@ def bare_reinforce(valid: list[float], rng: np.random.Generator) -> list[int]:
 BARE: dict[str, tuple[SearcherFactory, Callable[..., list[int]], bool]] = {
     "random search": (RandomSearch, bare_random, False),
     "hill climbing": (HillClimbing, bare_climbing, True),
+    "hill climbing, loop over cells": (HillClimbing, bare_climbing_cells, False),
     "regularized evolution": (RegularizedEvolution, bare_evolution, True),
     "REINFORCE": (Reinforce, bare_reinforce, False),
 }
