@@ -1,7 +1,7 @@
 """The search loop: who proposes (`Searcher`), who answers (a benchmark), and what comes of it (`History`).
 
 `run` plays one search, `compare` plays several methods over many seeds and says whether they differ.
-Searchers other than random search come with the lessons that explain them; no training happens here.
+Searchers other than random search are in `nas_lib.searchers`; no training happens here.
 """
 
 from __future__ import annotations
@@ -106,7 +106,11 @@ def _column(name: str, values: ArrayLike, n: int) -> NDArray[np.float64]:
 
 @runtime_checkable
 class Searcher(Protocol):
-    """A search method: it is asked for an architecture, and told its value, in turn."""
+    """A search method: it is asked for an architecture, and told its value, in turn.
+
+    A method that needs a number of evaluations before it begins to search (a first population) says so in an
+    attribute `least_budget`, and `run` refuses less.
+    """
 
     def ask(self) -> Arch:
         """The next architecture to evaluate. Raises StopIteration when there is none left."""
@@ -137,6 +141,7 @@ class RandomSearch:
         except OverflowError:  # more than 2^63 architectures: a repetition is as good as impossible
             self._size = None
         self._drawn = 0
+        self._places: list[int] = []
         self._moved: dict[int, int] = {}
         self._seen: set[Arch] = set()
 
@@ -146,7 +151,10 @@ class RandomSearch:
             return self._ask_huge()
         if self._drawn == self._size:
             raise StopIteration(f"all {self._size} architectures of the space have been proposed")
-        place = int(self._rng.integers(self._drawn, self._size))
+        if not self._places:  # many at once: a call to the generator costs more than the draw
+            lows = np.arange(self._drawn, min(self._drawn + 64, self._size))
+            self._places = self._rng.integers(lows, self._size)[::-1].tolist()
+        place = self._places.pop()
         index = self._moved.get(place, place)
         first = self._moved.pop(self._drawn, self._drawn)
         if place != self._drawn:
@@ -199,12 +207,16 @@ def run(
 
     Raises:
         TypeError, ValueError: an argument out of range, a budget in seconds that the benchmark cannot count
-            or that does not pay for one evaluation, a value that is not finite. Whatever the searcher or the
+            or that does not pay for one evaluation, or for fewer than the searcher's `least_budget`; a value
+            that is not finite. Whatever the searcher or the
             benchmark raises comes through, with the evaluations made so far in the exception's `history`.
     """
     budget = _checked_budget(budget, unit, benchmark)
     search_rng, noise_rng = _generators(seed)
     searcher = _started(searcher, benchmark.space, search_rng)
+    least = int(getattr(searcher, "least_budget", 1))
+    if unit == "evaluations" and budget < least:
+        raise ValueError(_too_little(least, f"{budget}"))
     query = _Query(benchmark, epochs, unit, noise_rng if noise else None)
     done: list[tuple[Arch, float, float]] = []
     try:
@@ -222,7 +234,15 @@ def run(
         raise ValueError(f"searcher must propose at least one architecture, got none from {searcher!r}")
     if not done and stopped == "budget":
         raise ValueError(f"budget must pay for at least one evaluation, got {budget:.6g} {unit}")
+    if len(done) < least and stopped == "budget":  # only now: prices are not known beforehand
+        short = ValueError(_too_little(least, f"{budget:.6g} seconds, which pay for {len(done)}"))
+        short.history = _history(done, "error")  # type: ignore[attr-defined]
+        raise short
     return _history(done, stopped)
+
+
+def _too_little(least: int, got: str) -> str:
+    return f"budget must pay for the first population, {least} evaluations, got {got}"
 
 
 def _spend(

@@ -196,6 +196,11 @@ class CellSpace:
             {name: rank * len(names) ** (len(EDGES) - 1 - edge) for rank, name in enumerate(names)}
             for edge in range(len(EDGES))
         )
+        # The same for moves: what one rank is worth on each edge, and from each rank the ways to the others.
+        self._places = tuple(len(names) ** (len(EDGES) - 1 - edge) for edge in range(len(EDGES)))
+        self._steps = tuple(
+            tuple(to - rank for to in range(len(names)) if to != rank) for rank in range(len(names))
+        )
 
     @property
     def choices(self) -> tuple[tuple[Str, ...], ...]:
@@ -209,12 +214,10 @@ class CellSpace:
 
     def neighbors(self, arch: Sequence[Str]) -> list[Cell]:
         """Every cell that differs from `arch` on one edge (24 in the full space): by edge, then by op."""
-        cell = self._cell(arch)
+        i, n = self.index(arch), len(self.ops)
+        cells = _all_cells(self.ops)
         return [
-            Cell((*cell[:edge], op, *cell[edge + 1 :]))
-            for edge in range(len(EDGES))
-            for op in self.ops
-            if op != cell[edge]
+            cells[i + step * weight] for weight in self._places for step in self._steps[(i // weight) % n]
         ]
 
     def mutate(self, arch: Sequence[Str], rng: Generator) -> Cell:
@@ -224,12 +227,13 @@ class CellSpace:
             ValueError: `arch` is not in the space, or the space has one op only, so that nothing can change.
         """
         _require_generator(rng)
-        cell = self._cell(arch)
-        if len(self.ops) < 2:
+        i, n = self.index(arch), len(self.ops)
+        if n < 2:
             raise ValueError(f"ops must hold at least two ops for a mutation, got {self.ops!r}")
-        edge = int(rng.integers(len(EDGES)))
-        others = [op for op in self.ops if op != cell[edge]]
-        return Cell((*cell[:edge], others[rng.integers(len(others))], *cell[edge + 1 :]))
+        # One draw says both which edge and which of its other ops.
+        edge, other = divmod(int(rng.integers(len(EDGES) * (n - 1))), n - 1)
+        weight = self._places[edge]
+        return _all_cells(self.ops)[i + self._steps[(i // weight) % n][other] * weight]
 
     def index(self, arch: Sequence[Str]) -> int:
         """Position of `arch` in the space, 0 ≤ index < len."""
@@ -248,11 +252,14 @@ class CellSpace:
             TypeError: `index` is not an integer.
             ValueError: `index` is outside 0 … len − 1.
         """
-        if isinstance(index, (bool, np.bool_)) or not isinstance(index, (int, np.integer)):
+        if type(index) is not int and (
+            isinstance(index, (bool, np.bool_)) or not isinstance(index, (int, np.integer))
+        ):
             raise TypeError(f"index must be an integer from 0 to {len(self) - 1}, got {index!r}")
-        if not 0 <= index < len(self):
+        cells = _all_cells(self.ops)
+        if not 0 <= index < len(cells):
             raise ValueError(f"index must be from 0 to {len(self) - 1}, got {index!r}")
-        return _all_cells(self.ops)[index]
+        return cells[index]
 
     def encode(self, arch: Sequence[Str]) -> NDArray[np.float64]:
         """One-hot vector of length 6·len(ops), edge by edge, ops in `ops` order."""

@@ -1,0 +1,480 @@
+"""Search methods that learn from what they are told: hill climbing, regularized evolution, REINFORCE, halving.
+
+All but the last are `Searcher`s, for `nas_lib.search.run` and `compare`; their options are bound with
+`functools.partial(RegularizedEvolution, population=20)`. `SuccessiveHalving` also decides how long each
+architecture is trained, so that it has a protocol and a runner of its own. Benchmarks answer; nothing is
+trained here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from nas_lib.benchmark import Benchmark
+from nas_lib.search import RandomSearch, Searcher, SearcherFactory
+from nas_lib.spaces import Arch, Space
+
+__all__ = [
+    "FidelityHistory",
+    "HillClimbing",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Reinforce",
+    "Searcher",
+    "SearcherFactory",
+    "SuccessiveHalving",
+    "halve",
+    "halving_epochs",
+    "largest_start",
+]
+
+
+def _check_generator(rng: Any) -> None:
+    if not isinstance(rng, Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r}")
+
+
+def _whole(name: str, value: Any, least: int, why: str = "") -> int:
+    accepted = f"{name} must be an integer from {least} up{why}"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{accepted}, got {value!r}")
+    if value < least:
+        raise ValueError(f"{accepted}, got {value!r}")
+    return int(value)
+
+
+def _require_finite(value: float, arch: Arch) -> None:
+    # One NaN would win or lose every later comparison without a word, or turn all logits into NaN.
+    if not math.isfinite(value):
+        raise ValueError(f"value must be a finite number, got {value} for {arch}")
+
+
+_NOTHING: Any = object()
+
+
+class _TurnTaking:
+    """ask and tell in turn: one proposal at a time is out, and what is told belongs to it."""
+
+    _asked: Any = _NOTHING
+
+    def ask(self) -> Arch:
+        """The next architecture to evaluate.
+
+        Raises:
+            StopIteration: every architecture that the method would propose has been proposed.
+            RuntimeError: the value of the last one has not been told.
+        """
+        if self._asked is not _NOTHING:
+            raise RuntimeError(f"ask must wait until tell has given the value of {self._asked}")
+        self._asked = arch = self._propose()
+        return arch
+
+    def tell(self, arch: Arch, value: float) -> None:
+        """Learn the value of the architecture that was asked for last; higher is better.
+
+        Raises:
+            ValueError: another architecture, or a value that is not finite. Nothing is learned from it.
+        """
+        if arch is not self._asked and (self._asked is _NOTHING or arch != self._asked):
+            asked = "nothing" if self._asked is _NOTHING else self._asked
+            raise ValueError(f"arch must be the one that was asked for last ({asked}), got {arch}")
+        _require_finite(value, arch)
+        self._asked = _NOTHING
+        self._learn(arch, value)
+
+    def _propose(self) -> Arch:
+        raise NotImplementedError
+
+    def _learn(self, arch: Arch, value: float) -> None:
+        raise NotImplementedError
+
+
+# ------------------------------------------------------------------------------------------ hill climbing
+
+
+class HillClimbing(_TurnTaking):
+    """Local search with restarts; on NAS benchmarks a strong baseline (White et al. 2021, arXiv:2004.08996).
+
+    From a random architecture, all its neighbours that were never seen are evaluated in random order. Then the
+    search moves to the best of them if it is better than where it stands, and otherwise starts again at a
+    random unseen architecture. No architecture is proposed twice; after the last comes StopIteration.
+
+    Args:
+        space: where to search.
+        rng: all the randomness.
+        move: "best" looks at the whole neighbourhood before it moves; "first" moves to the first neighbour
+            that is better, which saves the rest of the round.
+    """
+
+    def __init__(self, space: Space, rng: Generator, move: Literal["best", "first"] = "best") -> None:
+        _check_generator(rng)
+        if move not in ("best", "first"):
+            raise ValueError(f"move must be 'best' or 'first', got {move!r}")
+        self._moves_at_once = move == "first"
+        self._space, self._rng = space, rng
+        # A random order of the whole space: its next unseen member is uniform among all unseen ones, also when
+        # few are left, where drawing until an unseen one turns up would take for ever.
+        self._starts = RandomSearch(space, rng)
+        self._seen: set[Arch] = set()
+        self._queue: list[Arch] = []
+        self._here_value = -math.inf
+        self._best: Arch = None
+        self._best_value = -math.inf
+
+    def _propose(self) -> Arch:
+        if not self._queue:
+            if self._best_value > self._here_value:
+                self._move()
+            if not self._queue:
+                self._restart()
+        arch = self._queue.pop()
+        self._seen.add(arch)
+        return arch
+
+    def _move(self) -> None:
+        """Stand on the best architecture of this round, with its unseen neighbours as the next."""
+        self._here_value = self._best_value
+        unseen = [arch for arch in self._space.neighbors(self._best) if arch not in self._seen]
+        self._queue = [unseen[i] for i in self._rng.permutation(len(unseen)).tolist()]
+
+    def _restart(self) -> None:
+        arch = self._starts.ask()
+        while arch in self._seen:
+            arch = self._starts.ask()
+        self._queue = [arch]
+        # Any value is an improvement on this: the start is where the climb stands next.
+        self._here_value = self._best_value = -math.inf
+
+    def _learn(self, arch: Arch, value: float) -> None:
+        if value > self._best_value:
+            self._best, self._best_value = arch, value
+            if self._moves_at_once:
+                self._queue = []
+
+
+# ----------------------------------------------------------------------------------- regularized evolution
+
+
+class RegularizedEvolution(_TurnTaking):
+    """Aging evolution (Real et al. 2019, arXiv:1802.01548, algorithm 1).
+
+    The first `population` proposals are random. Each later one mutates the winner of a tournament among
+    `sample` members drawn with replacement, as in the paper; it joins the population, and the *oldest* member
+    leaves, however good it is. Proposals may repeat, as mutations do.
+
+    Args:
+        space: where to search.
+        rng: all the randomness.
+        population: number of members, ≥ 2.
+        sample: tournament size, 1 … `population`; 1 is a random walk without selection.
+
+    Attributes:
+        least_budget: evaluations that a run must have: below `population`, it would be random search by
+            another name, and `nas_lib.search.run` refuses it.
+    """
+
+    def __init__(self, space: Space, rng: Generator, population: int = 10, sample: int = 3) -> None:
+        _check_generator(rng)
+        self.population = _whole("population", population, 2)
+        self.sample = _whole("sample", sample, 1)
+        if self.sample > self.population:
+            raise ValueError(f"sample must not exceed the population of {population}, got {sample}")
+        self.least_budget = self.population
+        self._space, self._rng = space, rng
+        self._members: deque[tuple[float, Arch]] = deque(maxlen=self.population)  # full, it drops the oldest
+        self._tournaments: list[list[int]] = []
+
+    def _propose(self) -> Arch:
+        members = self._members
+        if len(members) < self.population:
+            return self._space.sample(self._rng)
+        if not self._tournaments:  # many at once: a call to the generator costs more than the draw
+            self._tournaments = self._rng.integers(self.population, size=(64, self.sample)).tolist()
+        drawn = self._tournaments.pop()
+        best, parent = members[drawn[0]]
+        for place in drawn[1:]:
+            value, arch = members[place]
+            if value > best:
+                best, parent = value, arch
+        return self._space.mutate(parent, self._rng)
+
+    def _learn(self, arch: Arch, value: float) -> None:
+        self._members.append((value, arch))
+
+
+# ------------------------------------------------------------------------------------------------ REINFORCE
+
+
+class Reinforce(_TurnTaking):
+    """The policy gradient with one independent softmax per decision (the REINFORCE of NAS-Bench-201).
+
+    Williams 1992; as a baseline for NAS in Ying et al. 2019 (arXiv:1902.09635) and Dong & Yang 2020. Each told
+    value R is one step of Adam up (R − b)·∇log p(arch), b being the exponential moving average of the earlier
+    values, from 0. Proposals may repeat: towards the end the policy concentrates.
+
+    Works on spaces whose `index` takes the tuple of one option per decision, as `CellSpace` does.
+
+    Args:
+        space: where to search.
+        rng: all the randomness.
+        learning_rate: of Adam (β = 0.9, 0.999), > 0.
+        decay: of the moving average, 0 ≤ decay < 1.
+
+    Attributes:
+        logits: float64 (decisions, most options); −inf where a decision has fewer options.
+        baseline: the moving average.
+    """
+
+    BETAS = (0.9, 0.999)
+    EPSILON = 1e-8
+
+    def __init__(self, space: Space, rng: Generator, learning_rate: float = 0.01, decay: float = 0.9) -> None:
+        _check_generator(rng)
+        if not (isinstance(learning_rate, (int, float)) and 0 < learning_rate < math.inf):
+            raise ValueError(f"learning_rate must be a positive number, got {learning_rate!r}")
+        if not (isinstance(decay, (int, float)) and 0 <= decay < 1):
+            raise ValueError(f"decay must be a number from 0 up to, but without, 1, got {decay!r}")
+        self._space, self._rng = space, rng
+        self.learning_rate, self.decay = float(learning_rate), float(decay)
+        self._choices = space.choices
+        sizes = np.array([len(options) for options in self._choices])
+        self.logits = np.where(np.arange(sizes.max()) < sizes[:, None], 0.0, -np.inf)
+        self.baseline = 0.0
+        self._last = sizes - 1
+        self._rows = np.arange(len(sizes))
+        self._first = np.zeros_like(self.logits)  # Adam's moments
+        self._second = np.zeros_like(self.logits)
+        self._steps = 0
+        self._actions = self._last
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """(decisions, most options): the softmax of each row of the logits."""
+        weights = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        return weights
+
+    def _propose(self) -> Arch:
+        self._policy = self.probabilities()
+        draws = self._rng.random((len(self._rows), 1))
+        actions = (self._policy.cumsum(axis=1) <= draws).sum(axis=1)
+        self._actions = np.minimum(actions, self._last)  # a sum that rounding left below 1 must not be passed
+        arch = tuple([options[i] for options, i in zip(self._choices, self._actions.tolist())])
+        return self._space.from_index(self._space.index(arch))
+
+    def _learn(self, arch: Arch, value: float) -> None:
+        gradient = -self._policy  # of log p: what was chosen, minus what was expected
+        gradient[self._rows, self._actions] += 1.0
+        gradient *= value - self.baseline
+        self.baseline = self.decay * self.baseline + (1 - self.decay) * value
+        self._ascend(gradient)
+
+    def _ascend(self, gradient: NDArray[np.float64]) -> None:
+        """One step of Adam (Kingma & Ba 2015), the bias corrections folded into two scalars."""
+        beta1, beta2 = self.BETAS
+        self._steps += 1
+        self._first *= beta1
+        self._first += (1 - beta1) * gradient
+        gradient *= gradient
+        gradient *= 1 - beta2
+        self._second *= beta2
+        self._second += gradient
+        spread = np.sqrt(self._second)
+        spread *= 1 / math.sqrt(1 - beta2**self._steps)
+        spread += self.EPSILON
+        self.logits += self.learning_rate / (1 - beta1**self._steps) * self._first / spread
+
+
+# ---------------------------------------------------------------------------------------- multi-fidelity
+
+
+class SuccessiveHalving:
+    """Train many a little, keep the best 1/eta, train those eta times as long (Jamieson & Talwalkar 2016).
+
+    arXiv:1502.07943; this is one bracket of Hyperband. `ask` gives an architecture *and* the epochs to which it
+    shall be trained; `tell` takes the value after them. A rung keeps the top ⌊n/eta⌋, at least one, and of equal
+    values those that came first; the last rung trains to `max_epochs`, and its best is the winner.
+
+    Args:
+        archs: distinct architectures, at least one.
+        max_epochs: length of full training.
+        eta: an integer ≥ 2; with 1, nothing would ever be dropped or trained longer.
+        min_epochs: training of the first rung, 1 … `max_epochs`.
+    """
+
+    def __init__(self, archs: Sequence[Arch], max_epochs: int, *, eta: int = 3, min_epochs: int = 1) -> None:
+        self._rungs = _rungs(len(archs), eta, min_epochs, max_epochs)
+        if len(set(archs)) != len(archs):
+            raise ValueError(f"archs must be distinct, got {len(archs)} of which {len(set(archs))} are")
+        self._level = 0
+        self._racing = list(archs)
+        self._values: list[float] = []
+
+    @property
+    def winner(self) -> Arch:
+        """The best architecture of the last rung.
+
+        Raises:
+            RuntimeError: the race is not over.
+        """
+        if self._level < len(self._rungs):
+            raise RuntimeError(f"winner must wait until all {len(self._rungs)} rungs are told")
+        return self._racing[0]
+
+    def ask(self) -> tuple[Arch, int]:
+        """The next architecture and the epochs to train it to; StopIteration when there is a winner."""
+        if self._level == len(self._rungs):
+            raise StopIteration("the last rung is decided")
+        return self._racing[len(self._values)], self._rungs[self._level][1]
+
+    def tell(self, arch: Arch, epochs: int, value: float) -> None:
+        """The value of what was asked for last, after that many epochs.
+
+        Raises:
+            ValueError: another architecture or length, or a value that is not finite.
+        """
+        asked = None if self._level == len(self._rungs) else self.ask()
+        if asked != (arch, epochs):
+            raise ValueError(
+                f"arch and epochs must be what was asked for last ({asked}), got {arch}, {epochs}"
+            )
+        _require_finite(value, arch)
+        self._values.append(value)
+        if len(self._values) == len(self._racing):
+            self._decide()
+
+    def _decide(self) -> None:
+        self._level += 1
+        kept = 1 if self._level == len(self._rungs) else self._rungs[self._level][0]
+        order = np.argsort(-np.array(self._values), kind="stable")[:kept].tolist()
+        self._racing = [self._racing[i] for i in order]
+        self._values = []
+
+
+def _rungs(n: int, eta: int, min_epochs: int, max_epochs: int) -> list[tuple[int, int]]:
+    """(architectures, epochs) of each rung."""
+    eta = _whole("eta", eta, 2, " (with 1, nothing would ever be dropped)")
+    n = _whole("the number of archs", n, 1)
+    max_epochs = _whole("max_epochs", max_epochs, 1)
+    epochs = _whole("min_epochs", min_epochs, 1)
+    if epochs > max_epochs:
+        raise ValueError(f"min_epochs must not exceed max_epochs, {max_epochs}, got {min_epochs}")
+    rungs = [(n, epochs)]
+    while epochs < max_epochs:
+        n, epochs = max(1, n // eta), min(epochs * eta, max_epochs)
+        rungs.append((n, epochs))
+    return rungs
+
+
+def halving_epochs(n: int, max_epochs: int, *, eta: int = 3, min_epochs: int = 1, resume: bool = True) -> int:
+    """Epochs that `SuccessiveHalving` spends on n architectures.
+
+    Args:
+        n, max_epochs, eta, min_epochs: as there.
+        resume: a rung goes on from the weights of the one before; otherwise it trains from scratch again.
+    """
+    before = total = 0
+    for racing, epochs in _rungs(n, eta, min_epochs, max_epochs):
+        total += racing * (epochs - before)
+        before = epochs if resume else 0
+    return total
+
+
+def largest_start(
+    budget: int, max_epochs: int, *, eta: int = 3, min_epochs: int = 1, resume: bool = True
+) -> int:
+    """With how many architectures `SuccessiveHalving` can start on a budget of epochs, at most.
+
+    Raises:
+        ValueError: the budget does not train a single one.
+    """
+    options: dict[str, Any] = {"eta": eta, "min_epochs": min_epochs, "resume": resume}
+    least = halving_epochs(1, max_epochs, **options)
+    budget = _whole("budget", budget, least, " epochs, which train one architecture to the end")
+    low, high = 1, budget // min_epochs + 1  # the cost rises with n: bisection between affordable and not
+    while high - low > 1:
+        middle = (low + high) // 2
+        affordable = halving_epochs(middle, max_epochs, **options) <= budget
+        low, high = (middle, high) if affordable else (low, middle)
+    return low
+
+
+@dataclass(frozen=True, eq=False)
+class FidelityHistory:
+    """What a multi-fidelity search evaluated, in order.
+
+    Attributes:
+        archs: the architectures, again in each rung that they reached.
+        epochs: int64 (n,), how long each was trained in all.
+        values: float64 (n,), the value after that (percent).
+        costs: int64 (n,), the epochs that had to be trained for it.
+        winner: the best architecture of the last rung.
+    """
+
+    archs: list[Arch]
+    epochs: NDArray[np.int64]
+    values: NDArray[np.float64]
+    costs: NDArray[np.int64]
+    winner: Arch
+
+    def __len__(self) -> int:
+        return len(self.archs)
+
+
+def halve(
+    benchmark: Benchmark,
+    n: int,
+    seed: int,
+    *,
+    eta: int = 3,
+    min_epochs: int = 1,
+    max_epochs: int | None = None,
+    resume: bool = True,
+    noise: bool = False,
+) -> FidelityHistory:
+    """Successive halving of n random architectures over a benchmark's learning curves.
+
+    Args:
+        benchmark: answers for every number of epochs.
+        n: architectures to start with, distinct, 1 … len(space).
+        seed: of the draw, ≥ 0. The same seed starts with the same architectures as `RandomSearch` in `run`.
+        eta, min_epochs, max_epochs: as in `SuccessiveHalving`; None is the benchmark's full training.
+        resume: going on with a training costs only the epochs that are new.
+        noise: each architecture is one training drawn at random, in all rungs the same; otherwise the mean.
+
+    Raises:
+        TypeError, ValueError: an argument out of range, or a value that is not finite.
+    """
+    n = _whole("n", n, 1)
+    size = len(benchmark.space)
+    if n > size:
+        raise ValueError(f"n must not exceed the {size} architectures of the space, got {n}")
+    draw, toss = np.random.SeedSequence(_whole("seed", seed, 0)).spawn(2)
+    proposals = RandomSearch(benchmark.space, np.random.default_rng(draw))
+    archs = [proposals.ask() for _ in range(n)]
+    seeds: list[int | None] = [None] * n
+    if noise:
+        seeds = np.random.default_rng(toss).integers(benchmark.seeds, size=n).tolist()
+    training = dict(zip(archs, seeds))
+    full = benchmark.epochs if max_epochs is None else max_epochs
+    race = SuccessiveHalving(archs, full, eta=eta, min_epochs=min_epochs)
+    trained: dict[Arch, int] = {}
+    rows: list[tuple[Arch, int, float, int]] = []
+    while True:
+        try:
+            arch, epochs = race.ask()
+        except StopIteration:
+            break
+        value = benchmark.query(arch, epochs, training[arch]).valid
+        rows.append((arch, epochs, value, epochs - (trained.get(arch, 0) if resume else 0)))
+        trained[arch] = epochs
+        race.tell(arch, epochs, value)
+    told, lengths, values, costs = zip(*rows)
+    return FidelityHistory(list(told), np.array(lengths), np.array(values), np.array(costs), race.winner)
