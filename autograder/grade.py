@@ -383,7 +383,9 @@ def table(grades: Grades) -> str:
     widths = [max(len(line[column]) for line in [header, *lines]) for column in range(len(header))]
     text = [f"{grades.lesson}: {len(grades.rows)} submission{'s' if len(grades.rows) != 1 else ''}"]
     if grades.isolation == "none":
-        text[0] = f"UNSAFE, graded without isolation: any submission could have changed these grades\n{text[0]}"
+        text[0] = (
+            f"UNSAFE, graded without isolation: any submission could have changed these grades\n{text[0]}"
+        )
     for line in [header, ["-" * width for width in widths], *lines]:
         left = line[0].ljust(widths[0])
         middle = "  ".join(value.rjust(width) for value, width in zip(line[1:-1], widths[1:-1], strict=True))

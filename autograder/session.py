@@ -311,7 +311,7 @@ class Session:
         while data:
             _, ready, _ = select.select([], [self._write_fd], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise Lost("it had to be stopped, as it went on after its time was up", late=True)
+                raise self._overdue()
             try:
                 data = data[os.write(self._write_fd, data[:65536]) :]
             except BlockingIOError:
@@ -338,11 +338,16 @@ class Session:
                 raise Lost(f"it returned more than {self._limits.message_bytes // 2**20} MB")
             ready, _, _ = select.select([self._read_fd], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise Lost("it had to be stopped, as it went on after its time was up", late=True)
+                raise self._overdue()
             block = os.read(self._read_fd, 1 << 18)
             if not block:
                 raise Lost(self._obituary())
             self._received += block
+
+    def _overdue(self) -> Lost:
+        if self._process is not None and self._process.stopped:
+            return Lost(self._process.stopped)
+        return Lost("it had to be stopped, as it went on after its time was up", late=True)
 
     def _obituary(self) -> str:
         if self._process is None:
