@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,13 @@ class Confined(Process):
         except (ValueError, KeyError, OSError):
             self.end()
             raise RuntimeError("bubblewrap could not start the learner's process") from None
-        self._watcher = threading.Thread(target=self._watch, args=(limits,), daemon=True)
-        self._watcher.start()
+        # Two threads: measuring memory may wait long for processes that are busy forking, counting must not.
+        self._watchers = [
+            threading.Thread(target=self._watch, args=(excess, limits), daemon=True)
+            for excess in (_too_many, _too_much)
+        ]
+        for watcher in self._watchers:
+            watcher.start()
 
     def end(self) -> None:
         """Kill everything in the sandbox; returns when it is gone."""
@@ -90,7 +95,8 @@ class Confined(Process):
         except subprocess.TimeoutExpired:
             super().end()
         if self._first >= 0:
-            self._watcher.join()
+            for watcher in self._watchers:
+                watcher.join()
             os.close(self._first)
             self._first = -1
 
@@ -106,7 +112,9 @@ class Confined(Process):
         elif self.returncode is None:
             self.kill()
 
-    def _watch(self, limits: SandboxLimits) -> None:
+    def _watch(
+        self, excess: Callable[[Sequence[int], SandboxLimits], str | None], limits: SandboxLimits
+    ) -> None:
         # Where the grader is root, the kernel does not hold learners to RLIMIT_NPROC, and this thread has to
         # get its turn among hundreds of processes. Nobody else may ask for that, or needs to.
         with contextlib.suppress(OSError):
@@ -115,7 +123,7 @@ class Confined(Process):
             members = _members(self._namespace)
             if not members:
                 return
-            why = _excess(members, limits)
+            why = excess(members, limits)
             if why:
                 self.stopped = f"it was stopped, as {why}"  # before the kill, which the grader sees at once
                 self._kill_sandbox()
@@ -133,14 +141,18 @@ def _members(namespace: str) -> list[int]:
     return found
 
 
-def _excess(members: Sequence[int], limits: SandboxLimits) -> str | None:
-    """Which limit these processes exceed together."""
+def _too_many(members: Sequence[int], limits: SandboxLimits) -> str | None:
+    """What to tell if these are too many processes, or have too many threads."""
     too_many = f"your code had started more than {limits.processes} processes or threads"
     if len(members) > limits.processes:  # at once: looking at each takes long while they all run
         return too_many
+    threads = sum(_fields(f"/proc/{pid}/status").get("Threads", 1) for pid in members)
+    return too_many if threads > limits.processes else None
+
+
+def _too_much(members: Sequence[int], limits: SandboxLimits) -> str | None:
+    """What to tell if these processes use too much memory together."""
     used = [_fields(f"/proc/{pid}/status") for pid in members]
-    if sum(one.get("Threads", 1) for one in used) > limits.processes:
-        return too_many
     most = sum(one.get("RssAnon", 0) + one.get("RssShmem", 0) + one.get("VmSwap", 0) for one in used)
     most += (memory_files := _memory_files(members) // 1024)
     if most * 1024 <= limits.memory_bytes:

@@ -795,10 +795,10 @@ def test_what_cannot_be_read_gets_nothing_and_a_reason(graded, odd, name):
 def test_a_failure_of_one_submission_costs_it_alone(graded, tmp_path, monkeypatch):
     real = scoring.evaluate
 
-    def failing(lesson, steps, seeds, *rest):
+    def failing(lesson, steps, seeds, *rest, **named):
         if any("trouble" in step.source for step in steps):
             raise MemoryError("no room")
-        return real(lesson, steps, seeds, *rest)
+        return real(lesson, steps, seeds, *rest, **named)
 
     monkeypatch.setattr(scoring, "evaluate", failing)
     samples.write(tmp_path / "in", ZERO, ["perfect"])
