@@ -53,6 +53,11 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--jobs", type=int, default=1, help="submissions graded at the same time (default: %(default)s)"
     )
     grade.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
+    grade.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="run submissions without the sandbox: their code can do whatever you can; the report says so",
+    )
     grade.set_defaults(run=_grade)
 
     release = commands.add_parser(
@@ -112,6 +117,10 @@ def _faults() -> int:
 
 
 def _grade(arguments: argparse.Namespace) -> int:
+    from autograder import sandbox
+
+    sandbox.choose(arguments.unsafe)  # first of all: without a sandbox nothing is looked at
+
     from autograder import grade, samples, scoring
 
     if arguments.jobs < 1:
@@ -128,7 +137,15 @@ def _grade(arguments: argparse.Namespace) -> int:
             course = arguments.course or SAMPLES_COURSE
             runs = samples.write_all(course / "submissions", [arguments.lesson] if arguments.lesson else None)
         for folder, lesson in runs:
-            done = grade.grade(folder, lesson, course, arguments.out, arguments.jobs, arguments.due)
+            done = grade.grade(
+                folder,
+                lesson,
+                course,
+                arguments.out,
+                arguments.jobs,
+                arguments.due,
+                unsafe=arguments.unsafe,
+            )
             print(grade.table(done))
             print(
                 f"Grades: {done.out}. Feedback: {done.course / 'feedback'}. "

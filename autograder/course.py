@@ -38,7 +38,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
     SaveCells,
 )
-from traitlets import Unicode
+from traitlets import Enum, Unicode
 from traitlets.config import Config
 
 from autograder import matching
@@ -130,6 +130,12 @@ class CourseStep(NbGraderPreprocessor):
         config=True
     )
 
+    isolation = Enum(
+        ["bubblewrap", "none"],
+        "bubblewrap",
+        help="What learners' code runs in. With none it can read and change whatever the grader can.",
+    ).tag(config=True)
+
     def master(self, resources: Any) -> Master:
         """The lesson as it was released, with the cells that belong to it."""
         names = resources["nbgrader"]
@@ -149,10 +155,15 @@ class ScoreExercises(CourseStep):
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Write each exercise's score and message into its check cell, and what the other cells printed."""
-        from autograder import scoring  # brings the lessons' references; releasing does not need them
+        from autograder import sandbox, scoring  # brings the lessons' references; releasing needs none
 
         names = resources["nbgrader"]
-        result = scoring.score(nb, self.master(resources), names["assignment"], Path(self.course_root))
+        launcher = sandbox.choose(unsafe=self.isolation == "none")
+        if sandbox.isolation(launcher) == "none":
+            self.log.warning("UNSAFE: learners' code is not isolated from this machine")
+        result = scoring.score(
+            nb, self.master(resources), names["assignment"], Path(self.course_root), launcher
+        )
         scoring.write(nb, result)
         for name, outcome in result.outcomes.items():
             self.log.info("%s: %s earns %.2f of its points", names["student"], name, outcome.score)
@@ -203,8 +214,16 @@ def _master(path: Path, _changed: int) -> Master:
 # Configuration
 
 
-def configure(config: Any, course: Path | None) -> None:
-    """Set up nbgrader's configuration; `course` is the course's folder, None to build notebooks only."""
+def configure(config: Any, course: Path | None, isolation: str | None = None) -> None:
+    """Set up nbgrader's configuration.
+
+    Args:
+        config: nbgrader's configuration object.
+        course: the course's folder, None to build notebooks only.
+        isolation: what learners' code runs in, "bubblewrap" or "none"; None leaves it at bubblewrap.
+    """
+    if isolation is not None:
+        config.CourseStep.isolation = isolation
     config.CourseDirectory.course_id = COURSE_ID
     if course is not None:
         config.CourseDirectory.root = str(course.resolve())

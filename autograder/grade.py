@@ -22,12 +22,13 @@ from typing import Any
 
 import nbformat
 
-from autograder import build, course, intake, matching, scoring
+from autograder import build, course, intake, matching, sandbox, scoring
 from autograder.intake import Submission, Unreadable
 from autograder.lesson import Lesson, read_lesson
+from autograder.session import Launcher
 from nas_lib import checks
 
-FIXED_COLUMNS = ("score", "max_score", "pending", "percent", "late_seconds", "note")
+FIXED_COLUMNS = ("score", "max_score", "pending", "percent", "late_seconds", "isolation", "note")
 
 
 @dataclass
@@ -71,13 +72,16 @@ class Grades:
     rows: list[Row]
     course: Path
     out: Path
+    isolation: str = "none"
+    """What learners' code ran in, "bubblewrap" or "none": reports say so."""
 
 
 class CourseFolder:
     """An nbgrader course folder: its usual subfolders, gradebook.db, and our configuration."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, isolation: str | None = None) -> None:
         self.root = root.resolve()
+        self._isolation = isolation
         self.root.mkdir(parents=True, exist_ok=True)
         course.write_config(self.root)
         scoring.course_secret(self.root)
@@ -93,7 +97,7 @@ class CourseFolder:
         from traitlets.config import Config
 
         config = Config()
-        course.configure(config, self.root)
+        course.configure(config, self.root, self._isolation)
         # The submissions of one lesson take minutes; nbgrader's own account of it is in the results of each
         # step.
         logger = logging.getLogger("nas-course.nbgrader")
@@ -240,6 +244,7 @@ def grade(
     jobs: int = 1,
     due: str | None = None,
     progress: bool = True,
+    unsafe: bool = False,
 ) -> Grades:
     """Grade all submissions of a lesson.
 
@@ -251,14 +256,18 @@ def grade(
         jobs: submissions evaluated at the same time.
         due: due date, for the column of seconds late; by default the one already in the gradebook.
         progress: show a progress bar on stderr.
+        unsafe: run learners' code without a sandbox; the reports are marked.
 
     Raises:
+        sandbox.SandboxMissing: no sandbox can be started here.
         ValueError: no such lesson, no submissions, two of one student, or a course folder that is not ours.
         scoring.GradingError: the lesson does not run on this machine, so that no one can be graded.
     """
+    launcher = sandbox.choose(unsafe)  # before anything of the input is looked at
+    kind = sandbox.isolation(launcher)
     source = _gradable(lesson)
     found = intake.find(submissions, lesson)
-    place = CourseFolder(folder)
+    place = CourseFolder(folder, kind)
     out = out or place.root / f"grades_{lesson}.csv"
     if not out.resolve().parent.is_dir():
         raise ValueError(f"out must lie in a folder that exists, got {str(out)!r}.")
@@ -266,7 +275,7 @@ def grade(
     if due:
         place.set_due(lesson, due)
     notes = {submission.student: place.hand_in(lesson, submission) for submission in found}
-    broken = evaluate_all(place, lesson, list(notes), jobs, progress)
+    broken = evaluate_all(place, lesson, list(notes), jobs, progress, launcher)
     for student in _bar([student for student in notes if student not in broken], "storing", progress):
         if fault := place.autograde(lesson, student):
             broken[student] = fault
@@ -277,7 +286,7 @@ def grade(
         )
         for student, note in notes.items()
     ]
-    grades = Grades(lesson, [task.name for task in source.tasks], rows, place.root, out)
+    grades = Grades(lesson, [task.name for task in source.tasks], rows, place.root, out, kind)
     write_csv(grades)
     return grades
 
@@ -292,7 +301,12 @@ def _gradable(lesson: str) -> Lesson:
 
 
 def evaluate_all(
-    place: CourseFolder, lesson: str, students: Sequence[str], jobs: int, progress: bool
+    place: CourseFolder,
+    lesson: str,
+    students: Sequence[str],
+    jobs: int,
+    progress: bool,
+    launcher: Launcher | None = None,
 ) -> dict[str, str]:
     """Run and judge the students' submissions, `jobs` at a time; nbgrader's steps find the results ready.
 
@@ -315,7 +329,8 @@ def evaluate_all(
     def one(student: str) -> tuple[str, str]:
         try:
             steps = place.steps(lesson, student)
-            scoring.remember(lesson, steps, seeds, scoring.evaluate(lesson, steps, seeds))
+            result = scoring.evaluate(lesson, steps, seeds, launcher=launcher)
+            scoring.remember(lesson, steps, seeds, result)
         except scoring.GradingError:
             raise
         except Exception as error:  # one submission's oddity must not end the batch
@@ -343,7 +358,7 @@ def write_csv(grades: Grades) -> None:
                 [_harmless(row.student), grades.lesson]
                 + ["" if value is None else f"{value:g}" for value in cells]
                 + [f"{row.score:g}", f"{row.max_score:g}", f"{row.pending:g}", f"{row.percent:.2f}"]
-                + [f"{row.late_seconds:.0f}", _harmless(row.note)]
+                + [f"{row.late_seconds:.0f}", grades.isolation, _harmless(row.note)]
             )
     os.replace(fresh, grades.out)
 
@@ -367,6 +382,10 @@ def table(grades: Grades) -> str:
     header[1 : 1 + len(grades.tasks)] = [str(number) for number in range(1, len(grades.tasks) + 1)]
     widths = [max(len(line[column]) for line in [header, *lines]) for column in range(len(header))]
     text = [f"{grades.lesson}: {len(grades.rows)} submission{'s' if len(grades.rows) != 1 else ''}"]
+    if grades.isolation == "none":
+        text[0] = (
+            f"UNSAFE, graded without isolation: any submission could have changed these grades\n{text[0]}"
+        )
     for line in [header, ["-" * width for width in widths], *lines]:
         left = line[0].ljust(widths[0])
         middle = "  ".join(value.rjust(width) for value, width in zip(line[1:-1], widths[1:-1], strict=True))

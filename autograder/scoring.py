@@ -229,12 +229,14 @@ def remember(lesson: str, steps: Sequence[Step], seeds: Mapping[str, int], resul
     _READY[lesson, tuple(steps), tuple(seeds.items())] = result
 
 
-def score(notebook: Any, master: Master, lesson: str, course: Path) -> Result:
+def score(
+    notebook: Any, master: Master, lesson: str, course: Path, launcher: Launcher | None = None
+) -> Result:
     """What a submission, matched against the master, earns; evaluated now unless that has been done."""
     steps = plan(notebook, master)
     seeds = grading_seeds(course, lesson, list(master.points))
     ready = _READY.pop((lesson, tuple(steps), tuple(seeds.items())), None)
-    return ready if ready is not None else evaluate(lesson, steps, seeds)
+    return ready if ready is not None else evaluate(lesson, steps, seeds, launcher=launcher)
 
 
 def write(notebook: Any, result: Result) -> None:

@@ -51,24 +51,46 @@ class Ran:
     seconds: float
 
 
+class Process(subprocess.Popen[bytes]):
+    """The learner's process, leading a process group of its own."""
+
+    stopped: str | None = None
+    """Why it was killed from outside, if it was: for the learner."""
+
+    def end(self) -> None:
+        """Kill it and what it started in its group; returns when it is gone."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+
+    def exit_status(self) -> int | None:
+        """How it ended (negative for a signal); None if it is still there after a second."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(timeout=1.0)
+        return None
+
+
 class Launcher(Protocol):
     """Starts the learner's process."""
 
     def launch(
         self, command: Sequence[str], fds: Sequence[int], folder: Path, environment: Mapping[str, str]
-    ) -> subprocess.Popen[bytes]:
+    ) -> Process:
         """Start `command` in `folder`, leading a process group of its own, with `fds` open and no others."""
         ...
 
 
 class PlainLauncher:
-    """An ordinary subprocess: crashes and endless loops are contained, malice is not."""
+    """An ordinary subprocess: crashes and endless loops are contained, malice is not.
+
+    Grading chooses it only where an instructor has said so; see `sandbox.choose`.
+    """
 
     def launch(
         self, command: Sequence[str], fds: Sequence[int], folder: Path, environment: Mapping[str, str]
-    ) -> subprocess.Popen[bytes]:
+    ) -> Process:
         """Start the process."""
-        return subprocess.Popen(
+        return Process(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # what cells print is collected inside; what goes past that is lost
@@ -78,9 +100,6 @@ class PlainLauncher:
             pass_fds=tuple(fds),
             start_new_session=True,
         )
-
-
-LAUNCHERS: dict[str, type[Launcher]] = {"plain": PlainLauncher}
 
 
 class Lost(Exception):
@@ -121,8 +140,8 @@ class Session:
         self._lesson = lesson
         self._steps = list(steps)
         self._limits = limits or Limits()
-        self._launcher = launcher or PlainLauncher()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._launcher = launcher or _usual_launcher()
+        self._process: Process | None = None
         self._folder: Path | None = None
         self._read_fd = self._write_fd = -1
         self._received = bytearray()
@@ -196,7 +215,7 @@ class Session:
         return f"Crash: {_death(status if isinstance(status, int) else None)}"
 
     def close(self) -> None:
-        """Kill the process and everything it started in its group, and remove its folder."""
+        """Kill the process and everything that it started, and remove its folder."""
         self._kill()
 
     # -- cells -------------------------------------------------------------------------------------
@@ -275,9 +294,7 @@ class Session:
 
     def _kill(self) -> None:
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            self._process.end()
             self._process = None
         for fd in (self._read_fd, self._write_fd):
             if fd >= 0:
@@ -294,7 +311,7 @@ class Session:
         while data:
             _, ready, _ = select.select([], [self._write_fd], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise Lost("it had to be stopped, as it went on after its time was up", late=True)
+                raise self._overdue()
             try:
                 data = data[os.write(self._write_fd, data[:65536]) :]
             except BlockingIOError:
@@ -321,18 +338,28 @@ class Session:
                 raise Lost(f"it returned more than {self._limits.message_bytes // 2**20} MB")
             ready, _, _ = select.select([self._read_fd], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise Lost("it had to be stopped, as it went on after its time was up", late=True)
+                raise self._overdue()
             block = os.read(self._read_fd, 1 << 18)
             if not block:
                 raise Lost(self._obituary())
             self._received += block
 
+    def _overdue(self) -> Lost:
+        if self._process is not None and self._process.stopped:
+            return Lost(self._process.stopped)
+        return Lost("it had to be stopped, as it went on after its time was up", late=True)
+
     def _obituary(self) -> str:
-        status: int | None = None
-        if self._process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                status = self._process.wait(timeout=1.0)
-        return _death(status)
+        if self._process is None:
+            return _death(None)
+        status = self._process.exit_status()
+        return self._process.stopped or _death(status)
+
+
+def _usual_launcher() -> Launcher:
+    from autograder import sandbox  # which builds on this module
+
+    return sandbox.choose()
 
 
 def library_folder() -> Path:

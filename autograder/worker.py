@@ -3,8 +3,8 @@ defined.
 
 It is started as a script by `session`, speaks JSON lines over two file descriptors of its own (never stdout),
 and knows no expected value: probes return plain data, and a judge on the other side compares. It imports
-nothing of the instructor's side. It is no sandbox: whatever the learner's code does to this process, the
-other side takes only data from it and kills it in time.
+nothing of the instructor's side. It is no sandbox itself, it runs in one (`sandbox`): whatever the learner's
+code does to this process, the other side takes only data from it and kills it in time.
 """
 
 from __future__ import annotations
@@ -306,8 +306,12 @@ def _single_thread() -> None:
 def _limit_resources() -> None:
     import resource  # POSIX only, as grading is
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
+    limits = {"CORE": 0, "FSIZE": FILE_BYTES, **json.loads(os.environ.pop("NAS_RLIMITS", "{}"))}
+    for name, most in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))  # hard: it cannot be raised again
 
 
 def main() -> None:

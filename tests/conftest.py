@@ -41,3 +41,21 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is not in {folder}; NAS_SHARED_DATA names another folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sandboxed() -> None:
+    """Skips where submissions cannot be isolated (some containers forbid it)."""
+    from autograder import sandbox
+
+    if sandbox.missing():
+        pytest.skip(sandbox.missing())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _grading_without_a_sandbox_where_there_can_be_none() -> None:
+    """Grading itself is tested there too; what it needs the sandbox for is left out."""
+    from autograder import sandbox
+
+    if sandbox.missing():
+        os.environ[sandbox.UNSAFE_VARIABLE] = "1"

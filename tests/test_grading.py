@@ -166,7 +166,7 @@ def test_csv_has_one_column_per_task_and_the_table_shows_all(graded, lesson):
     with open(grades.out, newline="", encoding="utf-8") as file:
         found = {line["student"]: line for line in csv.DictReader(file)}
     assert sorted(found) == sorted(samples.SAMPLES)
-    assert list(found["perfect"])[2:-6] == [task.name for task in read_lesson(lesson).tasks]
+    assert list(found["perfect"])[2 : -len(grade.FIXED_COLUMNS)] == [task.name for task in read_lesson(lesson).tasks]
     assert float(found["perfect"]["percent"]) == 100.0
     assert float(found["blank"]["score"]) == 0.0
     assert float(found["half"]["score"]) == sum(value or 0 for value in EXPECTED[lesson]["half"].values())
@@ -795,10 +795,10 @@ def test_what_cannot_be_read_gets_nothing_and_a_reason(graded, odd, name):
 def test_a_failure_of_one_submission_costs_it_alone(graded, tmp_path, monkeypatch):
     real = scoring.evaluate
 
-    def failing(lesson, steps, seeds, *rest):
+    def failing(lesson, steps, seeds, *rest, **named):
         if any("trouble" in step.source for step in steps):
             raise MemoryError("no room")
-        return real(lesson, steps, seeds, *rest)
+        return real(lesson, steps, seeds, *rest, **named)
 
     monkeypatch.setattr(scoring, "evaluate", failing)
     samples.write(tmp_path / "in", ZERO, ["perfect"])
