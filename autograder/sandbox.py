@@ -152,24 +152,30 @@ def _too_many(members: Sequence[int], limits: SandboxLimits) -> str | None:
 
 def _too_much(members: Sequence[int], limits: SandboxLimits) -> str | None:
     """What to tell if these processes use too much memory together."""
+    if len(members) > limits.processes:
+        return None  # measuring them all takes long, and `_too_many` knows the better reason
     used = [_fields(f"/proc/{pid}/status") for pid in members]
-    most = sum(one.get("RssAnon", 0) + one.get("RssShmem", 0) + one.get("VmSwap", 0) for one in used)
-    most += (memory_files := _memory_files(members) // 1024)
-    if most * 1024 <= limits.memory_bytes:
+    memory_files = _memory_files(members)
+    if sum(map(_own_memory, used)) * 1024 + memory_files <= limits.memory_bytes:
         return None
     # Pages that a process shares with its forks were counted for each. Exactly, which takes longer:
-    exact = memory_files
-    for pid, one in zip(members, used, strict=True):
-        shares = _fields(f"/proc/{pid}/smaps_rollup")
-        parts = [shares.get(part) for part in ("Pss_Anon", "Pss_Shmem", "SwapPss")]
-        exact += (
-            sum(part or 0 for part in parts)
-            if parts[0] is not None
-            else one.get("RssAnon", 0) + one.get("RssShmem", 0)
-        )
-    if exact * 1024 <= limits.memory_bytes:
+    exact = sum(map(_exact_memory, members)) * 1024 + memory_files
+    if exact <= limits.memory_bytes:
         return None
     return f"your code used more than {limits.memory_bytes / 2**30:.3g} GB of memory"
+
+
+def _own_memory(status: Mapping[str, int]) -> int:
+    """kB that a process uses by its status table; what it shares with its forks is in it."""
+    return sum(status.get(part, 0) for part in ("RssAnon", "RssShmem", "VmSwap"))
+
+
+def _exact_memory(pid: int) -> int:
+    """kB that a process uses, shared pages divided among those who share them; 0 for one that is gone."""
+    shares = _fields(f"/proc/{pid}/smaps_rollup")
+    if "Pss_Anon" in shares:
+        return sum(shares.get(part, 0) for part in ("Pss_Anon", "Pss_Shmem", "SwapPss"))
+    return _own_memory(_fields(f"/proc/{pid}/status"))  # it has just ended, or the kernel does not tell
 
 
 def _fields(path: str) -> dict[str, int]:
