@@ -121,7 +121,7 @@ def _grade(arguments: argparse.Namespace) -> int:
 
     sandbox.choose(arguments.unsafe)  # first of all: without a sandbox nothing is looked at
 
-    from autograder import grade, samples, scoring
+    from autograder import grade, report, samples, scoring
 
     if arguments.jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {arguments.jobs}.")
@@ -146,7 +146,7 @@ def _grade(arguments: argparse.Namespace) -> int:
                 arguments.due,
                 unsafe=arguments.unsafe,
             )
-            print(grade.table(done))
+            print(report.table(done))
             print(
                 f"Grades: {done.out}. Feedback: {done.course / 'feedback'}. "
                 f"Formgrader: start JupyterLab in {done.course}.\n"
