@@ -147,10 +147,12 @@ def _grade(arguments: argparse.Namespace) -> int:
                 unsafe=arguments.unsafe,
             )
             print(report.table(done))
-            print(
-                f"Grades: {done.out}. Feedback: {done.course / 'feedback'}. "
-                f"Formgrader: start JupyterLab in {done.course}.\n"
-            )
+            print()
+            print(report.summary(done))
+            print()
+            print(f"Grades: {done.out}")
+            print(f"Feedback: {done.course / 'feedback'}")
+            print(f"Formgrader: start JupyterLab in {done.course}\n")
     except scoring.GradingError as error:
         raise ValueError(str(error)) from error
     return 0

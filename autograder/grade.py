@@ -19,7 +19,7 @@ from typing import Any
 
 import nbformat
 
-from autograder import build, course, intake, matching, sandbox, scoring
+from autograder import build, course, intake, matching, sandbox, scoring, signs
 from autograder.intake import Submission, Unreadable
 from autograder.lesson import Lesson, read_lesson
 from autograder.report import Grades, Row, write_csv
@@ -179,12 +179,27 @@ class CourseFolder:
             except MissingEntry:
                 return row
             row.late_seconds = float(submission.total_seconds_late)
+            row.penalty = float(submission.late_submission_penalty or 0.0)
             for notebook in submission.notebooks:
                 for grade in notebook.grades:
                     name = grade.cell.name.removesuffix("-check")
                     row.points[name] = None if grade.needs_manual_grade else float(grade.score)
                     row.max_points[name] = float(grade.max_score)
+        self._look_into(row, lesson)
         return row
+
+    def _look_into(self, row: Row, lesson: str) -> None:
+        """Add what the judges said and what deserves a look, from the files of a graded submission."""
+        autograded, submitted = (
+            self.root / step / row.student / lesson / f"{lesson}.ipynb"
+            for step in ("autograded", "submitted")
+        )
+        if not (autograded.is_file() and submitted.is_file()):
+            return
+        row.outcomes = scoring.read_outcomes(nbformat.read(autograded, as_version=4))
+        notebook, master = nbformat.read(submitted, as_version=4), course.master(self.root, lesson, lesson)
+        row.signs = signs.of_submission(notebook, master, row.outcomes)
+        row.answers = signs.fingerprint(notebook, master)
 
 
 def grade(

@@ -16,7 +16,7 @@ import re
 import secrets
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +47,7 @@ SECRET_VARIABLE = "NAS_COURSE_SECRET"
 SECRET_FILE = ".course_secret"
 SEEDS_FILE = ".course_seeds.json"
 TEXT_CHARACTERS = 10_000
+OUTCOME = "nas_course"  # key in the metadata of a grade cell's output
 
 
 @dataclass(frozen=True)
@@ -267,9 +268,25 @@ def grade_outputs(outcome: Outcome, points: float) -> list[Any]:
     return [
         nbformat.v4.new_output("stream", name="stdout", text=text),
         nbformat.v4.new_output(
-            "execute_result", data={"text/plain": repr(float(earned))}, execution_count=None
+            "execute_result",
+            data={"text/plain": repr(float(earned))},
+            metadata={OUTCOME: {**asdict(outcome), "message": printable(outcome.message)}},
+            execution_count=None,
         ),
     ]
+
+
+def read_outcomes(notebook: Any) -> dict[str, Outcome]:
+    """The outcomes that `write` left in an autograded notebook, by exercise."""
+    found = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            left = output.get("metadata", {}).get(OUTCOME)
+            if left is not None and is_check(cell):
+                found[str(grade_id(cell)).removesuffix("-check")] = Outcome(
+                    float(left["score"]), str(left["concept"]), str(left["message"])
+                )
+    return found
 
 
 def _printed(ran: Ran) -> list[Any]:
