@@ -35,15 +35,16 @@ from nbgrader.preprocessors import (
     NbGraderPreprocessor,
     OverwriteCells,
     OverwriteKernelspec,
-    SaveAutoGrades,
     SaveCells,
 )
 from traitlets import Enum, Unicode
 from traitlets.config import Config
 
 from autograder import matching
+from autograder.feedback import TEMPLATES, FeedbackExporter, SortIntoTasks
 from autograder.lesson import concept_answer
 from autograder.matching import Master
+from autograder.review import SaveGrades
 
 COURSE_ID = "nas-from-scratch"
 CONFIG_FILE = "nbgrader_config.py"
@@ -187,11 +188,11 @@ AUTOGRADE = [
     IgnorePattern,
     ClearMetadataPreprocessor,
     LimitOutput,
-    SaveAutoGrades,
+    SaveGrades,
     AssignLatePenalties,
     CheckCellMetadata,
 ]
-FEEDBACK = [GetGrades, ClearHiddenTests, HideMarkSchemes, CSSHTMLHeaderPreprocessor]
+FEEDBACK = [GetGrades, ClearHiddenTests, HideMarkSchemes, SortIntoTasks, CSSHTMLHeaderPreprocessor]
 
 
 def master(course: Path, assignment: str, notebook: str) -> Master:
@@ -232,6 +233,9 @@ def configure(config: Any, course: Path | None, isolation: str | None = None) ->
     config.Autograde.sanitize_preprocessors = SANITIZE
     config.Autograde.autograde_preprocessors = AUTOGRADE
     config.GenerateFeedback.preprocessors = FEEDBACK
+    config.GenerateFeedback.exporter_class = FeedbackExporter
+    config.FeedbackExporter.template_name = "learner_feedback"
+    config.FeedbackExporter.extra_template_basedirs = [str(TEMPLATES)]
     config.OverwriteCells.add_missing_cells = True
     # Rubrics stand in ordinary locked cells beside the answer, not only in nbgrader's "task" cells.
     config.ClearMarkScheme.enforce_metadata = False

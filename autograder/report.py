@@ -254,14 +254,14 @@ def _to_look_at(grades: Grades) -> list[str]:
 
 def _late(grades: Grades) -> list[str]:
     return [
-        f"{row.student}: {_duration(row.late_seconds)}"
+        f"{row.student}: {duration(row.late_seconds)}"
         + (f", {row.penalty:g} points taken off" if row.penalty else ", nothing taken off")
         for row in grades.rows
         if row.late_seconds > 0
     ]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """The two largest units of a time: "1 day 2 hours", "59 seconds"."""
     left, parts = round(seconds), []
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
