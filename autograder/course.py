@@ -160,12 +160,13 @@ class ScoreExercises(CourseStep):
 
         names = resources["nbgrader"]
         launcher = sandbox.choose(unsafe=self.isolation == "none")
-        if sandbox.isolation(launcher) == "none":
+        kind = sandbox.isolation(launcher)
+        if kind == "none":
             self.log.warning("UNSAFE: learners' code is not isolated from this machine")
         result = scoring.score(
             nb, self.master(resources), names["assignment"], Path(self.course_root), launcher
         )
-        scoring.write(nb, result)
+        scoring.write(nb, result, kind)
         for name, outcome in result.outcomes.items():
             self.log.info("%s: %s earns %.2f of its points", names["student"], name, outcome.score)
         return nb, resources

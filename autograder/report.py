@@ -47,6 +47,8 @@ class Row:
     """Fingerprint of the larger answers, see `signs.fingerprint`."""
     penalty: float = 0.0
     """Points taken off for being late."""
+    isolation: str = ""
+    """What the submission ran in; "" where that is not known."""
 
     @property
     def score(self) -> float:
@@ -95,7 +97,12 @@ def write_csv(grades: Grades) -> None:
                 [_harmless(row.student), grades.lesson]
                 + ["" if value is None else f"{value:g}" for value in cells]
                 + [f"{row.score:g}", f"{row.max_score:g}", f"{row.pending:g}", f"{row.percent:.2f}"]
-                + [f"{row.late_seconds:.0f}", f"{row.penalty:g}", grades.isolation, _harmless(row.note)]
+                + [
+                    f"{row.late_seconds:.0f}",
+                    f"{row.penalty:g}",
+                    row.isolation or grades.isolation,
+                    _harmless(row.note),
+                ]
             )
     os.replace(fresh, grades.out)
 
