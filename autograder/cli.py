@@ -1,4 +1,4 @@
-"""The instructor's commands of `nas-course`: build, verify, grade, report, release.
+"""The instructor's commands of `nas-course`: build, verify, assign, grade, report, release.
 
 Only arguments are read and results printed here; the work is done in the modules of this package, imported
 when needed so that `nas-course doctor` stays quick.
@@ -36,6 +36,16 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "verify", help="look for faults in the lessons' sources and for answers in what learners get"
     )
     verify.set_defaults(run=_verify)
+
+    assign = commands.add_parser(
+        "assign", help="make the nbgrader course folder, with lessons to release and the due date"
+    )
+    assign.add_argument("lessons", nargs="*", metavar="LESSON", help="lessons to assign (default: all)")
+    assign.add_argument(
+        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
+    )
+    assign.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
+    assign.set_defaults(run=_assign)
 
     grade = commands.add_parser(
         "grade", help="grade a folder of submissions (without one: the bundled samples)"
@@ -138,6 +148,16 @@ def _faults() -> int:
     for problem in problems:
         print(problem)
     return 1 if problems else 0
+
+
+def _assign(arguments: argparse.Namespace) -> int:
+    import solutions
+    from autograder import grade, gradebook
+
+    with gradebook.trouble_in_one_sentence(arguments.course):
+        for path in grade.assign(arguments.lessons or solutions.lessons(), arguments.course, arguments.due):
+            print(path)
+    return 0
 
 
 def _grade(arguments: argparse.Namespace) -> int:

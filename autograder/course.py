@@ -39,6 +39,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets import Enum, Unicode
 from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
 
 from autograder import matching
 from autograder.feedback import TEMPLATES, FeedbackExporter, SortIntoTasks
@@ -259,6 +260,19 @@ def write_config(course: Path) -> Path:
             f"{path} is not this course's: choose another --course folder, or move that file away."
         )
     return path
+
+
+def load_config(course: Path) -> Any:
+    """The configuration that plain nbgrader commands have in a course's folder, with the instructor's own settings.
+
+    Raises:
+        ValueError: the file cannot be run.
+    """
+    loader = PyFileConfigLoader(CONFIG_FILE, path=str(course))
+    try:
+        return loader.load_config()
+    except Exception as error:  # it is a program of the instructor's
+        raise ValueError(f"{course / CONFIG_FILE} cannot be used: {type(error).__name__}: {error}") from None
 
 
 CONFIG = '''\

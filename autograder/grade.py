@@ -49,10 +49,10 @@ class CourseFolder:
     def _connect(self) -> Any:
         from nbgrader.apps.api import NbGraderAPI
         from nbgrader.coursedir import CourseDirectory
-        from traitlets.config import Config
 
-        config = Config()
-        course.configure(config, self.root, self._isolation)
+        config = course.load_config(self.root)
+        if self._isolation is not None:
+            config.CourseStep.isolation = self._isolation
         # The submissions of one lesson take minutes; nbgrader's own account of it is in the results of each
         # step.
         logger = logging.getLogger("nas-course.nbgrader")
@@ -235,6 +235,27 @@ class CourseFolder:
             row.note = notebook.cells[0].source.strip("*")
         row.signs = signs.of_submission(notebook, master, row.outcomes)
         row.answers = signs.fingerprint(notebook, master)
+
+
+def assign(lessons: Sequence[str], folder: Path, due: str | None = None) -> list[Path]:
+    """Make lessons the assignments of a course folder, ready to be released; returns the released notebooks.
+
+    Args:
+        lessons: names of lessons.
+        folder: the course folder; made if absent.
+        due: due date of all of them; by default the one already in the gradebook.
+
+    Raises:
+        ValueError: no such lesson, a course folder that is not ours, or no date.
+    """
+    for lesson in lessons:
+        _gradable(lesson)
+    place = CourseFolder(folder)
+    for lesson in lessons:
+        place.assign(lesson)
+        if due:
+            place.set_due(lesson, due)
+    return [place.root / "release" / lesson / f"{lesson}.ipynb" for lesson in lessons]
 
 
 def grade(
