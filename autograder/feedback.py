@@ -20,6 +20,8 @@ import solutions
 from autograder import lesson
 
 TEMPLATES = Path(__file__).with_name("templates")
+NOTE_CELL = "intake-note"
+"""Id of the cell that says why a submission could not be read, in the notebook that stands for it."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class SortIntoTasks(NbGraderPreprocessor):
         resources["feedback"] = {
             "title": _heading(nb) or names["notebook"],
             "tasks": [asdict(task) for task in tasks],
+            "note": next((c.source for c in nb.cells if c.metadata["feedback"]["kind"] == "note"), ""),
             "waiting": sum(task.out_of for task in tasks if task.state == "waiting"),
             "late": duration(late) if late > 0 else "",
             "blocks": _blocks(nb.cells),
@@ -109,6 +112,8 @@ def _kind(cell: Any) -> str:
         return "verdict"
     if lesson.is_open(cell) or lesson.is_exercise(cell):
         return "answer"
+    if cell.get("id") == NOTE_CELL:
+        return "note"
     if cell.cell_type == "markdown" and lesson.titles(cell.source):
         return "text"
     # Cells that the learner added and that broke are shown: an exercise may have suffered from them.

@@ -20,14 +20,12 @@ from typing import Any
 import nbformat
 
 from autograder import build, course, gradebook, intake, matching, sandbox, scoring, signs
+from autograder.feedback import NOTE_CELL
 from autograder.intake import Submission, Unreadable
 from autograder.lesson import Lesson, read_lesson
 from autograder.report import Grades, Row, write_csv
 from autograder.session import Launcher
 from nas_lib import checks
-
-NOTE_CELL = "intake-note"
-"""Cell of the notebook that stands for a submission which could not be read; it says why."""
 
 
 class CourseFolder:
