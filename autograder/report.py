@@ -119,7 +119,7 @@ def table(grades: Grades) -> str:
         [row.student]
         + ["–" if row.points.get(task) is None else f"{row.points[task]:g}" for task in grades.tasks]
         + [f"{row.score:g}", f"{row.max_score:g}", f"{row.pending:g}", f"{row.percent:.0f} %"]
-        + [("late; " if row.late_seconds else "") + row.note]
+        + ["; ".join(filter(None, ("late" if row.late_seconds else "", row.note)))]
         for row in grades.rows
     ]
     # Long names of exercises stand on a slope of their own in no terminal: number them and list them below.
@@ -196,8 +196,13 @@ def _by_task(grades: Grades) -> list[str]:
         lines.append(
             f"{task.ljust(width)}  {sum(earned) / len(earned):6.2f}  {most:2g}  {_share(full, earned)}"
             f"  {_share(none, earned, 9)}  {untried or '–':>9}"
+            + (f"  ({waiting} more wait for a person)" if (waiting := _waiting_for(grades, task)) else "")
         )
     return lines
+
+
+def _waiting_for(grades: Grades, task: str) -> int:
+    return sum(row.points.get(task, 0.0) is None for row in grades.rows)
 
 
 def _share(part: int, whole: Sequence[object], width: int = 10) -> str:

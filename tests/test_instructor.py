@@ -135,7 +135,7 @@ def test_means_and_shares_are_of_those_whose_points_are_known():
                 ("d", 0.0, "not-implemented", "not implemented yet"), ("e", None, "", ""))
     )  # fmt: skip
     line = next(line for line in text.splitlines() if line.startswith("search "))
-    assert line.split() == ["search", "0.75", "2", "25", "%", "50", "%", "1"]
+    assert " ".join(line.split()) == "search 0.75 2 25 % 50 % 1 (1 more wait for a person)"
     assert "2  search, late-start: starts late" in text
     assert "not-implemented" not in text
 
