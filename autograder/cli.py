@@ -1,4 +1,4 @@
-"""The instructor's commands of `nas-course`: build, verify, grade, release.
+"""The instructor's commands of `nas-course`: build, verify, assign, grade, report, release.
 
 Only arguments are read and results printed here; the work is done in the modules of this package, imported
 when needed so that `nas-course doctor` stays quick.
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+
+    from autograder.report import Grades
 
 DEFAULT_COURSE = Path("course")
 SAMPLES_COURSE = Path("course/samples")
@@ -35,6 +37,16 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     verify.set_defaults(run=_verify)
 
+    assign = commands.add_parser(
+        "assign", help="make the nbgrader course folder, with lessons to release and the due date"
+    )
+    assign.add_argument("lessons", nargs="*", metavar="LESSON", help="lessons to assign (default: all)")
+    assign.add_argument(
+        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
+    )
+    assign.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
+    assign.set_defaults(run=_assign)
+
     grade = commands.add_parser(
         "grade", help="grade a folder of submissions (without one: the bundled samples)"
     )
@@ -54,11 +66,33 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     grade.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
     grade.add_argument(
+        "--student",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="grade this student alone (may be given several times)",
+    )
+    grade.add_argument(
         "--unsafe",
         action="store_true",
         help="run submissions without the sandbox: their code can do whatever you can; the report says so",
     )
     grade.set_defaults(run=_grade)
+
+    report = commands.add_parser(
+        "report", help="show a lesson's grades and summary again, and write the CSV, with manual grades"
+    )
+    report.add_argument("--lesson", required=True, help="lesson to report on, such as 01_random_search")
+    report.add_argument(
+        "--course",
+        type=Path,
+        default=DEFAULT_COURSE,
+        help="nbgrader course folder (default: %(default)s)",
+    )
+    report.add_argument(
+        "--out", type=Path, help="CSV to write (default: grades_<lesson>.csv in the course folder)"
+    )
+    report.set_defaults(run=_report)
 
     release = commands.add_parser(
         "release", help="write the learners' zip: notebooks, library, README, requirements"
@@ -116,44 +150,75 @@ def _faults() -> int:
     return 1 if problems else 0
 
 
+def _assign(arguments: argparse.Namespace) -> int:
+    import solutions
+    from autograder import grade, gradebook
+
+    with gradebook.trouble_in_one_sentence(arguments.course):
+        for path in grade.assign(arguments.lessons or solutions.lessons(), arguments.course, arguments.due):
+            print(path)
+    return 0
+
+
 def _grade(arguments: argparse.Namespace) -> int:
     from autograder import sandbox
 
     sandbox.choose(arguments.unsafe)  # first of all: without a sandbox nothing is looked at
 
-    from autograder import grade, samples, scoring
+    from autograder import grade, gradebook, samples, scoring
 
     if arguments.jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {arguments.jobs}.")
     if arguments.submissions is not None and arguments.lesson is None:
         raise ValueError("lesson must be given with a folder of submissions: --lesson 01_random_search.")
+    if arguments.student and arguments.lesson is None:
+        raise ValueError("student names submissions of one lesson, so --lesson must say of which.")
     if arguments.out is not None and arguments.lesson is None:
         raise ValueError("out names one CSV, so --lesson must say of which lesson.")
     try:
         if arguments.submissions is not None:
             course = arguments.course or DEFAULT_COURSE
+            due = arguments.due
             runs = [(arguments.submissions, arguments.lesson)]
         else:
             course = arguments.course or SAMPLES_COURSE
-            runs = samples.write_all(course / "submissions", [arguments.lesson] if arguments.lesson else None)
+            due = arguments.due or samples.DUE
+            wanted = [arguments.lesson] if arguments.lesson else None
+            runs = samples.write_all(course / "submissions", wanted, samples.ALL)
         for folder, lesson in runs:
-            done = grade.grade(
-                folder,
-                lesson,
-                course,
-                arguments.out,
-                arguments.jobs,
-                arguments.due,
-                unsafe=arguments.unsafe,
-            )
-            print(grade.table(done))
-            print(
-                f"Grades: {done.out}. Feedback: {done.course / 'feedback'}. "
-                f"Formgrader: start JupyterLab in {done.course}.\n"
-            )
+            with gradebook.trouble_in_one_sentence(course):
+                done = grade.grade(
+                    folder,
+                    lesson,
+                    course,
+                    arguments.out,
+                    arguments.jobs,
+                    due,
+                    unsafe=arguments.unsafe,
+                    students=arguments.student,
+                )
+            _show(done)
+            print(f"Feedback: {done.course / 'feedback'}")
+            print(f"Formgrader: start JupyterLab in {done.course}\n")
     except scoring.GradingError as error:
         raise ValueError(str(error)) from error
     return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from autograder import grade, gradebook
+
+    with gradebook.trouble_in_one_sentence(arguments.course):
+        grades = grade.recall(arguments.lesson, arguments.course, arguments.out)
+    _show(grades)
+    return 0
+
+
+def _show(grades: Grades) -> None:
+    from autograder import report
+
+    print(f"{report.table(grades)}\n\n{report.summary(grades)}\n")
+    print(f"Grades: {grades.out}")
 
 
 def _release(arguments: argparse.Namespace) -> int:

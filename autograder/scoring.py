@@ -16,7 +16,7 @@ import re
 import secrets
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +47,7 @@ SECRET_VARIABLE = "NAS_COURSE_SECRET"
 SECRET_FILE = ".course_secret"
 SEEDS_FILE = ".course_seeds.json"
 TEXT_CHARACTERS = 10_000
+OUTCOME = "nas_course"  # key in the metadata of a grade cell's output
 
 
 @dataclass(frozen=True)
@@ -239,15 +240,22 @@ def score(
     return ready if ready is not None else evaluate(lesson, steps, seeds, launcher=launcher)
 
 
-def write(notebook: Any, result: Result) -> None:
-    """Write a result into the notebook as outputs; whatever outputs it had before are gone."""
+def write(notebook: Any, result: Result, isolation: str = "") -> None:
+    """Write a result into the notebook as outputs; whatever outputs it had before are gone.
+
+    Args:
+        notebook: the submission.
+        result: what grading it found out.
+        isolation: what its code ran in, kept for reports.
+    """
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type != "code":
             continue
         cell.outputs, cell.execution_count = [], None
         name = str(grade_id(cell)).removesuffix("-check")
         if is_check(cell) and name in result.outcomes:
-            cell.outputs = grade_outputs(result.outcomes[name], float(cell.metadata["nbgrader"]["points"]))
+            points = float(cell.metadata["nbgrader"]["points"])
+            cell.outputs = grade_outputs(result.outcomes[name], points, isolation)
         elif is_check(cell):
             cell.outputs = grade_outputs(
                 Outcome(0.0, "missing", "this cell grades no exercise of the lesson"), 0.0
@@ -256,7 +264,7 @@ def write(notebook: Any, result: Result) -> None:
             cell.outputs = _printed(result.cells[index])
 
 
-def grade_outputs(outcome: Outcome, points: float) -> list[Any]:
+def grade_outputs(outcome: Outcome, points: float, isolation: str = "") -> list[Any]:
     """The outputs of a grade cell: the message, and one number for `determine_grade` to read."""
     earned = min(points, max(0.0, round(outcome.score * points, 6)))
     mark = "✓" if outcome.score >= 1.0 else "✗"
@@ -267,9 +275,37 @@ def grade_outputs(outcome: Outcome, points: float) -> list[Any]:
     return [
         nbformat.v4.new_output("stream", name="stdout", text=text),
         nbformat.v4.new_output(
-            "execute_result", data={"text/plain": repr(float(earned))}, execution_count=None
+            "execute_result",
+            data={"text/plain": repr(float(earned))},
+            metadata={
+                OUTCOME: {**asdict(outcome), "message": printable(outcome.message), "isolation": isolation}
+            },
+            execution_count=None,
         ),
     ]
+
+
+def read_outcomes(notebook: Any) -> dict[str, Outcome]:
+    """The outcomes that `write` left in an autograded notebook, by exercise."""
+    return {
+        name: Outcome(float(left["score"]), str(left["concept"]), str(left["message"]))
+        for name, left in _left(notebook).items()
+    }
+
+
+def read_isolation(notebook: Any) -> str:
+    """What the code of an autograded notebook ran in; "" where that is not known."""
+    return next((str(left.get("isolation", "")) for left in _left(notebook).values()), "")
+
+
+def _left(notebook: Any) -> dict[str, dict[str, Any]]:
+    return {
+        str(grade_id(cell)).removesuffix("-check"): output.metadata[OUTCOME]
+        for cell in notebook.cells
+        if is_check(cell)
+        for output in cell.outputs
+        if OUTCOME in output.get("metadata", {})
+    }
 
 
 def _printed(ran: Ran) -> list[Any]:

@@ -31,7 +31,7 @@ from nbgrader.utils import determine_grade
 from traitlets.config import Config
 
 import solutions
-from autograder import build, course, grade, intake, matching, samples, scoring
+from autograder import build, course, grade, intake, matching, report, samples, scoring
 from autograder.lesson import read_lesson
 from autograder.session import Limits, PlainLauncher, Session
 from nas_lib import cli
@@ -117,7 +117,7 @@ for _lesson in EXPECTED.values():
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, grade.Grades]:
+def graded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, report.Grades]:
     """The samples of both lessons, graded into one course folder."""
     folder = tmp_path_factory.mktemp("grading")
     return {
@@ -126,11 +126,11 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, grade.Grades]:
     }
 
 
-def rows(grades: grade.Grades) -> dict[str, grade.Row]:
+def rows(grades: report.Grades) -> dict[str, report.Row]:
     return {row.student: row for row in grades.rows}
 
 
-def autograded(grades: grade.Grades, student: str) -> Any:
+def autograded(grades: report.Grades, student: str) -> Any:
     path = grades.course / "autograded" / student / grades.lesson / f"{grades.lesson}.ipynb"
     return nbformat.read(path, as_version=4)
 
@@ -166,14 +166,16 @@ def test_csv_has_one_column_per_task_and_the_table_shows_all(graded, lesson):
     with open(grades.out, newline="", encoding="utf-8") as file:
         found = {line["student"]: line for line in csv.DictReader(file)}
     assert sorted(found) == sorted(samples.SAMPLES)
-    assert list(found["perfect"])[2 : -len(grade.FIXED_COLUMNS)] == [task.name for task in read_lesson(lesson).tasks]
+    assert list(found["perfect"])[2 : -len(report.FIXED_COLUMNS)] == [
+        task.name for task in read_lesson(lesson).tasks
+    ]
     assert float(found["perfect"]["percent"]) == 100.0
     assert float(found["blank"]["score"]) == 0.0
     assert float(found["half"]["score"]) == sum(value or 0 for value in EXPECTED[lesson]["half"].values())
     open_question = next(task.name for task in read_lesson(lesson).tasks if task.kind == "open")
     assert found["perfect"][open_question] == ""
     assert float(found["perfect"]["pending"]) > 0
-    text = grade.table(grades)
+    text = report.table(grades)
     assert all(sample in text for sample in samples.SAMPLES)
     assert "100 %" in text
 
@@ -742,7 +744,7 @@ UNREADABLE = {
 
 
 @pytest.fixture(scope="module")
-def odd(graded, tmp_path_factory: pytest.TempPathFactory) -> dict[str, grade.Row]:
+def odd(graded, tmp_path_factory: pytest.TempPathFactory) -> dict[str, report.Row]:
     """Perfect answers in odd notebooks, unreadable files and a blank greedy notebook, graded in one batch."""
     folder = tmp_path_factory.mktemp("odd")
     for name, change in ODD.items():
@@ -915,9 +917,9 @@ def test_a_foreign_configuration_is_not_used(tmp_path):
 
 
 def test_names_that_a_spreadsheet_would_run_are_made_harmless(tmp_path):
-    row = grade.Row("=cmd()", {"a": 1.0}, {"a": 1.0}, note="-1+1")
-    grades = grade.Grades(ZERO, ["a"], [row], tmp_path, tmp_path / "x.csv")
-    grade.write_csv(grades)
+    row = report.Row("=cmd()", {"a": 1.0}, {"a": 1.0}, note="-1+1")
+    grades = report.Grades(ZERO, ["a"], [row], tmp_path, tmp_path / "x.csv")
+    report.write_csv(grades)
     with open(grades.out, newline="", encoding="utf-8") as file:
         (line,) = csv.DictReader(file)
     assert line["student"] == "'=cmd()"

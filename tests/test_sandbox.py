@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import build, course, grade, matching, samples, sandbox, scoring
+from autograder import build, course, grade, matching, report, samples, sandbox, scoring
 from autograder.matching import Step
 from autograder.sandbox import BubblewrapLauncher, Confined, SandboxLimits
 from autograder.session import Limits, PlainLauncher, Ran, Session
@@ -382,7 +382,7 @@ def test_unsafe_is_said_in_so_many_words_and_marks_the_report(tmp_path, monkeypa
     assert sandbox.isolation(sandbox.choose()) == "none"
     place = samples.write(tmp_path / "in", LESSON, ["perfect"])
     done = grade.grade(place, LESSON, tmp_path / "course", progress=False, unsafe=True)
-    assert grade.table(done).startswith("UNSAFE")
+    assert report.table(done).startswith("UNSAFE")
     header, line = done.out.read_text(encoding="utf-8").splitlines()
     assert dict(zip(header.split(","), line.split(","), strict=True))["isolation"] == "none"
     assert "isolation" not in (tmp_path / "course" / course.CONFIG_FILE).read_text(encoding="utf-8")
