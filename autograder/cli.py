@@ -18,7 +18,10 @@ SAMPLES_COURSE = Path("course/samples")
 
 
 def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the instructor's commands to `nas-course`."""
+    """Add the instructor's commands to `nas-course`, and let its doctor try the sandbox."""
+    if "doctor" in commands.choices:
+        commands.choices["doctor"].set_defaults(no_sandbox=_no_sandbox)
+
     build = commands.add_parser("build", help="write notebooks/ and the public checks from solutions/")
     build.add_argument(
         "--check",
@@ -67,6 +70,12 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--out", type=Path, default=Path("dist"), help="folder for the zip (default: %(default)s)"
     )
     release.set_defaults(run=_release)
+
+
+def _no_sandbox() -> str:
+    from autograder import sandbox
+
+    return sandbox.missing()
 
 
 def _build(arguments: argparse.Namespace) -> int:
