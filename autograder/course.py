@@ -41,7 +41,7 @@ from nbgrader.preprocessors import (
 from traitlets import Enum, Unicode
 from traitlets.config import Config
 
-from autograder import matching
+from autograder import matching, pages
 from autograder.lesson import concept_answer
 from autograder.matching import Master
 
@@ -150,6 +150,15 @@ class MatchCells(CourseStep):
         return matching.restore(nb, self.master(resources)), resources
 
 
+class TameProse(CourseStep):
+    """Leave nothing in a learner's prose that would run where it is shown; the lesson's own stays."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Return the notebook with its prose and attachments made harmless."""
+        pages.tame(nb.cells, {cell.source for cell in self.master(resources).cells})
+        return nb, resources
+
+
 class ScoreExercises(CourseStep):
     """In the place of nbgrader's Execute: cells run in a process of their own, judges run outside of it."""
 
@@ -181,7 +190,15 @@ class HideMarkSchemes(NbGraderPreprocessor):
         return cell, resources
 
 
-SANITIZE = [MatchCells, ClearOutput, DeduplicateIds, OverwriteKernelspec, OverwriteCells, CheckCellMetadata]
+SANITIZE = [
+    MatchCells,
+    TameProse,
+    ClearOutput,
+    DeduplicateIds,
+    OverwriteKernelspec,
+    OverwriteCells,
+    CheckCellMetadata,
+]
 AUTOGRADE = [
     ScoreExercises,
     IgnorePattern,
@@ -232,6 +249,14 @@ def configure(config: Any, course: Path | None, isolation: str | None = None) ->
     config.Autograde.sanitize_preprocessors = SANITIZE
     config.Autograde.autograde_preprocessors = AUTOGRADE
     config.GenerateFeedback.preprocessors = FEEDBACK
+    # Submissions come in by these alone; given by name, as releasing needs none of them.
+    config.Autograde.exporter_class = "autograder.inlets.SubmissionExporter"
+    config.ExchangeFactory.collect = "autograder.inlets.PlainCollect"
+    config.ZipCollectApp.extractor_plugin = "autograder.inlets.IntakeExtractor"
+    config.ZipCollectApp.collector_plugin = "autograder.inlets.IntakeCollector"
+    # Feedback and Formgrader's view are both written by this exporter.
+    config.HTMLExporter.filters = pages.FILTERS
+    config.HTMLExporter.sanitize_html = True
     config.OverwriteCells.add_missing_cells = True
     # Rubrics stand in ordinary locked cells beside the answer, not only in nbgrader's "task" cells.
     config.ClearMarkScheme.enforce_metadata = False

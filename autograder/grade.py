@@ -23,7 +23,7 @@ from typing import Any
 import nbformat
 
 from autograder import build, course, intake, matching, sandbox, scoring
-from autograder.intake import Submission, Unreadable
+from autograder.intake import Submission
 from autograder.lesson import Lesson, read_lesson
 from autograder.session import Launcher
 from nas_lib import checks
@@ -74,6 +74,8 @@ class Grades:
     out: Path
     isolation: str = "none"
     """What learners' code ran in, "bubblewrap" or "none": reports say so."""
+    remarks: list[str] = field(default_factory=list)
+    """What could not be taken for anyone's submission, in one sentence each."""
 
 
 class CourseFolder:
@@ -164,27 +166,10 @@ class CourseFolder:
                 raise ValueError(f'due must be a date such as "2026-10-01 23:59 UTC", got {due!r}.') from None
 
     def hand_in(self, lesson: str, submission: Submission) -> str:
-        """Put a submission into submitted/; returns what was wrong with it, "" if nothing.
-
-        One that cannot be read is replaced by a blank notebook that says why, so that its author gets
-        feedback.
-        """
-        note = ""
-        try:
-            if submission.path is None:
-                raise Unreadable(f"There is no {lesson}.ipynb: hand one in.")
-            notebook = intake.read(submission.path)
-        except Unreadable as unreadable:
-            note = str(unreadable)
-            notebook = build.student_notebook(lesson)
-            notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**{note}**", id="intake-note"))
+        """Put a submission into submitted/; returns what was wrong with it, "" if nothing."""
         folder = self.root / "submitted" / submission.student / lesson
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        nbformat.write(notebook, folder / f"{lesson}.ipynb")
-        if submission.timestamp:
-            (folder / "timestamp.txt").write_text(submission.timestamp, encoding="utf-8")
-        return note
+        return intake.take_in(submission, lesson, folder, lambda: build.student_notebook(lesson))
 
     def steps(self, lesson: str, student: str) -> list[matching.Step]:
         """What of a student's submission has to be run."""
@@ -249,7 +234,7 @@ def grade(
     """Grade all submissions of a lesson.
 
     Args:
-        submissions: folder of submissions, in one of the layouts of `intake`.
+        submissions: folder or zip of submissions, in one of the layouts of `intake`.
         lesson: the lesson's name.
         folder: the course folder; made if absent, and used again for regrades and other lessons.
         out: where the CSV goes; by default into the course folder.
@@ -266,15 +251,15 @@ def grade(
     launcher = sandbox.choose(unsafe)  # before anything of the input is looked at
     kind = sandbox.isolation(launcher)
     source = _gradable(lesson)
-    found = intake.find(submissions, lesson)
-    place = CourseFolder(folder, kind)
-    out = out or place.root / f"grades_{lesson}.csv"
-    if not out.resolve().parent.is_dir():
-        raise ValueError(f"out must lie in a folder that exists, got {str(out)!r}.")
-    place.assign(lesson)
-    if due:
-        place.set_due(lesson, due)
-    notes = {submission.student: place.hand_in(lesson, submission) for submission in found}
+    with intake.collected(submissions, lesson) as found:
+        place = CourseFolder(folder, kind)
+        out = out or place.root / f"grades_{lesson}.csv"
+        if not out.resolve().parent.is_dir():
+            raise ValueError(f"out must lie in a folder that exists, got {str(out)!r}.")
+        place.assign(lesson)
+        if due:
+            place.set_due(lesson, due)
+        notes = {submission.student: place.hand_in(lesson, submission) for submission in found.submissions}
     broken = evaluate_all(place, lesson, list(notes), jobs, progress, launcher)
     for student in _bar([student for student in notes if student not in broken], "storing", progress):
         if fault := place.autograde(lesson, student):
@@ -286,7 +271,8 @@ def grade(
         )
         for student, note in notes.items()
     ]
-    grades = Grades(lesson, [task.name for task in source.tasks], rows, place.root, out, kind)
+    names = [task.name for task in source.tasks]
+    grades = Grades(lesson, names, rows, place.root, out, kind, found.remarks)
     write_csv(grades)
     return grades
 
@@ -393,6 +379,7 @@ def table(grades: Grades) -> str:
     names = ", ".join(f"{number} {task}" for number, task in enumerate(grades.tasks, start=1))
     tasks = f"Tasks: {names}. – waits for a person; percent is of what has been graded."
     text.append(textwrap.fill(tasks, 100, subsequent_indent="  "))
+    text += grades.remarks
     return "\n".join(text)
 
 

@@ -21,11 +21,18 @@ LONGEST_PROSE = 50_000  # characters; more is shown, but as plain text
 MOST_ENVIRONMENTS = 200  # nbconvert's renderer takes quadratic time in \begin{...} that nobody ends
 
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
-TAGS = HEADINGS | set(
-    "a abbr b blockquote br caption center code col colgroup dd del details div dl dt em figcaption figure "
-    "font hr i img ins kbd li mark ol p pre q s samp small span strike strong sub summary sup table tbody td "
-    "tfoot th thead tr tt u ul var".split()
-)
+# fmt: off
+TAGS = HEADINGS | {
+    "a", "abbr", "b", "blockquote", "br", "caption", "center", "code", "col", "colgroup", "dd", "del", "details",
+    "div", "dl", "dt", "em", "figcaption", "figure", "font", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol",
+    "p", "pre", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "summary", "sup", "table", "tbody",
+    "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var",
+}
+STYLES = {
+    "background-color", "color", "font-style", "font-weight", "list-style-type", "max-width", "text-align",
+    "text-decoration", "vertical-align",
+}
+# fmt: on
 GONE_WITH_CONTENT = {"script", "style", "title", "textarea", "noscript", "template", "iframe", "object"}
 ATTRIBUTES = {
     "*": {"align", "style", "title", "dir", "lang"},
@@ -39,10 +46,6 @@ ATTRIBUTES = {
     **{tag: {"id"} for tag in HEADINGS},
     **{tag: {"class"} for tag in ("div", "span", "pre", "code")},
 }
-STYLES = set(
-    "background-color color font-style font-weight list-style-type max-width text-align text-decoration "
-    "vertical-align".split()
-)
 ID_PREFIX = "text-"  # so that a heading never takes the name of one of Formgrader's own elements
 LINK = re.compile(r"(?:https?|mailto):|#", re.IGNORECASE)
 PICTURE = re.compile(r"data:image/(?:png|jpe?g|gif|webp|bmp|svg\+xml)[;,]", re.IGNORECASE)
