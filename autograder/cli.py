@@ -1,4 +1,4 @@
-"""The instructor's commands of `nas-course`: build, verify, grade, release.
+"""The instructor's commands of `nas-course`: build, verify, grade, corpus, release.
 
 Only arguments are read and results printed here; the work is done in the modules of this package, imported
 when needed so that `nas-course doctor` stays quick.
@@ -7,6 +7,8 @@ when needed so that `nas-course doctor` stays quick.
 from __future__ import annotations
 
 import argparse
+import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,13 +41,13 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     verify.set_defaults(run=_verify)
 
     grade = commands.add_parser(
-        "grade", help="grade a folder of submissions (without one: the bundled samples)"
+        "grade", help="grade a folder or zip of submissions (without one: the bundled samples)"
     )
     grade.add_argument(
         "submissions",
         nargs="?",
         type=Path,
-        help="folder of submissions; without it the bundled samples are graded",
+        help="folder or zip of submissions; without it the bundled samples are graded",
     )
     grade.add_argument("--lesson", help="lesson to grade, such as 01_random_search; needed with a folder")
     grade.add_argument(
@@ -62,6 +64,14 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="run submissions without the sandbox: their code can do whatever you can; the report says so",
     )
     grade.set_defaults(run=_grade)
+
+    corpus = commands.add_parser(
+        "corpus", help="grade the corpus of hostile, broken and odd submissions: does each get what is right?"
+    )
+    corpus.add_argument("--lesson", default="00_start_here", help="lesson that they are made from")
+    corpus.add_argument("--only", default="", metavar="PATTERN", help="cases whose name or row matches this")
+    corpus.add_argument("--jobs", type=int, default=2, help="as for grade (default: %(default)s)")
+    corpus.set_defaults(run=_corpus)
 
     release = commands.add_parser(
         "release", help="write the learners' zip: notebooks, library, README, requirements"
@@ -163,6 +173,31 @@ def _grade(arguments: argparse.Namespace) -> int:
     except scoring.GradingError as error:
         raise ValueError(str(error)) from error
     return 0
+
+
+def _corpus(arguments: argparse.Namespace) -> int:
+    from autograder import sandbox
+
+    sandbox.choose()  # never without: this is what it is for
+
+    from autograder import corpus
+
+    wanted = re.compile(arguments.only)
+    chosen = [case for case in corpus.cases() if wanted.search(case.name) or wanted.search(case.row)]
+    downloads = [case for case in corpus.archives() if wanted.search(f"download: {case.name}")]
+    if not chosen and not downloads:
+        raise ValueError(f"only must match a case's name or row, got {arguments.only!r}, which matches none.")
+    with tempfile.TemporaryDirectory(prefix="nas-corpus-") as folder:
+        outcomes = corpus.run(
+            arguments.lesson,
+            chosen,
+            downloads,
+            Path(folder),
+            arguments.jobs,
+            lambda text: print(text, flush=True),
+        )
+    print(corpus.table(outcomes))
+    return 0 if all(outcome.right for outcome in outcomes) else 1
 
 
 def _release(arguments: argparse.Namespace) -> int:
