@@ -187,16 +187,12 @@ def _corpus(arguments: argparse.Namespace) -> int:
     downloads = [case for case in corpus.archives() if wanted.search(f"download: {case.name}")]
     if not chosen and not downloads:
         raise ValueError(f"only must match a case's name or row, got {arguments.only!r}, which matches none.")
+    outcomes = []
     with tempfile.TemporaryDirectory(prefix="nas-corpus-") as folder:
-        outcomes = corpus.run(
-            arguments.lesson,
-            chosen,
-            downloads,
-            Path(folder),
-            arguments.jobs,
-            lambda text: print(text, flush=True),
-        )
-    print(corpus.table(outcomes))
+        for outcome in corpus.run(arguments.lesson, chosen, downloads, Path(folder), arguments.jobs):
+            outcomes.append(outcome)
+            print(corpus.line(outcome), flush=True)
+    print(f"\n{corpus.summary(outcomes)}")
     return 0 if all(outcome.right for outcome in outcomes) else 1
 
 

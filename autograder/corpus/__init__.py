@@ -8,6 +8,6 @@ honest classmates; then it is looked for harm (`harm`). `nas-course corpus` prin
 from __future__ import annotations
 
 from autograder.corpus._cases import Case, Earns, Sheet
-from autograder.corpus.run import Outcome, archives, cases, run, table
+from autograder.corpus.run import Outcome, archives, cases, line, run, summary
 
-__all__ = ["Case", "Earns", "Outcome", "Sheet", "archives", "cases", "run", "table"]
+__all__ = ["Case", "Earns", "Outcome", "Sheet", "archives", "cases", "line", "run", "summary"]

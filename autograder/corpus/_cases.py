@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,13 +104,13 @@ class Case:
     """One submission of the corpus.
 
     Attributes:
-        name: the submission's student.
+        name: what it is.
         row: the kind of trouble, as the table groups it.
         earns: what is right.
         change: writes the case into the sheet.
         answered: whether the sheet holds the reference's answers or is blank.
         says: a regular expression that the target's message, or the note of one refused, has to match.
-        write: puts the submission into the folder; by default as `<name>.ipynb`.
+        write: puts the submission into the folder; by default as `<student>.ipynb`.
         slow: takes its time to the limit, and is graded alone to see how long that is.
     """
 
@@ -122,11 +123,16 @@ class Case:
     write: Callable[[Sheet, Path], None] | None = None
     slow: bool = False
 
+    @property
+    def student(self) -> str:
+        """Who hands it in: the name, without what no student's id has."""
+        return " ".join(re.sub(r"[^\w.@ '-]", " ", self.name).split())
+
     def put(self, folder: Path, lesson: str) -> None:
         """Write the submission into the folder of submissions."""
         sheet = Sheet(lesson, self.answered)
         self.change(sheet)
-        path = folder / f"{self.name}.ipynb"
+        path = folder / f"{self.student}.ipynb"
         if self.write:
             self.write(sheet, path)
         else:

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from autograder.corpus.zips import DOWNLOADS, ZIPS, Download, zipped
 
 BYSTANDERS = ("aa honest", "mm blank", "zz honest")
 """Classmates in every batch, whose grades nobody may touch."""
+BATCH = 25
 SLOW_SECONDS = 15.0
 """What a submission may take that runs into every limit there is."""
 
@@ -55,14 +56,9 @@ def archives() -> list[Download]:
 
 
 def run(
-    lesson: str,
-    chosen: Sequence[Case],
-    downloads: Sequence[Download],
-    folder: Path,
-    jobs: int = 2,
-    say: Callable[[str], None] = lambda _: None,
-) -> list[Outcome]:
-    """Grade cases in one course folder, the slow ones each alone, the others in batches.
+    lesson: str, chosen: Sequence[Case], downloads: Sequence[Download], folder: Path, jobs: int = 2
+) -> Iterator[Outcome]:
+    """Grade cases in one course folder, the slow ones each alone, the others in batches; yields what came out.
 
     Args:
         lesson: whose notebook they are made from.
@@ -70,29 +66,22 @@ def run(
         downloads: classes' downloads, which are only collected.
         folder: an empty folder to work in.
         jobs: submissions graded at the same time.
-        say: is told what goes on.
     """
+    for number, download in enumerate(downloads):
+        yield collected(lesson, download, folder / "downloads" / str(number))
     grades = _Grades(lesson, folder, jobs)
-    outcomes: list[Outcome] = []
     quick = [case for case in chosen if not case.slow]
-    batches = [quick[start : start + 50] for start in range(0, len(quick), 50)]
-    for batch in batches:
-        say(f"{len(batch)} cases together")
-        outcomes += grades.batch(batch)
+    for start in range(0, len(quick), BATCH):
+        yield from grades.batch(quick[start : start + BATCH])
     slow = [case for case in chosen if case.slow]
     usual = grades.baseline() if slow else 0.0
     for case in slow:
-        say(case.name)
         started = time.monotonic()
-        (outcome, *rest) = grades.batch([case])
+        (outcome, others) = grades.batch([case])
         outcome.seconds = max(0.0, time.monotonic() - started - usual)
         if outcome.seconds > 2 * SLOW_SECONDS:  # twice: other programs may keep the machine busy
             outcome.faults.append(f"took {outcome.seconds:.0f} s")
-        outcomes += [outcome, *rest]
-    outcomes += [
-        collected(lesson, download, folder / "downloads" / str(n)) for n, download in enumerate(downloads)
-    ]
-    return outcomes
+        yield from (outcome, others)
 
 
 class _Grades:
@@ -118,7 +107,7 @@ class _Grades:
         with harm.Watch(self.folder).watching() as found:
             done = self._graded(chosen)
         rows = {row.student: row for row in done.rows}
-        outcomes = [self._compared(case, rows.get(case.name)) for case in chosen]
+        outcomes = [self._compared(case, rows.get(case.student)) for case in chosen]
         found += [fault for name in BYSTANDERS for fault in self._bystander(name, rows.get(name))]
         names = ", ".join(case.name for case in chosen) if len(chosen) < 3 else f"{len(chosen)} cases"
         wanted = "nobody else's grade, no trace"
@@ -159,7 +148,7 @@ class _Grades:
         if not _fits(case.earns, shares, target):
             lost = ", ".join(f"{name} {share:g}" for name, share in shares.items() if share < 1)
             faults.append(f"earned all but {lost or 'nothing'}" if shares else "has no grades")
-        note = row.note if case.earns is Earns.REFUSED else self._message(case.name, target)
+        note = row.note if case.earns is Earns.REFUSED else self._message(case.student, target)
         if case.earns is not Earns.REFUSED and row.note:
             faults.append(f"note: {row.note}")
         if not re.search(case.says, note, re.IGNORECASE) or (
@@ -187,8 +176,8 @@ class _Grades:
 
     def _pages(self, case: Case) -> list[str]:
         """What is wrong with the pages that show the submission, to its author and to graders."""
-        path = self._notebook(case.name)
-        page = self.folder / "course" / "feedback" / case.name / self.lesson / f"{self.lesson}.html"
+        path = self._notebook(case.student)
+        page = self.folder / "course" / "feedback" / case.student / self.lesson / f"{self.lesson}.html"
         if not page.is_file():
             return ["no feedback page"]
         faults = harm.in_page(page.read_text("utf-8"))
@@ -269,18 +258,18 @@ def collected(lesson: str, download: Download, folder: Path) -> Outcome:
     return outcome
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """The cases, what was wanted and what came out, and a summary by row."""
-    width = max(len(outcome.name) for outcome in outcomes)
+def line(outcome: Outcome) -> str:
+    """One case: what was wanted and what came out, and below it what is wrong with that."""
+    seconds = f" [{outcome.seconds:.0f} s]" if outcome.seconds is not None else ""
+    mark = "right" if outcome.right else "WRONG"
+    told = f"{mark}  {outcome.name:50}  {outcome.wanted} | {outcome.got}{seconds}"
+    return "\n".join([told, *(f"       {fault}" for fault in outcome.faults)])
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """How many are right, by row of the table."""
     lines = []
-    for outcome in outcomes:
-        mark = "right" if outcome.right else "WRONG"
-        seconds = f" [{outcome.seconds:.0f} s]" if outcome.seconds is not None else ""
-        lines.append(f"{mark}  {outcome.name:{width}}  {outcome.wanted} | {outcome.got}{seconds}")
-        lines += [f"       {'':{width}}  {fault}" for fault in outcome.faults]
-    lines.append("")
-    for row in dict.fromkeys(outcome.row for outcome in outcomes):
-        of_row = [outcome for outcome in outcomes if outcome.row == row]
-        lines.append(f"{row:12} {sum(outcome.right for outcome in of_row)}/{len(of_row)}")
-    lines.append(f"{'all':12} {sum(outcome.right for outcome in outcomes)}/{len(outcomes)}")
+    for row in (*dict.fromkeys(outcome.row for outcome in outcomes), None):
+        of_row = [outcome for outcome in outcomes if row in (outcome.row, None)]
+        lines.append(f"{row or 'all':12} {sum(outcome.right for outcome in of_row)}/{len(of_row)}")
     return "\n".join(lines)
