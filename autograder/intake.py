@@ -475,42 +475,52 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
+KEPT = {
+    "code": ("cell_type", "id", "metadata", "source", "outputs", "execution_count"),
+    "markdown": ("cell_type", "id", "metadata", "source", "attachments"),
+    "raw": ("cell_type", "id", "metadata", "source", "attachments"),
+}
+"""What a cell of each type has."""
+
+
 def _drop_outputs(raw: dict[str, Any]) -> None:
     """What cells printed and the notebook's metadata count for nothing here, and may be anything."""
     raw["metadata"] = {}
     sheets = raw["worksheets"] if isinstance(raw.get("worksheets"), list) else [raw]
-    for sheet in sheets:
-        for cell in sheet.get("cells", []):
-            if cell.get("cell_type") == "code":
-                cell["outputs"] = []
+    for cell in (cell for sheet in sheets for cell in sheet.get("cells", [])):
+        if cell.get("cell_type") == "code":
+            cell["outputs"] = []
+        if not isinstance(cell.get("metadata"), dict):
+            cell["metadata"] = {}
 
 
 def _tidied(notebook: Any) -> Any:
     """Keep what grading and feedback look at, in a valid form; tools fill metadata with anything."""
     ids: set[str] = set()
     for cell in notebook.cells:
-        metadata = cell.get("metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
-        tags, graded = metadata.get("tags"), metadata.get("nbgrader")
+        for name in set(cell) - set(KEPT.get(cell.cell_type, cell)):
+            del cell[name]
+        tags, graded = cell.metadata.get("tags"), cell.metadata.get("nbgrader")
         cell.metadata = nbformat.from_dict({"nbgrader": graded} if isinstance(graded, dict) else {})
         if isinstance(tags, list) and tags and all(isinstance(tag, str) for tag in tags):
             cell.metadata["tags"] = list(dict.fromkeys(tag for tag in tags if re.fullmatch(r"[^,]+", tag)))
         cell.source = str(cell.get("source", "")).encode("utf-8", "replace").decode("utf-8")
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-        identity = cell.get("id")
-        if (
-            not isinstance(identity, str)
-            or identity in ids
-            or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", identity)
-        ):
-            cell.id = identity = next(f"cell-{n}" for n in itertools.count(1) if f"cell-{n}" not in ids)
-        ids.add(identity)
+        cell.id = _identity(cell.get("id"), ids)
+        ids.add(cell.id)
     _limit_sizes(notebook.cells)
     notebook.metadata = nbformat.from_dict({"language_info": {"name": "python"}})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     nbformat.validate(notebook)
     return notebook
+
+
+def _identity(given: Any, taken: set[str]) -> str:
+    """A cell's id, if it is one and no other cell's; else one of ours."""
+    if isinstance(given, str) and given not in taken and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", given):
+        return given
+    return next(f"cell-{n}" for n in itertools.count(1) if f"cell-{n}" not in taken)
 
 
 def _limit_sizes(cells: list[Any]) -> None:

@@ -9,6 +9,7 @@ not believed: the master's stands.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from copy import deepcopy
 from dataclasses import dataclass
@@ -193,10 +194,12 @@ def _same_definition(cell: Any, original: MasterCell) -> bool:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def _plain(source: str) -> str:
     return re.sub(r"\s+", " ", source).strip()
 
 
+@functools.lru_cache(maxsize=4096)
 def _defined(source: str) -> set[str]:
     """Names that a cell defines at its top level."""
     try:
