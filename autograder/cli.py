@@ -1,4 +1,4 @@
-"""The instructor's commands of `nas-course`: build, verify, assign, grade, report, release.
+"""The instructor's commands of `nas-course`: build, verify, assign, grade, report, corpus, release.
 
 Only arguments are read and results printed here; the work is done in the modules of this package, imported
 when needed so that `nas-course doctor` stays quick.
@@ -7,6 +7,8 @@ when needed so that `nas-course doctor` stays quick.
 from __future__ import annotations
 
 import argparse
+import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,10 @@ SAMPLES_COURSE = Path("course/samples")
 
 
 def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the instructor's commands to `nas-course`."""
+    """Add the instructor's commands to `nas-course`, and let its doctor try the sandbox."""
+    if "doctor" in commands.choices:
+        commands.choices["doctor"].set_defaults(no_sandbox=_no_sandbox)
+
     build = commands.add_parser("build", help="write notebooks/ and the public checks from solutions/")
     build.add_argument(
         "--check",
@@ -48,13 +53,13 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     assign.set_defaults(run=_assign)
 
     grade = commands.add_parser(
-        "grade", help="grade a folder of submissions (without one: the bundled samples)"
+        "grade", help="grade a folder or zip of submissions (without one: the bundled samples)"
     )
     grade.add_argument(
         "submissions",
         nargs="?",
         type=Path,
-        help="folder of submissions; without it the bundled samples are graded",
+        help="folder or zip of submissions; without it the bundled samples are graded",
     )
     grade.add_argument("--lesson", help="lesson to grade, such as 01_random_search; needed with a folder")
     grade.add_argument(
@@ -94,6 +99,14 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     report.set_defaults(run=_report)
 
+    corpus = commands.add_parser(
+        "corpus", help="grade the corpus of hostile, broken and odd submissions: does each get what is right?"
+    )
+    corpus.add_argument("--lesson", default="00_start_here", help="lesson that they are made from")
+    corpus.add_argument("--only", default="", metavar="PATTERN", help="cases whose name or row matches this")
+    corpus.add_argument("--jobs", type=int, default=2, help="as for grade (default: %(default)s)")
+    corpus.set_defaults(run=_corpus)
+
     release = commands.add_parser(
         "release", help="write the learners' zip: notebooks, library, README, requirements"
     )
@@ -101,6 +114,12 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--out", type=Path, default=Path("dist"), help="folder for the zip (default: %(default)s)"
     )
     release.set_defaults(run=_release)
+
+
+def _no_sandbox() -> str:
+    from autograder import sandbox
+
+    return sandbox.missing()
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -219,6 +238,27 @@ def _show(grades: Grades) -> None:
 
     print(f"{report.table(grades)}\n\n{report.summary(grades)}\n")
     print(f"Grades: {grades.out}")
+
+
+def _corpus(arguments: argparse.Namespace) -> int:
+    from autograder import sandbox
+
+    sandbox.choose()  # never without: this is what it is for
+
+    from autograder import corpus
+
+    wanted = re.compile(arguments.only)
+    chosen = [case for case in corpus.cases() if wanted.search(case.name) or wanted.search(case.row)]
+    downloads = [case for case in corpus.archives() if wanted.search(f"download: {case.name}")]
+    if not chosen and not downloads:
+        raise ValueError(f"only must match a case's name or row, got {arguments.only!r}, which matches none.")
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="nas-corpus-") as folder:
+        for outcome in corpus.run(arguments.lesson, chosen, downloads, Path(folder), arguments.jobs):
+            outcomes.append(outcome)
+            print(corpus.line(outcome), flush=True)
+    print(f"\n{corpus.summary(outcomes)}")
+    return 0 if all(outcome.right for outcome in outcomes) else 1
 
 
 def _release(arguments: argparse.Namespace) -> int:

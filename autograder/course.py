@@ -41,7 +41,7 @@ from traitlets import Enum, Unicode
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import matching
+from autograder import matching, pages
 from autograder.feedback import TEMPLATES, FeedbackExporter, SortIntoTasks
 from autograder.lesson import concept_answer
 from autograder.matching import Master
@@ -152,6 +152,15 @@ class MatchCells(CourseStep):
         return matching.restore(nb, self.master(resources)), resources
 
 
+class TameProse(CourseStep):
+    """Leave nothing in a learner's prose that would run where it is shown; the lesson's own stays."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Return the notebook with its prose and attachments made harmless."""
+        pages.tame(nb.cells, {cell.source for cell in self.master(resources).cells})
+        return nb, resources
+
+
 class ScoreExercises(CourseStep):
     """In the place of nbgrader's Execute: cells run in a process of their own, judges run outside of it."""
 
@@ -184,7 +193,15 @@ class HideMarkSchemes(NbGraderPreprocessor):
         return cell, resources
 
 
-SANITIZE = [MatchCells, ClearOutput, DeduplicateIds, OverwriteKernelspec, OverwriteCells, CheckCellMetadata]
+SANITIZE = [
+    MatchCells,
+    TameProse,
+    ClearOutput,
+    DeduplicateIds,
+    OverwriteKernelspec,
+    OverwriteCells,
+    CheckCellMetadata,
+]
 AUTOGRADE = [
     ScoreExercises,
     IgnorePattern,
@@ -238,6 +255,14 @@ def configure(config: Any, course: Path | None, isolation: str | None = None) ->
     config.GenerateFeedback.exporter_class = FeedbackExporter
     config.FeedbackExporter.template_name = "learner_feedback"
     config.FeedbackExporter.extra_template_basedirs = [str(TEMPLATES)]
+    # Submissions come in by these alone; given by name, as releasing needs none of them.
+    config.Autograde.exporter_class = "autograder.inlets.SubmissionExporter"
+    config.ExchangeFactory.collect = "autograder.inlets.PlainCollect"
+    config.ZipCollectApp.extractor_plugin = "autograder.inlets.IntakeExtractor"
+    config.ZipCollectApp.collector_plugin = "autograder.inlets.IntakeCollector"
+    # Feedback and Formgrader's view are both written by this exporter.
+    config.HTMLExporter.filters = pages.FILTERS
+    config.HTMLExporter.sanitize_html = True
     config.OverwriteCells.add_missing_cells = True
     # Rubrics stand in ordinary locked cells beside the answer, not only in nbgrader's "task" cells.
     config.ClearMarkScheme.enforce_metadata = False

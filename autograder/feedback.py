@@ -18,9 +18,9 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 import solutions
 from autograder import lesson
+from autograder.intake import NOTE_CELL
 
 TEMPLATES = Path(__file__).with_name("templates")
-NOTE_CELL = "intake-note"
 """Id of the cell that says why a submission could not be read, in the notebook that stands for it."""
 
 

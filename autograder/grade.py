@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,8 +21,7 @@ from typing import Any
 import nbformat
 
 from autograder import build, course, gradebook, intake, matching, sandbox, scoring, signs
-from autograder.feedback import NOTE_CELL
-from autograder.intake import Submission, Unreadable
+from autograder.intake import Submission
 from autograder.lesson import Lesson, read_lesson
 from autograder.report import Grades, Row, write_csv
 from autograder.session import Launcher
@@ -117,26 +117,14 @@ class CourseFolder:
                 raise ValueError(f'due must be a date such as "2026-10-01 23:59 UTC", got {due!r}.') from None
 
     def hand_in(self, lesson: str, submission: Submission) -> str:
-        """Put a submission into submitted/; returns what was wrong with it, "" if nothing.
-
-        One that cannot be read is replaced by a blank notebook that says why, so that its author gets
-        feedback.
-        """
-        note, timestamp = "", submission.timestamp  # read now: the submission may lie in submitted/ itself
-        try:
-            if submission.path is None:
-                raise Unreadable(f"There is no {lesson}.ipynb: hand one in.")
-            notebook = intake.read(submission.path)
-        except Unreadable as unreadable:
-            note = str(unreadable)
-            notebook = build.student_notebook(lesson)
-            notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**{note}**", id=NOTE_CELL))
+        """Put a submission into submitted/; returns what was wrong with it, "" if nothing."""
         folder = self.root / "submitted" / submission.student / lesson
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        nbformat.write(notebook, folder / f"{lesson}.ipynb")
-        if timestamp:
-            (folder / "timestamp.txt").write_text(timestamp, encoding="utf-8")
+        # Not in place: in a regrade the submission may lie in that very folder.
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".handing-in-") as fresh:
+            note = intake.take_in(submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson))
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            Path(fresh, lesson).rename(folder)
         return note
 
     def steps(self, lesson: str, student: str) -> list[matching.Step]:
@@ -229,8 +217,7 @@ class CourseFolder:
         graded = nbformat.read(autograded, as_version=4)
         row.outcomes, row.isolation = scoring.read_outcomes(graded), scoring.read_isolation(graded)
         notebook, master = nbformat.read(submitted, as_version=4), course.master(self.root, lesson, lesson)
-        if notebook.cells and notebook.cells[0].get("id") == NOTE_CELL and not row.note:
-            row.note = notebook.cells[0].source.strip("*")
+        row.note = row.note or intake.refused(notebook)
         row.signs = signs.of_submission(notebook, master, row.outcomes)
         row.answers = signs.fingerprint(notebook, master)
 
@@ -270,7 +257,7 @@ def grade(
     """Grade the submissions of a lesson.
 
     Args:
-        submissions: folder of submissions, in one of the layouts of `intake`.
+        submissions: folder or zip of submissions, in one of the layouts of `intake`.
         lesson: the lesson's name.
         folder: the course folder; made if absent, and used again for regrades and other lessons.
         out: where the CSV goes; by default into the course folder.
@@ -293,20 +280,23 @@ def grade(
         raise ValueError(f"jobs must be at least 1, got {jobs}.")
     kind = sandbox.isolation(launcher)
     source = _gradable(lesson)
-    found = intake.find(submissions, lesson)
-    unknown = sorted(set(students) - {submission.student for submission in found})
-    if unknown:
-        raise ValueError(
-            f"student must have a submission in {submissions}, got {', '.join(map(repr, unknown))}."
-        )
-    place = CourseFolder(folder, kind)
-    out = _target(out, place, lesson)
-    gradebook.back_up(place.root)
-    place.assign(lesson)
-    if due:
-        place.set_due(lesson, due)
-    chosen = [submission for submission in found if not students or submission.student in students]
-    notes = {submission.student: place.hand_in(lesson, submission) for submission in chosen}
+    with intake.collected(submissions, lesson) as found:
+        there = [submission.student for submission in found.submissions]
+        if unknown := sorted(set(students) - set(there)):
+            raise ValueError(
+                f"student must have a submission in {submissions}, got {', '.join(map(repr, unknown))}."
+            )
+        place = CourseFolder(folder, kind)
+        out = _target(out, place, lesson)
+        gradebook.back_up(place.root)
+        place.assign(lesson)
+        if due:
+            place.set_due(lesson, due)
+        notes = {
+            submission.student: place.hand_in(lesson, submission)
+            for submission in found.submissions
+            if not students or submission.student in students
+        }
     broken = evaluate_all(place, lesson, list(notes), jobs, progress, launcher)
     for student in _bar([student for student in notes if student not in broken], "storing", progress):
         if fault := place.autograde(lesson, student):
@@ -319,9 +309,10 @@ def grade(
         for student, note in notes.items()
     ]
     graded = set(place.students(lesson))
-    rows += [place.row(lesson, one.student) for one in found if one.student in graded - set(notes)]
+    rows += [place.row(lesson, student) for student in there if student in graded - set(notes)]
     rows.sort(key=lambda row: row.student)
-    grades = Grades(lesson, [task.name for task in source.tasks], rows, place.root, out, kind)
+    names = [task.name for task in source.tasks]
+    grades = Grades(lesson, names, rows, place.root, out, kind, found.remarks)
     write_csv(grades)
     return grades
 

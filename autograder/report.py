@@ -83,6 +83,8 @@ class Grades:
     out: Path
     isolation: str = "none"
     """What learners' code ran in, "bubblewrap" or "none": reports say so."""
+    remarks: list[str] = field(default_factory=list)
+    """What could not be taken for anyone's submission, in one sentence each."""
 
 
 def write_csv(grades: Grades) -> None:
@@ -137,6 +139,7 @@ def table(grades: Grades) -> str:
     names = ", ".join(f"{number} {task}" for number, task in enumerate(grades.tasks, start=1))
     tasks = f"Tasks: {names}. – waits for a person; percent is of what has been graded."
     text.append(textwrap.fill(tasks, 100, subsequent_indent="  "))
+    text += grades.remarks
     return "\n".join(text)
 
 

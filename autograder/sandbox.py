@@ -232,19 +232,17 @@ class BubblewrapLauncher:
         Raises:
             RuntimeError: bubblewrap gave up.
         """
+        settings = self._settings({name: _moved(value, folder) for name, value in environment.items()})
         info_read, info_write = os.pipe()
         try:
             process = Confined(
-                [
-                    *self.arguments({name: _moved(value, folder) for name, value in environment.items()}),
-                    *("--info-fd", str(info_write), "--", *command),
-                ],
+                [*self.program(settings), "--info-fd", str(info_write), "--", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
                 env={},
-                pass_fds=(*fds, info_write),
+                pass_fds=(*fds, info_write, settings),
                 start_new_session=True,
             )
         except BaseException:
@@ -252,13 +250,30 @@ class BubblewrapLauncher:
             raise
         finally:
             os.close(info_write)
+            os.close(settings)
         process.enter(info_read, self.limits)
         return process
 
+    def program(self, settings: int) -> list[str]:
+        """bubblewrap, told to read its settings from a file descriptor.
+
+        Its command line can be read inside, in /proc/1/cmdline, and shall not say what lies where outside.
+        """
+        return [shutil.which("bwrap") or "bwrap", "--args", str(settings)]
+
+    def _settings(self, environment: Mapping[str, str]) -> int:
+        """A file in memory that holds bubblewrap's arguments; the caller closes it."""
+        descriptor = os.memfd_create("settings")
+        data = memoryview(b"\0".join(os.fsencode(argument) for argument in self.arguments(environment)))
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
     def arguments(self, environment: Mapping[str, str]) -> list[str]:
-        """bubblewrap and its arguments, up to the command."""
+        """bubblewrap's arguments, up to the command."""
         limits = self.limits
-        made = [shutil.which("bwrap") or "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc"]
+        made = ["--unshare-user", "--unshare-pid", "--unshare-ipc"]
         made += ["--unshare-uts", "--unshare-net", "--unshare-cgroup-try", "--disable-userns"]
         made += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "grading"]
         made += ["--uid", "1000", "--gid", "1000", "--clearenv"]
@@ -349,15 +364,21 @@ def missing() -> str:
             "bubblewrap, which isolates submissions from this machine, is not installed: "
             f"apt-get install bubblewrap (dnf install bubblewrap), {HELP}."
         )
+    launcher = BubblewrapLauncher()
     try:
-        tried = subprocess.run(
-            [*BubblewrapLauncher().arguments({}), "--", sys.executable, "-I", "-S", "-c", ""],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=START_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
+        settings = launcher._settings({})
+        try:
+            tried = subprocess.run(
+                [*launcher.program(settings), "--", sys.executable, "-I", "-S", "-c", ""],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=START_SECONDS,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(settings,),
+            )
+        finally:
+            os.close(settings)
     except SandboxMissing as wrong:
         return str(wrong)
     except (OSError, subprocess.TimeoutExpired) as wrong:

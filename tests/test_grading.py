@@ -841,7 +841,7 @@ def test_all_three_layouts_are_found(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}", encoding="utf-8")
     (tmp_path / "dan").mkdir()
-    found = {item.student: item.path for item in intake.find(tmp_path, ZERO)}
+    found = {item.student: item.path for item in intake.find(tmp_path, ZERO, tmp_path / "none").submissions}
     assert sorted(found) == ["ann", "bob", "cyd", "dan"]
     assert found["dan"] is None
 
@@ -862,7 +862,7 @@ def test_a_bad_folder_is_one_clear_sentence(tmp_path, files, message):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match=re.escape(message)):
-        intake.find(tmp_path, ZERO)
+        intake.find(tmp_path, ZERO, tmp_path / "none")
 
 
 def test_the_command_line_grades_and_explains(graded, tmp_path, capsys):
