@@ -7,7 +7,6 @@ right one written another way. Modules of this package, one per lesson, register
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,8 +96,9 @@ def variants(exercise: str) -> list[Variant]:
     item = checks.exercise(exercise)
     if isinstance(item, checks.ConceptQuestion):
         return _answers(item)
-    # The lesson's module of this package is called like that of the checks.
-    importlib.import_module(f"autograder.mutants.{inspect.getmodule(type(item)).__name__.rpartition('.')[2]}")  # type: ignore[union-attr]
+    # The lesson's module of this package is called like its module (or package) of checks.
+    lesson = type(item).__module__.removeprefix("nas_lib.checks.").partition(".")[0]
+    importlib.import_module(f"autograder.mutants.{lesson}")
     return list(_VARIANTS.get(exercise, []))
 
 
