@@ -1,4 +1,4 @@
-"""The instructor's commands of `nas-course`: build, verify, grade, release.
+"""The instructor's commands of `nas-course`: build, verify, grade, mutants, release.
 
 Only arguments are read and results printed here; the work is done in the modules of this package, imported
 when needed so that `nas-course doctor` stays quick.
@@ -59,6 +59,17 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="run submissions without the sandbox: their code can do whatever you can; the report says so",
     )
     grade.set_defaults(run=_grade)
+
+    mutants = commands.add_parser(
+        "mutants", help="grade the checks themselves with wrong and right answers; print the kill table"
+    )
+    mutants.add_argument("--lesson", help="lesson, such as 01_random_search (default: all that have checks)")
+    mutants.add_argument(
+        "--machine",
+        action="store_true",
+        help="try machine-made mutants of the references too (a minute or two; needs the extra `dev`)",
+    )
+    mutants.set_defaults(run=_mutants)
 
     release = commands.add_parser(
         "release", help="write the learners' zip: notebooks, library, README, requirements"
@@ -154,6 +165,26 @@ def _grade(arguments: argparse.Namespace) -> int:
     except scoring.GradingError as error:
         raise ValueError(str(error)) from error
     return 0
+
+
+def _mutants(arguments: argparse.Namespace) -> int:
+    import warnings
+
+    from autograder.mutants import report
+    from nas_lib import checks
+
+    faults = []
+    for lesson in [arguments.lesson] if arguments.lesson else checks.lessons():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # wrong answers divide by zero
+            found = report.of_lesson(lesson, arguments.machine)
+        print(f"{report.render(found)}\n", flush=True)
+        faults += found.faults
+    for fault in faults:
+        print(f"!! {fault}")
+    if not faults:
+        print("Every mutant loses points for its own concept, every alternative keeps them all.")
+    return 1 if faults else 0
 
 
 def _release(arguments: argparse.Namespace) -> int:

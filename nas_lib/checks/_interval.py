@@ -191,7 +191,10 @@ class PairedSample:
                 f"each resample seems to have {size} pairs; it must have all n = {n}",
                 *ends(Lattice.draws(d, size), size),
             )
-        for levels in OTHER_LEVELS:
+        both_or_one = [
+            pair for low, high in OTHER_LEVELS for pair in ((low, high), (low, LEVELS[1]), (LEVELS[0], high))
+        ]
+        for levels in both_or_one:
             yield Guess(
                 "wrong-level",
                 f"the ends are about the percentiles {100 * levels[0]:g} and {100 * levels[1]:g}: "

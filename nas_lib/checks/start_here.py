@@ -226,6 +226,14 @@ class CellFromIndex(Exercise):
                     "off-by-one",
                     f"number i gives the cell of number i{step:+d}: the first cell has number 0",
                 )
+        digits = [list(np.base_repr(number, len(OPS))) for number in numbers]
+        short = [tuple(OPS[int(digit)] for digit in one) for one in digits]
+        if all(one[: len(names)] == names for one, names in zip(found, short)):
+            return Verdict(
+                0.0,
+                "lost-zeros",
+                "leading zeros are lost: a small number has six digits as well, the first of them zeros",
+            )
         if len(set(found)) < len(set(numbers)):
             return Verdict(
                 0.0, "not-one-to-one", "two different numbers give the same cell: do all six digits come out?"

@@ -45,7 +45,7 @@ class PairedBootstrap(Exercise):
             return {**given, **more}
 
         # Sorted, so that leaving out the first pair or the last one moves the interval.
-        plain = np.sort(rng.normal(40, 80, size=int(rng.integers(6, 8))))
+        plain = np.sort(rng.normal(40, 80, size=int(rng.integers(8, 10))))
         # One run far out, and last: a normal approximation, one pair less or a forgotten last pair show.
         skewed = np.append(rng.uniform(10, 60, size=5), rng.integers(500, 700))
         two = rng.permutation([-int(rng.integers(20, 60)), int(rng.integers(80, 200))])
@@ -55,8 +55,8 @@ class PairedBootstrap(Exercise):
         again = seeds(6)
         ok = pairs(many, resamples=20)
         return [
-            # So many that the percentiles 3.5 and 96.5 cannot pass for 2.5 and 97.5.
-            pairs(plain, resamples=25_000, about="25,000 resamples"),
+            # So many that a percentile of 3.5 or 96.5 cannot pass for one of 2.5 or 97.5.
+            pairs(plain, resamples=28_000, about="28,000 resamples"),
             pairs(skewed, resamples=4000, form="list", about="a small skewed sample, given as lists"),
             pairs(two, resamples=2000, about="two pairs"),
             pairs(many, resamples=1, about="resamples=1"),

@@ -120,7 +120,10 @@ class SamplesForTopFraction(Exercise):
             return all(change(n, f, c) for n, (f, c) in zip(found, pairs))
 
         if instance.get("exact") and fits(lambda n, f, c: n == 2):
-            return "strict", "off by one at exactly reached confidence: “at least” includes equality"
+            return (
+                "strict",
+                "a draw too many where the confidence is reached exactly: “at least” includes equality",
+            )
         if any(f == 1 for f, _ in pairs):
             return "fraction-one", "one draw is enough where everything is good enough"
         if fits(lambda n, f, c: _is_least(n + 1, f, c, 1e-9)):

@@ -78,9 +78,7 @@ class RandomSearch(Exercise):
             *(
                 case(bad=f"an objective that returns {what}", budget=18, choices=small, _odd=[odd, value])
                 for odd, what, value in zip(
-                    rng.integers(18, size=3).tolist(),
-                    ("NaN", "infinity", "minus infinity"),
-                    (math.nan, math.inf, -math.inf),
+                    rng.integers(18, size=2).tolist(), ("NaN", "infinity"), (math.nan, math.inf)
                 )
             ),
         ]
