@@ -639,7 +639,7 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, got {resamples!r}")
     n = len(difference)
-    means = [difference[rng.integers(n, size=n)].mean() for _ in range(resamples)]
+    means = difference[rng.integers(n, size=(resamples, n))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(difference.mean()), (float(low), float(high))
     ### END SOLUTION

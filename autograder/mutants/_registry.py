@@ -149,7 +149,7 @@ def kill_table(lesson: str, seeds: Sequence[int] = SEEDS, reference: Any = None)
 
 def grade_variant(item: checks.Exercise, variant: Variant, seeds: Sequence[int], reference: Any) -> Row:
     """Grade one variant on instances of each seed."""
-    transport = checks.InProcess({item.name: variant.make(reference)}, seconds=3.0)
+    transport = checks.InProcess({item.name: variant.make(reference)}, seconds=2.0)
     found = [checks.grade(item, transport, reference, seed) for seed in seeds]
     return Row(
         variant,

@@ -146,9 +146,20 @@ def _first_difference(before: str, after: str) -> tuple[str, str]:
 
 
 def grade(
-    lesson: str, exercise: str, seeds: Sequence[int] = SEEDS, folder: Path | None = None
+    lesson: str,
+    exercise: str,
+    seeds: Sequence[int] = SEEDS,
+    folder: Path | None = None,
+    every: int = 1,
 ) -> list[Result]:
-    """Grade every machine-made mutant of an exercise on instances of each seed, until it loses points.
+    """Grade machine-made mutants of an exercise on instances of each seed, until they lose points.
+
+    Args:
+        lesson: the lesson's name.
+        exercise: the exercise's name.
+        seeds: of the grading instances.
+        folder: where the lessons' sources lie, by default that of `solutions`.
+        every: 1 for all mutants, n for every n-th, as a sample.
 
     Raises:
         ValueError: there is no such exercise, Cosmic Ray is missing, or this system has no `fork`.
@@ -158,7 +169,7 @@ def grade(
         raise ValueError("machine-made mutants need a system that can fork (Linux, macOS)")
     item = checks.exercise(exercise, lesson)
     trial = _Trial(item, solutions.load(lesson, folder), seeds)
-    left = mutants(lesson, exercise, folder)
+    left = mutants(lesson, exercise, folder)[::every]
     results: list[Result] = []
     while left:
         done = list(_graded_in_a_fork(trial, left))
