@@ -1,4 +1,4 @@
-"""The instructor's commands of `nas-course`: build, verify, assign, grade, report, corpus, release.
+"""The instructor's commands of `nas-course`: build, verify, mutants, assign, grade, report, corpus, release.
 
 Only arguments are read and results printed here; the work is done in the modules of this package, imported
 when needed so that `nas-course doctor` stays quick.
@@ -106,6 +106,17 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     corpus.add_argument("--only", default="", metavar="PATTERN", help="cases whose name or row matches this")
     corpus.add_argument("--jobs", type=int, default=2, help="as for grade (default: %(default)s)")
     corpus.set_defaults(run=_corpus)
+
+    mutants = commands.add_parser(
+        "mutants", help="grade the checks themselves with wrong and right answers; print the kill table"
+    )
+    mutants.add_argument("--lesson", help="lesson, such as 01_random_search (default: all that have checks)")
+    mutants.add_argument(
+        "--machine",
+        action="store_true",
+        help="try machine-made mutants of the references too (a minute or two; needs the extra `dev`)",
+    )
+    mutants.set_defaults(run=_mutants)
 
     release = commands.add_parser(
         "release", help="write the learners' zip: notebooks, library, README, requirements"
@@ -259,6 +270,26 @@ def _corpus(arguments: argparse.Namespace) -> int:
             print(corpus.line(outcome), flush=True)
     print(f"\n{corpus.summary(outcomes)}")
     return 0 if all(outcome.right for outcome in outcomes) else 1
+
+
+def _mutants(arguments: argparse.Namespace) -> int:
+    import warnings
+
+    from autograder.mutants import report
+    from nas_lib import checks
+
+    faults = []
+    for lesson in [arguments.lesson] if arguments.lesson else checks.lessons():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # wrong answers divide by zero
+            found = report.of_lesson(lesson, arguments.machine)
+        print(f"{report.render(found)}\n", flush=True)
+        faults += found.faults
+    for fault in faults:
+        print(f"!! {fault}")
+    if not faults:
+        print("Every mutant loses points for its own concept, every alternative keeps them all.")
+    return 1 if faults else 0
 
 
 def _release(arguments: argparse.Namespace) -> int:

@@ -121,7 +121,9 @@ class CourseFolder:
         folder = self.root / "submitted" / submission.student / lesson
         # Not in place: in a regrade the submission may lie in that very folder.
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".handing-in-") as fresh:
-            note = intake.take_in(submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson))
+            note = intake.take_in(
+                submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson)
+            )
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             Path(fresh, lesson).rename(folder)

@@ -85,6 +85,7 @@ space = CellSpace()
 #
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "sample_uniform", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def sample_uniform(space, rng):
     """One architecture, uniformly at random: every architecture of the space has the same chance.
@@ -102,10 +103,11 @@ def sample_uniform(space, rng):
     """
     ### BEGIN SOLUTION
     choices = space.choices
-    if len(choices) == 0 or any(len(options) == 0 for options in choices):
+    if not choices or not all(choices):
         raise ValueError(f"space must offer an option for each decision, got choices {choices!r}")
     return tuple(options[rng.integers(len(options))] for options in choices)
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "sample_uniform-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("sample_uniform", sample_uniform)
@@ -141,6 +143,7 @@ check("sample_uniform", sample_uniform)
 # With a budget above `len(space)` there is nothing new left to draw. Test the budget first.
 #
 # </details>
+
 
 # %% nbgrader={"grade": false, "grade_id": "random_search", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def random_search(objective, space, budget, rng):
@@ -181,6 +184,7 @@ def random_search(objective, space, budget, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
+
 # %% nbgrader={"grade": true, "grade_id": "random_search-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("random_search", random_search)
 
@@ -209,7 +213,7 @@ hours = sum(benchmark.query(arch).seconds for arch in history.archs) / 3600
 print(f"best of {len(history)} evaluations: {history.values.max():.2f} %")
 print(f"best of the whole space:  {optimum:.2f} %")
 print(f"training these {len(history)} cells once each would take {hours:.2f} hours on one core")
-plotting.draw_cells([found, optimum_cell], ["found", "the best there is"]);
+plotting.draw_cells([found, optimum_cell], ["found", "the best there is"])
 
 # %% [markdown]
 # ## 2 · Regret
@@ -237,6 +241,7 @@ plotting.draw_cells([found, optimum_cell], ["found", "the best there is"]);
 #
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "incumbent_curve", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def incumbent_curve(values):
     """Best value so far, after each evaluation.
@@ -253,10 +258,11 @@ def incumbent_curve(values):
     """
     ### BEGIN SOLUTION
     values = np.asarray(values, dtype=float)
-    if values.size == 0 or np.isnan(values).any():
+    if not values.size or np.isnan(values).any():
         raise ValueError(f"values must be at least one number and no nan, got {values!r}")
     return np.maximum.accumulate(values)
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "incumbent_curve-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("incumbent_curve", incumbent_curve)
@@ -280,6 +286,7 @@ check("incumbent_curve", incumbent_curve)
 #
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "simple_regret", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def simple_regret(values, best):
     """How far the best value so far lies below the optimum, after each evaluation.
@@ -297,10 +304,11 @@ def simple_regret(values, best):
     """
     ### BEGIN SOLUTION
     values = np.asarray(values, dtype=float)
-    if values.size == 0 or np.isnan(values).any():
+    if not values.size or np.isnan(values).any():
         raise ValueError(f"values must be at least one number and no nan, got {values!r}")
     return best - np.maximum.accumulate(values)
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "simple_regret-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("simple_regret", simple_regret)
@@ -321,8 +329,7 @@ ax.step(evaluations, incumbent(history.values), where="post", color=color, label
 ax.axhline(optimum, color="black", linestyle="--", linewidth=1, label="best of the space")
 ax.set(xlabel="evaluations", ylabel="validation accuracy (%)")
 ax.set_title("One run of random search", loc="left")
-ax.legend(loc="lower right");
-
+ax.legend(loc="lower right")
 # %% [markdown]
 # One run is an anecdote: another seed draws other cells. So run it 500 times. With real training this would not be
 # done; here it is a loop over the rows of a table. The figure shows the median run and the range from the 10th to the
@@ -392,6 +399,7 @@ for n in (1, 10, 50, BUDGET):
 #
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "samples_for_top_fraction", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def samples_for_top_fraction(fraction, confidence):
     """How many draws hit the best `fraction` of a space with probability at least `confidence`.
@@ -422,6 +430,7 @@ def samples_for_top_fraction(fraction, confidence):
     # where the quotient is a whole number, rounding may have put it a hair above
     return max(1, math.ceil(exact * (1 - 1e-12)))
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "samples_for_top_fraction-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("samples_for_top_fraction", samples_for_top_fraction)
@@ -523,6 +532,7 @@ for rank in (2, 10, 100):
 # overestimate. This is known as the **winner's curse**. The table lets you measure it: let each run read one training
 # seed only, then look up what the winner does with the *other* seeds.
 
+
 # %% tags=["experiment"]
 def trained_once(run, epochs=None):
     """The objective of a search that trains each cell once, all with the seed of run number `run`."""
@@ -610,6 +620,7 @@ print(f"luck, mean over {RUNS} runs: first cells {means[0]:+.2f}, winners {means
 #
 # </details>
 
+
 # %% nbgrader={"grade": false, "grade_id": "paired_bootstrap", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def paired_bootstrap(a, b, rng, resamples=10_000):
     """Mean difference of two methods over paired runs, with a 95 % percentile bootstrap interval.
@@ -639,10 +650,11 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, got {resamples!r}")
     n = len(difference)
-    means = [difference[rng.integers(n, size=n)].mean() for _ in range(resamples)]
+    means = difference[rng.integers(n, size=(resamples, n))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(difference.mean()), (float(low), float(high))
     ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "paired_bootstrap-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("paired_bootstrap", paired_bootstrap)

@@ -76,7 +76,12 @@ def of_pyproject(pyproject: dict[str, Any]) -> dict[str, SpecifierSet]:
 
 def of_environment(environment: dict[str, Any]) -> dict[str, SpecifierSet]:
     lines = [line for line in environment["dependencies"] if isinstance(line, str) and line != "pip"]
-    return by_name(lines)
+    return by_name([*lines, *(line for line in of_pip(environment) if not line.startswith("--"))])
+
+
+def of_pip(environment: dict[str, Any]) -> list[str]:
+    """What pip installs into the conda environment: what conda-forge does not have."""
+    return [line for item in environment["dependencies"] if isinstance(item, dict) for line in item["pip"]]
 
 
 def by_name(lines: Iterable[str]) -> dict[str, SpecifierSet]:
@@ -134,9 +139,7 @@ def test_a_package_that_only_conda_gets_is_noticed():
 
 
 def test_conda_environment_installs_this_folder():
-    assert [line for line in environment_yml()["dependencies"] if isinstance(line, dict)] == [
-        {"pip": ["--editable ."]}
-    ]
+    assert [line for line in of_pip(environment_yml()) if line.startswith("--")] == ["--editable ."]
 
 
 def test_library_requirements_are_lower_bounds_only():
