@@ -27,6 +27,8 @@ from autograder.report import Grades, Row, write_csv
 from autograder.session import Launcher
 from nas_lib import checks
 
+EXCHANGE_SECRET = "submission_secret.txt"
+
 
 class CourseFolder:
     """An nbgrader course folder: its usual subfolders, gradebook.db, and our configuration."""
@@ -122,7 +124,7 @@ class CourseFolder:
         One that cannot be read is replaced by a blank notebook that says why, so that its author gets
         feedback.
         """
-        note, timestamp = "", submission.timestamp  # read now: the submission may lie in submitted/ itself
+        note = ""
         try:
             if submission.path is None:
                 raise Unreadable(f"There is no {lesson}.ipynb: hand one in.")
@@ -132,11 +134,17 @@ class CourseFolder:
             notebook = build.student_notebook(lesson)
             notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**{note}**", id=NOTE_CELL))
         folder = self.root / "submitted" / submission.student / lesson
+        # Written aside first: the submission may lie in that very folder, and the disk may be full.
+        fresh = folder.with_name(f".{lesson}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        nbformat.write(notebook, fresh / f"{lesson}.ipynb")
+        if submission.timestamp:
+            (fresh / "timestamp.txt").write_text(submission.timestamp, encoding="utf-8")
+        if submission.path is not None:
+            _keep_secret(submission.path.with_name(EXCHANGE_SECRET), fresh)
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        nbformat.write(notebook, folder / f"{lesson}.ipynb")
-        if timestamp:
-            (folder / "timestamp.txt").write_text(timestamp, encoding="utf-8")
+        fresh.rename(folder)
         return note
 
     def steps(self, lesson: str, student: str) -> list[matching.Step]:
@@ -358,6 +366,12 @@ def _target(out: Path | None, place: CourseFolder, lesson: str) -> Path:
     if not out.resolve().parent.is_dir() or out.is_dir():
         raise ValueError(f"out must be a file in a folder that exists, got {str(out)!r}.")
     return out
+
+
+def _keep_secret(secret: Path, folder: Path) -> None:
+    """Copy what nbgrader's exchange needs to give feedback back to its author."""
+    if secret.is_file() and not secret.is_symlink() and secret.stat().st_size <= 1_000:
+        shutil.copyfile(secret, folder / secret.name)
 
 
 def _put_back(kept: Path, graded: Path) -> None:

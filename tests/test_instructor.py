@@ -41,6 +41,7 @@ from autograder import (
     session,
     signs,
 )
+from autograder.intake import Submission
 from autograder.lesson import read_lesson
 from autograder.scoring import Outcome
 from autograder.signs import Sign
@@ -651,6 +652,16 @@ def test_bad_arguments(course, tmp_path, capsys):
     ):
         assert message in refused(arguments, capsys), arguments
         assert intact(course)
+
+
+def test_grading_the_submitted_folder_itself_loses_nothing_of_it(course):
+    folder = course / "submitted" / "late" / LESSON
+    (folder / "submission_secret.txt").write_text("the exchange's", encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    place = grade.CourseFolder(course)
+    assert place.hand_in(LESSON, Submission("late", folder / f"{LESSON}.ipynb")) == ""
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert sorted(before) == [f"{LESSON}.ipynb", "submission_secret.txt", "timestamp.txt"]
 
 
 def test_two_submissions_of_one_student(course, capsys):
