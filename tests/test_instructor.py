@@ -557,6 +557,13 @@ def test_a_page_shows_nothing_that_learners_should_not_see(day):
         assert 'check("' not in visible(html)
 
 
+def test_what_was_left_as_it_was_is_told_once(day):
+    blank = visible(page(day, "blank"))
+    assert "No response" not in blank
+    assert "0 of 2 points Not answered" in blank
+    assert "not graded yet, up to 2 points A person reads this answer" in visible(page(day, "perfect"))
+
+
 def test_a_page_is_readable_on_a_phone_and_in_print_and_loads_nothing_but_formulas(day):
     html = page(day, "half")
     assert 'name="viewport"' in html and "@media print" in html
@@ -750,6 +757,7 @@ def test_a_file_size_limit_is_a_full_disk_too(course):
     )
     done = run(course, "-c", code, *again(course))
     assert done.returncode == 2, done.stderr
+    assert re.search(r"^nas-course: .*(no room is left|cannot be written)", done.stderr.splitlines()[-1])
     assert "Traceback" not in done.stderr
     assert intact(course)
 
