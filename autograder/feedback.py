@@ -21,7 +21,8 @@ from autograder import lesson
 from autograder.intake import NOTE_CELL
 
 TEMPLATES = Path(__file__).with_name("templates")
-"""Id of the cell that says why a submission could not be read, in the notebook that stands for it."""
+NO_RESPONSE = "No response."
+"""nbgrader's own comment on an answer that was left as it was."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,19 @@ class SortIntoTasks(NbGraderPreprocessor):
         titles = _titles(nb)
         outcomes = read_outcomes(nb)
         tasks = []
+        unanswered: set[str] = set()
         for cell in nb.cells:
             task = None
             identity = str(lesson.grade_id(cell) or "")
+            grades = lesson.grader_metadata(cell)
+            if grades.get("comment") == NO_RESPONSE:  # nobody's comment; the message says it
+                grades["comment"] = None
+                unanswered.add(identity)
             if lesson.is_check(cell) or lesson.is_open(cell):
                 name = identity.removesuffix("-check")
                 told = outcomes[name].message if name in outcomes else ""
+                if lesson.is_open(cell):
+                    told = "not answered" if name in unanswered else ""
                 task = _task(cell, name, titles.get(name, name), identity in waiting, told)
                 tasks.append(task)
             cell.metadata["feedback"] = {"kind": _kind(cell), "task": asdict(task) if task else None}
@@ -93,8 +101,8 @@ def _task(cell: Any, name: str, title: str, waiting: bool, message: str) -> Task
         state = "full"
     else:
         state = "part" if points > 0 else "none"
-    if lesson.is_open(cell):
-        message = "A person reads this answer." if waiting else ""
+    if waiting and lesson.is_open(cell):
+        message = "a person reads this answer"
     return Task(name, title, points, out_of, state, _sentence(message))
 
 

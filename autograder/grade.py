@@ -119,7 +119,7 @@ class CourseFolder:
     def hand_in(self, lesson: str, submission: Submission) -> str:
         """Put a submission into submitted/; returns what was wrong with it, "" if nothing."""
         folder = self.root / "submitted" / submission.student / lesson
-        # Not in place: in a regrade the submission may lie in that very folder.
+        # Written aside first: the submission may lie in that very folder, and the disk may be full.
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".handing-in-") as fresh:
             note = intake.take_in(
                 submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson)

@@ -53,6 +53,8 @@ def _sentence(path: Path, reason: str) -> str:
         return f"{path} is being written by another program: wait until it is done, or end it, and run this again."
     if "readonly" in reason or "unable to open" in reason:
         return f"{path} cannot be opened for writing ({reason}): give yourself the permission and run this again."
+    if "I/O error" in reason:
+        return f"{path} cannot be written ({reason}): look after the disk, its room and your quota, and run this again."
     backup = path.with_name(BACKUP)
     remedy = f"copy {backup} over it" if backup.exists() else "restore a copy of it"
     return f"{path} is damaged ({reason.splitlines()[0]}): {remedy}, or move it away to begin a new one."

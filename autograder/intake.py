@@ -29,7 +29,8 @@ import solutions
 from autograder import archives
 from autograder.archives import IGNORED, NOTEBOOK_BYTES, BadArchive
 
-NOTE_CELL = "intake-note"  # id of the cell that says why a submission was not taken
+NOTE_CELL = "intake-note"
+"""Id of the cell that says why a submission could not be read, in the notebook that stands for it."""
 SOURCE_BYTES = 2 * 2**20  # of text and code; pages are made of them, and they are searched
 CODE_BYTES = 500_000
 MOST_CELLS = 2_000
@@ -39,7 +40,7 @@ TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?: ?(?:Z|[+-]\d\d:?\d\d)| [A-Za-z_+-]+(?:/[A-Za-z_+-]+)*)?\Z"
 )
 BESIDE = ("timestamp.txt", "submission_secret.txt")
-"""What nbgrader itself puts beside a notebook that is handed in."""
+"""What nbgrader itself puts beside a notebook that is handed in: when, and what the exchange gives feedback back by."""
 BESIDE_BYTES = 4096
 DOWNLOADS = (
     re.compile(
@@ -347,8 +348,10 @@ def take_in(submission: Submission, lesson: str, folder: Path, blank: Callable[[
         note = str(unreadable)
         notebook = refusal(note, blank)
     nbformat.write(notebook, folder / f"{lesson}.ipynb")
-    if submission.timestamp:
-        (folder / "timestamp.txt").write_text(submission.timestamp, encoding="utf-8")
+    if submission.path is not None:
+        for beside in map(submission.path.with_name, BESIDE):
+            if _may_stay(beside, beside.parent):
+                shutil.copyfile(beside, folder / beside.name)
     return note
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder import signs
+from autograder.exporters import harmless
 from autograder.scoring import Outcome
 from autograder.signs import MEANINGS, Sign
 
@@ -96,22 +97,17 @@ def write_csv(grades: Grades) -> None:
         for row in grades.rows:
             cells = [row.points.get(task) for task in grades.tasks]
             writer.writerow(
-                [_harmless(row.student), grades.lesson]
+                [harmless(row.student), grades.lesson]
                 + ["" if value is None else f"{value:g}" for value in cells]
                 + [f"{row.score:g}", f"{row.max_score:g}", f"{row.pending:g}", f"{row.percent:.2f}"]
                 + [
                     f"{row.late_seconds:.0f}",
                     f"{row.penalty:g}",
                     row.isolation or grades.isolation,
-                    _harmless(row.note),
+                    harmless(row.note),
                 ]
             )
     os.replace(fresh, grades.out)
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet takes a field that begins like this for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def table(grades: Grades) -> str:

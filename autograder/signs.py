@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -123,10 +124,19 @@ def _trees(notebook: Any, master: Master) -> Iterator[ast.AST]:
     known = {" ".join(cell.source.split()) for cell in master.cells}
     for cell in notebook.cells:
         if cell.cell_type == "code" and " ".join(cell.source.split()) not in known:
-            try:
-                yield ast.parse(cell.source)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                continue
+            tree = _parsed(cell.source)
+            if tree is not None:
+                yield tree
+
+
+def _parsed(source: str) -> ast.Module | None:
+    """The syntax tree; None for what is no Python. A learner's odd escapes are not to be warned of here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 def _ways_out(notebook: Any, master: Master) -> Iterator[str]:
@@ -172,9 +182,8 @@ def fingerprint(notebook: Any, master: Master) -> tuple[tuple[str, str], ...]:
 
 
 def _normal(source: str, exercise: str) -> tuple[int, str] | None:
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _parsed(source)
+    if tree is None:
         return None
     bound = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     bound |= {

@@ -901,7 +901,7 @@ def test_the_command_line_grades_and_explains(graded, tmp_path, capsys):
                 "--out",
                 str(tmp_path / "no" / "x.csv"),
             ],
-            "out must lie in",
+            "out must be a file in a folder that exists",
         ),
     ):
         assert cli.main(wrong) == 2, wrong

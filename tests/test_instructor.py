@@ -41,6 +41,7 @@ from autograder import (
     session,
     signs,
 )
+from autograder.intake import Submission
 from autograder.lesson import read_lesson
 from autograder.scoring import Outcome
 from autograder.signs import Sign
@@ -556,6 +557,13 @@ def test_a_page_shows_nothing_that_learners_should_not_see(day):
         assert 'check("' not in visible(html)
 
 
+def test_what_was_left_as_it_was_is_told_once(day):
+    blank = visible(page(day, "blank"))
+    assert "No response" not in blank
+    assert "0 of 2 points Not answered" in blank
+    assert "not graded yet, up to 2 points A person reads this answer" in visible(page(day, "perfect"))
+
+
 def test_a_page_is_readable_on_a_phone_and_in_print_and_loads_nothing_but_formulas(day):
     html = page(day, "half")
     assert 'name="viewport"' in html and "@media print" in html
@@ -653,6 +661,16 @@ def test_bad_arguments(course, tmp_path, capsys):
         assert intact(course)
 
 
+def test_grading_the_submitted_folder_itself_loses_nothing_of_it(course):
+    folder = course / "submitted" / "late" / LESSON
+    (folder / "submission_secret.txt").write_text("the exchange's", encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    place = grade.CourseFolder(course)
+    assert place.hand_in(LESSON, Submission("late", folder / f"{LESSON}.ipynb")) == ""
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert sorted(before) == [f"{LESSON}.ipynb", "submission_secret.txt", "timestamp.txt"]
+
+
 def test_two_submissions_of_one_student(course, capsys):
     shutil.copy(
         course / "submitted" / "half" / LESSON / f"{LESSON}.ipynb", course / "submitted" / "half.ipynb"
@@ -739,6 +757,7 @@ def test_a_file_size_limit_is_a_full_disk_too(course):
     )
     done = run(course, "-c", code, *again(course))
     assert done.returncode == 2, done.stderr
+    assert re.search(r"^nas-course: .*(no room is left|cannot be written)", done.stderr.splitlines()[-1])
     assert "Traceback" not in done.stderr
     assert intact(course)
 
