@@ -224,6 +224,8 @@ class Worker:
                 return {
                     "error": f"OutOfTime: your code ran for more than {seconds:.3g} s: does a loop never end?"
                 }
+            except BaseException as wrong:  # an exception class of the learner's that is no Exception
+                return {"error": _core.explain(wrong)}
 
     def _call(self, number: int, wanted: dict[str, Any]) -> dict[str, Any]:
         self._channel.send({"op": "call", "of": number, "wanted": wanted})

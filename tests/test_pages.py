@@ -81,6 +81,7 @@ def test_honest_markdown_survives():
         "<b>regret</b>",
     ):
         assert part in page
+    assert '<a class="anchor-link" href="#text-My-notes-on-regret"' in page
     assert pages.harmless(FINE) == FINE
 
 

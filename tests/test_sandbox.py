@@ -181,6 +181,17 @@ def test_it_sees_its_own_processes_and_variables_alone(session, monkeypatch):
     assert "learner" in ran.printed
     for word in ("do-not-tell", "MY_TOKEN", "NAS_COURSE", str(Path.home() / "x")[:-2] + "/.config"):
         assert word not in ran.printed
+    for word in ("--ro-bind", "--setenv", "/etc/ld.so.cache"):  # bubblewrap's own command line
+        assert word not in ran.printed
+
+
+def test_no_descriptor_but_the_two_pipes_is_open_inside(session):
+    source = """
+import os, stat
+open_ones = [fd for fd in range(3, 100) if os.path.exists(f'/proc/self/fd/{fd}')]
+print(sorted({stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in open_ones}), len(open_ones))
+"""
+    assert told(session, source) == "[True] 2"
 
 
 def test_it_has_the_limits_it_should_and_cannot_raise_them(session):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import re
 import textwrap
@@ -14,8 +15,8 @@ from typing import Any
 
 import nbformat
 
-from autograder import build, samples
-from autograder.lesson import Lesson, Task, concept_answer, read_lesson, without_markers
+from autograder import samples
+from autograder.lesson import Lesson, read_lesson, without_markers
 
 MARKER = "nas-corpus-trace"
 """In the name of everything that a case leaves behind, so that traces of it can be looked for."""
@@ -46,11 +47,10 @@ class Sheet:
 
     def __init__(self, lesson: str, answered: bool = True) -> None:
         self.lesson = lesson
-        self.source = read_lesson(lesson)
+        self.source = _lesson(lesson)
         self.target = next(task.name for task in self.source.tasks if task.kind == "exercise")
         self.graded = [task.name for task in self.source.tasks if task.kind != "open"]
-        names = [task.name for task in self.source.tasks]
-        self.notebook = samples.notebook(lesson, dict.fromkeys(names, "reference" if answered else "stub"))
+        self.notebook = copy.deepcopy(_notebook(lesson, answered))
 
     @property
     def cells(self) -> list[Any]:
@@ -97,6 +97,17 @@ class Sheet:
         }.items():
             text = text.replace(name, value)
         return text
+
+
+@functools.cache
+def _lesson(name: str) -> Lesson:
+    return read_lesson(name)
+
+
+@functools.cache
+def _notebook(lesson: str, answered: bool) -> Any:
+    names = [task.name for task in _lesson(lesson).tasks]
+    return samples.notebook(lesson, dict.fromkeys(names, "reference" if answered else "stub"))
 
 
 @dataclass(frozen=True)
@@ -205,13 +216,3 @@ def raw(name: str, row: str, earns: Earns, content: Callable[[str], bytes], **mo
 def twin(cell: Any) -> Any:
     """A copy of a cell, its grade_id and id included."""
     return copy.deepcopy(cell)
-
-
-def blank(lesson: str) -> Any:
-    """The lesson's student notebook."""
-    return build.student_notebook(lesson)
-
-
-def is_question(lesson: Lesson, task: Task) -> bool:
-    """True for a concept question, whose answer is a constant."""
-    return concept_answer(lesson.cells[task.cell].source) is not None

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder.corpus._cases import ALERT, SECRET, Case, Earns, Sheet, blank, changed, raw, twin
+from autograder.corpus._cases import ALERT, SECRET, Case, Earns, Sheet, changed, raw, twin
 from autograder.lesson import is_check
 
 # ----------------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def under_main(sheet: Sheet) -> None:
 def answer_elsewhere(sheet: Sheet) -> None:
     """The answer in a cell of one's own at the end, the exercise's cell as it was released."""
     answer = sheet.cell().source
-    sheet.cell().source = next(cell for cell in blank(sheet.lesson).cells if cell.id == sheet.target).source
+    sheet.cell().source = Sheet(sheet.lesson, answered=False).cell(sheet.target).source
     sheet.cells.append(nbformat.v4.new_code_cell(answer))
 
 

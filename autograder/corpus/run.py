@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shutil
@@ -190,6 +191,7 @@ class _Grades:
         return faults
 
 
+@functools.cache
 def graded_names(lesson: str) -> list[str]:
     """The exercises that are graded automatically, the target first."""
     sheet = Sheet(lesson)
