@@ -33,7 +33,7 @@ says(
         "incumbents-not-values": r"are the best so far; they should be",
         "negated": r"wrong sign",
         "not-uniform": r"draws are not uniform",
-        "not-independent": r"a neighbour of the first",
+        "not-independent": r"a neighbour of the first|not independent of the first",
         "not-an-arch": r"which is no architecture",
         "raw-values": r"the values themselves",
         "final-best": r"stands everywhere",
@@ -52,6 +52,8 @@ says(
         "cumulative": r"adds regrets up",
         "rounds-down": r"rounded down",
         "rounds-to-nearest": r"rounded to the nearest",
+        "capped": r"is no upper limit",
+        "looks-ahead": r"what is still to come",
         "strict": r"“at least” includes equality",
         "miss-and-hit": r"to 1 − confidence, not to confidence",
         "linear": r"were added up",
@@ -69,6 +71,7 @@ says(
         "centred": r"centred at zero",
         "reversed-interval": r"upside down",
         "ignores-resamples": r"`resamples` is not used",
+        "too-few-resamples": r"as many as `resamples` says",
         "default-resamples": r"without `resamples`",
     }
 )
@@ -404,6 +407,16 @@ def a_walk_through_the_neighbours(objective, space, budget, rng):
     return History(archs, np.array([_finite(objective(arch)) for arch in archs]))
 
 
+@mutant("random_search", concept="not-independent")
+def every_seventh_from_a_random_one_on(objective, space, budget, rng):
+    _affordable(budget, space)
+    start, size = int(rng.integers(len(space))), len(space)
+    indices = dict.fromkeys((start + 7 * t) % size for t in range(size))
+    indices = list(dict.fromkeys([*indices, *range(size)]))[:budget]
+    archs = [space.from_index(index) for index in indices]
+    return History(archs, np.array([_finite(objective(arch)) for arch in archs]))
+
+
 def _distinct_from(archs, space, rng):
     while (arch := space.sample(rng)) in archs:
         pass
@@ -550,6 +563,11 @@ def late_by_one(values):
 @mutant("incumbent_curve", concept="sorts-values")
 def sorts(values):
     return np.sort(_numbers(values))
+
+
+@mutant("incumbent_curve", concept="looks-ahead")
+def best_of_the_future(values):
+    return np.maximum.accumulate(_numbers(values)[::-1])[::-1]
 
 
 @mutant("incumbent_curve", concept="indices")
@@ -767,6 +785,18 @@ def truncates(fraction, confidence):
 def rounds(fraction, confidence):
     _in_range(fraction, confidence)
     return max(1, round(_exact(fraction, confidence)))
+
+
+@mutant("samples_for_top_fraction", concept="rounds-to-nearest")
+def rounds_before_it_rounds_up(fraction, confidence):
+    _in_range(fraction, confidence)
+    return max(1, math.ceil(round(_exact(fraction, confidence), 1)))
+
+
+@mutant("samples_for_top_fraction", concept="capped")
+def never_more_than_there_are_cells(fraction, confidence):
+    _in_range(fraction, confidence)
+    return min(15_625, math.ceil(_exact(fraction, confidence)))
 
 
 @mutant("samples_for_top_fraction", concept="strict")
@@ -1088,6 +1118,12 @@ def upside_down(a, b, rng, resamples=10_000):
 def always_ten_thousand(a, b, rng, resamples=10_000):
     a, b = _pairs(a, b, resamples)
     return float((a - b).mean()), _ends(_means(a - b, rng, 10_000))
+
+
+@mutant("paired_bootstrap", concept="too-few-resamples")
+def a_tenth_of_the_resamples(a, b, rng, resamples=10_000):
+    a, b = _pairs(a, b, resamples)
+    return float((a - b).mean()), _ends(_means(a - b, rng, math.ceil(resamples / 10)))
 
 
 @mutant("paired_bootstrap", concept="ignores-rng")

@@ -17,7 +17,7 @@ from nas_lib.spaces import EDGES, OPS, CellSpace, live_edges
 says(
     {
         "edge-order": r"the last edge counts most|back to front",
-        "op-order": r"sorted by name",
+        "op-order": r"sorted by name|operations count backwards",
         "wrong-base": r"the base is not",
         "out-of-range": r"is no number of a cell",
         "not-one-to-one": r"two different (cells|numbers)",
@@ -97,6 +97,12 @@ def alphabetical_ops(arch):
 def alphabetical_ops_and_last_edge_first(arch):
     _validated(arch)
     return sum(sorted(OPS).index(name) * 5**place for place, name in enumerate(arch))
+
+
+@mutant("cell_index", concept="op-order")
+def ops_from_the_last_to_the_first(arch):
+    _validated(arch)
+    return functools.reduce(lambda number, name: number * 5 + OPS[::-1].index(name), arch, 0)
 
 
 @mutant("cell_index", concept="off-by-one")

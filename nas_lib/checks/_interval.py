@@ -106,6 +106,13 @@ class PairedSample:
                 "ignores-resamples",
                 "one resample has one mean, so that both ends are equal: `resamples` is not used",
             )
+        if 2 < self.resamples < 10 and high - low <= self.near and self.d.std() > 0:
+            return Verdict(
+                0.0,
+                "too-few-resamples",
+                f"{self.resamples} resamples have different means, but both ends are equal: "
+                "draw as many as `resamples` says",
+            )
         right = Lattice.draws(self.d.tolist(), len(self.d))
         if self._allows(right, low, high):
             return None

@@ -121,6 +121,10 @@ class CellIndex(_OfCells):
             return Verdict(
                 0.0, "op-order", "operations are sorted by name here: the space counts in the order of `OPS`"
             )
+        if found == [SIZE - 1 - value for value in right]:
+            return Verdict(
+                0.0, "op-order", "operations count backwards here: the space counts in the order of `OPS`"
+            )
         shifts = {one - other for one, other in zip(found, right)}
         if shifts in ({1}, {-1}):
             return Verdict(0.0, "off-by-one", "every number is off by one: the first cell has number 0")

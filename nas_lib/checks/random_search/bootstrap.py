@@ -13,7 +13,7 @@ from nas_lib.checks._forms import fail, given, is_number, kept, number, rows, sc
 from nas_lib.checks._interval import PairedSample
 
 _ALPHA = 4e-9  # how likely one end of an interval of right code leaves its range on one side
-_INTERVALS = 14
+_INTERVALS = 15
 
 
 class PairedBootstrap(Exercise):
@@ -60,6 +60,7 @@ class PairedBootstrap(Exercise):
             pairs(skewed, resamples=4000, form="list", about="a small skewed sample, given as lists"),
             pairs(two, resamples=2000, about="two pairs"),
             pairs(many, resamples=1, about="resamples=1"),
+            pairs(many, resamples=5, about="resamples=5"),
             {**whole, "resamples": 200, "about": "equal differences of whole numbers"},
             pairs(many, resamples=50, seeds=[again[0], *again], repeats=True),
             pairs(many[:3], resamples=10_000, seeds=seeds(1) * 2, default=True, about="`resamples` left out"),

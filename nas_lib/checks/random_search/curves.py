@@ -137,6 +137,11 @@ class IncumbentCurve(_Curve):
             ),
             ("late-by-one", "the curve is late by one: entry t includes values[t]", [values[0], *best[:-1]]),
             ("mean", "this is the mean so far, not the best so far", _so_far(values, np.mean)),
+            (
+                "looks-ahead",
+                "entry t is the best of what is still to come: it may know values[0] to values[t] only",
+                _so_far(values[::-1], max)[::-1],
+            ),
             ("indices", "these are positions: return the values there", _so_far(values, np.argmax)),
         ]
 
@@ -209,6 +214,11 @@ class SimpleRegret(_Curve):
                 "relative",
                 "regret is a difference in the units of the values, not a share of `best`",
                 (best - top) / best,
+            ),
+            (
+                "relative",
+                "regret is a difference in the units of the values, not a share of `best`",
+                100 * (best - top) / best,
             ),
             (
                 "cumulative",

@@ -44,8 +44,8 @@ class SamplesForTopFraction(Exercise):
     has_reference = False
 
     def instances(self, seed: int) -> list[Instance]:
-        """Everyday pairs, rare targets, easy targets, an exactly reached confidence, the whole space, and bad
-        ones."""
+        """Everyday pairs, confidences just missed by a draw less, rare targets, easy targets, an exactly reached
+        confidence, the whole space, and bad ones."""
         rng = default_rng(seed)
         usual = [
             [round(float(f), 3), round(float(c), 2)]
@@ -55,6 +55,12 @@ class SamplesForTopFraction(Exercise):
             [float(f"{10 ** float(f):.2g}"), round(float(c), 3)]
             for f, c in zip(rng.uniform(-4, -2.3, size=4), rng.uniform(0.9, 0.999, size=4))
         ]
+        # Rarer than one in 15,625: more draws than the course's space has cells.
+        rare.append([float(f"{float(rng.uniform(2e-5, 6e-5)):.2g}"), 0.99])
+        tight = [
+            [float(f), round(1 - (1 - float(f)) ** (int(n) + 0.02), 6)]
+            for f, n in zip(rng.uniform(0.02, 0.2, size=4).round(3), rng.integers(5, 30, size=4))
+        ]
         easy = [[round(float(f), 3), round(float(f) / 2, 3)] for f in rng.uniform(0.3, 0.9, size=3)]
         # A power of two away from 0 or 1: floats hold fraction, confidence and both complements exactly.
         exact = [[one, one] for one in (0.5, float(rng.choice([0.125, 0.25, 0.75, 0.875])))]
@@ -62,6 +68,7 @@ class SamplesForTopFraction(Exercise):
         valid = usual[0]
         return [
             {"pairs": usual},
+            {"pairs": tight, "tight": True, "about": "a confidence that one draw less just misses"},
             {"pairs": rare, "about": "a rare target"},
             {"pairs": easy, "about": "a confidence below the fraction"},
             {"pairs": exact, "exact": True, "about": "a confidence that one draw reaches exactly"},
@@ -126,12 +133,18 @@ class SamplesForTopFraction(Exercise):
             )
         if any(f == 1 for f, _ in pairs):
             return "fraction-one", "one draw is enough where everything is good enough"
+        nearest = (
+            "rounds-to-nearest",
+            "rounded to the nearest: these draws miss the confidence, round up",
+        )
+        if instance.get("tight") and fits(lambda n, f, c: any(_is_least(m, f, c, 1e-9) for m in (n, n + 1))):
+            return nearest  # what rounds down has failed before
         if fits(lambda n, f, c: _is_least(n + 1, f, c, 1e-9)):
             return "rounds-down", "rounded down: these draws miss the confidence, round up"
         if fits(lambda n, f, c: _is_least(n - 1, f, c, 1e-9)):
             return "off-by-one", "one draw too many: fewer are enough"
         if fits(lambda n, f, c: _is_least(n, f, c, 1e-9) or _is_least(n + 1, f, c, 1e-9)):
-            return "rounds-to-nearest", "rounded to the nearest: these draws miss the confidence, round up"
+            return nearest
         if fits(lambda n, f, c: _is_least(n, c, f, 1e-9)):
             return "swapped", "fraction and confidence are swapped"
         if fits(lambda n, f, c: _is_least(n, f, 1 - c, 1e-6)):
@@ -140,6 +153,9 @@ class SamplesForTopFraction(Exercise):
             return "linear", "chances to hit were added up: the chances to miss multiply"
         if fits(lambda n, f, c: abs(n - 1 / f) <= 1):
             return "ignores-confidence", "the mean waiting time 1/fraction is not enough for every confidence"
+        top = max(found)
+        if top > 1 and fits(lambda n, f, c: n == top or _is_least(n, f, c, 1e-9)):
+            return "capped", f"{top} is no upper limit: draws may repeat, and rare targets take more"
         if any(n < 1 for n in found):
             return "below-one", "no confidence above 0 is reached without a draw"
         return "wrong-number", "not the least number of draws"

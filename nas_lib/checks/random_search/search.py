@@ -29,7 +29,7 @@ from nas_lib.checks._stats import count_range
 from nas_lib.spaces import OPS
 
 _ALPHA = 1e-9  # how likely one count of right code leaves its range
-_COUNTS = 64 + 24 + 1  # of architectures, of options, of neighbours
+_COUNTS = 64 + 24 + 1 + 63  # of architectures, of options, of neighbours, of steps from one to the next
 
 
 class RandomSearch(Exercise):
@@ -230,6 +230,14 @@ def _random_runs(space: Any, archs: list[list[tuple[Any, ...]]], budget: int) ->
         return fail(
             "not-independent",
             f"the second architecture is a neighbour of the first in {close} of {count} runs: draw anew",
+        )
+    steps = Counter((space.index(run[1]) - space.index(run[0])) % size for run in runs)
+    step, times = steps.most_common(1)[0]
+    if times > count_range(count, 1 / (size - 1), _ALPHA)[1]:
+        return fail(
+            "not-independent",
+            f"in {times} of {count} runs the second architecture comes {step} after the first in the order of "
+            "the space, so it is not independent of the first: draw anew",
         )
     for place, options in enumerate(space.choices):
         for option in options:
