@@ -448,7 +448,7 @@ HARMLESS: dict[str, dict[str, Any]] = {
     "sleeping": {"change": insert("import time\ntime.sleep(1000)"), "limits": SHORT},
     "ignored signals": {
         "change": insert(
-            "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nsignal.pthread_sigmask(signal.SIG_BLOCK, [14])\nwhile True: pass"
+            "import signal\nfor n in (signal.SIGALRM, signal.SIGPROF): signal.signal(n, signal.SIG_IGN)\nsignal.pthread_sigmask(signal.SIG_BLOCK, [14, 27])\nwhile True: pass"
         ),
         "limits": SHORT,
     },
