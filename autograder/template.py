@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import select
 import socket
 import struct
@@ -81,9 +80,10 @@ class Forked(Watched):
     def _hear(self, seconds: float) -> None:
         """Wait until its guard outside of the namespaces has told how it ended, and has gone itself."""
         deadline = time.monotonic() + seconds
-        while self._report.fileno() >= 0 and select.select(
-            [self._report], [], [], max(0.0, deadline - time.monotonic())
-        )[0]:
+        while (
+            self._report.fileno() >= 0
+            and select.select([self._report], [], [], max(0.0, deadline - time.monotonic()))[0]
+        ):
             try:
                 said = self._report.recv(4096)
             except OSError:
@@ -101,7 +101,9 @@ class Forked(Watched):
 class Template:
     """The process that others are forked from, for one lesson."""
 
-    def __init__(self, launcher: BubblewrapLauncher, arguments: Sequence[str], environment: Mapping[str, str]):
+    def __init__(
+        self, launcher: BubblewrapLauncher, arguments: Sequence[str], environment: Mapping[str, str]
+    ):
         """Start it, and wait until it has imported everything.
 
         Raises:

@@ -21,9 +21,11 @@ import inspect
 import io
 import json
 import linecache
+import mmap
 import os
 import random
 import signal
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -193,7 +195,7 @@ class Worker:
             finally:
                 os._exit(1)
         # The child's own alarm comes first, unless the learner's code ignores it.
-        status = _wait(child, message["seconds"] + 1.0, message["patience"])
+        status = _wait(child, message["seconds"] + 0.5, message["patience"])
         self._channel.send({"op": "ended", "of": message["of"], "status": status}, fresh_line=True)
 
     def _probe(self, message: dict[str, Any]) -> None:
@@ -235,7 +237,9 @@ class Worker:
 
     def _call(self, number: int, wanted: dict[str, Any]) -> dict[str, Any]:
         self._channel.send({"op": "call", "of": number, "wanted": wanted})
+        began = time.monotonic()
         reply = self._channel.receive()
+        _SHARED[:8] = struct.pack("d", _excused() + time.monotonic() - began)
         if reply is None:
             os._exit(1)
         answered: dict[str, Any] = reply["reply"]
@@ -272,11 +276,12 @@ class _Watch:
         self._pid, self._open, self._clock = pid, open, time.monotonic
         self._cpu, self._waited = self._read()
         self._started = self._clock()
+        self._excused = _excused()
 
     def spent(self, patience: float) -> float:
         """CPU time, or the time that it was not kept waiting divided by `patience`, whichever is more."""
         cpu, waited = self._read()
-        awake = self._clock() - self._started - (waited - self._waited)
+        awake = self._clock() - self._started - (waited - self._waited) - (_excused() - self._excused)
         return max(cpu - self._cpu, awake / patience)
 
     def _read(self) -> tuple[float, float]:
@@ -289,6 +294,15 @@ class _Watch:
             with self._open(f"/proc/{self._pid}/schedstat") as file:
                 waited = int(file.read().split()[1]) / 1e9
         return cpu, waited
+
+
+# Seconds in which the grader was at work, not the learner's code. Shared, as a probe's child is watched by its parent.
+_SHARED = mmap.mmap(-1, 8)  # each process that `begin`s has one of its own
+
+
+def _excused() -> float:
+    (seconds,) = struct.unpack("d", _SHARED[:8])
+    return float(seconds)
 
 
 @contextlib.contextmanager
@@ -382,6 +396,8 @@ def prepare(library: str, lesson: str, modules: str) -> None:
 
 def begin(read_fd: int, write_fd: int) -> None:
     """Serve the grader over two file descriptors, within limits, until it hangs up."""
+    global _SHARED
+    _SHARED = mmap.mmap(-1, 8)
     _limit_resources()
     for fd in (read_fd, write_fd):
         os.set_inheritable(fd, False)  # processes that a cell starts have no business with the grader

@@ -22,14 +22,16 @@ from collections.abc import Sequence
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import worker  # type: ignore[import-not-found]  # noqa: E402 - it lies beside this file, in a folder of two files
+import worker  # type: ignore[import-not-found]
 
 del sys.path[0]
 
 # From the kernel's headers.
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-APART = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWCGROUP
+APART = (
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWCGROUP
+)
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 38, 47, 4
@@ -71,7 +73,7 @@ def serve(control: socket.socket, sizes: dict[str, int]) -> None:
 
 
 def _guard(fds: Sequence[int], sizes: dict[str, int]) -> None:
-    """In the first fork: leave for namespaces of its own, where a child lives; tell how that one ended. Never returns."""
+    """In the first fork: make namespaces, in which a child lives; tell how that one ended. Never returns."""
     report = fds[2]
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -146,10 +148,14 @@ def _shut_in(sizes: dict[str, int], last_capability: int) -> None:
     _mount("proc", "/proc", quiet)
     with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
         file.write("0")
-    _must(_libc.mount(b"none", b"/proc", None, quiet | MS_REMOUNT | MS_BIND | MS_RDONLY, None), "remount /proc")
+    _must(
+        _libc.mount(b"none", b"/proc", None, quiet | MS_REMOUNT | MS_BIND | MS_RDONLY, None), "remount /proc"
+    )
     os.chdir(os.environ["HOME"])  # the new one: the old one had the same name
     number = KEYCTL.get(platform.machine())
-    if number is not None:  # fails where the kernel has no keys, or a filter forbids them: nothing to keep apart
+    if (
+        number is not None
+    ):  # fails where the kernel has no keys, or a filter forbids them: nothing to keep apart
         _libc.syscall(number, KEYCTL_JOIN_SESSION_KEYRING, None)
     for capability in range(last_capability + 1):
         _must(_libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "drop from the bounding set")
@@ -183,7 +189,7 @@ def _fail(report: int, error: BaseException) -> None:
 
 
 def main() -> None:
-    """Arguments: the control socket's descriptor, folders to write to with their sizes (JSON), and those of `prepare`."""
+    """Arguments: the control socket's descriptor, folders to write to with sizes (JSON), those of `prepare`."""
     worker.prepare(*sys.argv[3:6])
     serve(socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2]))
 
