@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
+import itertools
+import json
 import logging
 import os
 import shutil
@@ -23,9 +26,12 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
+from jsonschema.exceptions import best_match
+from jsonschema.validators import validator_for
 
 from autograder import batch, build, course, intake, journal, matching, sandbox, scoring
 from autograder.batch import Evaluated, Task
@@ -82,6 +88,8 @@ class Grades:
     """What learners' code ran in, "bubblewrap" or "none": reports say so."""
     evaluated: Mapping[str, Evaluated] = field(default_factory=dict)
     """By student what the run found out: outcomes with concept and message, time, retries. Points: see the rows."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """What the run's parts took by the clock: preparing, grading, feedback."""
 
 
 class CourseFolder:
@@ -286,9 +294,10 @@ class CourseFolder:
 
         SQLite's write-ahead log needs no wait for the disk at each commit, and survives a crash of the machine
         all the same. nbgrader opens the gradebook nine times for each submission: it gets the same engine each time,
-        which has its statements compiled already.
+        which has its statements compiled already. And it checks its own schema for each cell: once is enough.
         """
         import nbgrader.api
+        from nbgrader.nbgraderformat import common
         from sqlalchemy import event
 
         path = Path(str(self._api.coursedir.db_url).removeprefix("sqlite:///"))
@@ -310,11 +319,29 @@ class CourseFolder:
                 held = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
                 held.execute("PRAGMA journal_mode = WAL")
                 stack.callback(_one_file, held)
-            nbgrader.api.create_engine = once
-            stack.callback(setattr, nbgrader.api, "create_engine", make)
+            for module, name, ours in (
+                (nbgrader.api, "create_engine", once),
+                (common, "jsonschema", SimpleNamespace(validate=_validate)),
+            ):
+                stack.callback(setattr, module, name, getattr(module, name))
+                setattr(module, name, ours)
             yield
             for engine in engines.values():
                 engine.dispose()
+
+
+def _validate(instance: Any, schema: Any) -> None:
+    """As jsonschema.validate does, without checking the schema itself each time."""
+    if error := best_match(_validator(json.dumps(schema)).iter_errors(instance)):
+        raise error
+
+
+@functools.cache
+def _validator(schema: str) -> Any:
+    made = json.loads(schema)
+    kind = validator_for(made)
+    kind.check_schema(made)
+    return kind(made)
 
 
 def _one_file(gradebook: sqlite3.Connection) -> None:
@@ -535,6 +562,7 @@ def grade(
     out = out or place.root / f"grades_{lesson}.csv"
     if not out.resolve().parent.is_dir():
         raise ValueError(f"out must lie in a folder that exists, got {str(out)!r}.")
+    marks = [time.monotonic()]
     with journal.only_run(place.root):
         place.assign(lesson)
         if due:
@@ -543,20 +571,25 @@ def grade(
         version = digest(batch.code_version(), lesson, seeds_of(place, lesson), kind)
         with Journal(place.root / f".grading_{lesson}.jsonl", version, regrade) as kept:
             run = Run(place, lesson, kind, due, kept)
+            marks.append(time.monotonic())
             with place.busy():
                 run.evaluate(list(notes), jobs, scheduler, progress)
                 found_rows = place.rows(lesson, notes)
+            marks.append(time.monotonic())
             graded = {
                 name: found_rows[name] for name in notes if name in found_rows and name not in run.broken
             }
             missing = run.feedback(graded, jobs)
+            marks.append(time.monotonic())
     rows = []
     for student, note in notes.items():
         row = found_rows[student][0] if student in found_rows else Row(student)
         row.note = "; ".join(filter(None, (note, run.broken.get(student) or missing.get(student))))
         rows.append(row)
     tasks = [task.name for task in source.tasks]
-    grades = Grades(lesson, tasks, rows, place.root, out, kind, run.evaluated)
+    parts = zip(("preparing", "grading", "feedback"), itertools.pairwise(marks), strict=True)
+    seconds = {name: end - start for name, (start, end) in parts}
+    grades = Grades(lesson, tasks, rows, place.root, out, kind, run.evaluated, seconds)
     write_csv(grades)
     return grades
 
