@@ -8,36 +8,28 @@ as its result is there, and a journal lets a run that was cut off go on where it
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import functools
 import itertools
-import json
 import logging
 import os
 import shutil
-import signal
-import sqlite3
 import sys
 import textwrap
-import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import nbformat
-from jsonschema.exceptions import best_match
-from jsonschema.validators import validator_for
 
 from autograder import batch, build, course, intake, journal, matching, sandbox, scoring
-from autograder.batch import Evaluated, Task
+from autograder.batch import Evaluated
 from autograder.intake import Submission, Unreadable
 from autograder.journal import Journal, digest
 from autograder.lesson import Lesson, read_lesson
+from autograder.run import Run, quick, seeds_of
 from nas_lib import checks
 
 FIXED_COLUMNS = ("score", "max_score", "pending", "percent", "late_seconds", "isolation", "note")
@@ -121,6 +113,11 @@ class CourseFolder:
         logger.addHandler(logging.NullHandler())
         config.NbGraderAPI.log_level = "WARN"
         return NbGraderAPI(coursedir=CourseDirectory(config=config, log=logger), config=config, log=logger)
+
+    @property
+    def db_url(self) -> str:
+        """Where the gradebook is."""
+        return str(self._api.coursedir.db_url)
 
     def gradebook(self) -> Any:
         """The gradebook, as a context manager."""
@@ -257,268 +254,23 @@ class CourseFolder:
             if not (page / f"{lesson}.html").exists()
         }
 
-    def rows(self, lesson: str, students: Iterable[str]) -> dict[str, tuple[Row, str]]:
-        """The students' grades as the gradebook has them, with a digest of all that a feedback page says of them.
-
-        Students without a submission in the gradebook are left out.
-        """
-        wanted = set(students)
-        found: dict[str, tuple[Row, str]] = {}
-        with self.gradebook() as gradebook:
-            for submission in gradebook.find_assignment(lesson).submissions:
-                if submission.student_id not in wanted:
-                    continue
-                row = Row(submission.student_id, late_seconds=float(submission.total_seconds_late))
-                said: list[Any] = [row.late_seconds]
-                for notebook in submission.notebooks:
-                    for grade in notebook.grades:
-                        name = grade.cell.name.removesuffix("-check")
-                        row.points[name] = None if grade.needs_manual_grade else float(grade.score)
-                        row.max_points[name] = float(grade.max_score)
-                        said.append([name, float(grade.score), float(grade.extra_credit or 0)])
-                    said += [[comment.name, comment.comment] for comment in notebook.comments]
-                    said.append(float(notebook.late_submission_penalty or 0))
-                found[row.student] = (row, digest(said))
-        return found
-
     def row(self, lesson: str, student: str, note: str) -> Row:
         """A student's grades as the gradebook has them."""
-        found = self.rows(lesson, [student]).get(student)
-        row = found[0] if found else Row(student)
-        row.note = note
+        from nbgrader.api import MissingEntry
+
+        row = Row(student, note=note)
+        with self.gradebook() as gradebook:
+            try:
+                submission = gradebook.find_submission(lesson, student)
+            except MissingEntry:
+                return row
+            row.late_seconds = float(submission.total_seconds_late)
+            for notebook in submission.notebooks:
+                for grade in notebook.grades:
+                    name = grade.cell.name.removesuffix("-check")
+                    row.points[name] = None if grade.needs_manual_grade else float(grade.score)
+                    row.max_points[name] = float(grade.max_score)
         return row
-
-    @contextlib.contextmanager
-    def busy(self) -> Iterator[None]:
-        """Make the gradebook quick for many small writes by this process, which is the only one that writes.
-
-        SQLite's write-ahead log needs no wait for the disk at each commit, and survives a crash of the machine
-        all the same. nbgrader opens the gradebook nine times for each submission: it gets the same engine each time,
-        which has its statements compiled already. And it checks its own schema for each cell: once is enough.
-        """
-        import nbgrader.api
-        from nbgrader.nbgraderformat import common
-        from sqlalchemy import event
-
-        path = Path(str(self._api.coursedir.db_url).removeprefix("sqlite:///"))
-        make = nbgrader.api.create_engine
-        engines: dict[str, Any] = {}
-
-        def once(url: str, **named: Any) -> Any:
-            if url not in engines:
-                engines[url] = make(url, **named)
-                if path.is_file():
-                    event.listen(
-                        engines[url], "connect", lambda one, _: one.execute("PRAGMA synchronous = NORMAL")
-                    )
-            return engines[url]
-
-        with contextlib.ExitStack() as stack:
-            if path.is_file():
-                # As long as one connection is open, the log is not written back at each close of another.
-                held = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-                held.execute("PRAGMA journal_mode = WAL")
-                stack.callback(_one_file, held)
-            for module, name, ours in (
-                (nbgrader.api, "create_engine", once),
-                (common, "jsonschema", SimpleNamespace(validate=_validate)),
-            ):
-                stack.callback(setattr, module, name, getattr(module, name))
-                setattr(module, name, ours)
-            yield
-            for engine in engines.values():
-                engine.dispose()
-
-
-def _validate(instance: Any, schema: Any) -> None:
-    """As jsonschema.validate does, without checking the schema itself each time."""
-    if error := best_match(_validator(json.dumps(schema)).iter_errors(instance)):
-        raise error
-
-
-@functools.cache
-def _validator(schema: str) -> Any:
-    made = json.loads(schema)
-    kind = validator_for(made)
-    kind.check_schema(made)
-    return kind(made)
-
-
-def _one_file(gradebook: sqlite3.Connection) -> None:
-    """Back to a gradebook that is one file, as it was, unless somebody else has it open (Formgrader)."""
-    with contextlib.suppress(sqlite3.OperationalError):
-        gradebook.execute("PRAGMA journal_mode = DELETE")
-
-
-class Stopped(KeyboardInterrupt):
-    """Ctrl-C, with what has become of the run in one sentence."""
-
-
-class Run:
-    """One grading run: evaluates the submissions that need it, and stores each result as it comes."""
-
-    def __init__(self, place: CourseFolder, lesson: str, kind: str, due: str | None, kept: Journal) -> None:
-        self._place, self._lesson, self._kind, self._journal = place, lesson, kind, kept
-        self._seeds = seeds_of(place, lesson)
-        self._due = due or ""
-        self._interrupt = _Interrupt()
-        self._keys: dict[str, str] = {}
-        self._steps: dict[str, tuple[matching.Step, ...]] = {}
-        self.evaluated: dict[str, Evaluated] = {}
-        self.broken: dict[str, str] = {}
-
-    def evaluate(self, students: Sequence[str], jobs: int, scheduler: str | None, progress: bool) -> None:
-        """Evaluate and store the submissions of these students.
-
-        Raises:
-            Stopped: Ctrl-C. What has been stored stays.
-            scoring.GradingError: the lesson's setup fails for everyone.
-        """
-        waiting = [student for student in students if not self._is_known(student)]
-        known = [student for student in students if self._keys.get(student) and student not in waiting]
-        results = batch.evaluate_all(map(self._task, waiting), jobs, scheduler)
-        bar = _bar(None, f"grading {self._lesson}", progress, len(students))
-        try:
-            with self._interrupt:
-                for student in known:
-                    self._finish(self._from_journal(student), bar)
-                for done in results:
-                    if done.result is not None:
-                        self._journal.add(self._keys[done.student], done.result.to_data())
-                    self._finish(done, bar)
-        except KeyboardInterrupt:
-            raise Stopped(
-                f"Stopped after {len(self.evaluated)} of {len(students)} submissions: what is graded is kept, "
-                "and the same command goes on from there."
-            ) from None
-        finally:
-            bar.close()
-            results.close()  # type: ignore[attr-defined]  # a generator: what is running is ended
-
-    def feedback(self, rows: Mapping[str, tuple[Row, str]], jobs: int) -> dict[str, str]:
-        """Write the pages of those about whom there is something new to say; returns what went wrong."""
-        from joblib import Parallel, delayed
-
-        digests = {student: digest(self._stamp(student), said) for student, (_, said) in rows.items()}
-        folder = self._place.root / "feedback"
-        stale = [
-            student
-            for student, key in digests.items()
-            if self._journal.note("page", student) != key
-            or not (folder / student / self._lesson / f"{self._lesson}.html").is_file()
-        ]
-        parts = min(jobs, 1 + len(stale) // 8)  # a process of its own takes seconds to start
-        wrong: dict[str, str] = {}
-        # Pages are made from the gradebook, which is only read here.
-        for students, missing in Parallel(n_jobs=parts, return_as="generator")(
-            delayed(_pages)(self._place.root, self._kind, self._lesson, stale[start::parts])
-            for start in range(parts)
-        ):
-            wrong |= missing
-            for student in students:
-                if student not in missing:
-                    self._journal.set_note("page", student, digests[student])
-        return wrong
-
-    def _is_known(self, student: str) -> bool:
-        path = self._place.root / "submitted" / student / self._lesson / f"{self._lesson}.ipynb"
-        self._keys[student] = digest(path.read_bytes())
-        return self._journal.result(self._keys[student]) is not None
-
-    def _task(self, student: str) -> Task:
-        self._steps[student] = tuple(self._place.steps(self._lesson, student))
-        unsafe = self._kind == "none"
-        return Task(student, self._lesson, self._steps[student], self._seeds, unsafe, batch.code_version())
-
-    def _from_journal(self, student: str) -> Evaluated:
-        result = scoring.Result.from_data(self._journal.result(self._keys[student]) or {})
-        return Evaluated(student, result, kept=True, seconds=result.seconds)
-
-    def _stamp(self, student: str) -> str:
-        """Of everything that determines what nbgrader stores of a submission."""
-        beside = self._place.root / "submitted" / student / self._lesson / "timestamp.txt"
-        when = beside.read_bytes() if beside.exists() else b""
-        return digest(self._keys[student], when, self._due)
-
-    def _finish(self, done: Evaluated, bar: Any) -> None:
-        began = time.monotonic()
-        steps = self._steps.pop(done.student, None)
-        if done.result is None:
-            self.broken[done.student] = done.fault
-        else:
-            with self._interrupt.held():
-                self._store(done.student, done.result, steps)
-        seconds = {**done.seconds, "storing": time.monotonic() - began}
-        self.evaluated[done.student] = replace(done, seconds=seconds)
-        bar.set_postfix(self._counts(), refresh=False)
-        bar.update()
-
-    def _store(self, student: str, result: scoring.Result, steps: tuple[matching.Step, ...] | None) -> None:
-        stamp = self._stamp(student)
-        stored = self._place.root / "autograded" / student / self._lesson / f"{self._lesson}.ipynb"
-        if self._journal.note("stored", student) == stamp and stored.is_file():
-            return
-        if steps is None:
-            steps = tuple(self._place.steps(self._lesson, student))
-        with scoring.remembered(self._lesson, steps, self._seeds, result):
-            fault = self._place.autograde(self._lesson, student)
-        if fault:
-            self.broken[student] = fault
-        else:
-            self._journal.set_note("stored", student, stamp)
-
-    def _counts(self) -> dict[str, int]:
-        done = self.evaluated.values()
-        counts = {
-            "from before": sum(one.kept for one in done),
-            "timeouts": sum(bool(one.timed_out) for one in done),
-            "crashes": sum(bool(one.crashed) for one in done),
-            "not graded": len(self.broken),
-        }
-        return {name: count for name, count in counts.items() if count}
-
-
-class _Interrupt:
-    """Ctrl-C ends the block, but not in the middle of storing a submission: nbgrader would take it for a failure."""
-
-    def __init__(self) -> None:
-        self._holding = self._wanted = False
-        self._before: Any = None
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._ring)
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _ring(self, *_: object) -> None:
-        if not self._holding:
-            raise KeyboardInterrupt
-        self._wanted = True
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Put it off until the end of the block."""
-        self._holding = True
-        try:
-            yield
-        finally:
-            self._holding = False
-        if self._wanted:
-            raise KeyboardInterrupt
-
-
-def seeds_of(place: CourseFolder, lesson: str) -> dict[str, int]:
-    """The seeds of a lesson's exercises in this course."""
-    return scoring.grading_seeds(place.root, lesson, list(course.master(place.root, lesson, lesson).points))
-
-
-def _pages(
-    root: Path, kind: str, lesson: str, students: Sequence[str]
-) -> tuple[Sequence[str], dict[str, str]]:
-    return students, CourseFolder(root, kind).write_feedback(lesson, students)
 
 
 def grade(
@@ -549,7 +301,7 @@ def grade(
             found out.
 
     Raises:
-        Stopped: Ctrl-C; what has been graded is kept.
+        run.Stopped: Ctrl-C; what has been graded is kept.
         sandbox.SandboxMissing: no sandbox can be started here.
         ValueError: no such lesson, no submissions, two of one student, or a course folder that is not ours.
         scoring.GradingError: the lesson does not run on this machine, so that no one can be graded.
@@ -572,20 +324,16 @@ def grade(
         with Journal(place.root / f".grading_{lesson}.jsonl", version, regrade) as kept:
             run = Run(place, lesson, kind, due, kept)
             marks.append(time.monotonic())
-            with place.busy():
+            with quick(place.db_url):
                 run.evaluate(list(notes), jobs, scheduler, progress)
-                found_rows = place.rows(lesson, notes)
             marks.append(time.monotonic())
-            graded = {
-                name: found_rows[name] for name in notes if name in found_rows and name not in run.broken
-            }
-            missing = run.feedback(graded, jobs)
+            missing = run.pages([student for student in notes if student not in run.broken], jobs)
             marks.append(time.monotonic())
-    rows = []
-    for student, note in notes.items():
-        row = found_rows[student][0] if student in found_rows else Row(student)
-        row.note = "; ".join(filter(None, (note, run.broken.get(student) or missing.get(student))))
-        rows.append(row)
+    faults = {**missing, **run.broken}
+    rows = [
+        place.row(lesson, student, "; ".join(filter(None, (note, faults.get(student)))))
+        for student, note in notes.items()
+    ]
     tasks = [task.name for task in source.tasks]
     parts = zip(("preparing", "grading", "feedback"), itertools.pairwise(marks), strict=True)
     seconds = {name: end - start for name, (start, end) in parts}
@@ -662,11 +410,3 @@ def _reason(done: dict[str, Any]) -> str:
     return scoring.printable(inner.strip() or said or (lines[-1] if lines else "nbgrader gave no reason"))[
         :300
     ]
-
-
-def _bar(items: Iterable[Any] | None, label: str, progress: bool, total: int | None = None) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(
-        items, desc=label, total=total, unit="submission", leave=False, disable=None if progress else True
-    )

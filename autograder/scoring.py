@@ -67,7 +67,7 @@ class Result:
     outcomes: dict[str, Outcome]
     cells: dict[int, Ran]  # by the cell's place in the submission
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
-    """Where the time went, by the clock: start, cells, probes, judging."""
+    """Where the time went, by the clock: start, cells, probes, judging; and the CPU time of the learner's processes."""
 
     @property
     def timed_out(self) -> tuple[str, ...]:
@@ -231,7 +231,7 @@ def evaluate(
             outcomes[name] = Outcome(
                 0.0, "cell-failed", f"your cell did not run to its end: {failures[name]}"
             )
-    return Result(outcomes, ran_cells, spent)
+    return Result(outcomes, ran_cells, spent | {"learner's CPU": session.cpu_seconds})
 
 
 def _outcome(lesson: str, name: str, seed: int, transport: WorkerTransport) -> Outcome:

@@ -257,6 +257,8 @@ class Session:
         """What became of each step, by its place."""
         self.seconds = dict.fromkeys(("start", "cells", "probes"), 0.0)
         """Where the time went, by the clock."""
+        self.cpu_seconds = 0.0
+        """CPU time of the processes that are gone."""
 
     def __enter__(self) -> Session:
         return self
@@ -408,6 +410,7 @@ class Session:
 
     def _kill(self) -> None:
         if self._process is not None:
+            self.cpu_seconds += used(self._process.members())[0]
             self._process.end()
             self._process = None
         for fd in (self._read_fd, self._write_fd):

@@ -24,7 +24,7 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder import build, grade, samples
+from autograder import build, grade, run, samples
 
 TORCH = "import torch"
 LEARNS = "layer = torch.nn.Linear(16, 16)\nlayer(torch.ones(4, 16)).square().sum().backward()\n"
@@ -67,6 +67,11 @@ def without_experiments(notebook: Any) -> Any:
     return notebook
 
 
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
 class Plain:
     """A course folder graded by nbgrader as it comes."""
 
@@ -91,18 +96,37 @@ class Plain:
         if not done["success"]:
             raise RuntimeError(f"nbgrader cannot assign {lesson}: {done}")
 
-    def seconds(self, students: dict[str, Any]) -> float:
-        """What `nbgrader autograde` takes for these notebooks, one after the other."""
+    def seconds(self, students: dict[str, Any]) -> tuple[float, float]:
+        """What `nbgrader autograde` takes for these notebooks, one after the other: by the clock, and of CPU."""
         for student, notebook in students.items():
             path = self._root / "submitted" / student / self._lesson / f"{self._lesson}.ipynb"
             path.parent.mkdir(parents=True)
             nbformat.write(notebook, path)
-        began = time.monotonic()
+        began, before = time.monotonic(), cpu_seconds()
         for student in students:
             done = self._api.autograde(self._lesson, student)
             if not done["success"]:
                 raise RuntimeError(f"nbgrader failed: {done}")
-        return time.monotonic() - began
+        return time.monotonic() - began, cpu_seconds() - before
+
+
+def graded(root: Path, lesson: str, jobs: int) -> tuple[grade.Grades, float]:
+    """Our grades, and the CPU seconds of all processes while submissions were evaluated and stored."""
+    real, spent = run.Run.evaluate, [0.0]
+
+    def evaluate(self: run.Run, *rest: Any) -> None:
+        before = cpu_seconds()
+        real(self, *rest)
+        # The sandboxes' processes are nobody's children: they are counted apart.
+        learners = (one.seconds.get("learner's CPU", 0.0) for one in self.evaluated.values())
+        spent[0] = cpu_seconds() - before + sum(learners)
+
+    run.Run.evaluate = evaluate  # type: ignore[method-assign]
+    try:
+        done = grade.grade(root / "in", lesson, root / "course", jobs=jobs, progress=False)
+    finally:
+        run.Run.evaluate = real  # type: ignore[method-assign]
+    return done, spent[0]
 
 
 def main() -> None:
@@ -144,35 +168,37 @@ def main() -> None:
             return notebook
 
         half = max(1, plain // 2)
-        theirs = baseline.seconds({f"a{number}": stripped(number) for number in range(half)})
+        before = baseline.seconds({f"a{number}": stripped(number) for number in range(half)})
         for number in range(count):
             path = root / "in" / f"s{number:04d}.ipynb"
             path.parent.mkdir(exist_ok=True)
             nbformat.write(submission(lesson, number, arguments.torch), path)
-        done = grade.grade(root / "in", lesson, root / "course", jobs=arguments.jobs, progress=False)
-        if any(row.percent < 100 or row.note for row in done.rows):
-            raise RuntimeError(
-                f"perfect submissions did not get full marks: {[row for row in done.rows if row.percent < 100][:3]}"
-            )
-        theirs += baseline.seconds({f"b{number}": stripped(number) for number in range(half)})
-        each, ours = theirs / (2 * half), done.seconds["grading"] / count
+        done, cpu = graded(root, lesson, arguments.jobs)
+        imperfect = [row for row in done.rows if row.percent < 100 or row.note]
+        if imperfect:
+            raise RuntimeError(f"perfect submissions did not get full marks: {imperfect[:3]}")
+        after = baseline.seconds({f"b{number}": stripped(number) for number in range(half)})
+        each, each_cpu = (1e3 * (one + other) / (2 * half) for one, other in zip(before, after, strict=True))
+        ours, ours_cpu = 1e3 * done.seconds["grading"] / count, 1e3 * cpu / count
+        cores = min(arguments.jobs, len(os.sched_getaffinity(0)))
+        checks = "run" if arguments.checks else "refused"
         print(
             f"{lesson}{' with torch in its setup' if arguments.torch else ''}, {arguments.jobs} jobs on "
             f"{len(os.sched_getaffinity(0))} cores, isolation {done.isolation}, load {os.getloadavg()[0]:.1f}"
         )
-        print(
-            f"plain nbgrader autograde, serial, no experiments, checks {'run' if arguments.checks else 'refused'}: "
-            f"{1e3 * each:8.0f} ms per submission ({2 * half})"
-        )
-        print(f"nas-course grade, its start included:    {1e3 * ours:8.0f} ms per submission ({count})")
-        print(f"ratio: {each / ours:.2f}")
+        print(f"ms per submission{'':45} by the clock     CPU")
+        plain_name = f"plain nbgrader autograde, serial, checks {checks} ({2 * half})"
+        print(f"{plain_name:62} {each:12.0f} {each_cpu:7.0f}")
+        print(f"{f'nas-course grade, its start included ({count})':62} {ours:12.0f} {ours_cpu:7.0f}")
+        ratio = each_cpu * cores / ours_cpu
+        print(f"{'ratio; of CPU as if all cores were ours alone':62} {each / ours:12.2f} {ratio:7.2f}")
         if arguments.experiments:
             full = {
                 f"e{number}": submission(lesson, number, arguments.torch)
                 for number in range(arguments.experiments)
             }
-            slow = baseline.seconds(full) / arguments.experiments
-            print(f"with the experiments in: {1e3 * slow:8.0f} ms, ratio {slow / ours:.1f}")
+            slow = 1e3 * baseline.seconds(full)[0] / arguments.experiments
+            print(f"{'plain, with the experiments in':62} {slow:12.0f}\n{'ratio':62} {slow / ours:12.2f}")
         print(
             "of ours, by the clock (the parts overlap in parallel; the first start of each process is in its mean):"
         )
