@@ -69,6 +69,15 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     grade.add_argument(
         "--jobs", type=int, default=1, help="submissions graded at the same time (default: %(default)s)"
     )
+    grade.add_argument(
+        "--scheduler",
+        help="address of a Dask scheduler, such as tcp://host:8786, whose workers grade instead of this machine",
+    )
+    grade.add_argument(
+        "--regrade",
+        action="store_true",
+        help="evaluate every submission anew; else unchanged ones keep what an earlier or interrupted run found out",
+    )
     grade.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
     grade.add_argument(
         "--student",
@@ -226,6 +235,8 @@ def _grade(arguments: argparse.Namespace) -> int:
                     due,
                     unsafe=arguments.unsafe,
                     students=arguments.student,
+                    scheduler=arguments.scheduler,
+                    regrade=arguments.regrade,
                 )
             _show(done)
             print(f"Feedback: {done.course / 'feedback'}")

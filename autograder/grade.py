@@ -2,29 +2,32 @@
 CSV.
 
 It drives nbgrader (generate_assignment, autograde, generate_feedback) in a course folder of nbgrader's own
-layout. Learners' code runs in parallel, each submission in a process of its own, before nbgrader stores the
-results one after the other.
+layout. Learners' code runs in parallel (`batch`); this process alone writes the gradebook, each submission as soon
+as its result is there, and a journal lets a run that was cut off go on where it stopped.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import shutil
 import sys
 import tempfile
+import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from autograder import build, course, gradebook, intake, matching, sandbox, scoring, signs
+from autograder import batch, build, course, gradebook, intake, journal, matching, sandbox, scoring, signs
 from autograder.intake import Submission
+from autograder.journal import Journal, digest
 from autograder.lesson import Lesson, read_lesson
 from autograder.report import Grades, Row, write_csv
-from autograder.session import Launcher
+from autograder.run import Run, quick, seeds_of
 from nas_lib import checks
 
 
@@ -58,6 +61,11 @@ class CourseFolder:
         logger.addHandler(logging.NullHandler())
         config.NbGraderAPI.log_level = "WARN"
         return NbGraderAPI(coursedir=CourseDirectory(config=config, log=logger), config=config, log=logger)
+
+    @property
+    def db_url(self) -> str:
+        """Where the gradebook is."""
+        return str(self._api.coursedir.db_url)
 
     def gradebook(self) -> Any:
         """The gradebook, as a context manager."""
@@ -162,15 +170,39 @@ class CourseFolder:
         return _reason(done)
 
     def write_feedback(self, lesson: str, students: Sequence[str]) -> dict[str, str]:
-        """Write the students' feedback pages; returns what went wrong, by student.
+        """Write the students' feedback pages anew; returns what went wrong, by student.
 
-        All in one run of nbgrader's, which compiles its page template once; it leaves pages alone that are
-        there already.
+        All in one run of nbgrader's, which compiles its page template once.
         """
+        from nbgrader.converters import GenerateFeedback
+        from nbgrader.utils import capture_log
+        from traitlets.config import Config
+
+        wanted = set(students)
+
+        class Pages(GenerateFeedback):
+            """nbgrader's own, for some of the students."""
+
+            def init_notebooks(self) -> None:
+                super().init_notebooks()
+                self.assignments: dict[str, list[str]] = {
+                    folder: notebooks
+                    for folder, notebooks in self.assignments.items()
+                    if Path(folder).parent.name in wanted
+                }
+
         pages = {student: self.root / "feedback" / student / lesson for student in students}
         for page in pages.values():
             shutil.rmtree(page, ignore_errors=True)
-        done = self._api.generate_feedback(lesson, force=False)
+        if not pages:
+            return {}
+        config = Config()
+        config.HTMLExporter.template_name = "feedback"  # as nbgrader's own API does
+        self._api.coursedir.assignment_id, self._api.coursedir.student_id = lesson, "*"
+        app = Pages(coursedir=self._api.coursedir, parent=self._api)
+        app.update_config(config)
+        app.force = True
+        done = capture_log(app)
         return {
             student: f"no feedback page: {_reason(done)}"
             for student, page in pages.items()
@@ -255,6 +287,8 @@ def grade(
     progress: bool = True,
     unsafe: bool = False,
     students: Sequence[str] = (),
+    scheduler: str | None = None,
+    regrade: bool = False,
 ) -> Grades:
     """Grade the submissions of a lesson.
 
@@ -268,19 +302,22 @@ def grade(
         progress: show a progress bar on stderr.
         unsafe: run learners' code without a sandbox; the reports are marked.
         students: grade these alone; the report still has everybody who has been graded.
+        scheduler: address of a Dask scheduler whose workers run and judge the submissions, instead of `jobs` here.
+        regrade: evaluate every submission anew; else those that nothing has changed about keep what an earlier run
+            found out.
 
     Returns:
         The grades of everybody in the folder; those who were not graded now as the gradebook has them.
 
     Raises:
+        run.Stopped: Ctrl-C; what has been graded is kept.
         sandbox.SandboxMissing: no sandbox can be started here.
         ValueError: no such lesson, no submissions, two of one student, or a course folder that is not ours.
         scoring.GradingError: the lesson does not run on this machine, so that no one can be graded.
     """
-    launcher = sandbox.choose(unsafe)  # before anything of the input is looked at
+    kind = sandbox.isolation(sandbox.choose(unsafe))  # before anything of the input is looked at
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}.")
-    kind = sandbox.isolation(launcher)
     source = _gradable(lesson)
     with intake.collected(submissions, lesson) as found:
         there = [submission.student for submission in found.submissions]
@@ -290,31 +327,38 @@ def grade(
             )
         place = CourseFolder(folder, kind)
         out = _target(out, place, lesson)
-        gradebook.back_up(place.root)
-        place.assign(lesson)
-        if due:
-            place.set_due(lesson, due)
-        notes = {
-            submission.student: place.hand_in(lesson, submission)
-            for submission in found.submissions
-            if not students or submission.student in students
-        }
-    broken = evaluate_all(place, lesson, list(notes), jobs, progress, launcher)
-    for student in _bar([student for student in notes if student not in broken], "storing", progress):
-        if fault := place.autograde(lesson, student):
-            broken[student] = fault
-    missing = place.write_feedback(lesson, [student for student in notes if student not in broken])
+        marks = [time.monotonic()]
+        with journal.only_run(place.root):
+            gradebook.back_up(place.root)
+            place.assign(lesson)
+            if due:
+                place.set_due(lesson, due)
+            notes = {
+                submission.student: place.hand_in(lesson, submission)
+                for submission in found.submissions
+                if not students or submission.student in students
+            }
+            version = digest(batch.code_version(), lesson, seeds_of(place, lesson), kind)
+            with Journal(place.root / f".grading_{lesson}.jsonl", version, regrade) as kept:
+                run = Run(place, lesson, kind, due, kept)
+                marks.append(time.monotonic())
+                with quick(place.db_url):
+                    run.evaluate(list(notes), jobs, scheduler, progress)
+                marks.append(time.monotonic())
+                missing = run.pages([student for student in notes if student not in run.broken], jobs)
+                marks.append(time.monotonic())
+    faults = {**missing, **run.broken}
     rows = [
-        place.row(
-            lesson, student, "; ".join(filter(None, (note, broken.get(student) or missing.get(student))))
-        )
+        place.row(lesson, student, "; ".join(filter(None, (note, faults.get(student)))))
         for student, note in notes.items()
     ]
     graded = set(place.students(lesson))
     rows += [place.row(lesson, student) for student in there if student in graded - set(notes)]
     rows.sort(key=lambda row: row.student)
     names = [task.name for task in source.tasks]
-    grades = Grades(lesson, names, rows, place.root, out, kind, found.remarks)
+    parts = zip(("preparing", "grading", "feedback"), itertools.pairwise(marks), strict=True)
+    seconds = {name: end - start for name, (start, end) in parts}
+    grades = Grades(lesson, names, rows, place.root, out, kind, found.remarks, run.evaluated, seconds)
     write_csv(grades)
     return grades
 
@@ -372,52 +416,6 @@ def _gradable(lesson: str) -> Lesson:
     return source
 
 
-def evaluate_all(
-    place: CourseFolder,
-    lesson: str,
-    students: Sequence[str],
-    jobs: int,
-    progress: bool,
-    launcher: Launcher | None = None,
-) -> dict[str, str]:
-    """Run and judge the students' submissions, `jobs` at a time; nbgrader's steps find the results ready.
-
-    Returns:
-        What went wrong on the grader's side, by student: such a submission is left out, the others are
-        graded.
-
-    Raises:
-        scoring.GradingError: the lesson's setup fails for everyone.
-    """
-    from joblib import Parallel, delayed
-
-    names = list(course.master(place.root, lesson, lesson).points)
-    seeds = scoring.grading_seeds(place.root, lesson, names)
-    # Before the threads start: while the reference answers, the library's counterparts of an exercise are
-    # switched off.
-    for name, seed in seeds.items():
-        scoring.problems(lesson, name, seed)
-
-    def one(student: str) -> tuple[str, str]:
-        try:
-            steps = place.steps(lesson, student)
-            result = scoring.evaluate(lesson, steps, seeds, launcher=launcher)
-            scoring.remember(lesson, steps, seeds, result)
-        except scoring.GradingError:
-            raise
-        except Exception as error:  # one submission's oddity must not end the batch
-            return student, f"could not be graded: {type(error).__name__}: {error}"
-        return student, ""
-
-    # Threads: the work is done in the learners' processes, each with a core of its own.
-    runs = Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(
-        delayed(one)(student) for student in students
-    )
-    return {
-        student: fault for student, fault in _bar(runs, f"grading {lesson}", progress, len(students)) if fault
-    }
-
-
 def _reason(done: dict[str, Any]) -> str:
     """The last thing that nbgrader said about a failure, in one line."""
     lines = [line for line in str(done.get("error", "")).strip().splitlines() if line.strip()]
@@ -427,11 +425,3 @@ def _reason(done: dict[str, Any]) -> str:
     return scoring.printable(inner.strip() or said or (lines[-1] if lines else "nbgrader gave no reason"))[
         :300
     ]
-
-
-def _bar(items: Iterable[Any], label: str, progress: bool, total: int | None = None) -> Iterable[Any]:
-    if not progress:
-        return items
-    from tqdm import tqdm
-
-    return tqdm(items, desc=label, total=total, unit="submission", leave=False, disable=None)

@@ -10,11 +10,12 @@ import csv
 import os
 import textwrap
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder import signs
+from autograder.batch import Evaluated
 from autograder.exporters import harmless
 from autograder.scoring import Outcome
 from autograder.signs import MEANINGS, Sign
@@ -86,6 +87,10 @@ class Grades:
     """What learners' code ran in, "bubblewrap" or "none": reports say so."""
     remarks: list[str] = field(default_factory=list)
     """What could not be taken for anyone's submission, in one sentence each."""
+    evaluated: Mapping[str, Evaluated] = field(default_factory=dict)
+    """By student what the run found out: outcomes with concept and message, time, retries. Points: see the rows."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """What the run's parts took by the clock: preparing, grading, feedback."""
 
 
 def write_csv(grades: Grades) -> None:

@@ -8,6 +8,7 @@ and most other results for full marks.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import json
@@ -15,8 +16,9 @@ import os
 import re
 import secrets
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -65,6 +67,27 @@ class Result:
 
     outcomes: dict[str, Outcome]
     cells: dict[int, Ran]  # by the cell's place in the submission
+    seconds: dict[str, float] = field(default_factory=dict, compare=False)
+    """Where the time went, by the clock: start, cells, probes, judging; and the CPU time of the learner's processes."""
+
+    @property
+    def timed_out(self) -> tuple[str, ...]:
+        """What was stopped because its time was up: exercises by name, cells by place ("cell 3")."""
+        exercises = [name for name, outcome in self.outcomes.items() if outcome.concept == "too-slow"]
+        return (*exercises, *(f"cell {place + 1}" for place, ran in self.cells.items() if ran.late))
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Result:
+        """Back from plain data."""
+        return cls(
+            {name: Outcome(**outcome) for name, outcome in data["outcomes"].items()},
+            {int(place): Ran(**ran) for place, ran in data["cells"].items()},
+            dict(data["seconds"]),
+        )
 
 
 class GradingError(Exception):
@@ -190,7 +213,12 @@ def evaluate(
                     f"{step.name} of {lesson} failed before any code of the learner's ran: {ran.error}"
                 )
         transport = WorkerTransport(session)
+        began, before = time.monotonic(), sum(session.seconds.values())
         outcomes = {name: _outcome(lesson, name, seed, transport) for name, seed in seeds.items()}
+        spent = {
+            **session.seconds,
+            "judging": time.monotonic() - began - (sum(session.seconds.values()) - before),
+        }
         ran_cells = {
             step.cell: session.ran[place]
             for place, step in enumerate(steps)
@@ -204,7 +232,7 @@ def evaluate(
             outcomes[name] = Outcome(
                 0.0, "cell-failed", f"your cell did not run to its end: {failures[name]}"
             )
-    return Result(outcomes, ran_cells)
+    return Result(outcomes, ran_cells, spent | {"learner's CPU": session.cpu_seconds})
 
 
 def _outcome(lesson: str, name: str, seed: int, transport: WorkerTransport) -> Outcome:
@@ -225,9 +253,17 @@ def _outcome(lesson: str, name: str, seed: int, transport: WorkerTransport) -> O
 _READY: dict[tuple[str, tuple[Step, ...], tuple[tuple[str, int], ...]], Result] = {}
 
 
-def remember(lesson: str, steps: Sequence[Step], seeds: Mapping[str, int], result: Result) -> None:
-    """Keep a result for `score`: evaluating goes on in parallel, nbgrader stores one after the other."""
-    _READY[lesson, tuple(steps), tuple(seeds.items())] = result
+@contextlib.contextmanager
+def remembered(
+    lesson: str, steps: Sequence[Step], seeds: Mapping[str, int], result: Result
+) -> Iterator[None]:
+    """Have a result ready for `score` meanwhile: evaluating goes on in parallel, nbgrader stores one by one."""
+    key = (lesson, tuple(steps), tuple(seeds.items()))
+    _READY[key] = result
+    try:
+        yield
+    finally:
+        _READY.pop(key, None)
 
 
 def score(
@@ -236,7 +272,7 @@ def score(
     """What a submission, matched against the master, earns; evaluated now unless that has been done."""
     steps = plan(notebook, master)
     seeds = grading_seeds(course, lesson, list(master.points))
-    ready = _READY.pop((lesson, tuple(steps), tuple(seeds.items())), None)
+    ready = _READY.get((lesson, tuple(steps), tuple(seeds.items())))
     return ready if ready is not None else evaluate(lesson, steps, seeds, launcher=launcher)
 
 

@@ -23,8 +23,9 @@ import pytest
 
 from autograder import build, course, grade, matching, report, samples, sandbox, scoring
 from autograder.matching import Step
-from autograder.sandbox import BubblewrapLauncher, Confined, SandboxLimits
+from autograder.sandbox import BubblewrapLauncher, SandboxLimits, Watched
 from autograder.session import Limits, PlainLauncher, Ran, Session
+from autograder.template import TemplateLauncher
 from nas_lib import cli
 
 LESSON = "00_start_here"
@@ -32,12 +33,16 @@ ROOT = Path(__file__).resolve().parents[1]
 SHORT = Limits(cell_seconds=4.0, probe_seconds=3.0, total_seconds=15.0)
 
 
-@pytest.fixture(scope="module")
-def session(sandboxed) -> Iterator[Session]:
-    """One sandbox for all that a cell survives."""
-    with Session(LESSON, [], SHORT, BubblewrapLauncher()) as made:
+@pytest.fixture(scope="module", params=[BubblewrapLauncher, TemplateLauncher])
+def session(sandboxed, request: pytest.FixtureRequest) -> Iterator[Session]:
+    """One sandbox for all that a cell survives, started on its own and forked from a template."""
+    launcher = request.param()
+    with Session(LESSON, [], SHORT, launcher) as made:
         made.start()
         yield made
+    if isinstance(launcher, TemplateLauncher):
+        assert launcher.refused == ""
+        launcher.close()
 
 
 def told(session: Session, source: str) -> str:
@@ -98,7 +103,8 @@ def test_no_file_of_the_graders_is_there(session, tmp_path):
 
 
 def test_the_worker_stands_alone_in_its_folder(session):
-    assert told(session, f"import os; print(os.listdir({str(ROOT / 'autograder')!r}))") == "['worker.py']"
+    there = told(session, f"import os; print(*sorted(os.listdir({str(ROOT / 'autograder')!r})))")
+    assert there in ("worker.py", "worker.py zygote.py")
     assert (
         told(session, f"print(sorted(os.listdir({str(ROOT)!r})))").startswith("['autograder', 'nas_lib'")
         or (ROOT / ".venv").exists()
@@ -238,7 +244,7 @@ def test_signals_reach_nobody_outside():
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "died of SIGSEGV"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "after its time was up"),
         (
-            "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGINT])\n"
+            "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGPROF, signal.SIGINT])\n"
             "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: pass",
             "after its time was up",
         ),
@@ -306,7 +312,7 @@ def test_nothing_outlives_the_session(tmp_path, monkeypatch):
         session.start()
         assert processes(marker)
         process = session._process
-        assert isinstance(process, Confined)
+        assert isinstance(process, Watched)
         assert sandbox._members(process._namespace)
     assert not processes(marker)
     assert sandbox._members(process._namespace) == []
