@@ -203,7 +203,6 @@ HONEST = [
     in_function("a progress bar", "honest", "from tqdm import tqdm\nfor _ in tqdm(range(3)): pass", Earns.ALL),
     in_function("prints", "honest", "print('looking at it')", Earns.ALL),
     in_cell("logging set up", "honest", "import logging\nlogging.basicConfig(level='DEBUG')\nlogging.getLogger().error('nothing serious')"),
-    in_cell("sum = 0 at top level", "honest", "sum = 0\nmax = min = abs = list = dict = print = None"),
     in_cell("magics", "honest", "%matplotlib inline\n%load_ext autoreload\n%autoreload 2\n%time x = 1\n!ls -la\nfiles = !ls"),
     in_cell("a cell magic", "honest", "%%time\ny = 1"),
     in_exercise("a cell magic before the exercise", "honest", "%%time", Earns.ALL),

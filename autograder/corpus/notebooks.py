@@ -220,7 +220,9 @@ def comment_markers(sheet: Sheet) -> None:
 
 
 def tabs_and_windows_lines(sheet: Sheet) -> None:
-    sheet.cell().source = re.sub(r"^((?:    )+)", lambda match: "\t" * (len(match[1]) // 4), sheet.cell().source, flags=re.M).replace("\n", "\r\n")
+    sheet.cell().source = re.sub(
+        r"^((?:    )+)", lambda match: "\t" * (len(match[1]) // 4), sheet.cell().source, flags=re.M
+    ).replace("\n", "\r\n")
 
 
 def exercise_as_markdown(sheet: Sheet) -> None:
@@ -231,7 +233,31 @@ def exercise_as_markdown(sheet: Sheet) -> None:
 
 def forge_setup(sheet: Sheet) -> None:
     """The lesson's setup cell emptied: the master's runs all the same."""
-    next(cell for cell in sheet.cells if solutions.tag_of(cell) == "setup" and cell.cell_type == "code").source = ""
+    next(
+        cell for cell in sheet.cells if solutions.tag_of(cell) == "setup" and cell.cell_type == "code"
+    ).source = ""
+
+
+def shadow_builtins(sheet: Sheet) -> None:
+    """`sum = 0`, and so on with every builtin that the answers themselves do not need."""
+    answers = "".join(cell.source for cell in sheet.cells if solutions.tag_of(cell) in ("exercise", "setup"))
+    common = (
+        "sum",
+        "max",
+        "min",
+        "abs",
+        "all",
+        "any",
+        "list",
+        "dict",
+        "str",
+        "print",
+        "input",
+        "id",
+        "type",
+        "isinstance",
+    )
+    sheet.insert("\n".join(f"{name} = 0" for name in common if not re.search(rf"\b{name}\b", answers)))
 
 
 CELLS = [
@@ -279,6 +305,7 @@ CELLS = [
     changed("a method", "honest", Earns.ALL, answered_as("class _Answer:\n    def give(self, *args, **named):\n        return _right(*args, **named)\nTARGET = _Answer().give")),
     changed("solution markers typed in", "honest", Earns.ALL, comment_markers),
     changed("Windows line ends and tabs", "honest", Earns.ALL, tabs_and_windows_lines),
+    changed("sum = 0 at top level", "honest", Earns.ALL, shadow_builtins),
     changed("the setup cell emptied", "honest", Earns.ALL, forge_setup),
     changed("the exercise turned into prose", "cells", Earns.OTHERS, exercise_as_markdown, says="not defined"),
 ]  # fmt: skip
@@ -349,7 +376,8 @@ def in_outputs(sheet: Sheet) -> None:
     for cell in sheet.cells:
         if cell.cell_type == "code":
             cell.outputs = [
-                {"output_type": "display_data", "metadata": {}, "data": {kind: value}} for kind, value in data.items()
+                {"output_type": "display_data", "metadata": {}, "data": {kind: value}}
+                for kind, value in data.items()
             ]
 
 
@@ -418,14 +446,28 @@ def version_3(text: str) -> bytes:
 
 def surrogate(text: str) -> bytes:
     book = json.loads(text)
-    book["cells"].insert(1, {"cell_type": "markdown", "id": "own", "metadata": {}, "source": "half an emoji \ud83d"})
-    book["cells"].insert(1, {"cell_type": "code", "id": "own2", "metadata": {}, "source": "# \udc00", "outputs": [], "execution_count": None})
+    book["cells"].insert(
+        1, {"cell_type": "markdown", "id": "own", "metadata": {}, "source": "half an emoji \ud83d"}
+    )
+    book["cells"].insert(
+        1,
+        {
+            "cell_type": "code",
+            "id": "own2",
+            "metadata": {},
+            "source": "# \udc00",
+            "outputs": [],
+            "execution_count": None,
+        },
+    )
     return json.dumps(book).encode()
 
 
 def latin(text: str) -> bytes:
     book = json.loads(text)
-    book["cells"].insert(1, {"cell_type": "markdown", "id": "own", "metadata": {}, "source": "Übungsblatt, née"})
+    book["cells"].insert(
+        1, {"cell_type": "markdown", "id": "own", "metadata": {}, "source": "Übungsblatt, née"}
+    )
     return json.dumps(book, ensure_ascii=False).encode("latin-1", "replace")
 
 
@@ -438,23 +480,45 @@ def huge_outputs(text: str) -> bytes:
 
 def many_cells(text: str) -> bytes:
     book = json.loads(text)
-    book["cells"] += [{"cell_type": "markdown", "id": f"n{number}", "metadata": {}, "source": "x"} for number in range(30_000)]
+    book["cells"] += [
+        {"cell_type": "markdown", "id": f"n{number}", "metadata": {}, "source": "x"}
+        for number in range(30_000)
+    ]
     return json.dumps(book).encode()
 
 
 def long_code(text: str) -> bytes:
     book = json.loads(text)
-    book["cells"].append({"cell_type": "code", "id": "own", "metadata": {}, "outputs": [], "execution_count": None, "source": "x = 1\n" * 1_000_000})
+    book["cells"].append(
+        {
+            "cell_type": "code",
+            "id": "own",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": "x = 1\n" * 1_000_000,
+        }
+    )
     return json.dumps(book).encode()
 
 
 def deep(text: str) -> bytes:
     book = json.loads(text)
-    return json.dumps({**book, "metadata": {}}).encode()[:-1] + b', "deep": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    return (
+        json.dumps({**book, "metadata": {}}).encode()[:-1]
+        + b', "deep": '
+        + b"[" * 100_000
+        + b"]" * 100_000
+        + b"}"
+    )
 
 
 def many_objects(text: str) -> bytes:
-    return b'{"cells": [], "junk": [' + b"{}," * 6_000_000 + b'{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    return (
+        b'{"cells": [], "junk": ['
+        + b"{}," * 6_000_000
+        + b'{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    )
 
 
 def newer(text: str) -> bytes:

@@ -69,7 +69,9 @@ def lying_bomb(sheet: Sheet) -> bytes:
 
 
 def many(sheet: Sheet) -> bytes:
-    return zipped([(f"{number}.txt", b"") for number in range(20_000)] + [(f"{sheet.lesson}.ipynb", book(sheet))])
+    return zipped(
+        [(f"{number}.txt", b"") for number in range(20_000)] + [(f"{sheet.lesson}.ipynb", book(sheet))]
+    )
 
 
 def nested(sheet: Sheet) -> bytes:
@@ -107,7 +109,9 @@ def mac(sheet: Sheet) -> bytes:
     name = f"my work/{sheet.lesson}.ipynb"
     extras = [(f"__MACOSX/my work/._{sheet.lesson}.ipynb", b"junk"), ("my work/.DS_Store", b"junk")]
     checkpoint = f"my work/.ipynb_checkpoints/{sheet.lesson}-checkpoint.ipynb"
-    return zipped([("my work/", b""), (name, book(sheet)), *extras, (checkpoint, b"{}"), ("my work/figure.png", b"x")])
+    return zipped(
+        [("my work/", b""), (name, book(sheet)), *extras, (checkpoint, b"{}"), ("my work/figure.png", b"x")]
+    )
 
 
 ZIPS = [
@@ -195,7 +199,9 @@ DOWNLOADS = [
         ],
         ("ann", "bob"),
     ),
-    Download("notebooks alone", lambda _, right: [("ann.ipynb", right), ("bob.ipynb", right)], ("ann", "bob")),
+    Download(
+        "notebooks alone", lambda _, right: [("ann.ipynb", right), ("bob.ipynb", right)], ("ann", "bob")
+    ),
     Download(
         "one bad zip among others",
         lambda lesson, right: [("ann.zip", b"no zip"), ("bob.zip", zipped([(f"{lesson}.ipynb", right)]))],
