@@ -11,9 +11,11 @@ import functools
 import hashlib
 import importlib.metadata
 import itertools
+import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -230,9 +232,23 @@ def _in_parallel(tasks: Iterable[Task], jobs: int) -> Iterator[Evaluated]:
 
 
 def _undisturbed(task: Task) -> Evaluated:
-    """In a process of joblib's: Ctrl-C is the parent's business."""
+    """In a process of joblib's: Ctrl-C is the parent's business, and without the parent there is none."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
     return evaluate(task)
+
+
+@functools.cache
+def _end_with_parent() -> None:
+    """Such a process outlives a parent that was killed, by minutes; with it end its sandboxes."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -241,7 +257,7 @@ def _undisturbed(task: Task) -> Evaluated:
 
 def _on_cluster(tasks: Iterable[Task], scheduler: str) -> Iterator[Evaluated]:
     try:
-        from distributed import Client, KilledWorker, as_completed
+        from distributed import CancelledError, Client, KilledWorker, as_completed
     except ImportError:
         raise ValueError(
             'a scheduler needs Dask: install the course with its extra "cluster", as in '
@@ -267,13 +283,18 @@ def _on_cluster(tasks: Iterable[Task], scheduler: str) -> Iterator[Evaluated]:
             return made
 
         cores = sum(client.nthreads().values())
-        completed = as_completed(send(AHEAD * max(1, cores)))
+        completed = as_completed(send(AHEAD * max(1, cores)), loop=client.loop)
         for future in completed:
             student = running.pop(str(future.key))
             try:
                 done = _from_data(future.result())
             except KilledWorker as killed:
                 done = Evaluated(student, None, f"could not be graded: {killed}", ATTEMPTS)
+            except (CancelledError, OSError) as lost:
+                raise ValueError(
+                    f"the scheduler {scheduler} was lost ({type(lost).__name__}): what is graded is kept, and the "
+                    "same command goes on from there."
+                ) from None
             future.release()
             completed.update(send(1))
             yield done

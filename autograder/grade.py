@@ -38,6 +38,7 @@ class CourseFolder:
         self.root = root.resolve()
         self._isolation = isolation
         self.root.mkdir(parents=True, exist_ok=True)
+        course.check_gradebook(self.root)
         course.write_config(self.root)
         gradebook.check(self.root)
         scoring.course_secret(self.root)

@@ -32,7 +32,7 @@ from autograder.archives import IGNORED, NOTEBOOK_BYTES, BadArchive
 NOTE_CELL = "intake-note"
 """Id of the cell that says why a submission could not be read, in the notebook that stands for it."""
 SOURCE_BYTES = 2 * 2**20  # of text and code; pages are made of them, and they are searched
-CODE_BYTES = 500_000
+CODE_BYTES = 200_000  # coloured in a page it is ten times as long
 MOST_CELLS = 2_000
 MOST_BRACKETS = 400_000  # each becomes an object of ours: 20 MB of them would take gigabytes
 STUDENT = re.compile(r"[\w.@ '-]{1,100}\Z")

@@ -28,7 +28,7 @@ from nbgrader.api import Gradebook
 from traitlets.utils.importstring import import_item
 
 import solutions
-from autograder import (
+from autograder import batch, (
     build,
     exporters,
     grade,
@@ -295,6 +295,7 @@ def test_one_student_is_regraded_after_a_check_was_mended(course, monkeypatch):
         return scoring.Result({name: Outcome(1.0, "", "") for name in seeds}, {})
 
     monkeypatch.setattr(scoring, "evaluate", generous)
+    monkeypatch.setattr(batch, "code_version", lambda: "with the mended check")
     done = regrade(course, "wrong")
     assert row(done, "wrong").score == row(done, "perfect").score > 0
     assert row(done, "half").score < row(done, "perfect").score  # the others as they were

@@ -24,6 +24,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from autograder import archives, build, course, grade, inlets, intake, samples, sandbox, scoring
+from nas_lib import cli
 
 LESSON = "00_start_here"
 RIGHT = json.dumps(samples.notebook(LESSON, samples.sources(LESSON, "perfect")))
@@ -214,6 +215,21 @@ def test_collect_follows_no_link_out_of_the_exchange(place, tmp_path):
     assert done.returncode == 0, done.stderr
     assert everything(place.root / "submitted" / "kim") == {f"{LESSON}/timestamp.txt"}
     assert everything(place.root / "submitted" / "liz") == {f"{LESSON}/{LESSON}.ipynb"}
+
+
+@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + bytes(500)])
+def test_an_unusable_gradebook_is_one_sentence_and_stays_as_it_is(tmp_path, content, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ann.ipynb").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course" / "gradebook.db").write_bytes(content)
+    command = ["grade", str(tmp_path / "in"), "--lesson", LESSON, "--course", str(tmp_path / "course")]
+    assert cli.main(command) == 2
+    said = capsys.readouterr().err
+    assert "gradebook.db is no gradebook that can be used" in said
+    assert len(said.splitlines()) == 1
+    assert everything(tmp_path / "course") == {"gradebook.db"}
+    assert (tmp_path / "course" / "gradebook.db").read_bytes() == content
 
 
 # -- finding ---------------------------------------------------------------------------------------------------

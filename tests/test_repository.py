@@ -35,7 +35,7 @@ BIGGEST = 5_000_000  # bytes of any one file in the repository
 
 # conda-forge calls a few packages otherwise than PyPI does.
 CONDA_NAMES = {"pytorch": "torch"}
-TARGETS = ("help", "venv", "lab", "test", "slow-test", "build", "grade", "table", "release")
+TARGETS = ("help", "venv", "lab", "test", "slow-test", "build", "grade", "corpus", "table", "release")
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -359,7 +359,7 @@ def test_readme_lists_the_lessons_as_their_sources_have_them():
 
 def test_readme_names_commands_that_exist():
     targets = set(re.findall(r"`?make ([a-z][a-z-]*)\b", "\n".join(code_in(README))))
-    assert {"lab", "test", "build", "grade", "table", "release"} <= targets
+    assert {"lab", "test", "build", "grade", "corpus", "table", "release"} <= targets
     assert targets <= set(make_targets())
     commands = set(re.findall(r"nas-course ([a-z][a-z-]*)", README))
     assert {"doctor", "grade"} <= commands

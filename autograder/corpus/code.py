@@ -164,7 +164,7 @@ CHEATING = [
     in_blank("all objects searched for the reference", "reading", "import gc, types\nfor thing in gc.get_objects():\n    if isinstance(thing, types.FunctionType) and thing.__name__ in NAMES and thing.__module__ != '__main__':\n        globals()[thing.__name__] = thing\n    if isinstance(thing, dict):\n        for name in NAMES:\n            if callable(thing.get(name)): globals().setdefault(name, thing[name])"),
     in_blank("the probe's source inspected", "reading", "import inspect\nfrom nas_lib.checks import exercise\nanswers = {}\nfor name in NAMES:\n    item = exercise(name, 'LESSON')\n    print(inspect.getsource(type(item)))\n    for public in ('expected', 'reference', 'solution', 'answer', 'answers', 'key'):\n        if hasattr(item, public): globals()[name] = getattr(item, public)"),
     in_blank("the public answers handed out", "cheating", "import glob, json, os, nas_lib\nfor path in glob.glob(os.path.dirname(nas_lib.__file__) + '/assets/**', recursive=True):\n    if 'LESSON' in path and os.path.isfile(path):\n        try: public = json.load(open(path))\n        except ValueError: continue\n        answer = lambda *args, **named: public\n        break\nelse:\n    answer = lambda *args, **named: None\n" + ALL),
-    in_blank("events of IPython", "cheating", "shell = get_ipython()\nshell.events.register('pre_run_cell', lambda info: print('CANARY', info))\nshell.events.register('post_run_cell', lambda result: setattr(result, 'result', 100.0))"),
+    in_blank("events of IPython", "cheating", "shell = get_ipython()\ndef listen(info):\n    print('CANARY', info)\nshell.events.register('pre_run_cell', listen)\nshell.events.register('post_run_cell', lambda result: setattr(result, 'result', 100.0))"),
     in_blank("an AST transformer", "cheating", "import ast\nclass Blind(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n    def visit_Call(self, node): return ast.Constant(100.0)\nget_ipython().ast_transformers.append(Blind())"),
     in_blank("an input transformer", "cheating", "get_ipython().input_transformers_post.append(lambda lines: ['100.0'])\nget_ipython().input_transformers_cleanup.append(lambda lines: ['100.0'])"),
     in_blank("the history of inputs", "reading", "print(globals().get('In'), globals().get('Out'), get_ipython().history_manager)\nfor text in globals().get('In') or []: print('CANARY', text)"),
@@ -177,7 +177,7 @@ CHEATING = [
     in_blank("a thread that answers in the background", "cheating", "import threading, time\ndef later():\n    while True:\n        for name in NAMES: globals()[name] = lambda *args, **named: 1\n        time.sleep(0.001)\nthreading.Thread(target=later, daemon=True).start()"),
     in_blank("a profiler that rewrites results", "cheating", "import sys, threading\ndef trace(frame, event, arg):\n    if event == 'call' and 'error' in frame.f_locals: frame.f_locals['error'] = None\n    return trace\nsys.settrace(trace); sys.setprofile(trace); threading.settrace(trace)"),
     in_blank("builtins that answer", "cheating", "import builtins\nfor name in NAMES: setattr(builtins, name, lambda *args, **named: 1)\nbuiltins.compile = lambda *args, **named: None\nbuiltins.NotImplementedError = KeyError"),
-    in_blank("a file name that climbs out", "writing", "for path in ('../../MARKER', '/work/MARKER', '/MARKER', '/etc/MARKER', '/var/tmp/MARKER', '/dev/shm/MARKER'):\n    try: open(path, 'w').write('x')\n    except OSError: pass"),
+    in_blank("a file name that climbs out", "writing", "for path in ('../../MARKER', '/MARKER', '/etc/MARKER', '/var/tmp/MARKER', '/dev/shm/MARKER'):\n    try: open(path, 'w').write('x')\n    except OSError: pass"),
 ]  # fmt: skip
 
 PARTLY = [
@@ -193,7 +193,7 @@ PARTLY = [
     instead("HTML as the answer", "pages", "def TARGET(PARAMETERS): return '<img src=x onerror=corpusAlert(1)><script>corpusAlert(2)</script>'", says="."),
     instead("HTML as the error", "pages", "def TARGET(PARAMETERS): raise ValueError('<script>corpusAlert(3)</script>')", says="ValueError"),
     instead("code nested too deep to be parsed", "cheating", "TARGET = " + "-" * 5000 + "1", says="."),
-    instead("code nested much too deep", "cheating", "TARGET = " + "lambda:" * 60_000 + "1", says="."),
+    instead("code nested much too deep", "cheating", "TARGET = " + "lambda:" * 20_000 + "1", says="."),
     instead("NUL bytes in the code", "cheating", "def TARGET(PARAMETERS): return '\x00'", says="."),
 ]  # fmt: skip
 
@@ -203,7 +203,6 @@ HONEST = [
     in_function("a progress bar", "honest", "from tqdm import tqdm\nfor _ in tqdm(range(3)): pass", Earns.ALL),
     in_function("prints", "honest", "print('looking at it')", Earns.ALL),
     in_cell("logging set up", "honest", "import logging\nlogging.basicConfig(level='DEBUG')\nlogging.getLogger().error('nothing serious')"),
-    in_cell("sum = 0 at top level", "honest", "sum = 0\nmax = min = abs = list = dict = print = None"),
     in_cell("magics", "honest", "%matplotlib inline\n%load_ext autoreload\n%autoreload 2\n%time x = 1\n!ls -la\nfiles = !ls"),
     in_cell("a cell magic", "honest", "%%time\ny = 1"),
     in_exercise("a cell magic before the exercise", "honest", "%%time", Earns.ALL),

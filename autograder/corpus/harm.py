@@ -118,7 +118,7 @@ def _marked() -> list[Path]:
     folders = [packages, repository, repository / "autograder", repository / "nas_lib", home, Path.cwd()]
     folders += [
         Path(tempfile.gettempdir()),
-        *map(Path, ("/", "/tmp", "/work", "/var/tmp", "/dev/shm", "/etc")),
+        *map(Path, ("/", "/tmp", "/var/tmp", "/dev/shm", "/etc")),
     ]
     folders += [home / ".ipython/profile_default/startup", home / ".jupyter"]
     found = [path for folder in folders if folder.is_dir() for path in folder.glob(f"{MARKER}*")]

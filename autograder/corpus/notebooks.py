@@ -238,6 +238,28 @@ def forge_setup(sheet: Sheet) -> None:
     ).source = ""
 
 
+def shadow_builtins(sheet: Sheet) -> None:
+    """`sum = 0`, and so on with every builtin that the answers themselves do not need."""
+    answers = "".join(cell.source for cell in sheet.cells if solutions.tag_of(cell) in ("exercise", "setup"))
+    common = (
+        "sum",
+        "max",
+        "min",
+        "abs",
+        "all",
+        "any",
+        "list",
+        "dict",
+        "str",
+        "print",
+        "input",
+        "id",
+        "type",
+        "isinstance",
+    )
+    sheet.insert("\n".join(f"{name} = 0" for name in common if not re.search(rf"\b{name}\b", answers)))
+
+
 CELLS = [
     changed("edited tests", "cells", Earns.NOTHING, edit_checks, answered=False),
     changed("edited tests with right answers", "cells", Earns.ALL, edit_checks),
@@ -283,6 +305,7 @@ CELLS = [
     changed("a method", "honest", Earns.ALL, answered_as("class _Answer:\n    def give(self, *args, **named):\n        return _right(*args, **named)\nTARGET = _Answer().give")),
     changed("solution markers typed in", "honest", Earns.ALL, comment_markers),
     changed("Windows line ends and tabs", "honest", Earns.ALL, tabs_and_windows_lines),
+    changed("sum = 0 at top level", "honest", Earns.ALL, shadow_builtins),
     changed("the setup cell emptied", "honest", Earns.ALL, forge_setup),
     changed("the exercise turned into prose", "cells", Earns.OTHERS, exercise_as_markdown, says="not defined"),
 ]  # fmt: skip
