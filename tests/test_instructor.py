@@ -28,7 +28,8 @@ from nbgrader.api import Gradebook
 from traitlets.utils.importstring import import_item
 
 import solutions
-from autograder import batch, (
+from autograder import (
+    batch,
     build,
     exporters,
     grade,
