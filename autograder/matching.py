@@ -101,6 +101,7 @@ def restore(notebook: Any, master: Master) -> Any:
         )
         if index in found:
             original = master.cells[found[index]]
+            _retype(cell, original.cell_type)
             metadata.update(
                 {key: deepcopy(original.metadata[key]) for key in GRADER_KEYS if key in original.metadata}
             )
@@ -110,6 +111,17 @@ def restore(notebook: Any, master: Master) -> Any:
         cell.metadata = metadata
     _add_missing(notebook, master, found)
     return notebook
+
+
+def _retype(cell: Any, cell_type: str) -> None:
+    """One key in Jupyter makes prose of code: the master's cells are what they were released as."""
+    if cell.cell_type == cell_type:
+        return
+    cell.cell_type = cell_type
+    for name in ("attachments", "outputs", "execution_count"):
+        cell.pop(name, None)
+    if cell_type == "code":
+        cell.outputs, cell.execution_count = [], None
 
 
 def _add_missing(notebook: Any, master: Master, found: dict[int, int]) -> None:

@@ -12,30 +12,18 @@ import pytest
 from autograder import corpus
 
 QUICK = (
-    "recursion without end",
     "killing the parent",
     "an object that equals everything",
     "replies written to all pipes",
-    "the worker's own channel found",
-    "source and release looked for",
-    "a classmate's file",
-    "start-up files",
     "sum = 0 at top level",
-    "magics",
     "edited tests",
+    "the exercise turned into prose",
     "a test's grade_id on an own cell",
-    "points times a hundred",
-    "lost metadata and ids",
     "metadata that is a list",
-    "schema_version 99",
     "in prose, an event handler",
-    "scripts in attachments",
     "lone surrogates",
-    "nbformat 3",
-    "half a file",
     "a link to a file",
     "shadow modules beside the notebook",
-    "a zip made on Windows",
     "a zip bomb",
 )
 

@@ -307,7 +307,7 @@ CELLS = [
     changed("Windows line ends and tabs", "honest", Earns.ALL, tabs_and_windows_lines),
     changed("sum = 0 at top level", "honest", Earns.ALL, shadow_builtins),
     changed("the setup cell emptied", "honest", Earns.ALL, forge_setup),
-    changed("the exercise turned into prose", "cells", Earns.OTHERS, exercise_as_markdown, says="not defined"),
+    changed("the exercise turned into prose", "honest", Earns.ALL, exercise_as_markdown),
 ]  # fmt: skip
 
 
