@@ -7,13 +7,10 @@ and `nas-course grade` all go the same way.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
-import os
 import re
-import sqlite3
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -269,28 +266,6 @@ def configure(config: Any, course: Path | None, isolation: str | None = None) ->
     config.OverwriteCells.add_missing_cells = True
     # Rubrics stand in ordinary locked cells beside the answer, not only in nbgrader's "task" cells.
     config.ClearMarkScheme.enforce_metadata = False
-
-
-def check_gradebook(course: Path) -> None:
-    """Look whether the folder's gradebook, if it has one, can be read and written.
-
-    Raises:
-        ValueError: it cannot; nothing has been changed.
-    """
-    path = course / "gradebook.db"
-    if not path.exists():
-        return
-    try:
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise sqlite3.DatabaseError("no permission to read and write it")
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as base:
-            (said,) = base.execute("pragma quick_check(1)").fetchone()
-        if said != "ok":
-            raise sqlite3.DatabaseError(said)
-    except sqlite3.Error as wrong:
-        raise ValueError(
-            f"{path} is no gradebook that can be used ({wrong}): put a backup in its place, or move it away."
-        ) from None
 
 
 def write_config(course: Path) -> Path:

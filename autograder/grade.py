@@ -38,7 +38,6 @@ class CourseFolder:
         self.root = root.resolve()
         self._isolation = isolation
         self.root.mkdir(parents=True, exist_ok=True)
-        course.check_gradebook(self.root)
         course.write_config(self.root)
         gradebook.check(self.root)
         scoring.course_secret(self.root)
@@ -251,7 +250,11 @@ class CourseFolder:
             return
         graded = nbformat.read(autograded, as_version=4)
         row.outcomes, row.isolation = scoring.read_outcomes(graded), scoring.read_isolation(graded)
-        notebook, master = nbformat.read(submitted, as_version=4), course.master(self.root, lesson, lesson)
+        try:
+            notebook = intake.read(submitted)  # plain `nbgrader autograde` leaves there what was handed in
+        except intake.Unreadable:
+            return
+        master = course.master(self.root, lesson, lesson)
         row.note = row.note or intake.refused(notebook)
         row.signs = signs.of_submission(notebook, master, row.outcomes)
         row.answers = signs.fingerprint(notebook, master)
