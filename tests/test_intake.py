@@ -236,7 +236,7 @@ def test_an_unusable_gradebook_is_one_sentence_and_stays_as_it_is(tmp_path, cont
     command = ["grade", str(tmp_path / "in"), "--lesson", LESSON, "--course", str(tmp_path / "course")]
     assert cli.main(command) == 2
     said = capsys.readouterr().err
-    assert "gradebook.db is no gradebook that can be used" in said
+    assert "gradebook.db is damaged" in said
     assert len(said.splitlines()) == 1
     assert everything(tmp_path / "course") == {"gradebook.db"}
     assert (tmp_path / "course" / "gradebook.db").read_bytes() == content

@@ -22,7 +22,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import autograder
-from autograder import gradebook, scoring
+from autograder import gradebook, review, scoring
 from autograder.corpus._cases import ALERT, MARKER, SECRET
 
 PAGE_BYTES = 2 * 2**20
@@ -30,7 +30,7 @@ MEMORY_BYTES = 600 * 2**20  # by which the grader may grow over hundreds of subm
 PORT = 45454
 COURSE = {
     *("source", "release", "submitted", "autograded", "feedback", "gradebook.db", "nbgrader_config.py"),
-    *(scoring.SECRET_FILE, scoring.SEEDS_FILE, gradebook.BACKUP, "set_aside"),
+    *(scoring.SECRET_FILE, scoring.SEEDS_FILE, gradebook.BACKUP, review.FOLDER, "set_aside"),
 }
 """What a course folder may hold, beside the tables and journals that are written into it."""
 
