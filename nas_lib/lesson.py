@@ -11,6 +11,7 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -125,6 +126,11 @@ def _paired_bootstrap(
     paired = runs.paired("a", "b", resamples=resamples, seed=int(rng.integers(2**31)))
     return paired.mean, (paired.low, paired.high)
 
+
+PROXY_SCORES_PATH = Path(__file__).parent / "assets" / "proxy_scores.npz"
+"""Scores of untrained networks, written by `scripts/proxy_scores.py`."""
+PROXY_SEEDS, PROXY_BATCH = 3, 64
+"""Initialisations (seeds 0, 1, … of `build_network`) and training images behind each recorded score."""
 
 RECORDED_CONFIDENCE = 0.95
 RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
