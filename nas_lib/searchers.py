@@ -101,7 +101,7 @@ class _TurnTaking:
 
 
 class HillClimbing(_TurnTaking):
-    """Local search with restarts; on NAS benchmarks a strong baseline (White et al. 2021, arXiv:2004.08996).
+    """Local search with restarts; on NAS benchmarks a strong baseline (White et al. 2021, arXiv:2005.02960).
 
     From a random architecture, all its neighbours that were never seen are evaluated in random order. Then the
     search moves to the best of them if it is better than where it stands, and otherwise starts again at a

@@ -309,7 +309,9 @@ def ends_with_the_round(objective, space, budget, rng):
 
     while len(archs) < budget:
         here = space.sample(rng)
-        height = look(here) if here not in archs else math.inf
+        if here in archs:
+            continue
+        height = look(here)
         while around := [arch for arch in space.neighbors(here) if arch not in archs]:
             rng.shuffle(around)
             found = [look(arch) for arch in around]

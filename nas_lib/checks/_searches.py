@@ -1,5 +1,4 @@
-"""What checks of search functions share: an objective kept outside the learner's process, and a history held against
-the log of its calls.
+"""What checks of search functions share: objectives that know the time, and histories held against the log of calls.
 
 They judge only what is true of every search: each value belongs to its architecture, in the order of evaluation, within
 the budget. How the architectures were chosen is the exercise's own business.
@@ -7,78 +6,42 @@ the budget. How the architectures were chosen is the exercise's own business.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from nas_lib.checks._choices import ChoiceSpace, GuardedCellSpace
-from nas_lib.checks._core import (
-    Answer,
-    Instance,
-    NotPlainData,
-    Refused,
-    Unacceptable,
-    Verdict,
-    describe,
-    show,
-)
+from nas_lib.checks._core import Answer, Instance, Unacceptable, Verdict, show
 from nas_lib.checks._forms import cell, column, rows
+from nas_lib.checks._history import Objective, entries
 
 Run = list[tuple[tuple[Any, ...], float]]
 """One search: the architectures that were evaluated, in order, with their values."""
 
 
-def space_of(instance: Instance) -> ChoiceSpace | GuardedCellSpace:
-    """The space of an instance: cells over its `ops`, or any `choices`."""
-    return GuardedCellSpace(instance["ops"]) if "ops" in instance else ChoiceSpace(instance["choices"])
+class TimedObjective(Objective):
+    """An objective that can also depend on time.
 
-
-class Objective:
-    """A value per architecture from a secret seed, distinct up to one in a million unless there are few `_levels`.
-
-    With `_order` "falling" or "rising" the value depends on when an architecture was first asked for, so that age can
-    be told from merit. The call number `_nan_at` gets NaN.
+    With `_order` "falling" or "rising" in the instance, a value depends on when its architecture was first asked
+    for, so that age can be told from merit. The call number `_nan_at` gets NaN.
     """
 
     def __init__(self, instance: Instance) -> None:
-        self._space = space_of(instance)
-        self._seed, self._levels = instance["_seed"], instance.get("_levels", 10_000_019)
+        super().__init__(instance)
         self._order, self._nan_at = instance.get("_order"), instance.get("_nan_at")
-        self._known: dict[Any, float] = {}
+        self._known: dict[tuple[Any, ...], float] = {}
         self._calls = 0
 
     def __call__(self, arch: Any) -> float:
-        options = tuple(arch) if type(arch) is list else None
-        if options is None or options not in self._space:
-            raise Refused(
-                f"the objective was called with {show(arch)}, which is no architecture of the space"
-            )
+        value = super().__call__(arch)
         self._calls += 1
         if self._calls == self._nan_at:
             return math.nan
-        if options not in self._known:
-            self._known[options] = self._value(options)
-        return self._known[options]
-
-    def _value(self, options: tuple[Any, ...]) -> float:
         if self._order:
             age = len(self._known) / 1000
-            return 50 + age if self._order == "rising" else 80 - age
-        digest = hashlib.sha256(json.dumps([self._seed, self._space.index(options)]).encode()).digest()
-        return 40 + 50 * (int.from_bytes(digest[:6], "big") % self._levels) / self._levels
-
-
-def plain_history(history: Any) -> dict[str, Any]:
-    """Architectures and values of what a learner's search returned, for its probe."""
-    if history is None:
-        return {"archs": None, "values": None}
-    if not hasattr(history, "archs") or not hasattr(history, "values") or callable(history.values):
-        raise NotPlainData(f"returned {describe(history)} where a History(archs, values) is expected")
-    return {"archs": list(history.archs), "values": history.values}
+            value = self._known.setdefault(tuple(arch), 50 + age if self._order == "rising" else 80 - age)
+        return value
 
 
 def read_runs(name: str, instance: Instance, answer: Answer, *, repeats: bool) -> list[Run]:
@@ -87,7 +50,7 @@ def read_runs(name: str, instance: Instance, answer: Answer, *, repeats: bool) -
     Args:
         name: of the learner's function.
         instance: with `seeds` and `budget`.
-        answer: what came back, `plain_history` of each run.
+        answer: what came back, `plain` of each run.
         repeats: may an architecture come more than once in a run?
 
     Raises:
@@ -96,7 +59,7 @@ def read_runs(name: str, instance: Instance, answer: Answer, *, repeats: bool) -
     count, budget = len(instance["seeds"]), instance["budget"]
     histories = rows(answer.value, count, name)
     calls = [call for call in answer.calls if call.method == "objective"]
-    archs = [[cell(arch) for arch in _list(history, "archs", name)] for history in histories]
+    archs = [[cell(arch) for arch in entries(history, "archs", name)] for history in histories]
     if not repeats:
         for found in archs:
             twice = next((arch for at, arch in enumerate(found) if arch in found[:at]), None)
@@ -162,15 +125,6 @@ def judge_seeds(runs: Sequence[Run]) -> Verdict | None:
             0.0, "fixed-seed", "generators with different seeds give the same run: use the `rng` passed in"
         )
     return None
-
-
-def _list(history: Any, key: str, name: str) -> list[Any]:
-    if type(history) is not dict or history.get(key) is None:
-        raise Unacceptable("returns-nothing", f"{name} returned None: is there a return statement?")
-    value = history[key]
-    if type(value) is not list:
-        raise Unacceptable("wrong-type", f"the history's {key} should be a list, not {describe(value)}")
-    return value
 
 
 def _compare(found: list[tuple[Any, ...]], given: Any, run: Run) -> None:
