@@ -21,7 +21,7 @@
 # - measure by rank correlation how well a cheap number predicts an expensive one;
 # - score a network that was never trained, and test the score against the most boring baseline there is: its size.
 #
-# It computes for a minute or two, and needs lesson 00's space and table and lesson 01's idea of regret, but no exercise.
+# It computes for a minute or two, and needs lesson 00's space and table and lesson 01's idea of regret.
 #
 # ## Two ways to do better than chance
 #
@@ -264,8 +264,7 @@ check("regularized_evolution", regularized_evolution)
 
 # %% tags=["experiment"]
 evolve = or_fallback("regularized_evolution", regularized_evolution)
-BUDGET = 200
-populations, samples = (5, 10, 20, 50), (1, 2, 5)
+BUDGET, populations, samples = 200, (5, 10, 20, 50), (1, 2, 5)
 grid = {}
 for population in progress(populations, unit="row"):
     for sample in samples:
