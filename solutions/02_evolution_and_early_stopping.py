@@ -268,9 +268,9 @@ BUDGET, populations, samples = 200, (5, 10, 20, 50), (1, 2, 5)
 grid = {}
 for population in progress(populations, unit="row"):
     for sample in samples:
-        runs = (evolve(valid_accuracy, space, BUDGET, population, sample, np.random.default_rng(i)) for i in range(100))
+        runs = (evolve(valid_accuracy, space, BUDGET, population, sample, np.random.default_rng(i)) for i in range(50))
         grid[population, sample] = optimum - np.mean([run.values.max() for run in runs])
-print(f"mean regret of 100 runs after {BUDGET} evaluations (points)\npopulation   tournaments of 1, 2, 5")
+print(f"mean regret of 50 runs after {BUDGET} evaluations (points)\npopulation   tournaments of 1, 2, 5")
 for population in populations:
     print(f"{population:10}   " + "".join(f"{grid[population, sample]:7.2f}" for sample in samples))
 POPULATION, SAMPLE = min(grid, key=grid.get)
@@ -283,12 +283,12 @@ print(f"best of these: population {POPULATION}, tournaments of {SAMPLE}")
 # %% [markdown]
 # ## 3 · The race
 #
-# Three methods, the same number of evaluations, 300 runs of each. Regret is that of the incumbent, as in lesson 01.
+# Three methods, the same number of evaluations, 200 runs of each. Regret is that of the incumbent, as in lesson 01.
 
 # %% tags=["experiment"]
 from nas_lib.search import Comparison, RandomSearch, run
 
-RUNS = 300
+RUNS = 200
 methods = {
     "random search": lambda seed: run(RandomSearch, benchmark, BUDGET, seed),
     "hill climbing": lambda seed: climb(valid_accuracy, space, BUDGET, np.random.default_rng(seed)),
@@ -335,11 +335,11 @@ if path is None:
 else:
     real = real_data.nas_bench_201(path)
     library = {"random search": RandomSearch, "first better neighbour": partial(HillClimbing, move="first")}
-    compared = compare(library, real, real_data.SECONDS, 200, unit="seconds", progress=False)
+    compared = compare(library, real, real_data.SECONDS, 100, unit="seconds", progress=False)
     found = {name: values[:, -1] for name, values in compared.values.items()}
     yours = {"hill climbing": climb, "evolution": lambda *arguments: evolve(*arguments[:3], 10, 3, arguments[3])}
     for name, search in yours.items():
-        found[name] = [within_seconds(search, real, real_data.SECONDS, np.random.default_rng(i)) for i in range(200)]
+        found[name] = [within_seconds(search, real, real_data.SECONDS, np.random.default_rng(i)) for i in range(100)]
     for name, values in found.items():
         print(f"{name:24} {np.mean(values):6.2f} ± {np.std(values):.2f} over {len(values)} runs")
 

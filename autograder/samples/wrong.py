@@ -63,7 +63,7 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
 def hill_climb(objective, space, budget, rng):
     archs = [space.sample(rng)]
     values = [objective(archs[0])]
-    while len(archs) < budget:
+    for _ in range(budget - 1):
         arch = space.mutate(archs[-1], rng)
         value = objective(arch)
         if value > values[-1]:
