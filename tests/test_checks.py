@@ -752,7 +752,7 @@ def test_a_missing_file_is_said_plainly(monkeypatch, tmp_path):
 
 # ------------------------------------------------------------------------------- false fails of right code
 
-RANDOM = ("sample_uniform", "random_search", "paired_bootstrap")
+RANDOM = ("sample_uniform", "random_search", "paired_bootstrap", "hill_climb", "regularized_evolution")
 
 
 def _fails(item, seeds):
@@ -764,9 +764,13 @@ def _fails(item, seeds):
     ]
 
 
+# A check of lesson 02 takes a tenth of a second or more; bad luck is looked for in the slow test below.
+FEWER_SEEDS = {"02_evolution_and_early_stopping": 25}
+
+
 @by_name(FUNCTIONS)
 def test_the_reference_is_never_failed(item):
-    assert _fails(item, range(200)) == []
+    assert _fails(item, range(FEWER_SEEDS.get(item.lesson, 200))) == []
 
 
 @pytest.mark.slow

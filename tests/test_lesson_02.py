@@ -488,7 +488,7 @@ def test_what_stands_in_agrees_with_the_references() -> None:
 
 def test_a_budget_of_seconds_ends_a_search_that_counts_evaluations() -> None:
     def in_order(objective: Any, space: Any, budget: int, rng: Any) -> History:
-        return History([], np.array([objective(space.from_index(i)) for i in range(budget)]))
+        return History(list(range(budget)), np.array([objective(space.from_index(i)) for i in range(budget)]))
 
     valid, rng = np.arange(64.0), np.random.default_rng(0)
     bench = TabularBenchmark.from_arrays(SMALL, valid, test=valid + 0.5, seconds=np.full(64, 10.0))
