@@ -1360,7 +1360,7 @@ def mean_of_the_outputs(net, input_shape):
     return _flow(net, input_shape, reduce=torch.mean)
 
 
-@mutant("synflow_score", concept="signs")
+@mutant("synflow_score", concept="biases")
 def biases_left_out(net, input_shape):
     return _flow(net, input_shape, only=lambda p: p.ndim > 1)
 

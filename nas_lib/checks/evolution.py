@@ -478,10 +478,11 @@ def _orphan(run: Run, orphans: list[int], population: int) -> Verdict:
     """Why some children have no parent among the living."""
     at = orphans[0]
     child, where = run[at][0], f"evaluation {at + 1}"
-    if any(run[one][0] == child for one in range(at - population, at)):
+    repeats = [one for one in orphans if run[one][0] in [arch for arch, _ in run[one - population : one]]]
+    if 2 * len(repeats) > len(orphans):
         return _fail(
             "no-mutation",
-            f"{where} repeats a living member: a child must differ from its parent by a mutation",
+            f"evaluation {repeats[0] + 1} repeats a living member: a child must differ from its parent by a mutation",
         )
     for concept, who, deaths in _WRONG_DEATHS:
         if _fits(run, population, deaths):
@@ -1143,6 +1144,12 @@ class SynflowScore(_Score):
                         float(first["weight"].sum() + last["weight"].sum()),
                     ],
                 ],
+            ),
+            case(
+                [linear(rng, n, k, positive=True) | {"bias": rng.uniform(0.5, 2, size=k)}],
+                [n],
+                "biases",
+                "positive weights and biases: biases are parameters and count too",
             ),
             case(
                 mlp[2:],
