@@ -460,6 +460,7 @@ def dots(
                 ha="left" if side > 0 else "right",
                 va="center",
                 fontsize=8,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
             )
         if baseline is not None:
             ax.axvline(panel[baseline], color="black", linewidth=1, linestyle="--", zorder=1)
