@@ -21,4 +21,13 @@ BINDING: dict[str, tuple[str, ...]] = {
         "samples_for_top_fraction(fraction, confidence)",
         "paired_bootstrap(a, b, rng, resamples=10_000)",
     ),
+    "02_evolution_and_early_stopping": (
+        "hill_climb(objective, space, budget, rng)",
+        "regularized_evolution(objective, space, budget, population, sample, rng)",
+        "successive_halving(train_to, configs, eta, min_epochs, max_epochs)",
+        "synflow_score(net, input_shape)",
+        "grad_norm_score(net, x, y)",
+        "spearman(a, b)",
+        "kendall_tau(a, b)",
+    ),
 }

@@ -18,7 +18,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from nas_lib.spaces import EDGES, Cell, live_edges
@@ -260,6 +260,9 @@ def regret_bands(
     if log_x:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        if x is not None and np.size(x) <= 10:  # few budgets, often within one decade: name them all
+            ax.set_xticks(np.asarray(x))
+            ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set(xlabel=f"budget ({unit})", ylabel=ylabel)
     line = "median" if percentiles[1] == 50 else f"{percentiles[1]:g}th percentile"
     caption = f"{_count(arrays)}: {line}, band {percentiles[0]:g}th–{percentiles[2]:g}th percentile"
@@ -428,6 +431,49 @@ def intervals(
     if title:
         ax.set_title(title)
     return ax
+
+
+@house_style()
+def dots(
+    panels: Mapping[str, Mapping[str, float]], *, xlabel: str, baseline: str | None = None, title: str = ""
+) -> Figure:
+    """One number per row, as a dot with the number written beside it, in one or several panels with the same rows.
+
+    Args:
+        panels: panel title → row name → value; all panels have the rows of the first.
+        baseline: a row through whose value a dashed line is drawn, to be beaten or not.
+    """
+    rows = list(next(iter(panels.values())))
+    made, axes = figure(1, len(panels), width=4.4, height=1.0 + 0.34 * len(rows), sharey=True)
+    values = [value for panel in panels.values() for value in panel.values()]
+    low, high = min(0.0, *values), max(0.0, *values)
+    for ax, (name, panel) in zip(axes[0], panels.items()):
+        for place, (look, row) in enumerate(_looks(rows)):
+            ax.plot([0, panel[row]], [place, place], color=look.color, linewidth=1.2)
+            ax.plot([panel[row]], [place], color=look.color, marker=look.marker, markersize=8)
+            side = 9 if panel[row] >= 0 else -9
+            ax.annotate(
+                f"{panel[row]:.2f}",
+                (panel[row], place),
+                (side, 0),
+                textcoords="offset points",
+                ha="left" if side > 0 else "right",
+                va="center",
+                fontsize=8,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            )
+        if baseline is not None:
+            ax.axvline(panel[baseline], color="black", linewidth=1, linestyle="--", zorder=1)
+        ax.axvline(0, color="black", linewidth=0.8)
+        room = 0.18 * (high - low)  # for the numbers
+        ax.set(
+            xlabel=xlabel, xlim=(low - (room if low < 0 else 0), high + room), ylim=(len(rows) - 0.5, -0.5)
+        )
+        ax.set_yticks(range(len(rows)), rows)
+        ax.set_title(name)
+    if title:
+        made.suptitle(title, fontsize=10.5, x=0.01, ha="left")
+    return made
 
 
 # ------------------------------------------------------------------------------------------------ scatters

@@ -42,6 +42,16 @@ HALF: dict[str, dict[str, str]] = {
         "concept_01_1": "reference",
         "concept_01_2": "wrong",
     },
+    "02_evolution_and_early_stopping": {
+        "hill_climb": "reference",
+        "regularized_evolution": "wrong",
+        "successive_halving": "reference",
+        "spearman": "part",
+        "kendall_tau": "reference",
+        "synflow_score": "wrong",
+        "concept_02_1": "reference",
+        "concept_02_2": "wrong",
+    },
 }
 OPEN_ANSWER = "I would ask for equal budgets and for every run, not only the best one."
 

@@ -57,6 +57,60 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
     return float((a - b).mean()), (float((a - b).mean() - spread), float((a - b).mean() + spread))
 
 
+# ---- 02_evolution_and_early_stopping
+
+
+def hill_climb(objective, space, budget, rng):
+    archs = [space.sample(rng)]
+    values = [objective(archs[0])]
+    for _ in range(budget - 1):
+        arch = space.mutate(archs[-1], rng)
+        value = objective(arch)
+        if value > values[-1]:
+            archs.append(arch)
+            values.append(value)
+    return History(archs, np.array(values))
+
+
+def regularized_evolution(objective, space, budget, population, sample, rng):
+    archs = [space.sample(rng) for _ in range(population)]
+    values = [objective(arch) for arch in archs]
+    alive = list(range(population))
+    while len(archs) < budget:
+        parent = max(rng.choice(alive, size=sample), key=lambda one: values[one])
+        archs.append(space.mutate(archs[parent], rng))
+        values.append(objective(archs[-1]))
+        alive.remove(min(alive, key=lambda one: values[one]))
+        alive.append(len(archs) - 1)
+    return History(archs, np.array(values))
+
+
+def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
+    trials = [(config, max_epochs, train_to(config, max_epochs)) for config in configs]
+    return max(trials, key=lambda trial: trial[2])[0], trials
+
+
+def spearman(a, b):
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def kendall_tau(a, b):
+    a, b = np.asarray(a), np.asarray(b)
+    agree = [(a[i] > a[j]) == (b[i] > b[j]) for i in range(len(a)) for j in range(i)]
+    return 2 * float(np.mean(agree)) - 1
+
+
+def synflow_score(net, input_shape):
+    net.zero_grad()
+    net(torch.ones(1, *input_shape)).sum().backward()
+    return float(sum((p * p.grad).abs().sum() for p in net.parameters()))
+
+
+def grad_norm_score(net, x, y):
+    F.cross_entropy(net(x), y).backward()
+    return float(sum((p.grad**2).sum() for p in net.parameters()) ** 0.5)
+
+
 class right_in_part:
     def cell_index(arch):
         number = 0
@@ -66,3 +120,7 @@ class right_in_part:
 
     def incumbent_curve(values):
         return np.maximum.accumulate(np.asarray(values, dtype=float))
+
+    def spearman(a, b):
+        ranks = [[np.less(v, one).sum() + np.equal(v, one).sum() / 2 for one in v] for v in map(np.asarray, (a, b))]
+        return np.corrcoef(*ranks)[0, 1]
