@@ -126,6 +126,43 @@ def _paired_bootstrap(
     return paired.mean, (paired.low, paired.high)
 
 
+def _exact_policy_gradient(logits: Any, rewards: Any) -> Any:
+    import torch
+
+    rewards = torch.as_tensor(rewards, dtype=torch.float64)
+    logits = torch.as_tensor(logits, dtype=torch.float64)
+    return torch.func.grad(lambda one: one.softmax(0).dot(rewards))(logits)
+
+
+def _reinforce_loss(
+    log_probs: Any, rewards: Any, baseline: Any, entropies: Any, entropy_weight: float
+) -> Any:
+    import torch
+
+    from nas_lib.controller import Score, surrogate
+
+    advantage = torch.as_tensor(rewards - baseline, dtype=log_probs.dtype)
+    return surrogate(Score(log_probs[:, None], entropies[:, None]), advantage, entropy_weight)
+
+
+def _ema_baseline(rewards: ArrayLike, decay: float) -> NDArray[np.float64]:
+    from scipy.signal import lfilter
+
+    return lfilter([0.0, 1.0 - decay], [1.0, -decay], np.asarray(rewards, dtype=float))
+
+
+def _discounted_returns(rewards: ArrayLike, gamma: float) -> NDArray[np.float64]:
+    from scipy.signal import lfilter
+
+    return np.flip(lfilter([1.0], [1.0, -gamma], np.flip(np.asarray(rewards, dtype=float))))
+
+
+def _controller(choices: Sequence[Sequence[Any]], hidden: int = 64, embedding: int = 32) -> Any:
+    from nas_lib.controller import ArchPolicy
+
+    return ArchPolicy([len(options) for options in choices], hidden, embedding)
+
+
 RECORDED_CONFIDENCE = 0.95
 RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
 """Results of the reference's `samples_for_top_fraction` for the fractions that lesson 01 asks for."""
@@ -141,5 +178,10 @@ FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
     "simple_regret": (_simple_regret, _LIBRARY),
     "samples_for_top_fraction": (_samples_for_top_fraction, _RECORDED),
     "paired_bootstrap": (_paired_bootstrap, _LIBRARY),
+    "exact_policy_gradient": (_exact_policy_gradient, _LIBRARY),
+    "reinforce_loss": (_reinforce_loss, _LIBRARY),
+    "ema_baseline": (_ema_baseline, _LIBRARY),
+    "Controller": (_controller, "the library's own controller"),
+    "discounted_returns": (_discounted_returns, _LIBRARY),
 }
 """For each exercise what stands in for it, and in words what that is."""

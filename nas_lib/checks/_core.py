@@ -315,7 +315,11 @@ def clean(text: str) -> str:
 # ---------------------------------------------------------------------------------------------- registry
 
 _LESSONS: dict[str, dict[str, Exercise]] = {}
-_MODULES = {"00_start_here": "start_here", "01_random_search": "random_search"}
+_MODULES = {
+    "00_start_here": "start_here",
+    "01_random_search": "random_search",
+    "03_rl_controller": "rl_controller",
+}
 
 
 def register(*new: Exercise) -> None:
