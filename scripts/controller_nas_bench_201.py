@@ -19,7 +19,7 @@ from nas_lib.search import RandomSearch, SearcherFactory, compare
 from nas_lib.searchers import HillClimbing, RegularizedEvolution, Reinforce
 
 RUNS, TRIALS, FIRST_TRIAL = 100, 24, 100_000
-RATES = (0.0005, 0.001, 0.002, 0.005)
+RATES = (0.0005, 0.001, 0.002, 0.005, 0.01)
 TARGET = real_data.CONTROLLER_RUNS
 
 OTHERS: dict[str, SearcherFactory] = {

@@ -519,7 +519,7 @@ check("Controller", Controller)
 # %% [markdown]
 # Now train it, live, on the whole space. Each update draws 16 cells and looks up their rewards; the baseline is the
 # moving average of the mean rewards of the earlier updates. The small multiples show the policy as it learns: how often
-# each operation was drawn on each edge, within twenty updates.
+# each operation was drawn on each edge, within fifteen updates.
 
 # %% tags=["experiment"]
 from nas_lib.lesson import progress
@@ -555,10 +555,10 @@ def train_controller(seed, entropy_weight=0.0, updates=range(UPDATES)):
 log, drawn = train_controller(seed=0, updates=progress(range(UPDATES), "update"))
 best_so_far = np.maximum.accumulate(rewards_of(drawn))[BATCH - 1 :: BATCH]
 maps = {}
-for first in (0, 20, 40, 60, 100, UPDATES - 20):
-    rows = drawn[first * BATCH : (first + 20) * BATCH]
+for first in (0, 15, 30, 45, 60, UPDATES - 15):
+    rows = drawn[first * BATCH : (first + 15) * BATCH]
     shares = np.stack([np.bincount(column, minlength=len(ops)) for column in rows.T]) / len(rows)
-    maps[f"rewards {first * BATCH + 1:,} to {(first + 20) * BATCH:,}"] = shares
+    maps[f"rewards {first * BATCH + 1:,} to {(first + 15) * BATCH:,}"] = shares
 edges = [f"{source}→{target}" for source, target in EDGES]
 short = ["none", "skip", "conv 1×1", "conv 3×3", "pool 3×3"]
 plotting.choice_maps(maps, edges, short, title="How often each operation is drawn on each edge (%)")
@@ -702,7 +702,8 @@ methods = {
     "controller": functools.partial(PolicySearch, policy=Policy, loss=loss_of, learning_rate=0.002),
 }
 league = compare(methods, benchmark, BUDGET, RUNS)
-plotting.regret_bands(league.curves, ylabel="test regret of the incumbent (points)", title="Equal budget")
+ax = plotting.regret_bands(league.curves, ylabel="test regret of the incumbent (points)", title="Equal budget")
+ax.set(xlim=(20, BUDGET), ylim=(0, 1.5 * np.percentile(league.curves["random search"][:, 19], 90)))
 for name, final in league.final.items():
     distinct = np.mean([len(set(history.archs)) for history in league.histories[name]])
     spread = final.std(ddof=1)
@@ -719,7 +720,7 @@ for other in ("random search", "evolution", "local search", "softmaxes"):
     rows[f"controller − {other}"] = (paired.mean, (paired.low, paired.high))
     verdict = "better" if paired.low > 0 else "worse" if paired.high < 0 else "not decided"
     print(f"controller against {other:14} {paired.mean:+.2f} points, p = {paired.p:.4f}: {verdict}")
-title = f"Mean difference and 95 % interval, {RUNS} paired runs of {BUDGET} evaluations"
+title = f"Mean and 95 % interval, {RUNS} paired runs"
 plotting.intervals(rows, xlabel="difference in test accuracy (percentage points)", title=title);
 
 # %% [markdown]
