@@ -273,6 +273,11 @@ def _average(rewards, start, keep, add):
 
 _ema("peeks", "sees-its-own-reward", lambda r, d: _average(r, 0.0, d, 1 - d)[1:])
 _ema("peeks_from_the_first", "sees-its-own-reward", lambda r, d: _average(r[1:], r[0], d, 1 - d))
+_ema(
+    "misses_the_first_reward",
+    "sees-its-own-reward",
+    lambda r, d: np.append(0.0, _average(r[1:], 0.0, d, 1 - d)[1:]),
+)
 _ema("starts_at_the_first", "starts-at-the-first-reward", lambda r, d: _average(r, r[0], d, 1 - d)[:-1])
 _ema("swaps_the_weights", "swapped-weights", lambda r, d: _average(r, 0.0, 1 - d, d)[:-1])
 _ema("adds_without_weight", "unweighted", lambda r, d: _average(r, 0.0, d, 1.0)[:-1])
@@ -448,9 +453,6 @@ class _Given(nn.Module):
         return actions, log_probs.sum(1), entropies.sum(1)
 
 
-alternative("Controller")(type("in_small_pieces", (_Given,), {}))
-
-
 @alternative("Controller")
 class by_distributions(_Given):
     """torch.distributions does the arithmetic; drawn by inverse cumulative probabilities."""
@@ -550,6 +552,38 @@ class one_masked_head(nn.Module):
             p = self._policy(actions[:, :place])
             total = total + p.gather(1, actions[:, place : place + 1])[:, 0].log()
         return total
+
+
+@alternative("Controller")
+class one_softmax_over_everything(nn.Module):
+    """No recurrence at all: a logit for each architecture, and the conditionals from sums."""
+
+    def __init__(self, choices, hidden=64, embedding=32):
+        super().__init__()
+        self.sizes = [len(options) for options in choices]
+        if not self.sizes or min(self.sizes) < 1:
+            raise ValueError(f"choices must hold options for each decision, got {choices!r}")
+        self.logits = nn.Parameter(torch.randn(math.prod(self.sizes)))
+
+    def log_prob(self, actions):
+        if (
+            actions.shape[1] != len(self.sizes)
+            or not ((0 <= actions) & (actions < torch.tensor(self.sizes))).all()
+        ):
+            raise ValueError(f"actions must be options of {self.sizes}, got {actions}")
+        return self.logits.log_softmax(0).reshape(self.sizes)[tuple(actions.T)]
+
+    def sample(self, n, generator):
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        chosen = torch.multinomial(self.logits.softmax(0), n, replacement=True, generator=generator)
+        actions = torch.stack(torch.unravel_index(chosen, self.sizes), dim=1)
+        table, entropies = self.logits.softmax(0).reshape(self.sizes), torch.zeros(n)
+        for place in range(len(self.sizes)):
+            marginal = table.reshape(*self.sizes[: place + 1], -1).sum(-1)
+            p = marginal / marginal.sum(-1, keepdim=True)
+            entropies = entropies + torch.special.entr(p).sum(-1)[tuple(actions[:, :place].T)]
+        return actions, self.log_prob(actions), entropies
 
 
 def _controller(name, concept, base=_Given, **pieces):
@@ -701,6 +735,49 @@ _controller(
     "wrong-shape",
     result=lambda self, actions, log_probs, entropies: (actions[:, 0], log_probs.sum(1), entropies.sum(1)),
 )
+
+
+_controller(
+    "draws_at_another_temperature",
+    "biased",
+    draw=lambda self, log_p, generator: torch.multinomial(
+        (1.25 * log_p).softmax(1), 1, generator=generator
+    ).squeeze(1),
+)
+_controller(
+    "explores_now_and_then",
+    "biased",
+    draw=lambda self, log_p, generator: torch.multinomial(
+        0.85 * log_p.exp() + 0.15 / log_p.shape[1], 1, generator=generator
+    ).squeeze(1),
+)
+_controller(
+    "half_of_the_rows_repeat",
+    "dependent-rows",
+    draw=lambda self, log_p, generator: torch.multinomial(
+        log_p[: (len(log_p) + 1) // 2].exp(), 1, generator=generator
+    ).repeat(2, 1)[: len(log_p), 0],
+)
+_controller(
+    "two_embeddings_for_all",
+    "merges-options",
+    fed=lambda self, place, action: self.embed[place](action.clamp(max=1)),
+)
+_controller(
+    "entropy_of_a_uniform_choice",
+    "wrong-entropy",
+    entropy=lambda self, log_p, action: torch.full((len(log_p),), math.log(log_p.shape[1])),
+)
+
+
+@mutant("Controller", concept="ignores-earlier-decisions")
+class independent_softmaxes(_Given):
+    def __init__(self, choices, hidden=64, embedding=32):
+        super().__init__(choices, hidden, embedding)
+        self.logits = nn.ParameterList([nn.Parameter(torch.zeros(size)) for size in self.sizes])
+
+    def scores(self, place, h):
+        return self.logits[place].log_softmax(0).expand(len(h), -1)
 
 
 @mutant("Controller", concept="sample-without-gradient")

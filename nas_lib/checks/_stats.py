@@ -46,6 +46,33 @@ def count_range(n: int, p: float, alpha: float) -> tuple[int, int]:
     return low, high
 
 
+def mean_range(
+    values: NDArray[np.float64], chances: NDArray[np.float64], n: int, alpha: float
+) -> tuple[float, float]:
+    """(low, high): the mean of n independent draws from a known distribution leaves it with probability ≤ alpha.
+
+    Cramér and Chernoff: P(mean ≥ x) ≤ exp(n·(log E[exp(λV)] − λx)) for every λ > 0, so that each λ tried gives a
+    valid bound and the tightest is taken.
+
+    Args:
+        values, chances: the distribution, (k,) each; chances need not add up to exactly 1.
+    """
+    p, need = chances / chances.sum(), math.log(2 / alpha) / n
+    mean = float(p @ values)
+    centred = values - mean
+    widest = float(np.abs(centred).max())
+    if widest == 0:
+        return mean, mean
+    scales = np.geomspace(1e-3, 50.0, 200) / widest
+
+    def bound(deviations: NDArray[np.float64]) -> float:
+        shift = deviations.max()  # keeps exp in range
+        logs = [math.log(p @ np.exp(scale * (deviations - shift))) + scale * shift for scale in scales]
+        return float(np.min((np.array(logs) + need) / scales))
+
+    return mean - bound(-centred), mean + bound(centred)
+
+
 def _level(count: float, n: int, alpha: float, above: bool) -> float:
     """The chance p, above or below count/n, at which n draws give `count` with probability ≤ alpha only."""
     share, need = count / n, math.log(1 / alpha)

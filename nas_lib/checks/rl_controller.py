@@ -4,15 +4,15 @@ The functions are compared with the reference, gradients included. A controller 
 by how it is built: on spaces so small that every architecture can be listed, its log-probabilities must be
 those of one distribution, their gradient must be the slope of what they say, entropies and samples must belong
 to that distribution, and each decision must depend on all earlier ones. Right samples fail by bad luck with
-probability at most FALSE_FAIL per submission: at most 110 counts of architectures and options, 2e-9 each
-(`_stats`). Everything else is exact up to rounding.
+probability at most FALSE_FAIL per submission: at most 107 counts of architectures and options, 8 of equal rows and
+4 means, 2e-9 each (`_stats`). Everything else is exact up to rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -35,13 +35,13 @@ from nas_lib.checks._core import (
     show,
 )
 from nas_lib.checks._forms import column, is_number, scalar
-from nas_lib.checks._stats import count_range
+from nas_lib.checks._stats import count_range, mean_range
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
 
 LESSON = "03_rl_controller"
-FALSE_FAIL = 2.2e-7
-_COUNT_ALPHA = 2e-9
+FALSE_FAIL = 2.4e-7
+_ALPHA = 2e-9
 
 Array = NDArray[np.float64]
 Mistake = tuple[Any, str, str]
@@ -185,10 +185,12 @@ class ExactPolicyGradient(Exercise):
                 "nothing has to be divided by their number",
             ),
         ]
+        total = float(found.sum())
+        hint = "" if _close(total, 0.0, 1e-6) else f"; its entries add up to 0, yours to {show(total)}"
         return _named(found, right, mistakes) or _fail(
             "wrong-gradient",
             f"for logits {show(logits)} and rewards {show(rewards)} the gradient is {show(right)}, "
-            f"not {show(found)}",
+            f"not {show(found)}{hint}",
         )
 
 
@@ -536,6 +538,11 @@ class EmaBaseline(OfRewards):
                 peeks + "and it starts from rewards[0]. Start from b[0] = 0",
             ),
             (
+                np.concatenate([[0.0], _step_by_step(rewards[1:], 0.0, option, 1 - option)]),
+                "sees-its-own-reward",
+                peeks + "and reward 0 is in none. b[t] uses rewards[t − 1]",
+            ),
+            (
                 np.concatenate([[first], _step_by_step(rewards[:-1], first, option, 1 - option)]),
                 "starts-at-the-first-reward",
                 "b[0] is rewards[0]: before anything is known the baseline is 0",
@@ -665,7 +672,7 @@ class DiscountedReturns(OfRewards):
 
 _STEP = 1e-4  # of the finite differences, in float64
 _ROWS = 200
-_DRAWS = 4_000
+_DRAWS = 8_000
 
 
 class ControllerClass(Exercise):
@@ -956,10 +963,12 @@ def _no_distribution(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     log_probs, decisions = policy.log_probs, len(policy.sizes)
     singly = np.array([np.asarray(one, dtype=float).reshape(-1)[0] for one in found["singly"]])
     if not _close(singly, log_probs[: len(singly)], 1e-6):
+        at = int(np.argmax(np.abs(singly - log_probs[: len(singly)])))
         return _fail(
             "mixes-rows",
-            f"log_prob of one architecture is {show(float(singly[0]))} alone and {show(float(log_probs[0]))} among "
-            "others: rows must not touch each other. Is the softmax over the last dimension?",
+            f"log_prob of one architecture is {show(float(singly[at]))} alone and {show(float(log_probs[at]))} among "
+            "others: rows must not touch each other, nor calls. Is the softmax over the last dimension, and the "
+            "state a new one in each call?",
         )
     total = float(policy.chances.sum())
     if abs(total - 1) < 1e-6:
@@ -990,7 +999,7 @@ def _forgetful(policy: Policy) -> Verdict | None:
         if np.ptp(p, axis=earlier).max() < 1e-9:
             unmoved.append((earlier, place))
     if not unmoved:
-        return None
+        return next(filter(None, (_merged(policy, earlier, place) for earlier, place in pairs)), None)
     if len(unmoved) == len(pairs):
         return _fail(
             "ignores-earlier-decisions",
@@ -1009,6 +1018,19 @@ def _forgetful(policy: Policy) -> Verdict | None:
         f"decision {place} does not depend on decision {earlier}: each step reads the embedding of the option "
         "taken just before",
     )
+
+
+def _merged(policy: Policy, earlier: int, place: int) -> Verdict | None:
+    """Are two options of one decision the same to a later one?"""
+    p = np.moveaxis(policy.conditional(place), earlier, 0)
+    for one, other in combinations(range(len(p)), 2):
+        if np.abs(p[one] - p[other]).max() < 1e-9:
+            return _fail(
+                "merges-options",
+                f"options {one} and {other} of decision {earlier} are the same to decision {place}: each option has "
+                "an embedding of its own, `self.embed[t](action)` with the t at which it was taken",
+            )
+    return None
 
 
 def _detached(policy: Policy, found: dict[str, Any]) -> Verdict | None:
@@ -1105,13 +1127,37 @@ def _biased(policy: Policy, many: NDArray[np.int64], actions: NDArray[Any]) -> V
         expected += [(f"option {i} of decision {place}", p, count) for i, p, count in options]
     for what, chance, count in expected:
         p = min(1.0, chance)
-        low, high = count_range(_DRAWS, p, _COUNT_ALPHA)
+        low, high = count_range(_DRAWS, p, _ALPHA)
         if not low <= count <= high:
             return _fail(
                 "biased",
                 f"{what} came {count} times in {_DRAWS:,} samples; by log_prob it should come about "
                 f"{_DRAWS * p:.0f} times. Draw from the softmax of the logits, each decision given the options "
                 "drawn before",
+            )
+    found = float(policy.log_probs[many].mean())
+    least, most = mean_range(policy.log_probs, policy.chances, _DRAWS, _ALPHA)
+    if not least <= found <= most:
+        return _fail(
+            "biased",
+            f"samples are {'less' if found < least else 'more'} likely than they should be: by their own log_prob "
+            f"the mean is {show(found)}, about {show(float(policy.chances @ policy.log_probs))} is expected. Draw "
+            "from the very probabilities whose logarithms you return",
+        )
+    return _repeating(policy, many)
+
+
+def _repeating(policy: Policy, many: NDArray[np.int64]) -> Verdict | None:
+    """Are rows drawn independently? Neighbours, and rows half a batch apart, agree as often as chance has it."""
+    half = _DRAWS // 2
+    low, high = count_range(half, min(1.0, float((policy.chances**2).sum())), _ALPHA)
+    for one, other in ((many[0::2], many[1::2]), (many[:half], many[half:])):
+        same = int((one == other).sum())
+        if not low <= same <= high:
+            return _fail(
+                "dependent-rows",
+                f"{same} of {half:,} pairs of rows are equal, {low} to {high} would be chance: draw each row by "
+                "itself",
             )
     return None
 
