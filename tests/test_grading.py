@@ -166,7 +166,9 @@ def test_csv_has_one_column_per_task_and_the_table_shows_all(graded, lesson):
     with open(grades.out, newline="", encoding="utf-8") as file:
         found = {line["student"]: line for line in csv.DictReader(file)}
     assert sorted(found) == sorted(samples.SAMPLES)
-    assert list(found["perfect"])[2 : -len(grade.FIXED_COLUMNS)] == [task.name for task in read_lesson(lesson).tasks]
+    assert list(found["perfect"])[2 : -len(grade.FIXED_COLUMNS)] == [
+        task.name for task in read_lesson(lesson).tasks
+    ]
     assert float(found["perfect"]["percent"]) == 100.0
     assert float(found["blank"]["score"]) == 0.0
     assert float(found["half"]["score"]) == sum(value or 0 for value in EXPECTED[lesson]["half"].values())
@@ -652,6 +654,16 @@ def test_the_launcher_is_a_replaceable_piece():
     assert [str(fd) for fd in fds] == command[5:7]
     assert environment["HOME"] == str(folder)
     assert not folder.exists()
+
+
+def test_the_course_s_own_setup_may_take_as_long_as_starting_up() -> None:
+    """`import torch` on a busy machine; the learner's time begins after it."""
+    slow = "import time\ntime.sleep(1.2)\nx = 1"
+    steps = [matching.Step("setup 1", slow, None, True), matching.Step("one", slow, 0, True)]
+    with Session(ZERO, steps, Limits(cell_seconds=0.5, total_seconds=1.0)) as session:
+        session.start()
+        assert session.ran[0].error is None
+        assert "stopped after 0.5 seconds" in str(session.ran[1].error)
 
 
 def test_a_broken_setup_is_the_graders_fault():

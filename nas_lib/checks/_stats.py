@@ -9,6 +9,7 @@ need no library. No check computes a false-fail rate by simulation.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,12 +38,10 @@ def count_range(n: int, p: float, alpha: float) -> tuple[int, int]:
     def plausible(count: int) -> bool:
         return n * divergence(count / n, p) < need
 
+    # Plausible counts lie around the mean, without gaps.
     centre = round(n * p)
-    low, high = centre, centre
-    while low > 0 and plausible(low - 1):
-        low -= 1
-    while high < n and plausible(high + 1):
-        high += 1
+    low = bisect_left(range(centre), True, key=plausible)
+    high = bisect_left(range(centre + 1, n + 1), True, key=lambda count: not plausible(count)) + centre
     return low, high
 
 
