@@ -158,7 +158,7 @@ plotting.lines(
 );
 
 # %% [markdown]
-# Bad options vanish at once, and good ones that are nearly equal are told apart very slowly: the gradient is a probability
+# Bad options vanish at once. Options that are nearly equal are told apart much more slowly: the gradient is a probability
 # times a *difference of rewards*. At the end of the lesson thousands of good cells will differ by tenths of a point.
 #
 # ## 2 · The same from samples
@@ -179,8 +179,8 @@ plotting.lines(
 # ### Exercise 3.2 · `reinforce_loss` · ●●○○○ · 12 min · 3 points
 #
 # **Why it matters.** Autograd differentiates losses, and REINFORCE is not the gradient of any natural one. So one
-# writes down a *surrogate*: a number of no interest itself, whose gradient is the estimate. Six lines, and each of
-# them is a popular place for mistakes that still run.
+# writes down a *surrogate*: a number of no interest itself, whose gradient is the estimate. It has a few lines,
+# and each of them is a popular place for mistakes that still run.
 #
 # $$L = -\frac1n \sum_{i=1}^n (R_i - b_i)\,\log p(a_i) \;-\; w\,\frac1n \sum_{i=1}^n H_i$$
 #
@@ -296,7 +296,7 @@ ax = plotting.lines(
 ax.axvline(mean_reward, color="black", linewidth=1)
 for b, one in zip(tried[[0, 4]], [measured[0], measured[4]]):
     off = float((one.mean(0) - exact).norm()) / (exact_spread(b) / SAMPLES**0.5)
-    print(f"b = {b:4.1f}: the mean of {SAMPLES:,} estimates lies {off:.1f} standard errors from the exact gradient")
+    print(f"b = {b:4.1f}: their mean lies {off:.1f} standard errors from the exact gradient")
 fewer = (exact_spread(0) / exact_spread(mean_reward)) ** 2
 print(f"with b = E[R], {fewer:.0f} times fewer samples give the same precision as with b = 0")
 

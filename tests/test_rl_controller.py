@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import solutions
+from autograder import grade, samples
 from nas_lib import checks
 from nas_lib.lesson import FALLBACKS
 from nas_lib.spaces import CellSpace
@@ -262,3 +264,21 @@ def test_the_check_leaves_torch_as_it_was() -> None:
     torch.set_default_dtype(torch.float32)
     checks.grade(checks.exercise("Controller"), checks.InProcess(LESSON), LESSON, seed=3)
     assert torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sandboxed")
+def test_the_samples_earn_what_they_should_in_the_sandbox(tmp_path: Path) -> None:
+    """A class, backward passes in forks and torch's import, all through grading as an instructor starts it."""
+    submissions = samples.write(tmp_path / "submissions", "03_rl_controller")
+    grades = grade.grade(submissions, "03_rl_controller", tmp_path / "course", jobs=1, progress=False)
+    points = {row.student: row.points for row in grades.rows}
+    questions = [f"concept_03_{number}" for number in (1, 2, 3, 4)]
+    full = {"exact_policy_gradient": 3, "reinforce_loss": 3, "ema_baseline": 2, "Controller": 6}
+    full |= {"discounted_returns": 2} | dict.fromkeys(questions, 1)
+    half = {"exact_policy_gradient": 3, "reinforce_loss": 2.25, "ema_baseline": 2, "concept_03_1": 1}
+    nothing = dict.fromkeys(full, 0)
+    assert points["perfect"] == full | {"open_03_1": None}
+    assert points["half"] == nothing | half | {"open_03_1": 0}
+    assert points["wrong"] == nothing | {"open_03_1": None}
+    assert points["blank"] == nothing | {"open_03_1": 0}
