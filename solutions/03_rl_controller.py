@@ -745,7 +745,7 @@ for name, values in recorded.items():
 
 path = real_data.find_nas_bench_201()
 if path is None:
-    print(f"The real data are not on this machine ({real_data.FILE}), so nothing is run live here.")
+    print(f"The real data are not on this machine (data/{real_data.FILE}), so nothing is run live here.")
 else:
     real = real_data.nas_bench_201(path)
     live = compare({"live": Reinforce}, real, real_data.SECONDS, 100, unit="seconds", progress=False)
