@@ -4,6 +4,8 @@
 numpy, and torch where it is used.
 """
 
+# mypy: ignore-errors
+
 import numpy as np
 import torch
 from torch import nn
