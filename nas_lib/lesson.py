@@ -267,6 +267,43 @@ def _grad_norm_score(net: Any, x: Any, y: Any) -> float:
     return _recorded_score("grad_norm", net)
 
 
+def _exact_policy_gradient(logits: Any, rewards: Any) -> Any:
+    import torch
+
+    rewards = torch.as_tensor(rewards, dtype=torch.float64)
+    logits = torch.as_tensor(logits, dtype=torch.float64)
+    return torch.func.grad(lambda one: one.softmax(0).dot(rewards))(logits)
+
+
+def _reinforce_loss(
+    log_probs: Any, rewards: Any, baseline: Any, entropies: Any, entropy_weight: float
+) -> Any:
+    import torch
+
+    from nas_lib.controller import Score, surrogate
+
+    advantage = torch.as_tensor(rewards - baseline, dtype=log_probs.dtype)
+    return surrogate(Score(log_probs[:, None], entropies[:, None]), advantage, entropy_weight)
+
+
+def _ema_baseline(rewards: ArrayLike, decay: float) -> NDArray[np.float64]:
+    from scipy.signal import lfilter
+
+    return lfilter([0.0, 1.0 - decay], [1.0, -decay], np.asarray(rewards, dtype=float))
+
+
+def _discounted_returns(rewards: ArrayLike, gamma: float) -> NDArray[np.float64]:
+    from scipy.signal import lfilter
+
+    return np.flip(lfilter([1.0], [1.0, -gamma], np.flip(np.asarray(rewards, dtype=float))))
+
+
+def _controller(choices: Sequence[Sequence[Any]], hidden: int = 64, embedding: int = 32) -> Any:
+    from nas_lib.controller import ArchPolicy
+
+    return ArchPolicy([len(options) for options in choices], hidden, embedding)
+
+
 RECORDED_CONFIDENCE = 0.95
 RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
 """Results of the reference's `samples_for_top_fraction` for the fractions that lesson 01 asks for."""
@@ -289,5 +326,10 @@ FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
     "kendall_tau": (_kendall_tau, "scipy's"),
     "synflow_score": (_synflow_score, _RECORDED),
     "grad_norm_score": (_grad_norm_score, _RECORDED),
+    "exact_policy_gradient": (_exact_policy_gradient, _LIBRARY),
+    "reinforce_loss": (_reinforce_loss, _LIBRARY),
+    "ema_baseline": (_ema_baseline, _LIBRARY),
+    "Controller": (_controller, "the library's own controller"),
+    "discounted_returns": (_discounted_returns, _LIBRARY),
 }
 """For each exercise what stands in for it, and in words what that is."""

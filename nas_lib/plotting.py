@@ -316,6 +316,43 @@ def learning_curves(
     return ax
 
 
+@house_style()
+def lines(
+    series: Mapping[str, ArrayLike],
+    ax: Axes | None = None,
+    *,
+    x: ArrayLike | None = None,
+    xlabel: str,
+    ylabel: str,
+    levels: Mapping[str, float] | None = None,
+    title: str = "",
+) -> Axes:
+    """Several curves over one axis, told apart by line style and marker as well as by colour.
+
+    Args:
+        series: name → array (n,), or (runs, n), whose runs are drawn as thinner lines of one look.
+        x: the n places; by default 0 … n − 1.
+        levels: horizontal reference lines by name, dotted.
+    """
+    ax = _axes(ax, width=6.2, height=3.2)
+    for look, (name, runs) in _looks(_runs(series).items()):
+        places = np.arange(runs.shape[1]) if x is None else np.asarray(x)
+        marks = max(1, runs.shape[1] // 6)
+        for number, values in enumerate(runs):
+            style: dict[str, Any] = {"color": look.color, "linestyle": look.line, "marker": look.marker}
+            style |= {"markersize": 4, "linewidth": 1.8 if len(runs) == 1 else 1.0}
+            # The markers of several runs are shifted, so that they do not cover each other.
+            every = (number * marks // len(runs), marks)
+            ax.plot(places, values, markevery=every, label=name if number == 0 else None, **style)
+    for name, height in (levels or {}).items():
+        ax.axhline(height, color="black", linestyle=":", linewidth=1, label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    if title:
+        ax.set_title(title)
+    ax.legend(fontsize=8)
+    return ax
+
+
 def _runs(curves: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
     arrays = {name: np.atleast_2d(np.asarray(runs, dtype=float)) for name, runs in curves.items()}
     if not arrays or any(runs.ndim != 2 or runs.size == 0 for runs in arrays.values()):
@@ -471,6 +508,41 @@ def dots(
         )
         ax.set_yticks(range(len(rows)), rows)
         ax.set_title(name)
+    if title:
+        made.suptitle(title, fontsize=10.5, x=0.01, ha="left")
+    return made
+
+
+@house_style()
+def choice_maps(
+    maps: Mapping[str, ArrayLike],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    title: str = "",
+    across: int = 3,
+) -> Figure:
+    """How often a policy takes each option of each decision, at several moments: darker is more often.
+
+    Args:
+        maps: title → array (decisions, options) of shares, 0 … 1; the percentage is written into each field.
+        rows, columns: names of decisions and options.
+        across: maps in a row.
+    """
+    across = min(across, len(maps))
+    made, axes = figure(-(-len(maps) // across), across, width=3.2, height=2.5)
+    for ax in axes.flat[len(maps) :]:
+        ax.set_axis_off()
+    for ax, (name, shares) in zip(axes.flat, maps.items()):
+        values = np.asarray(shares, dtype=float)
+        ax.imshow(values, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+        ax.grid(False)
+        ax.set_xticks(range(len(columns)), columns, fontsize=7, rotation=20)
+        ax.set_yticks(range(len(rows)), rows, fontsize=8)
+        ax.set_title(name, fontsize=9.5)
+        for (row, column), share in np.ndenumerate(values):
+            ink = "white" if share > 0.5 else "black"
+            ax.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7.5, color=ink)
     if title:
         made.suptitle(title, fontsize=10.5, x=0.01, ha="left")
     return made

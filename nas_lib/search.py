@@ -7,6 +7,7 @@ Searchers other than random search are in `nas_lib.searchers`; no training happe
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -357,7 +358,8 @@ def _bar(wanted: bool, total: float, unit: str) -> Any:
         return _NoBar()
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=f" {unit}")
+    # Standard output: notebooks paint standard error red.
+    return tqdm(total=total, unit=f" {unit}", file=sys.stdout, ncols=80, mininterval=0.5)
 
 
 # ------------------------------------------------------------------------------------------ many runs

@@ -41,7 +41,7 @@ from nas_lib.checks import (
     serve,
 )
 from nas_lib.checks import _core as core
-from nas_lib.checks._stats import Lattice, count_range
+from nas_lib.checks._stats import Lattice, count_range, mean_range
 from nas_lib.spaces import CellSpace, live_edges
 
 LESSONS = checks.lessons()
@@ -237,6 +237,28 @@ def test_count_range_holds_without_replacement():
     low, high = count_range(30, 0.5, 1e-4)
     outside = stats.hypergeom.cdf(low - 1, 64, 32, 30) + stats.hypergeom.sf(high, 64, 32, 30)
     assert outside <= 1e-4
+
+
+@pytest.mark.parametrize("alpha", [1e-2, 1e-5])
+def test_mean_range_keeps_its_promise_and_is_not_wide(alpha):
+    values, chances, n = np.array([-3.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.5]), 400
+    low, high = mean_range(values, chances, n, alpha)
+    counts = np.arange(n + 1)
+    # The exact distribution of the sum: −3·x + z with (x, y, z) multinomial.
+    inside = 0.0
+    for x in counts:
+        sums = -3.0 * x + np.arange(n - x + 1)
+        within = (low * n <= sums) & (sums <= high * n)
+        inside += (
+            stats.binom.pmf(x, n, 0.1) * stats.binom.pmf(np.arange(n - x + 1), n - x, 0.5 / 0.9)[within].sum()
+        )
+    assert 1 - inside <= alpha
+    normal = stats.norm.isf(alpha / 2) * np.sqrt((chances @ (values - chances @ values) ** 2) / n)
+    assert high - low < 2 * 1.5 * normal
+
+
+def test_mean_range_of_a_constant_is_a_point():
+    assert mean_range(np.array([2.0, 2.0]), np.array([0.3, 0.7]), 10, 1e-6) == pytest.approx((2.0, 2.0))
 
 
 def test_lattice_is_the_exact_distribution():

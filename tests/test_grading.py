@@ -666,6 +666,16 @@ def test_the_launcher_is_a_replaceable_piece():
     assert not folder.exists()
 
 
+def test_the_course_s_own_setup_may_take_as_long_as_starting_up() -> None:
+    """`import torch` on a busy machine; the learner's time begins after it."""
+    slow = "import time\ntime.sleep(1.2)\nx = 1"
+    steps = [matching.Step("setup 1", slow, None, True), matching.Step("one", slow, 0, False)]
+    with Session(ZERO, steps, Limits(cell_seconds=0.5, total_seconds=1.0)) as session:
+        session.start()
+        assert session.ran[0].error is None
+        assert "stopped after 0.5 seconds" in str(session.ran[1].error)
+
+
 def test_a_broken_setup_is_the_graders_fault():
     with pytest.raises(scoring.GradingError, match=r"setup 1 of 00_start_here failed .* ModuleNotFoundError"):
         scoring.evaluate(ZERO, [matching.Step("setup 1", "import nothing_of_that_name", None, True)], {})

@@ -52,6 +52,14 @@ HALF: dict[str, dict[str, str]] = {
         "concept_02_1": "reference",
         "concept_02_2": "wrong",
     },
+    "03_rl_controller": {
+        "exact_policy_gradient": "reference",
+        "reinforce_loss": "part",
+        "ema_baseline": "reference",
+        "Controller": "wrong",
+        "concept_03_1": "reference",
+        "concept_03_2": "wrong",
+    },
 }
 OPEN_ANSWER = "I would ask for equal budgets and for every run, not only the best one."
 

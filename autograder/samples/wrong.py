@@ -1,9 +1,14 @@
 """Wrong answers of the bundled samples: one for each exercise, each a mistake that learners make.
 
-`right_in_part` holds answers that earn a part of the points. They run in a lesson's notebook, whose setup cell imports numpy.
+`right_in_part` holds answers that earn a part of the points. They run in a lesson's notebook, whose setup cell imports
+numpy, and torch where it is used.
 """
 
+# mypy: ignore-errors
+
 import numpy as np
+import torch
+from torch import nn
 
 # ---- 00_start_here
 
@@ -111,6 +116,45 @@ def grad_norm_score(net, x, y):
     return float(sum((p.grad**2).sum() for p in net.parameters()) ** 0.5)
 
 
+# ---- 03_rl_controller
+
+
+def exact_policy_gradient(logits, rewards):
+    return torch.softmax(logits, 0) * rewards
+
+
+def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
+    return ((rewards - baseline) * log_probs).mean() + entropy_weight * entropies.mean()
+
+
+def ema_baseline(rewards, decay):
+    baseline, b = [], 0.0
+    for reward in rewards:
+        b = decay * b + (1 - decay) * reward
+        baseline.append(b)
+    return np.array(baseline)
+
+
+class Controller(nn.Module):
+    def __init__(self, choices, hidden=64, embedding=32):
+        super().__init__()
+        self.head = nn.ModuleList([nn.Linear(1, len(options)) for options in choices])
+
+    def sample(self, n, generator):
+        one = torch.ones(n, 1)
+        actions = torch.stack([head(one).argmax(1) for head in self.head], dim=1)
+        return actions, self.log_prob(actions), torch.zeros(n)
+
+    def log_prob(self, actions):
+        one = torch.ones(len(actions), 1)
+        parts = [head(one).log_softmax(1) for head in self.head]
+        return sum(part.gather(1, actions[:, t : t + 1])[:, 0] for t, part in enumerate(parts))
+
+
+def discounted_returns(rewards, gamma):
+    return np.cumsum(np.asarray(rewards)[::-1])[::-1]
+
+
 class right_in_part:
     def cell_index(arch):
         number = 0
@@ -122,5 +166,11 @@ class right_in_part:
         return np.maximum.accumulate(np.asarray(values, dtype=float))
 
     def spearman(a, b):
-        ranks = [[np.less(v, one).sum() + np.equal(v, one).sum() / 2 for one in v] for v in map(np.asarray, (a, b))]
+        ranks = [
+            [np.less(v, one).sum() + np.equal(v, one).sum() / 2 for one in v] for v in map(np.asarray, (a, b))
+        ]
         return np.corrcoef(*ranks)[0, 1]
+
+    def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
+        advantages = torch.as_tensor(rewards - baseline).detach()
+        return -(advantages * log_probs).mean() - entropy_weight * entropies.mean()

@@ -331,6 +331,7 @@ _MODULES = {
     "00_start_here": "start_here",
     "01_random_search": "random_search",
     "02_evolution_and_early_stopping": "evolution",
+    "03_rl_controller": "rl_controller",
 }
 
 
