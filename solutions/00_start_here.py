@@ -131,7 +131,6 @@ print(f"\nfive operations on six edges: {len(OPS)}^{len(EDGES)} = {len(space):,}
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "cell_index", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def cell_index(arch):
     """Number of a cell in the lexicographic order of the space.
@@ -158,7 +157,6 @@ def cell_index(arch):
         number = number * len(OPS) + OPS.index(name)
     return number
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "cell_index-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("cell_index", cell_index)
@@ -193,7 +191,6 @@ check("cell_index", cell_index)
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "cell_from_index", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def cell_from_index(i):
     """The cell with number `i`: the inverse of `cell_index`.
@@ -217,7 +214,6 @@ def cell_from_index(i):
         names.append(OPS[digit])
     return tuple(reversed(names))
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "cell_from_index-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("cell_from_index", cell_from_index)
@@ -268,7 +264,6 @@ assert all(index_of(cell_of(number)) == number for number in numbers)
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "count_active_ops", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def count_active_ops(arch):
     """Number of operations that can influence the cell's output.
@@ -295,7 +290,6 @@ def count_active_ops(arch):
         heard |= {source for source, target in present if target in heard}
     return sum(source in fed and target in heard for source, target in present)
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "count_active_ops-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("count_active_ops", count_active_ops)
@@ -394,7 +388,8 @@ print(f"{row.seconds:.1f} s of training on one core of the machine that made the
 plotting.learning_curves(
     {"table": benchmark.valid[index_of(my_cell)], "your run": live},
     title="Your network and its row of the table",
-)
+);
+
 # %% [markdown]
 # Is your run *the same result* as the row? Not to the last digit: you trained with another seed. The fair question is
 # whether it lies where another seed would be expected to lie. For that we need the size of the seed noise, and a few
@@ -463,7 +458,8 @@ chosen = {
 titles = [f"{name}\n{test[i]:.1f} %" for name, i in chosen.items()]
 plotting.draw_cells([cell_of(int(i)) for i in chosen.values()], titles, columns=4)
 curves = {name: benchmark.valid[i] for name, i in chosen.items()}
-plotting.learning_curves(curves, title="Learning curves of four cells")
+plotting.learning_curves(curves, title="Learning curves of four cells");
+
 # %% [markdown]
 # The curves are for lesson 02: do they cross, and how early could one have told who wins? (The last point is measured
 # on more validation images than those before it, so it is the most exact.)

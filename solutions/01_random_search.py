@@ -85,7 +85,6 @@ space = CellSpace()
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "sample_uniform", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def sample_uniform(space, rng):
     """One architecture, uniformly at random: every architecture of the space has the same chance.
@@ -107,7 +106,6 @@ def sample_uniform(space, rng):
         raise ValueError(f"space must offer an option for each decision, got choices {choices!r}")
     return tuple(options[rng.integers(len(options))] for options in choices)
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "sample_uniform-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("sample_uniform", sample_uniform)
@@ -143,7 +141,6 @@ check("sample_uniform", sample_uniform)
 # With a budget above `len(space)` there is nothing new left to draw. Test the budget first.
 #
 # </details>
-
 
 # %% nbgrader={"grade": false, "grade_id": "random_search", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def random_search(objective, space, budget, rng):
@@ -184,7 +181,6 @@ def random_search(objective, space, budget, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": true, "grade_id": "random_search-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("random_search", random_search)
 
@@ -213,7 +209,7 @@ hours = sum(benchmark.query(arch).seconds for arch in history.archs) / 3600
 print(f"best of {len(history)} evaluations: {history.values.max():.2f} %")
 print(f"best of the whole space:  {optimum:.2f} %")
 print(f"training these {len(history)} cells once each would take {hours:.2f} hours on one core")
-plotting.draw_cells([found, optimum_cell], ["found", "the best there is"])
+plotting.draw_cells([found, optimum_cell], ["found", "the best there is"]);
 
 # %% [markdown]
 # ## 2 · Regret
@@ -241,7 +237,6 @@ plotting.draw_cells([found, optimum_cell], ["found", "the best there is"])
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "incumbent_curve", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def incumbent_curve(values):
     """Best value so far, after each evaluation.
@@ -262,7 +257,6 @@ def incumbent_curve(values):
         raise ValueError(f"values must be at least one number and no nan, got {values!r}")
     return np.maximum.accumulate(values)
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "incumbent_curve-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("incumbent_curve", incumbent_curve)
@@ -286,7 +280,6 @@ check("incumbent_curve", incumbent_curve)
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "simple_regret", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def simple_regret(values, best):
     """How far the best value so far lies below the optimum, after each evaluation.
@@ -309,7 +302,6 @@ def simple_regret(values, best):
     return best - np.maximum.accumulate(values)
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": true, "grade_id": "simple_regret-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("simple_regret", simple_regret)
 
@@ -329,7 +321,8 @@ ax.step(evaluations, incumbent(history.values), where="post", color=color, label
 ax.axhline(optimum, color="black", linestyle="--", linewidth=1, label="best of the space")
 ax.set(xlabel="evaluations", ylabel="validation accuracy (%)")
 ax.set_title("One run of random search", loc="left")
-ax.legend(loc="lower right")
+ax.legend(loc="lower right");
+
 # %% [markdown]
 # One run is an anecdote: another seed draws other cells. So run it 500 times. With real training this would not be
 # done; here it is a loop over the rows of a table. The figure shows the median run and the range from the 10th to the
@@ -399,7 +392,6 @@ for n in (1, 10, 50, BUDGET):
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "samples_for_top_fraction", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def samples_for_top_fraction(fraction, confidence):
     """How many draws hit the best `fraction` of a space with probability at least `confidence`.
@@ -430,7 +422,6 @@ def samples_for_top_fraction(fraction, confidence):
     # where the quotient is a whole number, rounding may have put it a hair above
     return max(1, math.ceil(exact * (1 - 1e-12)))
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "samples_for_top_fraction-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("samples_for_top_fraction", samples_for_top_fraction)
@@ -532,7 +523,6 @@ for rank in (2, 10, 100):
 # overestimate. This is known as the **winner's curse**. The table lets you measure it: let each run read one training
 # seed only, then look up what the winner does with the *other* seeds.
 
-
 # %% tags=["experiment"]
 def trained_once(run, epochs=None):
     """The objective of a search that trains each cell once, all with the seed of run number `run`."""
@@ -620,7 +610,6 @@ print(f"luck, mean over {RUNS} runs: first cells {means[0]:+.2f}, winners {means
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "paired_bootstrap", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def paired_bootstrap(a, b, rng, resamples=10_000):
     """Mean difference of two methods over paired runs, with a 95 % percentile bootstrap interval.
@@ -654,7 +643,6 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
     low, high = np.percentile(means, [2.5, 97.5])
     return float(difference.mean()), (float(low), float(high))
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "paired_bootstrap-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("paired_bootstrap", paired_bootstrap)

@@ -78,7 +78,6 @@ torch.set_num_threads(1)  # networks this small gain nothing from more
 # The budget may end in the middle of a round. Test it before every single evaluation, or cut the list of neighbours
 # to what is left.</details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "hill_climb", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def hill_climb(objective, space, budget, rng):
     """Local search by best neighbours, with random restarts.
@@ -134,7 +133,6 @@ def hill_climb(objective, space, budget, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": true, "grade_id": "hill_climb-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("hill_climb", hill_climb)
 
@@ -160,9 +158,7 @@ def valid_accuracy(arch):
 
 
 history = climb(valid_accuracy, space, 200, np.random.default_rng(0))
-print(
-    f"one run: {history.values[0]:.2f} % at the start, {history.values.max():.2f} % after {len(history)} evaluations"
-)
+print(f"one run: {history.values[0]:.2f} % at the start, {history.values.max():.2f} % after {len(history)} evaluations")
 
 cells, function_of = functions(space)  # one cell for each function; for each cell the number of its function
 landscape = benchmark.final("valid").reshape((5,) * 6)
@@ -170,14 +166,10 @@ peak = np.ones(landscape.shape, dtype=bool)
 for edge in range(6):
     peak &= landscape >= landscape.max(axis=edge, keepdims=True)
 below = {"all cells": optimum - landscape.ravel(), "local optima": optimum - landscape[peak]}
-plotting.boxes(
-    below, xlabel="", ylabel="distance from the best cell (points)", title="What do climbs end on?"
-)
+plotting.boxes(below, xlabel="", ylabel="distance from the best cell (points)", title="What do climbs end on?")
 print(f"the {peak.sum()} local optima compute {len(set(function_of[peak.ravel()]))} different functions")
 for name, points in below.items():
-    print(
-        f"{name}: half of them lie within {np.median(points):.1f} points of the best, the worst {points.max():.1f} below"
-    )
+    print(f"{name}: half of them lie within {np.median(points):.1f} points of the best, the worst {points.max():.1f} below")
 
 # %% [markdown]
 # Compare the two boxes. If local optima are good much more often than cells drawn at random, then climbing pays, as long as
@@ -210,7 +202,6 @@ for name, points in below.items():
 # can be the parent.</details>
 # <details><summary>Hint: "the objective was called too often"</summary>
 # The first population is part of the budget.</details>
-
 
 # %% nbgrader={"grade": false, "grade_id": "regularized_evolution", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def regularized_evolution(objective, space, budget, population, sample, rng):
@@ -264,7 +255,6 @@ def regularized_evolution(objective, space, budget, population, sample, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": true, "grade_id": "regularized_evolution-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("regularized_evolution", regularized_evolution)
 
@@ -278,10 +268,7 @@ BUDGET, populations, samples = 200, (5, 10, 20, 50), (1, 2, 5)
 grid = {}
 for population in progress(populations, unit="row"):
     for sample in samples:
-        runs = (
-            evolve(valid_accuracy, space, BUDGET, population, sample, np.random.default_rng(i))
-            for i in range(50)
-        )
+        runs = (evolve(valid_accuracy, space, BUDGET, population, sample, np.random.default_rng(i)) for i in range(50))
         grid[population, sample] = optimum - np.mean([run.values.max() for run in runs])
 print(f"mean regret of 50 runs after {BUDGET} evaluations (points)\npopulation   tournaments of 1, 2, 5")
 for population in populations:
@@ -305,9 +292,7 @@ RUNS = 200
 methods = {
     "random search": lambda seed: run(RandomSearch, benchmark, BUDGET, seed),
     "hill climbing": lambda seed: climb(valid_accuracy, space, BUDGET, np.random.default_rng(seed)),
-    "evolution": lambda i: evolve(
-        valid_accuracy, space, BUDGET, POPULATION, SAMPLE, np.random.default_rng(i)
-    ),
+    "evolution": lambda i: evolve(valid_accuracy, space, BUDGET, POPULATION, SAMPLE, np.random.default_rng(i)),
 }
 incumbents = {name: np.empty((RUNS, BUDGET)) for name in methods}  # best so far (percent)
 for seed in progress(range(RUNS)):
@@ -317,16 +302,13 @@ race = Comparison(np.arange(1.0, BUDGET + 1), incumbents, optimum, {}, metric="v
 plotting.regret_bands(race.curves, title="Three searches on the course's table")
 
 rows = {}
-for a, b in (
-    ("hill climbing", "random search"),
-    ("evolution", "random search"),
-    ("hill climbing", "evolution"),
-):
+for a, b in (("hill climbing", "random search"), ("evolution", "random search"), ("hill climbing", "evolution")):
     for step in (50, BUDGET):
         paired = race.paired(a, b, step=step - 1)
         rows[f"{a} − {b}, {step}"] = (paired.mean, (paired.low, paired.high))
 title = f"Mean difference after 50 and {BUDGET} evaluations, 95 % interval, {RUNS} pairs"
-plotting.intervals(rows, xlabel="difference of the incumbents' accuracy (percentage points)", title=title)
+plotting.intervals(rows, xlabel="difference of the incumbents' accuracy (percentage points)", title=title);
+
 # %% [markdown]
 # Evolution begins as random search. Hill climbing spends its first 25 evaluations around a single random cell, good or bad.
 # Where do the methods part, and who profits more, a lucky run or an unlucky one?
@@ -355,14 +337,9 @@ else:
     library = {"random search": RandomSearch, "first better neighbour": partial(HillClimbing, move="first")}
     compared = compare(library, real, real_data.SECONDS, 100, unit="seconds", progress=False)
     found = {name: values[:, -1] for name, values in compared.values.items()}
-    yours = {
-        "hill climbing": climb,
-        "evolution": lambda *arguments: evolve(*arguments[:3], 10, 3, arguments[3]),
-    }
+    yours = {"hill climbing": climb, "evolution": lambda *arguments: evolve(*arguments[:3], 10, 3, arguments[3])}
     for name, search in yours.items():
-        found[name] = [
-            within_seconds(search, real, real_data.SECONDS, np.random.default_rng(i)) for i in range(100)
-        ]
+        found[name] = [within_seconds(search, real, real_data.SECONDS, np.random.default_rng(i)) for i in range(100)]
     for name, values in found.items():
         print(f"{name:24} {np.mean(values):6.2f} ± {np.std(values):.2f} over {len(values)} runs")
 
@@ -394,7 +371,6 @@ else:
 # <details><summary>Hint: "train_to takes the epochs in all"</summary>
 # <code>train_to(config, 9)</code> means nine epochs from the beginning. That a real trainer goes on from its
 # checkpoint, and pays for six only, is its own affair.</details>
-
 
 # %% nbgrader={"grade": false, "grade_id": "successive_halving", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
@@ -446,7 +422,6 @@ def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
         epochs = min(epochs * eta, max_epochs)
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": true, "grade_id": "successive_halving-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("successive_halving", successive_halving)
 
@@ -485,9 +460,7 @@ for eta in (2, 3, 4):
     n = largest_start(32 * EPOCHS, EPOCHS, eta=eta)
     gain = (regrets["full training"] - regrets[f"eta {eta}"])[:, list(budgets).index(32)]
     error = 2 * gain.std(ddof=1) / np.sqrt(RUNS)
-    print(
-        f"eta {eta}: {n:3} cells instead of 32, regret lower by {gain.mean():+.2f} ± {error:.2f} points (2 std. errors)"
-    )
+    print(f"eta {eta}: {n:3} cells instead of 32, regret lower by {gain.mean():+.2f} ± {error:.2f} points (2 std. errors)")
 
 # %% [markdown]
 # How far the curves are apart depends on one thing: how well the first epochs predict the last.
@@ -514,7 +487,6 @@ for eta in (2, 3, 4):
 # <code>np.unique(a, return_inverse=True, return_counts=True)</code> tells for each entry its group of equals, and for
 # each group its size. The running sum of the sizes is the last rank of each group.</details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "spearman", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def spearman(a, b):
     """Spearman's rank correlation: Pearson's correlation of the ranks; equal numbers share their mean rank.
@@ -534,14 +506,11 @@ def spearman(a, b):
     deviations = []
     for values in paired_numbers(a, b):
         _, group, size = np.unique(values, return_inverse=True, return_counts=True)
-        ranks = (np.cumsum(size) - (size - 1) / 2)[
-            group
-        ]  # the middle of the ranks that a group of equals takes up
+        ranks = (np.cumsum(size) - (size - 1) / 2)[group]  # the middle of the ranks that a group of equals takes up
         deviations.append(ranks - ranks.mean())
     x, y = deviations
     return float(x @ y / math.sqrt((x @ x) * (y @ y)))
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "spearman-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("spearman", spearman)
@@ -560,7 +529,6 @@ check("spearman", spearman)
 # <details><summary>Hint: "it takes minutes"</summary>
 # For 5,000 entries there are 12 million pairs: too many for two nested loops in Python. <code>np.sign(a[i] -
 # a[:i])</code> holds the order of i with all earlier entries at once.</details>
-
 
 # %% nbgrader={"grade": false, "grade_id": "kendall_tau", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def kendall_tau(a, b):
@@ -592,7 +560,6 @@ def kendall_tau(a, b):
     return float(agreement / math.sqrt(untied_a * untied_b))
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": true, "grade_id": "kendall_tau-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("kendall_tau", kendall_tau)
 
@@ -612,9 +579,7 @@ groups = {f"all {len(truth):,} functions": np.arange(len(truth)), f"best tenth (
 by_epoch = {name: [tau_of(values, truth[part]) for values in curves[part].T] for name, part in groups.items()}
 title = "How early does one training tell who is better?"
 plotting.learning_curves(by_epoch, ylabel="Kendall tau with the truth", title=title).set_ylim(0, 1)
-print(
-    f"after 1 epoch, over all functions: Spearman {rho_of(curves[:, 0], truth):.2f}, tau {by_epoch[next(iter(groups))][0]:.2f}"
-)
+print(f"after 1 epoch, over all functions: Spearman {rho_of(curves[:, 0], truth):.2f}, tau {by_epoch[next(iter(groups))][0]:.2f}")
 
 # %% [markdown]
 # Even the last epoch does not reach 1: it is one training of several, on other images than the test set. That is the
@@ -649,7 +614,6 @@ print(
 # allow_unused=True)</code>, and skip those.</details>
 # <details><summary>Hint: "RuntimeError: a leaf Variable that requires grad is being used in an in-place operation"</summary>
 # Change parameters inside <code>with torch.no_grad():</code>, and run the forward pass outside of it.</details>
-
 
 # %% nbgrader={"grade": false, "grade_id": "synflow_score", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def synflow_score(net, input_shape):
@@ -686,7 +650,6 @@ def synflow_score(net, input_shape):
     return float(sum(products))
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": true, "grade_id": "synflow_score-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("synflow_score", synflow_score)
 
@@ -702,7 +665,6 @@ check("synflow_score", synflow_score)
 # returns fresh gradients and stores nothing.</details>
 # <details><summary>Hint: "the score changes the network, the stored statistics"</summary>
 # In training mode a forward pass alone moves the running means of batch norms. Work on a copy.</details>
-
 
 # %% nbgrader={"grade": false, "grade_id": "grad_norm_score", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def grad_norm_score(net, x, y):
@@ -728,13 +690,10 @@ def grad_norm_score(net, x, y):
     parameters = list(probe.parameters())
     loss = F.cross_entropy(probe(x), y)
     if not parameters or not loss.isfinite():
-        raise ValueError(
-            f"net must have parameters and x and y a finite loss, got {len(parameters)} and {loss}"
-        )
+        raise ValueError(f"net must have parameters and x and y a finite loss, got {len(parameters)} and {loss}")
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     return float(sum(gradient.norm() for gradient in gradients if gradient is not None))
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "grad_norm_score-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("grad_norm_score", grad_norm_score)
@@ -747,10 +706,7 @@ from nas_lib.data import cluttered_digits
 from nas_lib.lesson import PROXY_BATCH, proxy_scores
 from nas_lib.networks import NetworkConfig, build_network
 
-synflow_of, grad_norm_of = (
-    or_fallback("synflow_score", synflow_score),
-    or_fallback("grad_norm_score", grad_norm_score),
-)
+synflow_of, grad_norm_of = or_fallback("synflow_score", synflow_score), or_fallback("grad_norm_score", grad_norm_score)
 recorded = proxy_scores()  # name → (functions, initialisations)
 config = NetworkConfig()
 x, y = cluttered_digits("train", PROXY_BATCH, config.resolution, seed=0).tensors()
@@ -764,14 +720,9 @@ for i in progress(some.tolist(), unit="net"):
     live["grad_norm"].append(grad_norm_of(net, x, y))
 took = (time.perf_counter() - started) / len(some)
 for name, scores in live.items():
-    print(
-        f"{name:9}: live and recorded scores agree: {np.allclose(scores, recorded[name][some, 0], rtol=1e-3)};",
-        end=" ",
-    )
+    print(f"{name:9}: live and recorded scores agree: {np.allclose(scores, recorded[name][some, 0], rtol=1e-3)};", end=" ")
     print(f"tau {tau_of(*recorded[name].T[:2]):.2f} between two initialisations of the same cells")
-print(
-    f"{1000 * took:.0f} ms for both scores; training these cells takes {benchmark.seconds[index[some]].mean():.1f} s"
-)
+print(f"{1000 * took:.0f} ms for both scores; training these cells takes {benchmark.seconds[index[some]].mean():.1f} s")
 
 # %% [markdown]
 # And now the question that decides. A proxy has to beat what costs nothing and needs no idea at all: counting parameters
@@ -791,7 +742,8 @@ taus = {
     group: {name: tau_of(values[members], truth[members]) for name, values in predictors.items()}
     for group, members in groups.items()
 }
-plotting.dots(taus, xlabel="Kendall tau with test accuracy", baseline="parameters")
+plotting.dots(taus, xlabel="Kendall tau with test accuracy", baseline="parameters");
+
 # %% [markdown]
 # Differences of a few hundredths may be chance. So split the cells into ten random groups, and ask whether the ten leads of
 # a predictor over the parameter count have a clear sign (a paired comparison, as in lesson 01).
@@ -801,27 +753,16 @@ for group, members in groups.items():
     print(f"{group}: tau minus that of the parameter count, mean of ten groups ± 2 standard errors")
     parts = np.array_split(np.random.default_rng(0).permutation(members), 10)
     tau_of_parts = {
-        name: np.array([tau_of(scores[part], truth[part]) for part in parts])
-        for name, scores in predictors.items()
+        name: np.array([tau_of(scores[part], truth[part]) for part in parts]) for name, scores in predictors.items()
     }
     base, ahead_of_it = tau_of_parts.pop("parameters"), []
     for name, values in tau_of_parts.items():
         lead, error = (values - base).mean(), 2 * (values - base).std(ddof=1) / np.sqrt(len(parts))
-        verdict = (
-            "ahead"
-            if lead > error
-            else "behind"
-            if lead < -error
-            else "not decided"
-            if error
-            else "the same order"
-        )
+        verdict = "ahead" if lead > error else "behind" if lead < -error else "not decided" if error else "the same order"
         ahead_of_it += [name] if verdict == "ahead" else []
         print(f"  {name:14} {lead:+.2f} ± {error:.2f}  {verdict}")
     untrained = [name for name in ahead_of_it if not name.startswith("epoch")]
-    print(
-        f"  so {' and '.join(untrained) or 'no score of an untrained network'} beats counting parameters here\n"
-    )
+    print(f"  so {' and '.join(untrained) or 'no score of an untrained network'} beats counting parameters here\n")
 
 # %% [markdown]
 # On the real NAS-Bench-201 the parameter count alone has a Spearman coefficient of 0.75 with test accuracy over all cells,

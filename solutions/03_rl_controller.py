@@ -94,7 +94,6 @@ space = CellSpace()
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "exact_policy_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def exact_policy_gradient(logits, rewards):
     """Gradient of the expected reward of one softmax decision, by going through all options.
@@ -121,7 +120,6 @@ def exact_policy_gradient(logits, rewards):
     chances = torch.softmax(logits.detach(), dim=0)
     return chances * (rewards - chances @ rewards)
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "exact_policy_gradient-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("exact_policy_gradient", exact_policy_gradient)
@@ -157,7 +155,7 @@ plotting.lines(
     xlabel="steps along the exact gradient",
     ylabel="probability",
     title="One edge of the best cell: what the policy chooses",
-)
+);
 
 # %% [markdown]
 # Bad options vanish at once. Options that are nearly equal are told apart much more slowly: the gradient is a probability
@@ -208,7 +206,6 @@ plotting.lines(
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "reinforce_loss", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
     """Surrogate loss of REINFORCE with a baseline and an entropy bonus, to be minimised.
@@ -242,7 +239,6 @@ def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
         raise ValueError(f"rewards and baseline must be finite numbers, got the differences {advantages}")
     return -(advantages * log_probs).mean() - entropy_weight * entropies.mean()
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "reinforce_loss-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("reinforce_loss", reinforce_loss)
@@ -328,7 +324,6 @@ print(f"with b = E[R], {fewer:.0f} times fewer samples give the same precision a
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "ema_baseline", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def ema_baseline(rewards, decay):
     """Exponential moving average of the rewards *before* each step, as a baseline for REINFORCE.
@@ -355,7 +350,6 @@ def ema_baseline(rewards, decay):
         baseline[t] = decay * baseline[t - 1] + (1 - decay) * rewards[t - 1]
     return baseline
     ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "ema_baseline-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("ema_baseline", ema_baseline)
@@ -447,7 +441,6 @@ for name, baseline in baselines.items():
 #
 # </details>
 
-
 # %% nbgrader={"grade": false, "grade_id": "Controller", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 class Controller(nn.Module):
     """Policy over architectures: an LSTM that takes one decision after the other (Zoph and Le 2017).
@@ -500,13 +493,9 @@ class Controller(nn.Module):
         """
         ### BEGIN SOLUTION
         if actions.ndim != 2 or actions.shape[1] != len(self.sizes):
-            raise ValueError(
-                f"actions must have the shape (n, {len(self.sizes)}), got {tuple(actions.shape)}"
-            )
+            raise ValueError(f"actions must have the shape (n, {len(self.sizes)}), got {tuple(actions.shape)}")
         if (actions < 0).any() or (actions >= torch.tensor(self.sizes)).any():
-            raise ValueError(
-                f"actions must be positions from 0 to below {self.sizes}, got {actions.tolist()}"
-            )
+            raise ValueError(f"actions must be positions from 0 to below {self.sizes}, got {actions.tolist()}")
         return self._walk(len(actions), lambda place, log_p: actions[:, place])[1]
 
     def _walk(self, n, choose):
@@ -523,7 +512,6 @@ class Controller(nn.Module):
             x = embed(action)
         return torch.stack(actions, dim=1), sum(log_probs), sum(entropies)
         ### END SOLUTION
-
 
 # %% nbgrader={"grade": true, "grade_id": "Controller-check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("Controller", Controller)
@@ -585,9 +573,7 @@ plotting.lines(
 )
 print(f"{len(drawn):,} rewards, {len(np.unique(drawn, axis=0)):,} distinct cells among them")
 print(f"entropy: {log[0, 1]:.2f} nats at first (uniform: {6 * np.log(5):.2f}), {log[-1, 1]:.2f} at the end")
-print(
-    f"mean reward at the end {log[-1, 0]:.2f} %, best cell seen {best_so_far[-1]:.2f} %, best there is {optimum:.2f} %"
-)
+print(f"mean reward at the end {log[-1, 0]:.2f} %, best cell seen {best_so_far[-1]:.2f} %, best there is {optimum:.2f} %")
 
 # %% [markdown]
 # It learns. Watch *how*: first the operations that ruin a cell disappear, then the policy settles on one cell and its
@@ -616,7 +602,6 @@ print(
 # 0 in floating point after some steps.
 #
 # </details>
-
 
 # %% nbgrader={"grade": false, "grade_id": "discounted_returns", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def discounted_returns(rewards, gamma):
@@ -647,7 +632,6 @@ def discounted_returns(rewards, gamma):
     return returns
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": true, "grade_id": "discounted_returns-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("discounted_returns", discounted_returns)
 
@@ -662,7 +646,8 @@ ax = plotting.lines(
     ylabel="return (percentage points)",
     title="What each decision is credited with",
 )
-ax.set_xticks(range(len(EDGES)), edges)
+ax.set_xticks(range(len(EDGES)), edges);
+
 # %% [markdown]
 # With γ = 0 only the last edge hears of the accuracy, and with γ = 0.5 the first edge gets one thirty-second of it. γ = 1
 # treats all alike, and then all returns of a cell are one number, R: `reinforce_loss` needs one reward per
@@ -681,18 +666,11 @@ found = {job: train_controller(seed=job[1], entropy_weight=job[0]) for job in pr
 made, axes = plotting.figure(1, 2, width=4.6, height=3.2)
 for ax, column, ylabel in zip(axes[0], (0, 1), ("mean reward (%)", "entropy (nats)")):
     curves = {f"w = {weight:g}": [found[weight, seed][0][:, column] for seed in seeds] for weight in weights}
-    plotting.lines(
-        curves, ax, x=spent, xlabel="rewards seen", ylabel=ylabel, title="Three runs for each weight w"
-    )
-print(
-    f"{'weight':>6} {'last mean reward':>17} {'last entropy':>13} {'distinct cells':>15} {'regret of the best seen':>24}"
-)
+    plotting.lines(curves, ax, x=spent, xlabel="rewards seen", ylabel=ylabel, title="Three runs for each weight w")
+print(f"{'weight':>6} {'last mean reward':>17} {'last entropy':>13} {'distinct cells':>15} {'regret of the best seen':>24}")
 for weight in weights:
     runs = [found[weight, seed] for seed in seeds]
-    ends = [
-        (*log[-10:].mean(0), len(np.unique(drawn, axis=0)), optimum - rewards_of(drawn).max())
-        for log, drawn in runs
-    ]
+    ends = [(*log[-10:].mean(0), len(np.unique(drawn, axis=0)), optimum - rewards_of(drawn).max()) for log, drawn in runs]
     print("{:6g} {:17.2f} {:13.2f} {:15.0f} {:24.2f}".format(weight, *np.mean(ends, axis=0)))
 
 # %% [markdown]
@@ -724,16 +702,12 @@ methods = {
     "controller": functools.partial(PolicySearch, policy=Policy, loss=loss_of, learning_rate=0.002),
 }
 league = compare(methods, benchmark, BUDGET, RUNS)
-ax = plotting.regret_bands(
-    league.curves, ylabel="test regret of the incumbent (points)", title="Equal budget"
-)
+ax = plotting.regret_bands(league.curves, ylabel="test regret of the incumbent (points)", title="Equal budget")
 ax.set(xlim=(20, BUDGET), ylim=(0, 1.5 * np.percentile(league.curves["random search"][:, 19], 90)))
 for name, final in league.final.items():
     distinct = np.mean([len(set(history.archs)) for history in league.histories[name]])
     spread = final.std(ddof=1)
-    print(
-        f"{name:14} regret {final.mean():5.2f} ± {spread:.2f} points, {distinct:5.1f} of {BUDGET} cells distinct"
-    )
+    print(f"{name:14} regret {final.mean():5.2f} ± {spread:.2f} points, {distinct:5.1f} of {BUDGET} cells distinct")
 
 # %% [markdown]
 # A method is judged by the test accuracy of its incumbent. All methods of a run share a seed, so differences are paired;
@@ -747,7 +721,8 @@ for other in ("random search", "evolution", "local search", "softmaxes"):
     verdict = "better" if paired.low > 0 else "worse" if paired.high < 0 else "not decided"
     print(f"controller against {other:14} {paired.mean:+.2f} points, p = {paired.p:.4f}: {verdict}")
 title = f"Mean and 95 % interval, {RUNS} paired runs"
-plotting.intervals(rows, xlabel="difference in test accuracy (percentage points)", title=title)
+plotting.intervals(rows, xlabel="difference in test accuracy (percentage points)", title=title);
+
 # %% [markdown]
 # Whatever the order on your table: set `learning_rate` to 0.01 and run the two cells again. A controller has knobs that
 # random search has not (learning rate, decay, entropy weight, width, batch). Their best values depend on the budget and
@@ -775,9 +750,7 @@ else:
     real = real_data.nas_bench_201(path)
     live = compare({"live": Reinforce}, real, real_data.SECONDS, 100, unit="seconds", progress=False)
     values = live.values["live"][:, -1]
-    print(
-        f"{'live: independent softmaxes':33} {values.mean():.2f} ± {values.std(ddof=1):.2f} over {len(values)} runs"
-    )
+    print(f"{'live: independent softmaxes':33} {values.mean():.2f} ± {values.std(ddof=1):.2f} over {len(values)} runs")
 
 # %% [markdown]
 # Published *test* accuracies on the same benchmark (means over many runs): random search 93.70, REINFORCE 93.85,

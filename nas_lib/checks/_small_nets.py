@@ -50,7 +50,7 @@ def build(layers: Sequence[Layer], dtype: str = "float64") -> nn.Module:
     dead: list[nn.Module] = []
     for layer in layers:
         kind = layer["kind"]
-        weight = layer.get("weight")
+        weight: Any = layer.get("weight")
         module: nn.Module
         if kind in ("linear", "dead"):
             module = nn.Linear(weight.shape[1], weight.shape[0], bias="bias" in layer)
@@ -68,9 +68,8 @@ def build(layers: Sequence[Layer], dtype: str = "float64") -> nn.Module:
             for name, parameter in module.named_parameters():
                 parameter.copy_(torch.from_numpy(layer[name]))
         (dead if kind == "dead" else made).append(module)
-    net = nn.Sequential(*made)
-    if dead:
-        net = _with_dead_ends(net, dead)
+    alive = nn.Sequential(*made)
+    net = _with_dead_ends(alive, dead) if dead else alive
     return net.to(getattr(torch, dtype))
 
 

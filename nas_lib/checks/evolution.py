@@ -299,7 +299,7 @@ class HillClimb(_Search):
                 return verdict
         around = len(space.neighbors(archs[0]))
         for place, which in ((1, "first"), (around, "last")):
-            seen = Counter(space.neighbors(run[0][0]).index(run[place][0]) for run in runs)
+            seen = Counter([*space.neighbors(run[0][0])].index(run[place][0]) for run in runs)
             for position in range(around):
                 verdict = _count_verdict(
                     seen[position],
@@ -861,7 +861,7 @@ class _Correlation(Exercise):
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The coefficient, and the arguments as they are afterwards."""
-        forms = {"array": np.array, "list": list, "tuple": tuple}
+        forms: dict[str, Callable[[Any], Any]] = {"array": np.array, "list": list, "tuple": tuple}
         a, b = (forms[instance["form"]](instance[key]) for key in "ab")
         if "bad" in instance:
             return raised(lambda: fn(a, b))
