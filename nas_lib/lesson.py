@@ -251,7 +251,8 @@ def _kendall_tau(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def _recorded_score(name: str, net: Any) -> float:
-    place = {cell: i for i, cell in enumerate(functions()[0])}.get(getattr(net, "arch", None))
+    places: dict[Any, int] = {cell: i for i, cell in enumerate(functions()[0])}
+    place = places.get(getattr(net, "arch", None))
     if place is None:
         raise ValueError(
             f"recorded are the scores of the first cell of each function, got {net}: write {name}_score"

@@ -50,7 +50,7 @@ def build(layers: Sequence[Layer], dtype: str = "float64") -> nn.Module:
     dead: list[nn.Module] = []
     for layer in layers:
         kind = layer["kind"]
-        weight = layer.get("weight")
+        weight: Any = layer.get("weight")
         module: nn.Module
         if kind in ("linear", "dead"):
             module = nn.Linear(weight.shape[1], weight.shape[0], bias="bias" in layer)
@@ -68,13 +68,13 @@ def build(layers: Sequence[Layer], dtype: str = "float64") -> nn.Module:
             for name, parameter in module.named_parameters():
                 parameter.copy_(torch.from_numpy(layer[name]))
         (dead if kind == "dead" else made).append(module)
-    net = nn.Sequential(*made)
+    net: nn.Module = nn.Sequential(*made)
     if dead:
         net = _with_dead_ends(net, dead)
     return net.to(getattr(torch, dtype))
 
 
-def _with_dead_ends(alive: nn.Sequential, dead: Sequence[nn.Module]) -> nn.Module:
+def _with_dead_ends(alive: nn.Module, dead: Sequence[nn.Module]) -> nn.Module:
     from torch import nn
 
     class Network(nn.Module):

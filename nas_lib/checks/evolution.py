@@ -288,7 +288,7 @@ class HillClimb(_Search):
 
     def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
         """Starts, the order of the first round, and the first restart of each run."""
-        space = space_of(instance)
+        space: Any = space_of(instance)
         archs, n = list(space), len(runs)
         starts = Counter(run[0][0] for run in runs)
         for arch in archs:
@@ -860,7 +860,7 @@ class _Correlation(Exercise):
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The coefficient, and the arguments as they are afterwards."""
-        forms = {"array": np.array, "list": list, "tuple": tuple}
+        forms: dict[str, Any] = {"array": np.array, "list": list, "tuple": tuple}
         a, b = (forms[instance["form"]](instance[key]) for key in "ab")
         if "bad" in instance:
             return raised(lambda: fn(a, b))
