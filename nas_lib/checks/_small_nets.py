@@ -73,7 +73,7 @@ def build(layers: Sequence[Layer], dtype: str = "float64") -> nn.Module:
     return net.to(getattr(torch, dtype))
 
 
-def _with_dead_ends(alive: nn.Sequential, dead: Sequence[nn.Module]) -> nn.Module:
+def _with_dead_ends(alive: nn.Module, dead: Sequence[nn.Module]) -> nn.Module:
     from torch import nn
 
     class Network(nn.Module):

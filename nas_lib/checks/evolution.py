@@ -288,7 +288,7 @@ class HillClimb(_Search):
 
     def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
         """Starts, the order of the first round, and the first restart of each run."""
-        space = space_of(instance)
+        space: Any = space_of(instance)
         archs, n = list(space), len(runs)
         starts = Counter(run[0][0] for run in runs)
         for arch in archs:
