@@ -38,8 +38,8 @@ class CourseFolder:
         self.root = root.resolve()
         self._isolation = isolation
         self.root.mkdir(parents=True, exist_ok=True)
-        course.write_config(self.root)
         gradebook.check(self.root)
+        course.write_config(self.root)
         scoring.course_secret(self.root)
         # nbgrader finds alembic through PATH, which lacks the environment's programs unless it was activated.
         programs = str(Path(sys.executable).parent)

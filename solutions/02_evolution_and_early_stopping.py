@@ -880,8 +880,8 @@ check("concept_02_4", concept_02_4)
 # %% [markdown] nbgrader={"grade": true, "grade_id": "open_02_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # I would first train ten random architectures to the end, every epoch written down: ten GPU-days. From them I get tau of the
 # early epochs, of synflow and of the parameter count with the final accuracy. Ten points give a rough tau only, but they
-# would show a useless first epoch, and a proxy that does not beat the parameter count is dropped. In the lesson the best
-# tenth was ordered much worse than all cells, so I would cut with eta 2 or 3 and keep several finalists. Thirty-five
+# would show a useless first epoch, and I would drop every proxy that only repeats the parameter count. In the lesson the
+# best tenth was ordered much worse than all cells, so I would cut with eta 2 or 3 and keep several finalists. Thirty-five
 # GPU-days go into successive halving from as many random architectures as they pay for, checkpoints kept. Hill climbing was
 # better per evaluation in the lesson, but with some dozens of trainings it would hardly finish two neighbourhoods. The last
 # five GPU-days retrain the best ones with fresh seeds, for a test on data not used before. One run proves little: that

@@ -16,8 +16,86 @@ from scipy import stats
 from torch.nn import functional as F
 
 from autograder.mutants._registry import alternative, mutant
+from autograder.mutants.concepts import says
 from nas_lib.search import History
 from nas_lib.searchers import HillClimbing, RegularizedEvolution, SuccessiveHalving
+
+says(
+    {
+        "first-improvement": r"first better neighbour",
+        "not-the-best": r"but not to the best",
+        "moves-down": r"although it is worse",
+        "moves-on-ties": r"only as good",
+        "never-moves": r"never moves",
+        "minimises": r"moves to the worst neighbour",
+        "compares-with-the-record": r"best of the whole run",
+        "order-not-random": r"is evaluated (first|last) in",
+        "start-not-uniform": r"a run begins at",
+        "restart-not-uniform": r"a restart takes",
+        "evaluates-twice": r"was evaluated twice",
+        "not-a-climb": r"leaves the round",
+        "kills-the-worst": r"the worst member dies",
+        "kills-the-youngest": r"the youngest member dies",
+        "dead-parent": r"which should have left",
+        "too-little-selection": r"members is the parent",
+        "too-much-selection": r"members, not of all",
+        "no-mutation": r"repeats a living member",
+        "two-mutations": r"in two or more decisions",
+        "no-parent": r"is no mutation of any",
+        "fixed-decision": r"is never mutated",
+        "first-population": r"a first member has|neighbour of the first in",
+        "rounds-up": r"go on, rounded down",
+        "drops-too-few": r"the others are dropped",
+        "wrong-rungs": r"configs go on: |every rung keeps",
+        "keeps-the-worst": r"lowest values go on",
+        "keeps-the-first": r"first configs of the list",
+        "keeps-others": r"other configs than the best",
+        "wrong-epochs": r"grow by the factor|epochs are min_epochs|epochs: a whole number|where max_epochs is",
+        "epochs-do-not-grow": r"eta times as long",
+        "trains-the-difference": r"not those to add",
+        "trains-twice": r"is trained twice",
+        "beyond-max-epochs": r"trains beyond max_epochs",
+        "ends-early": r"the last rung is the one at",
+        "wrong-winner": r"only the last rung counts",
+        "wrong-trials": r"not the calls that were made",
+        "unhashable-configs": r"cannot be a key",
+        "values-not-ranks": r"the correlation of the values",
+        "argsort-not-ranks": r"argsort gives",
+        "ties": r"equal numbers (get|share)|without ties only",
+        "other-coefficient": r"this is (Kendall|Spearman|Pearson)'s",
+        "squared": r"(is|are) squared|not its square",
+        "no-tie-correction": r"\(tau-a\)",
+        "gamma": r"tied in neither: divide",
+        "share-of-concordant": r"the share of concordant",
+        "ties-as-discordant": r"counts as discordant",
+        "ties-as-concordant": r"count as concordant",
+        "adjacent-pairs": r"only neighbours in the list",
+        "ordered-pairs": r"counted twice in one part",
+        "wrong-value": r"the coefficient is wrong",
+        "signs": r"absolute values before the forward pass",
+        "batch-norm": r"batch norm in evaluation mode",
+        "biases": r"biases are parameters and count",
+        "dead-parameters": r"have no gradient and add nothing",
+        "float32": r"compute in float64",
+        "flow-only": r"this is R",
+        "gradient-only": r"summed without θ",
+        "logarithm": r"the logarithm",
+        "mean": r"sum over (all parameters|the tensors), n",
+        "mean-output": r"sum of the outputs, not their mean",
+        "norms": r"no norm taken",
+        "wrong-score": r"ha(ve|s) another sum",
+        "changes-the-network": r"the score changes the network",
+        "old-gradients": r"earlier backward pass",
+        "one-norm": r"all gradients together",
+        "l1-norm": r"these are absolute values",
+        "weights-only": r"the weights are summed|biases are parameters too",
+        "summed-loss": r"the mean over the batch, not its sum",
+        "saliency": r"multiplied by the parameters",
+        "parameters-not-gradients": r"norms of the parameters, not",
+        "all-tensors": r"the gradients of all layers",
+        "mode": r"as the network was passed in",
+    }
+)
 
 
 def _finite(value):
@@ -274,7 +352,7 @@ def restarts_near_the_last(objective, space, budget, rng):
     return _climb(objective, space, budget, rng, start=start)
 
 
-@mutant("hill_climb", concept="repeats-proposals")
+@mutant("hill_climb", concept="evaluates-twice")
 def forgets_what_it_has_seen(objective, space, budget, rng):
     _affordable(budget, space)
     archs, values = [], []

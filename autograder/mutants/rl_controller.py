@@ -13,6 +13,82 @@ from scipy import signal, special
 from torch import nn
 
 from autograder.mutants._registry import alternative, mutant
+from autograder.mutants.concepts import says
+
+says(
+    {
+        "wrong-sign": r"the sign is reversed|entropies are negative",
+        "no-expected-reward": r"the softmax couples them",
+        "no-probability": r"rarely chosen moves the expected reward little",
+        "by-probability": r"derivative by the \*probabilities\*",
+        "wrong-mean": r"the mean under the policy",
+        "diagonal-only": r"only the diagonal",
+        "value-not-gradient": r"not its gradient|gradient has an entry for each logit",
+        "divided": r"nothing has to be divided",
+        "jacobian": r"a matrix of derivatives",
+        "wrong-gradient": r"the gradient is \[.*\], not|the gradient says .* really changes by",
+        "overflow": r"exp overflows",
+        "sum-not-mean": r"the sum over the batch, not the mean|summed, not averaged",
+        "no-baseline": r"the baseline is not subtracted",
+        "adds-the-baseline": r"the baseline is added",
+        "mean-before-product": r"multiply first and take the mean last|whatever its own reward",
+        "own-baseline": r"subtracted instead of `baseline`",
+        "rescaled": r"shifted or rescaled",
+        "probability-not-log": r"weighs the probability",
+        "penalises-entropy": r"the entropy is punished",
+        "no-entropy": r"the entropy does not count",
+        "ignores-the-weight": r"`entropy_weight` is not used",
+        "not-averaged": r"not an array .*: take the mean",
+        "broadcasting": r"two shapes were broadcast",
+        "no-gradient": r"no gradient arrives|log_prob comes without a gradient",
+        "wrong-weights": r"−\(R − b\)/n would be",
+        "wrong-loss": r"gradients are right, the loss is not",
+        "gradient-through-the-advantage": r"a gradient runs through R − b",
+        "sees-its-own-reward": r"the baseline at t contains reward t",
+        "starts-at-the-first-reward": r"b\[0\] is rewards\[0\]",
+        "swapped-weights": r"`decay` is the share of the \*old\* value",
+        "unweighted": r"the new reward counts fully",
+        "bias-corrected": r"corrected away",
+        "plain-mean": r"the plain mean of the earlier rewards",
+        "last-reward": r"the reward before, not an average",
+        "too-late": r"the baseline lags",
+        "advantage-not-baseline": r"rewards minus the baseline",
+        "one-too-many": r"one per reward, no more",
+        "wrong-values": r"entry \d+ is .*, should be",
+        "changes-its-argument": r"the array of rewards was changed",
+        "runs-forward": r"sums the \*past\*",
+        "discounted-from-the-start": r"discounted from step 0 on",
+        "misses-its-own-reward": r"reward of step t itself is missing",
+        "one-power-too-many": r"itself has the weight gamma",
+        "ignores-gamma": r"`gamma` is not used",
+        "one-return-for-all": r"every step gets the return of the first",
+        "back-to-front": r"come out in reverse",
+        "no-sum": r"a return is a \*sum\*",
+        "next-reward-only": r"only the next reward",
+        "averaged": r"a moving average|every row has the mean of the batch",
+        "not-finite": r"(gives|holds) -?(nan|inf)",
+        "not-summed": r"one entry per decision: sum",
+        "mixes-rows": r"rows must not touch each other",
+        "not-log": r"are probabilities: ",
+        "mean-not-sum": r"means? over the decisions",
+        "not-a-distribution": r"add up to .*, not to 1",
+        "not-probabilities": r"multinomial needs probabilities",
+        "ignores-earlier-decisions": r"no decision depends on those before",
+        "forgets-the-state": r"the LSTM's state has to be carried",
+        "merges-options": r"are the same to decision",
+        "sample-without-gradient": r"sample's log_probs come without a gradient|a part of it is cut off",
+        "sample-disagrees": r"sample says .* log_prob says",
+        "greedy": r"always the most likely option",
+        "ignores-generator": r"generators with the same seed give different samples",
+        "biased-samples": r"came \d+ times in|samples are (less|more) likely than",
+        "dependent-rows": r"pairs of rows are equal",
+        "bits": r"entropies are in bits",
+        "surprise-not-entropy": r"one sample of the entropy",
+        "last-decision-only": r"only the last decision's entropy",
+        "wrong-entropy": r"the entropies of \[",
+        "entropy-without-gradient": r"the entropies come without their gradient",
+    }
+)
 
 # ---------------------------------------------------------------------------------- exact_policy_gradient
 
@@ -185,11 +261,11 @@ _loss("punishes_entropy", "penalises-entropy", lambda lp, a, r, b, h, w: -(a * l
 _loss("no_entropy", "no-entropy", lambda lp, a, r, b, h, w: -(a * lp).mean())
 _loss("entropy_detached", "no-entropy", lambda lp, a, r, b, h, w: -(a * lp).mean() - w * h.mean().detach())
 _loss("no_weight", "ignores-the-weight", lambda lp, a, r, b, h, w: -(a * lp).mean() - h.mean())
-_loss("no_mean_at_all", "no-mean", lambda lp, a, r, b, h, w: -(a * lp) - w * h)
+_loss("no_mean_at_all", "not-averaged", lambda lp, a, r, b, h, w: -(a * lp) - w * h)
 _loss("as_a_float", "no-gradient", lambda lp, a, r, b, h, w: float(-(a * lp).mean() - w * h.mean()))
 _loss("log_probs_cut_off", "no-gradient", lambda lp, a, r, b, h, w: -(a * lp.detach()).mean() - w * h.mean())
 _loss("absolute_advantages", "wrong-weights", lambda lp, a, r, b, h, w: -(a.abs() * lp).mean() - w * h.mean())
-_loss("adds_a_constant", "wrong-value", lambda lp, a, r, b, h, w: -(a * (lp + 1)).mean() - w * h.mean())
+_loss("adds_a_constant", "wrong-loss", lambda lp, a, r, b, h, w: -(a * (lp + 1)).mean() - w * h.mean())
 _loss(
     "broadcasts",
     "broadcasting",
@@ -365,7 +441,7 @@ _returns("no_discount", "ignores-gamma", lambda r, g: np.cumsum(r[::-1])[::-1])
 _returns("first_return_for_all", "one-return-for-all", lambda r, g: np.full(len(r), _right(r, g)[0]))
 _returns("forgets_to_turn_around", "back-to-front", lambda r, g: _right(r, g)[::-1])
 _returns("no_sum", "no-sum", lambda r, g: r * float(g) ** np.arange(len(r)))
-_returns("looks_one_step_ahead", "one-step-only", lambda r, g: r + g * np.append(r[1:], 0.0))
+_returns("looks_one_step_ahead", "next-reward-only", lambda r, g: r + g * np.append(r[1:], 0.0))
 _returns("averages", "averaged", lambda r, g: signal.lfilter([1 - g], [1.0, -g], r[::-1])[::-1])
 _returns("one_number", "one-number", lambda r, g: float(_right(r, g)[0]))
 _returns("one_step_too_many", "one-too-many", lambda r, g: np.append(_right(r, g), 0.0))
@@ -621,14 +697,14 @@ _controller(
 )
 _controller(
     "draws_uniformly",
-    "biased",
+    "biased-samples",
     draw=lambda self, log_p, generator: torch.multinomial(torch.ones_like(log_p), 1, generator=generator)[
         :, 0
     ],
 )
 _controller(
     "draws_too_sharply",
-    "biased",
+    "biased-samples",
     draw=lambda self, log_p, generator: torch.multinomial((2 * log_p).softmax(1), 1, generator=generator)[
         :, 0
     ],
@@ -739,14 +815,14 @@ _controller(
 
 _controller(
     "draws_at_another_temperature",
-    "biased",
+    "biased-samples",
     draw=lambda self, log_p, generator: torch.multinomial(
         (1.25 * log_p).softmax(1), 1, generator=generator
     ).squeeze(1),
 )
 _controller(
     "explores_now_and_then",
-    "biased",
+    "biased-samples",
     draw=lambda self, log_p, generator: torch.multinomial(
         0.85 * log_p.exp() + 0.15 / log_p.shape[1], 1, generator=generator
     ).squeeze(1),

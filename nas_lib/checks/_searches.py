@@ -65,7 +65,7 @@ def read_runs(name: str, instance: Instance, answer: Answer, *, repeats: bool) -
             twice = next((arch for at, arch in enumerate(found) if arch in found[:at]), None)
             if twice is not None:
                 raise Unacceptable(
-                    "repeats-proposals", f"{show(list(twice), 120)} was evaluated twice in one run"
+                    "evaluates-twice", f"{show(list(twice), 120)} was evaluated twice in one run"
                 )
     if len(calls) > count * budget:
         raise Unacceptable(*over_budget(calls, instance))

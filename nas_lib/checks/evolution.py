@@ -872,7 +872,7 @@ class _Correlation(Exercise):
         result = scalar(answer.value["result"])
         if type(result) is list and len(result) == 2:
             return _fail(
-                "wrong-type", f"{self.name} should return one number, not a pair (coefficient, p-value)"
+                "wrong-type", f"{self.name} should return a number, not a pair (coefficient, p-value)"
             )
         found, right = number(result, self.name), number(expected.value["result"], self.name)
         if not abs(found - right) <= 1e-6:
@@ -916,13 +916,13 @@ class Spearman(_Correlation):
             "this is the correlation of the values, not of their ranks",
             float(np.corrcoef(a, b)[0, 1]),
         )
-        yield "sign-flipped", "the sign is wrong: equal order is +1", -right
+        yield "sign-flipped", "the sign is flipped: equal order is +1", -right
         places = np.corrcoef(np.argsort(a), np.argsort(b))[0, 1]
         yield "argsort-not-ranks", "argsort gives the positions in sorted order, not the ranks", float(places)
-        for method, how in (("ordinal", "by their position"), ("min", "the lowest"), ("max", "the highest")):
+        for method, how in (("ordinal", "different ranks"), ("min", "the lowest rank"), ("max", "the highest rank")):
             yield (
                 "ties",
-                f"equal numbers get {how} of their ranks: they share the mean of them",
+                f"equal numbers get {how}: they share the mean of their ranks",
                 of_ranks(method),
             )
         yield (
@@ -955,7 +955,7 @@ class KendallTau(_Correlation):
         tau = float(stats.kendalltau(a, b)[0])
         pairs, agreement = len(a) * (len(a) - 1) / 2, tau * math.sqrt(_untied(a) * _untied(b))
         untied = _untied_in_both(a, b)
-        yield "sign-flipped", "the sign is wrong: equal order is +1", -tau
+        yield "sign-flipped", "the sign is flipped: equal order is +1", -tau
         yield (
             "no-tie-correction",
             "tied pairs count in the denominator (tau-a): divide by √(A·B) of tau-b",

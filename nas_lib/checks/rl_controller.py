@@ -286,7 +286,7 @@ class ReinforceLoss(Exercise):
             )
         if not _close(loss, wanted):
             return _fail(
-                "wrong-value",
+                "wrong-loss",
                 f"the gradients are right, the loss is not: {show(loss)} instead of {show(wanted)}",
             )
         return RIGHT
@@ -391,7 +391,7 @@ def _scalar(value: Any, n: int) -> float:
     if isinstance(value, np.ndarray) and value.size == 1:
         return float(value.reshape(()))
     if isinstance(value, np.ndarray):
-        concept, hint = "no-mean", "take the mean"
+        concept, hint = "not-averaged", "take the mean"
         if value.shape == (n, n):
             concept, hint = "broadcasting", "two shapes were broadcast"
         raise Unacceptable(concept, f"the loss should be one number, not an array {value.shape}: {hint}")
@@ -485,7 +485,8 @@ def _entries(value: Any, n: int, name: str) -> Array:
     """A column; a number or one entry too many has a reason of its own here."""
     if is_number(scalar(value)) and n > 1:
         raise Unacceptable(
-            "one-number", f"{name} returned one number; asked for is an array with one entry per reward"
+            "one-number",
+            f"{name} should be an array with one entry per reward, not the one number {show(scalar(value))}",
         )
     if isinstance(value, (np.ndarray, list)) and len(np.atleast_1d(value)) == n + 1:
         raise Unacceptable(
@@ -655,7 +656,7 @@ class DiscountedReturns(OfRewards):
             ),
             (
                 rewards + option * np.concatenate([rewards[1:], [0.0]]),
-                "one-step-only",
+                "next-reward-only",
                 "only the next reward "
                 "is added: all later ones count too, gamma² for the one after, and so on",
             ),
@@ -847,7 +848,7 @@ def _move(parameters: Sequence[Any], steps: Sequence[Any]) -> None:
 
 def _three(value: Any) -> tuple[Any, Any, Any]:
     if not isinstance(value, (tuple, list)) or len(value) != 3:
-        what = f"{len(value)} things" if isinstance(value, (tuple, list)) else describe(value)
+        what = f"{describe(value)} of {len(value)}" if isinstance(value, (tuple, list)) else describe(value)
         raise NotPlainData(f"sample returned {what} where (actions, log_probs, entropies) is expected")
     return value[0], value[1], value[2]
 
@@ -922,7 +923,8 @@ def _malformed(sizes: Sequence[int], found: dict[str, Any]) -> Verdict | None:
             )
         if actions.dtype != np.int64:
             return _fail(
-                "wrong-type", f"actions are positions of options: a tensor of int64, not of {actions.dtype}"
+                "wrong-type",
+                f"sample's actions should be a tensor of int64, not of {actions.dtype}: they are positions of options",
             )
         if (actions < 0).any() or (actions >= np.array(sizes)).any():
             place = int(np.flatnonzero(((actions < 0) | (actions >= np.array(sizes))).any(axis=0))[0])
@@ -939,7 +941,8 @@ def _malformed(sizes: Sequence[int], found: dict[str, Any]) -> Verdict | None:
     shapes = [one.shape if isinstance(one, np.ndarray) else () for one in alone]
     if shapes != [(1, decisions), (1,), (1,)]:
         return _fail(
-            "wrong-shape", f"sample(1) should give shapes (1, {decisions}), (1,), (1,), not {shapes}"
+            "wrong-shape",
+            f"the parts of sample(1) should have the shapes (1, {decisions}), (1,), (1,), not {shapes}",
         )
     return None
 
@@ -952,7 +955,7 @@ def _not_a_column(value: Any, n: int, what: str) -> Verdict | None:
         )
     if not isinstance(value, np.ndarray) or value.shape != (n,):
         shape = value.shape if isinstance(value, np.ndarray) else describe(value)
-        return _fail("wrong-shape", f"{what} should be a tensor of shape ({n},), not {shape}")
+        return _fail("wrong-shape", f"{what} should have the shape ({n},), not {shape}")
     if not np.isfinite(np.asarray(value, dtype=float)).all():
         return _fail("not-finite", f"{what} holds {show(float(value[~np.isfinite(value)][0]))}")
     return None
@@ -1130,7 +1133,7 @@ def _biased(policy: Policy, many: NDArray[np.int64], actions: NDArray[Any]) -> V
         low, high = count_range(_DRAWS, p, _ALPHA)
         if not low <= count <= high:
             return _fail(
-                "biased",
+                "biased-samples",
                 f"{what} came {count} times in {_DRAWS:,} samples; by log_prob it should come about "
                 f"{_DRAWS * p:.0f} times. Draw from the softmax of the logits, each decision given the options "
                 "drawn before",
@@ -1139,7 +1142,7 @@ def _biased(policy: Policy, many: NDArray[np.int64], actions: NDArray[Any]) -> V
     least, most = mean_range(policy.log_probs, policy.chances, _DRAWS, _ALPHA)
     if not least <= found <= most:
         return _fail(
-            "biased",
+            "biased-samples",
             f"samples are {'less' if found < least else 'more'} likely than they should be: by their own log_prob "
             f"the mean is {show(found)}, about {show(float(policy.chances @ policy.log_probs))} is expected. Draw "
             "from the very probabilities whose logarithms you return",
