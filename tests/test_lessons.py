@@ -426,7 +426,12 @@ def test_the_lesson_runs_through_with_the_reference(lesson: str, table: Path, pu
     assert "✗" not in printed and "stands in for it" not in printed
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
+SLOW = {"03_rl_controller"}  # trains its controller whether or not the learner has one
+
+
+@pytest.mark.parametrize(
+    "lesson", [pytest.param(one, marks=[pytest.mark.slow] if one in SLOW else []) for one in LESSONS]
+)
 def test_the_lesson_runs_through_with_nothing_done(lesson: str, table: Path, public_checks: Path) -> None:
     figures, seconds = LESSONS[lesson]
     notebook = _run(student_notebook(lesson), table, public_checks, seconds)

@@ -919,7 +919,11 @@ class Spearman(_Correlation):
         yield "sign-flipped", "the sign is flipped: equal order is +1", -right
         places = np.corrcoef(np.argsort(a), np.argsort(b))[0, 1]
         yield "argsort-not-ranks", "argsort gives the positions in sorted order, not the ranks", float(places)
-        for method, how in (("ordinal", "different ranks"), ("min", "the lowest rank"), ("max", "the highest rank")):
+        for method, how in (
+            ("ordinal", "different ranks"),
+            ("min", "the lowest rank"),
+            ("max", "the highest rank"),
+        ):
             yield (
                 "ties",
                 f"equal numbers get {how}: they share the mean of their ranks",
