@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test slow-test build grade table release
+.PHONY: help venv lab test slow-test build grade corpus table release
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
@@ -49,6 +49,9 @@ build: $(STAMP) ## write the student notebooks from solutions/
 grade: $(STAMP) ## grade the bundled samples, or SUBMISSIONS=folder LESSON=01_random_search
 	$(COURSE) grade $(if $(SUBMISSIONS),"$(SUBMISSIONS)") $(if $(LESSON),--lesson $(LESSON)) $(ARGS)
 
+corpus: $(STAMP) ## grade hostile, broken and odd submissions and compare with what is right (minutes)
+	$(COURSE) corpus $(if $(LESSON),--lesson $(LESSON)) $(ARGS)
+
 table: $(STAMP) ## train the table of all cells, or go on where it was interrupted (hours)
 	$(PY) -m scripts.build_table train $(ARGS)
 	$(PY) -m scripts.build_table merge
@@ -61,7 +64,7 @@ $(STAMP): pyproject.toml constraints.txt | $(PY)
 	@echo "Installing the course into $(VENV); the first time takes minutes (torch is large)."
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade
 	$(if $(TORCH_INDEX),$(PY) -m pip install --index-url $(TORCH_INDEX) $(shell grep -E '^(torch|torchvision)==' constraints.txt))
-	$(PY) -m pip install --constraint constraints.txt --editable ".[course,dev]"
+	$(PY) -m pip install --constraint constraints.txt --editable ".[course,cluster,dev]"
 	@touch $@
 
 $(PY):

@@ -1,4 +1,4 @@
-"""The instructor's commands of `nas-course`: build, verify, grade, release.
+"""The instructor's commands of `nas-course`: build, verify, mutants, assign, grade, report, corpus, release.
 
 Only arguments are read and results printed here; the work is done in the modules of this package, imported
 when needed so that `nas-course doctor` stays quick.
@@ -7,18 +7,25 @@ when needed so that `nas-course doctor` stays quick.
 from __future__ import annotations
 
 import argparse
+import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from autograder.report import Grades
+
 DEFAULT_COURSE = Path("course")
 SAMPLES_COURSE = Path("course/samples")
 
 
 def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the instructor's commands to `nas-course`."""
+    """Add the instructor's commands to `nas-course`, and let its doctor try the sandbox."""
+    if "doctor" in commands.choices:
+        commands.choices["doctor"].set_defaults(no_sandbox=_no_sandbox)
+
     build = commands.add_parser("build", help="write notebooks/ and the public checks from solutions/")
     build.add_argument(
         "--check",
@@ -35,14 +42,24 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     verify.set_defaults(run=_verify)
 
+    assign = commands.add_parser(
+        "assign", help="make the nbgrader course folder, with lessons to release and the due date"
+    )
+    assign.add_argument("lessons", nargs="*", metavar="LESSON", help="lessons to assign (default: all)")
+    assign.add_argument(
+        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
+    )
+    assign.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
+    assign.set_defaults(run=_assign)
+
     grade = commands.add_parser(
-        "grade", help="grade a folder of submissions (without one: the bundled samples)"
+        "grade", help="grade a folder or zip of submissions (without one: the bundled samples)"
     )
     grade.add_argument(
         "submissions",
         nargs="?",
         type=Path,
-        help="folder of submissions; without it the bundled samples are graded",
+        help="folder or zip of submissions; without it the bundled samples are graded",
     )
     grade.add_argument("--lesson", help="lesson to grade, such as 01_random_search; needed with a folder")
     grade.add_argument(
@@ -52,13 +69,63 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     grade.add_argument(
         "--jobs", type=int, default=1, help="submissions graded at the same time (default: %(default)s)"
     )
+    grade.add_argument(
+        "--scheduler",
+        help="address of a Dask scheduler, such as tcp://host:8786, whose workers grade instead of this machine",
+    )
+    grade.add_argument(
+        "--regrade",
+        action="store_true",
+        help="evaluate every submission anew; else unchanged ones keep what an earlier or interrupted run found out",
+    )
     grade.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
+    grade.add_argument(
+        "--student",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="grade this student alone (may be given several times)",
+    )
     grade.add_argument(
         "--unsafe",
         action="store_true",
         help="run submissions without the sandbox: their code can do whatever you can; the report says so",
     )
     grade.set_defaults(run=_grade)
+
+    report = commands.add_parser(
+        "report", help="show a lesson's grades and summary again, and write the CSV, with manual grades"
+    )
+    report.add_argument("--lesson", required=True, help="lesson to report on, such as 01_random_search")
+    report.add_argument(
+        "--course",
+        type=Path,
+        default=DEFAULT_COURSE,
+        help="nbgrader course folder (default: %(default)s)",
+    )
+    report.add_argument(
+        "--out", type=Path, help="CSV to write (default: grades_<lesson>.csv in the course folder)"
+    )
+    report.set_defaults(run=_report)
+
+    corpus = commands.add_parser(
+        "corpus", help="grade the corpus of hostile, broken and odd submissions: does each get what is right?"
+    )
+    corpus.add_argument("--lesson", default="00_start_here", help="lesson that they are made from")
+    corpus.add_argument("--only", default="", metavar="PATTERN", help="cases whose name or row matches this")
+    corpus.add_argument("--jobs", type=int, default=2, help="as for grade (default: %(default)s)")
+    corpus.set_defaults(run=_corpus)
+
+    mutants = commands.add_parser(
+        "mutants", help="grade the checks themselves with wrong and right answers; print the kill table"
+    )
+    mutants.add_argument("--lesson", help="lesson, such as 01_random_search (default: all that have checks)")
+    mutants.add_argument(
+        "--machine",
+        action="store_true",
+        help="try machine-made mutants of the references too (a minute or two; needs the extra `dev`)",
+    )
+    mutants.set_defaults(run=_mutants)
 
     release = commands.add_parser(
         "release", help="write the learners' zip: notebooks, library, README, requirements"
@@ -67,6 +134,12 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--out", type=Path, default=Path("dist"), help="folder for the zip (default: %(default)s)"
     )
     release.set_defaults(run=_release)
+
+
+def _no_sandbox() -> str:
+    from autograder import sandbox
+
+    return sandbox.missing()
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -116,44 +189,118 @@ def _faults() -> int:
     return 1 if problems else 0
 
 
+def _assign(arguments: argparse.Namespace) -> int:
+    import solutions
+    from autograder import grade, gradebook
+
+    with gradebook.trouble_in_one_sentence(arguments.course):
+        for path in grade.assign(arguments.lessons or solutions.lessons(), arguments.course, arguments.due):
+            print(path)
+    return 0
+
+
 def _grade(arguments: argparse.Namespace) -> int:
     from autograder import sandbox
 
     sandbox.choose(arguments.unsafe)  # first of all: without a sandbox nothing is looked at
 
-    from autograder import grade, samples, scoring
+    from autograder import grade, gradebook, samples, scoring
 
     if arguments.jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {arguments.jobs}.")
     if arguments.submissions is not None and arguments.lesson is None:
         raise ValueError("lesson must be given with a folder of submissions: --lesson 01_random_search.")
+    if arguments.student and arguments.lesson is None:
+        raise ValueError("student names submissions of one lesson, so --lesson must say of which.")
     if arguments.out is not None and arguments.lesson is None:
         raise ValueError("out names one CSV, so --lesson must say of which lesson.")
     try:
         if arguments.submissions is not None:
             course = arguments.course or DEFAULT_COURSE
+            due = arguments.due
             runs = [(arguments.submissions, arguments.lesson)]
         else:
             course = arguments.course or SAMPLES_COURSE
-            runs = samples.write_all(course / "submissions", [arguments.lesson] if arguments.lesson else None)
+            due = arguments.due or samples.DUE
+            wanted = [arguments.lesson] if arguments.lesson else None
+            runs = samples.write_all(course / "submissions", wanted, samples.ALL)
         for folder, lesson in runs:
-            done = grade.grade(
-                folder,
-                lesson,
-                course,
-                arguments.out,
-                arguments.jobs,
-                arguments.due,
-                unsafe=arguments.unsafe,
-            )
-            print(grade.table(done))
-            print(
-                f"Grades: {done.out}. Feedback: {done.course / 'feedback'}. "
-                f"Formgrader: start JupyterLab in {done.course}.\n"
-            )
+            with gradebook.trouble_in_one_sentence(course):
+                done = grade.grade(
+                    folder,
+                    lesson,
+                    course,
+                    arguments.out,
+                    arguments.jobs,
+                    due,
+                    unsafe=arguments.unsafe,
+                    students=arguments.student,
+                    scheduler=arguments.scheduler,
+                    regrade=arguments.regrade,
+                )
+            _show(done)
+            print(f"Feedback: {done.course / 'feedback'}")
+            print(f"Formgrader: start JupyterLab in {done.course}\n")
     except scoring.GradingError as error:
         raise ValueError(str(error)) from error
     return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from autograder import grade, gradebook
+
+    with gradebook.trouble_in_one_sentence(arguments.course):
+        grades = grade.recall(arguments.lesson, arguments.course, arguments.out)
+    _show(grades)
+    return 0
+
+
+def _show(grades: Grades) -> None:
+    from autograder import report
+
+    print(f"{report.table(grades)}\n\n{report.summary(grades)}\n")
+    print(f"Grades: {grades.out}")
+
+
+def _corpus(arguments: argparse.Namespace) -> int:
+    from autograder import sandbox
+
+    sandbox.choose()  # never without: this is what it is for
+
+    from autograder import corpus
+
+    wanted = re.compile(arguments.only)
+    chosen = [case for case in corpus.cases() if wanted.search(case.name) or wanted.search(case.row)]
+    downloads = [case for case in corpus.archives() if wanted.search(f"download: {case.name}")]
+    if not chosen and not downloads:
+        raise ValueError(f"only must match a case's name or row, got {arguments.only!r}, which matches none.")
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="nas-corpus-") as folder:
+        for outcome in corpus.run(arguments.lesson, chosen, downloads, Path(folder), arguments.jobs):
+            outcomes.append(outcome)
+            print(corpus.line(outcome), flush=True)
+    print(f"\n{corpus.summary(outcomes)}")
+    return 0 if all(outcome.right for outcome in outcomes) else 1
+
+
+def _mutants(arguments: argparse.Namespace) -> int:
+    import warnings
+
+    from autograder.mutants import report
+    from nas_lib import checks
+
+    faults = []
+    for lesson in [arguments.lesson] if arguments.lesson else checks.lessons():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # wrong answers divide by zero
+            found = report.of_lesson(lesson, arguments.machine)
+        print(f"{report.render(found)}\n", flush=True)
+        faults += found.faults
+    for fault in faults:
+        print(f"!! {fault}")
+    if not faults:
+        print("Every mutant loses points for its own concept, every alternative keeps them all.")
+    return 1 if faults else 0
 
 
 def _release(arguments: argparse.Namespace) -> int:

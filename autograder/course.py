@@ -35,15 +35,17 @@ from nbgrader.preprocessors import (
     NbGraderPreprocessor,
     OverwriteCells,
     OverwriteKernelspec,
-    SaveAutoGrades,
     SaveCells,
 )
 from traitlets import Enum, Unicode
 from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import matching
+from autograder import matching, pages
+from autograder.feedback import TEMPLATES, FeedbackExporter, SortIntoTasks
 from autograder.lesson import concept_answer
 from autograder.matching import Master
+from autograder.review import SaveGrades
 
 COURSE_ID = "nas-from-scratch"
 CONFIG_FILE = "nbgrader_config.py"
@@ -150,6 +152,15 @@ class MatchCells(CourseStep):
         return matching.restore(nb, self.master(resources)), resources
 
 
+class TameProse(CourseStep):
+    """Leave nothing in a learner's prose that would run where it is shown; the lesson's own stays."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Return the notebook with its prose and attachments made harmless."""
+        pages.tame(nb.cells, {cell.source for cell in self.master(resources).cells})
+        return nb, resources
+
+
 class ScoreExercises(CourseStep):
     """In the place of nbgrader's Execute: cells run in a process of their own, judges run outside of it."""
 
@@ -159,12 +170,13 @@ class ScoreExercises(CourseStep):
 
         names = resources["nbgrader"]
         launcher = sandbox.choose(unsafe=self.isolation == "none")
-        if sandbox.isolation(launcher) == "none":
+        kind = sandbox.isolation(launcher)
+        if kind == "none":
             self.log.warning("UNSAFE: learners' code is not isolated from this machine")
         result = scoring.score(
             nb, self.master(resources), names["assignment"], Path(self.course_root), launcher
         )
-        scoring.write(nb, result)
+        scoring.write(nb, result, kind)
         for name, outcome in result.outcomes.items():
             self.log.info("%s: %s earns %.2f of its points", names["student"], name, outcome.score)
         return nb, resources
@@ -181,17 +193,25 @@ class HideMarkSchemes(NbGraderPreprocessor):
         return cell, resources
 
 
-SANITIZE = [MatchCells, ClearOutput, DeduplicateIds, OverwriteKernelspec, OverwriteCells, CheckCellMetadata]
+SANITIZE = [
+    MatchCells,
+    TameProse,
+    ClearOutput,
+    DeduplicateIds,
+    OverwriteKernelspec,
+    OverwriteCells,
+    CheckCellMetadata,
+]
 AUTOGRADE = [
     ScoreExercises,
     IgnorePattern,
     ClearMetadataPreprocessor,
     LimitOutput,
-    SaveAutoGrades,
+    SaveGrades,
     AssignLatePenalties,
     CheckCellMetadata,
 ]
-FEEDBACK = [GetGrades, ClearHiddenTests, HideMarkSchemes, CSSHTMLHeaderPreprocessor]
+FEEDBACK = [GetGrades, ClearHiddenTests, HideMarkSchemes, SortIntoTasks, CSSHTMLHeaderPreprocessor]
 
 
 def master(course: Path, assignment: str, notebook: str) -> Master:
@@ -232,6 +252,17 @@ def configure(config: Any, course: Path | None, isolation: str | None = None) ->
     config.Autograde.sanitize_preprocessors = SANITIZE
     config.Autograde.autograde_preprocessors = AUTOGRADE
     config.GenerateFeedback.preprocessors = FEEDBACK
+    config.GenerateFeedback.exporter_class = FeedbackExporter
+    config.FeedbackExporter.template_name = "learner_feedback"
+    config.FeedbackExporter.extra_template_basedirs = [str(TEMPLATES)]
+    # Submissions come in by these alone; given by name, as releasing needs none of them.
+    config.Autograde.exporter_class = "autograder.inlets.SubmissionExporter"
+    config.ExchangeFactory.collect = "autograder.inlets.PlainCollect"
+    config.ZipCollectApp.extractor_plugin = "autograder.inlets.IntakeExtractor"
+    config.ZipCollectApp.collector_plugin = "autograder.inlets.IntakeCollector"
+    # Feedback and Formgrader's view are both written by this exporter.
+    config.HTMLExporter.filters = pages.FILTERS
+    config.HTMLExporter.sanitize_html = True
     config.OverwriteCells.add_missing_cells = True
     # Rubrics stand in ordinary locked cells beside the answer, not only in nbgrader's "task" cells.
     config.ClearMarkScheme.enforce_metadata = False
@@ -254,6 +285,19 @@ def write_config(course: Path) -> Path:
             f"{path} is not this course's: choose another --course folder, or move that file away."
         )
     return path
+
+
+def load_config(course: Path) -> Any:
+    """The configuration that plain nbgrader commands have in a course's folder, with the instructor's own settings.
+
+    Raises:
+        ValueError: the file cannot be run.
+    """
+    loader = PyFileConfigLoader(CONFIG_FILE, path=str(course))
+    try:
+        return loader.load_config()
+    except Exception as error:  # it is a program of the instructor's
+        raise ValueError(f"{course / CONFIG_FILE} cannot be used: {type(error).__name__}: {error}") from None
 
 
 CONFIG = '''\

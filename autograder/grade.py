@@ -2,78 +2,33 @@
 CSV.
 
 It drives nbgrader (generate_assignment, autograde, generate_feedback) in a course folder of nbgrader's own
-layout. Learners' code runs in parallel, each submission in a process of its own, before nbgrader stores the
-results one after the other.
+layout. Learners' code runs in parallel (`batch`); this process alone writes the gradebook, each submission as soon
+as its result is there, and a journal lets a run that was cut off go on where it stopped.
 """
 
 from __future__ import annotations
 
-import csv
+import itertools
 import logging
 import os
 import shutil
 import sys
-import textwrap
+import tempfile
+import time
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from autograder import build, course, intake, matching, sandbox, scoring
-from autograder.intake import Submission, Unreadable
+from autograder import batch, build, course, gradebook, intake, journal, matching, sandbox, scoring, signs
+from autograder.intake import Submission
+from autograder.journal import Journal, digest
 from autograder.lesson import Lesson, read_lesson
-from autograder.session import Launcher
+from autograder.report import Grades, Row, write_csv
+from autograder.run import Run, quick, seeds_of
 from nas_lib import checks
-
-FIXED_COLUMNS = ("score", "max_score", "pending", "percent", "late_seconds", "isolation", "note")
-
-
-@dataclass
-class Row:
-    """One student's grades: points per task (None where a person has to grade), and what went wrong."""
-
-    student: str
-    points: dict[str, float | None] = field(default_factory=dict)
-    max_points: dict[str, float] = field(default_factory=dict)
-    late_seconds: float = 0.0
-    note: str = ""
-
-    @property
-    def score(self) -> float:
-        """Points earned so far."""
-        return sum(value for value in self.points.values() if value is not None)
-
-    @property
-    def max_score(self) -> float:
-        """All points of the lesson."""
-        return sum(self.max_points.values())
-
-    @property
-    def pending(self) -> float:
-        """Points that wait for a person."""
-        return sum(self.max_points[name] for name, value in self.points.items() if value is None)
-
-    @property
-    def percent(self) -> float:
-        """Points earned, in percent of those that have been graded."""
-        graded = self.max_score - self.pending
-        return 100.0 * self.score / graded if graded else 0.0
-
-
-@dataclass
-class Grades:
-    """The result of one grading run."""
-
-    lesson: str
-    tasks: list[str]
-    rows: list[Row]
-    course: Path
-    out: Path
-    isolation: str = "none"
-    """What learners' code ran in, "bubblewrap" or "none": reports say so."""
 
 
 class CourseFolder:
@@ -83,6 +38,7 @@ class CourseFolder:
         self.root = root.resolve()
         self._isolation = isolation
         self.root.mkdir(parents=True, exist_ok=True)
+        gradebook.check(self.root)
         course.write_config(self.root)
         scoring.course_secret(self.root)
         # nbgrader finds alembic through PATH, which lacks the environment's programs unless it was activated.
@@ -94,10 +50,10 @@ class CourseFolder:
     def _connect(self) -> Any:
         from nbgrader.apps.api import NbGraderAPI
         from nbgrader.coursedir import CourseDirectory
-        from traitlets.config import Config
 
-        config = Config()
-        course.configure(config, self.root, self._isolation)
+        config = course.load_config(self.root)
+        if self._isolation is not None:
+            config.CourseStep.isolation = self._isolation
         # The submissions of one lesson take minutes; nbgrader's own account of it is in the results of each
         # step.
         logger = logging.getLogger("nas-course.nbgrader")
@@ -105,6 +61,11 @@ class CourseFolder:
         logger.addHandler(logging.NullHandler())
         config.NbGraderAPI.log_level = "WARN"
         return NbGraderAPI(coursedir=CourseDirectory(config=config, log=logger), config=config, log=logger)
+
+    @property
+    def db_url(self) -> str:
+        """Where the gradebook is."""
+        return str(self._api.coursedir.db_url)
 
     def gradebook(self) -> Any:
         """The gradebook, as a context manager."""
@@ -144,9 +105,9 @@ class CourseFolder:
     def _is_assigned(self, lesson: str) -> bool:
         from nbgrader.api import MissingEntry
 
-        with self.gradebook() as gradebook:
+        with self.gradebook() as book:
             try:
-                gradebook.find_notebook(lesson, lesson)
+                book.find_notebook(lesson, lesson)
             except MissingEntry:
                 return False
             return True
@@ -157,33 +118,23 @@ class CourseFolder:
         Raises:
             ValueError: that is no date.
         """
-        with self.gradebook() as gradebook:
+        with self.gradebook() as book:
             try:
-                gradebook.update_or_create_assignment(lesson, duedate=due)
+                book.update_or_create_assignment(lesson, duedate=due)
             except (ValueError, OverflowError):
                 raise ValueError(f'due must be a date such as "2026-10-01 23:59 UTC", got {due!r}.') from None
 
     def hand_in(self, lesson: str, submission: Submission) -> str:
-        """Put a submission into submitted/; returns what was wrong with it, "" if nothing.
-
-        One that cannot be read is replaced by a blank notebook that says why, so that its author gets
-        feedback.
-        """
-        note = ""
-        try:
-            if submission.path is None:
-                raise Unreadable(f"There is no {lesson}.ipynb: hand one in.")
-            notebook = intake.read(submission.path)
-        except Unreadable as unreadable:
-            note = str(unreadable)
-            notebook = build.student_notebook(lesson)
-            notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**{note}**", id="intake-note"))
+        """Put a submission into submitted/; returns what was wrong with it, "" if nothing."""
         folder = self.root / "submitted" / submission.student / lesson
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        nbformat.write(notebook, folder / f"{lesson}.ipynb")
-        if submission.timestamp:
-            (folder / "timestamp.txt").write_text(submission.timestamp, encoding="utf-8")
+        # Written aside first: the submission may lie in that very folder, and the disk may be full.
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".handing-in-") as fresh:
+            note = intake.take_in(
+                submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson)
+            )
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            Path(fresh, lesson).rename(folder)
         return note
 
     def steps(self, lesson: str, student: str) -> list[matching.Step]:
@@ -193,47 +144,141 @@ class CourseFolder:
         return matching.plan(matching.restore(notebook, master), master)
 
     def autograde(self, lesson: str, student: str) -> str:
-        """Let nbgrader store one submission's grades; returns what went wrong, "" if nothing."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", module=r"nbgrader\."
-            )  # SQLAlchemy on how nbgrader builds its rows
-            done = self._api.autograde(lesson, student, force=True, create=True)
-        return "" if done["success"] else _reason(done)
+        """Let nbgrader store one submission's grades; returns what went wrong, "" if nothing.
+
+        Raises:
+            gradebook.DiskFull: there is no room left.
+        """
+        graded = self.root / "autograded" / student / lesson
+        kept = self.root / "autograded" / f".{student}-{lesson}.kept"  # nbgrader removes it before it begins
+        if kept.is_dir():  # a run was killed here
+            _put_back(kept, graded)
+        if graded.is_dir():
+            graded.rename(kept)
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings(
+                    "ignore", module=r"nbgrader\."
+                )  # SQLAlchemy on how nbgrader builds its rows
+                done = self._api.autograde(lesson, student, force=True, create=True)
+        finally:
+            _put_back(kept, graded)
+        if done["success"]:
+            return ""
+        if gradebook.is_full(f"{done.get('error')} {done.get('log')}"):
+            raise gradebook.full(self.root)
+        return _reason(done)
 
     def write_feedback(self, lesson: str, students: Sequence[str]) -> dict[str, str]:
-        """Write the students' feedback pages; returns what went wrong, by student.
+        """Write the students' feedback pages anew; returns what went wrong, by student.
 
-        All in one run of nbgrader's, which compiles its page template once; it leaves pages alone that are
-        there already.
+        All in one run of nbgrader's, which compiles its page template once.
         """
+        from nbgrader.converters import GenerateFeedback
+        from nbgrader.utils import capture_log
+        from traitlets.config import Config
+
+        wanted = set(students)
+
+        class Pages(GenerateFeedback):
+            """nbgrader's own, for some of the students."""
+
+            def init_notebooks(self) -> None:
+                super().init_notebooks()
+                self.assignments: dict[str, list[str]] = {
+                    folder: notebooks
+                    for folder, notebooks in self.assignments.items()
+                    if Path(folder).parent.name in wanted
+                }
+
         pages = {student: self.root / "feedback" / student / lesson for student in students}
         for page in pages.values():
             shutil.rmtree(page, ignore_errors=True)
-        done = self._api.generate_feedback(lesson, force=False)
+        if not pages:
+            return {}
+        config = Config()
+        config.HTMLExporter.template_name = "feedback"  # as nbgrader's own API does
+        self._api.coursedir.assignment_id, self._api.coursedir.student_id = lesson, "*"
+        app = Pages(coursedir=self._api.coursedir, parent=self._api)
+        app.update_config(config)
+        app.force = True
+        done = capture_log(app)
         return {
             student: f"no feedback page: {_reason(done)}"
             for student, page in pages.items()
             if not (page / f"{lesson}.html").exists()
         }
 
-    def row(self, lesson: str, student: str, note: str) -> Row:
-        """A student's grades as the gradebook has them."""
+    def students(self, lesson: str) -> list[str]:
+        """Who has a graded submission of the lesson in the gradebook."""
+        with self.gradebook() as book:
+            return sorted(one.student_id for one in book.assignment_submissions(lesson))
+
+    def row(self, lesson: str, student: str, note: str = "") -> Row:
+        """A student's grades as the gradebook has them, with what the files of the submission tell."""
         from nbgrader.api import MissingEntry
 
         row = Row(student, note=note)
-        with self.gradebook() as gradebook:
+        again = []
+        with self.gradebook() as book:
             try:
-                submission = gradebook.find_submission(lesson, student)
+                submission = book.find_submission(lesson, student)
             except MissingEntry:
                 return row
             row.late_seconds = float(submission.total_seconds_late)
+            row.penalty = float(submission.late_submission_penalty or 0.0)
             for notebook in submission.notebooks:
                 for grade in notebook.grades:
                     name = grade.cell.name.removesuffix("-check")
                     row.points[name] = None if grade.needs_manual_grade else float(grade.score)
                     row.max_points[name] = float(grade.max_score)
+                    if grade.needs_manual_grade and grade.manual_score is not None:
+                        again.append(name)
+        self._look_into(row, lesson)
+        if again:
+            changed = f"graded by a person before the last change, look again: {', '.join(again)}"
+            row.note = "; ".join(filter(None, (row.note, changed)))
         return row
+
+    def _look_into(self, row: Row, lesson: str) -> None:
+        """Add what the judges said and what deserves a look, from the files of a graded submission."""
+        autograded, submitted = (
+            self.root / step / row.student / lesson / f"{lesson}.ipynb"
+            for step in ("autograded", "submitted")
+        )
+        if not (autograded.is_file() and submitted.is_file()):
+            return
+        graded = nbformat.read(autograded, as_version=4)
+        row.outcomes, row.isolation = scoring.read_outcomes(graded), scoring.read_isolation(graded)
+        try:
+            notebook = intake.read(submitted)  # plain `nbgrader autograde` leaves there what was handed in
+        except intake.Unreadable:
+            return
+        master = course.master(self.root, lesson, lesson)
+        row.note = row.note or intake.refused(notebook)
+        row.signs = signs.of_submission(notebook, master, row.outcomes)
+        row.answers = signs.fingerprint(notebook, master)
+
+
+def assign(lessons: Sequence[str], folder: Path, due: str | None = None) -> list[Path]:
+    """Make lessons the assignments of a course folder, ready to be released; returns the released notebooks.
+
+    Args:
+        lessons: names of lessons.
+        folder: the course folder; made if absent.
+        due: due date of all of them; by default the one already in the gradebook.
+
+    Raises:
+        ValueError: no such lesson, a course folder that is not ours, or no date.
+    """
+    for lesson in lessons:
+        _gradable(lesson)
+    place = CourseFolder(folder)
+    for lesson in lessons:
+        place.assign(lesson)
+        if due:
+            place.set_due(lesson, due)
+    return [place.root / "release" / lesson / f"{lesson}.ipynb" for lesson in lessons]
 
 
 def grade(
@@ -245,11 +290,14 @@ def grade(
     due: str | None = None,
     progress: bool = True,
     unsafe: bool = False,
+    students: Sequence[str] = (),
+    scheduler: str | None = None,
+    regrade: bool = False,
 ) -> Grades:
-    """Grade all submissions of a lesson.
+    """Grade the submissions of a lesson.
 
     Args:
-        submissions: folder of submissions, in one of the layouts of `intake`.
+        submissions: folder or zip of submissions, in one of the layouts of `intake`.
         lesson: the lesson's name.
         folder: the course folder; made if absent, and used again for regrades and other lessons.
         out: where the CSV goes; by default into the course folder.
@@ -257,38 +305,110 @@ def grade(
         due: due date, for the column of seconds late; by default the one already in the gradebook.
         progress: show a progress bar on stderr.
         unsafe: run learners' code without a sandbox; the reports are marked.
+        students: grade these alone; the report still has everybody who has been graded.
+        scheduler: address of a Dask scheduler whose workers run and judge the submissions, instead of `jobs` here.
+        regrade: evaluate every submission anew; else those that nothing has changed about keep what an earlier run
+            found out.
+
+    Returns:
+        The grades of everybody in the folder; those who were not graded now as the gradebook has them.
 
     Raises:
+        run.Stopped: Ctrl-C; what has been graded is kept.
         sandbox.SandboxMissing: no sandbox can be started here.
         ValueError: no such lesson, no submissions, two of one student, or a course folder that is not ours.
         scoring.GradingError: the lesson does not run on this machine, so that no one can be graded.
     """
-    launcher = sandbox.choose(unsafe)  # before anything of the input is looked at
-    kind = sandbox.isolation(launcher)
+    kind = sandbox.isolation(sandbox.choose(unsafe))  # before anything of the input is looked at
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}.")
     source = _gradable(lesson)
-    found = intake.find(submissions, lesson)
-    place = CourseFolder(folder, kind)
-    out = out or place.root / f"grades_{lesson}.csv"
-    if not out.resolve().parent.is_dir():
-        raise ValueError(f"out must lie in a folder that exists, got {str(out)!r}.")
-    place.assign(lesson)
-    if due:
-        place.set_due(lesson, due)
-    notes = {submission.student: place.hand_in(lesson, submission) for submission in found}
-    broken = evaluate_all(place, lesson, list(notes), jobs, progress, launcher)
-    for student in _bar([student for student in notes if student not in broken], "storing", progress):
-        if fault := place.autograde(lesson, student):
-            broken[student] = fault
-    missing = place.write_feedback(lesson, [student for student in notes if student not in broken])
+    with intake.collected(submissions, lesson) as found:
+        there = [submission.student for submission in found.submissions]
+        if unknown := sorted(set(students) - set(there)):
+            raise ValueError(
+                f"student must have a submission in {submissions}, got {', '.join(map(repr, unknown))}."
+            )
+        place = CourseFolder(folder, kind)
+        out = _target(out, place, lesson)
+        marks = [time.monotonic()]
+        with journal.only_run(place.root):
+            gradebook.back_up(place.root)
+            place.assign(lesson)
+            if due:
+                place.set_due(lesson, due)
+            notes = {
+                submission.student: place.hand_in(lesson, submission)
+                for submission in found.submissions
+                if not students or submission.student in students
+            }
+            version = digest(batch.code_version(), lesson, seeds_of(place, lesson), kind)
+            with Journal(place.root / f".grading_{lesson}.jsonl", version, regrade) as kept:
+                run = Run(place, lesson, kind, due, kept)
+                marks.append(time.monotonic())
+                with quick(place.db_url):
+                    run.evaluate(list(notes), jobs, scheduler, progress)
+                marks.append(time.monotonic())
+                missing = run.pages([student for student in notes if student not in run.broken], jobs)
+                marks.append(time.monotonic())
+    faults = {**missing, **run.broken}
     rows = [
-        place.row(
-            lesson, student, "; ".join(filter(None, (note, broken.get(student) or missing.get(student))))
-        )
+        place.row(lesson, student, "; ".join(filter(None, (note, faults.get(student)))))
         for student, note in notes.items()
     ]
-    grades = Grades(lesson, [task.name for task in source.tasks], rows, place.root, out, kind)
+    graded = set(place.students(lesson))
+    rows += [place.row(lesson, student) for student in there if student in graded - set(notes)]
+    rows.sort(key=lambda row: row.student)
+    names = [task.name for task in source.tasks]
+    parts = zip(("preparing", "grading", "feedback"), itertools.pairwise(marks), strict=True)
+    seconds = {name: end - start for name, (start, end) in parts}
+    grades = Grades(lesson, names, rows, place.root, out, kind, found.remarks, run.evaluated, seconds)
     write_csv(grades)
     return grades
+
+
+def recall(lesson: str, folder: Path, out: Path | None = None) -> Grades:
+    """The grades of a lesson as the gradebook has them now, manual ones included; writes the CSV again.
+
+    Args:
+        lesson: the lesson's name.
+        folder: the course folder.
+        out: where the CSV goes; by default into the course folder.
+
+    Raises:
+        ValueError: no such lesson, or nothing of it has been graded in that folder.
+    """
+    source = _gradable(lesson)
+    if not (folder / "gradebook.db").is_file():
+        raise ValueError(f"course must be a folder in which something was graded, got {str(folder)!r}.")
+    place = CourseFolder(folder)
+    rows = [place.row(lesson, student) for student in place.students(lesson)]
+    if not rows:
+        raise ValueError(f"no submission of {lesson} has been graded in {folder}.")
+    kind = "none" if any(row.isolation == "none" for row in rows) else "bubblewrap"
+    grades = Grades(
+        lesson, [task.name for task in source.tasks], rows, place.root, _target(out, place, lesson), kind
+    )
+    write_csv(grades)
+    return grades
+
+
+def _target(out: Path | None, place: CourseFolder, lesson: str) -> Path:
+    """Where the CSV goes."""
+    out = out or place.root / f"grades_{lesson}.csv"
+    if not out.resolve().parent.is_dir() or out.is_dir():
+        raise ValueError(f"out must be a file in a folder that exists, got {str(out)!r}.")
+    return out
+
+
+def _put_back(kept: Path, graded: Path) -> None:
+    """Restore a submission's earlier autograded copy, unless there is a new one."""
+    if any(graded.glob("*.ipynb")):
+        shutil.rmtree(kept, ignore_errors=True)
+    elif kept.is_dir():
+        shutil.rmtree(graded, ignore_errors=True)
+        graded.parent.mkdir(parents=True, exist_ok=True)
+        kept.rename(graded)
 
 
 def _gradable(lesson: str) -> Lesson:
@@ -300,102 +420,6 @@ def _gradable(lesson: str) -> Lesson:
     return source
 
 
-def evaluate_all(
-    place: CourseFolder,
-    lesson: str,
-    students: Sequence[str],
-    jobs: int,
-    progress: bool,
-    launcher: Launcher | None = None,
-) -> dict[str, str]:
-    """Run and judge the students' submissions, `jobs` at a time; nbgrader's steps find the results ready.
-
-    Returns:
-        What went wrong on the grader's side, by student: such a submission is left out, the others are
-        graded.
-
-    Raises:
-        scoring.GradingError: the lesson's setup fails for everyone.
-    """
-    from joblib import Parallel, delayed
-
-    names = list(course.master(place.root, lesson, lesson).points)
-    seeds = scoring.grading_seeds(place.root, lesson, names)
-    # Before the threads start: while the reference answers, the library's counterparts of an exercise are
-    # switched off.
-    for name, seed in seeds.items():
-        scoring.problems(lesson, name, seed)
-
-    def one(student: str) -> tuple[str, str]:
-        try:
-            steps = place.steps(lesson, student)
-            result = scoring.evaluate(lesson, steps, seeds, launcher=launcher)
-            scoring.remember(lesson, steps, seeds, result)
-        except scoring.GradingError:
-            raise
-        except Exception as error:  # one submission's oddity must not end the batch
-            return student, f"could not be graded: {type(error).__name__}: {error}"
-        return student, ""
-
-    # Threads: the work is done in the learners' processes, each with a core of its own.
-    runs = Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(
-        delayed(one)(student) for student in students
-    )
-    return {
-        student: fault for student, fault in _bar(runs, f"grading {lesson}", progress, len(students)) if fault
-    }
-
-
-def write_csv(grades: Grades) -> None:
-    """Write the grade table; a task that waits for a person has an empty field."""
-    fresh = grades.out.with_name(grades.out.name + ".new")
-    with open(fresh, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["student", "lesson", *grades.tasks, *FIXED_COLUMNS])
-        for row in grades.rows:
-            cells = [row.points.get(task) for task in grades.tasks]
-            writer.writerow(
-                [_harmless(row.student), grades.lesson]
-                + ["" if value is None else f"{value:g}" for value in cells]
-                + [f"{row.score:g}", f"{row.max_score:g}", f"{row.pending:g}", f"{row.percent:.2f}"]
-                + [f"{row.late_seconds:.0f}", grades.isolation, _harmless(row.note)]
-            )
-    os.replace(fresh, grades.out)
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet takes a field that begins like this for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def table(grades: Grades) -> str:
-    """The grade table for the terminal, one line per student and a line of means."""
-    header = ["student", *grades.tasks, "score", "of", "pending", "percent", "note"]
-    lines = [
-        [row.student]
-        + ["–" if row.points.get(task) is None else f"{row.points[task]:g}" for task in grades.tasks]
-        + [f"{row.score:g}", f"{row.max_score:g}", f"{row.pending:g}", f"{row.percent:.0f} %"]
-        + [("late; " if row.late_seconds else "") + row.note]
-        for row in grades.rows
-    ]
-    # Long names of exercises stand on a slope of their own in no terminal: number them and list them below.
-    header[1 : 1 + len(grades.tasks)] = [str(number) for number in range(1, len(grades.tasks) + 1)]
-    widths = [max(len(line[column]) for line in [header, *lines]) for column in range(len(header))]
-    text = [f"{grades.lesson}: {len(grades.rows)} submission{'s' if len(grades.rows) != 1 else ''}"]
-    if grades.isolation == "none":
-        text[0] = (
-            f"UNSAFE, graded without isolation: any submission could have changed these grades\n{text[0]}"
-        )
-    for line in [header, ["-" * width for width in widths], *lines]:
-        left = line[0].ljust(widths[0])
-        middle = "  ".join(value.rjust(width) for value, width in zip(line[1:-1], widths[1:-1], strict=True))
-        text.append(f"{left}  {middle}  {line[-1]}".rstrip())
-    names = ", ".join(f"{number} {task}" for number, task in enumerate(grades.tasks, start=1))
-    tasks = f"Tasks: {names}. – waits for a person; percent is of what has been graded."
-    text.append(textwrap.fill(tasks, 100, subsequent_indent="  "))
-    return "\n".join(text)
-
-
 def _reason(done: dict[str, Any]) -> str:
     """The last thing that nbgrader said about a failure, in one line."""
     lines = [line for line in str(done.get("error", "")).strip().splitlines() if line.strip()]
@@ -405,11 +429,3 @@ def _reason(done: dict[str, Any]) -> str:
     return scoring.printable(inner.strip() or said or (lines[-1] if lines else "nbgrader gave no reason"))[
         :300
     ]
-
-
-def _bar(items: Iterable[Any], label: str, progress: bool, total: int | None = None) -> Iterable[Any]:
-    if not progress:
-        return items
-    from tqdm import tqdm
-
-    return tqdm(items, desc=label, total=total, unit="submission", leave=False, disable=None)

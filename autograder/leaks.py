@@ -178,14 +178,19 @@ def _hidden_lines(source: str) -> set[int]:
 
 
 def _inside_hidden(tree: ast.AST, statement: ast.stmt, hidden: set[int]) -> bool:
-    """True if another statement in the hidden lines contains this one."""
-    for other in ast.walk(tree):
-        if not isinstance(other, ast.stmt) or other is statement or other.lineno not in hidden:
-            continue
-        if any(inner is statement for inner in ast.walk(other)):
-            # A function or class that is hidden as a whole still has bodies worth finding by themselves.
-            return not isinstance(other, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-    return False
+    """True if another statement in the hidden lines contains this one.
+
+    A function or class that is hidden as a whole still has a body worth finding by itself.
+    """
+    around = [
+        other
+        for other in ast.walk(tree)  # from the outside to the inside
+        if isinstance(other, ast.stmt)
+        and other is not statement
+        and other.lineno in hidden
+        and any(inner is statement for inner in ast.walk(other))
+    ]
+    return bool(around) and not isinstance(around[-1], (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
 
 
 def _add_prose(found: Answers, text: str, label: str) -> None:

@@ -9,6 +9,7 @@ not believed: the master's stands.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from copy import deepcopy
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ import solutions
 from autograder.lesson import grade_id, is_check, is_exercise
 
 GRADER_KEYS = ("nbgrader", "deletable", "editable")
+# What Python's parser raises on learners' code; the last two where it is nested too deep.
+UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def restore(notebook: Any, master: Master) -> Any:
         )
         if index in found:
             original = master.cells[found[index]]
+            _retype(cell, original.cell_type)
             metadata.update(
                 {key: deepcopy(original.metadata[key]) for key in GRADER_KEYS if key in original.metadata}
             )
@@ -107,6 +111,17 @@ def restore(notebook: Any, master: Master) -> Any:
         cell.metadata = metadata
     _add_missing(notebook, master, found)
     return notebook
+
+
+def _retype(cell: Any, cell_type: str) -> None:
+    """One key in Jupyter makes prose of code: the master's cells are what they were released as."""
+    if cell.cell_type == cell_type:
+        return
+    cell.cell_type = cell_type
+    for name in ("attachments", "outputs", "execution_count"):
+        cell.pop(name, None)
+    if cell_type == "code":
+        cell.outputs, cell.execution_count = [], None
 
 
 def _add_missing(notebook: Any, master: Master, found: dict[int, int]) -> None:
@@ -191,15 +206,17 @@ def _same_definition(cell: Any, original: MasterCell) -> bool:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def _plain(source: str) -> str:
     return re.sub(r"\s+", " ", source).strip()
 
 
+@functools.lru_cache(maxsize=4096)
 def _defined(source: str) -> set[str]:
     """Names that a cell defines at its top level."""
     try:
         body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError):
+    except UNPARSABLE:
         return set(re.findall(r"^(?:def|class)\s+(\w+)", source, re.MULTILINE))
     names = {
         node.name for node in body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
@@ -244,7 +261,7 @@ def plan(notebook: Any, master: Master) -> list[Step]:
 def _definitions_only(source: str) -> str:
     try:
         body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError):
+    except UNPARSABLE:
         return ""
     kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     return "\n".join(ast.unparse(node) for node in body if isinstance(node, kinds))

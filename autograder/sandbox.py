@@ -26,7 +26,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.session import WORKER, Launcher, PlainLauncher, Process, library_folder
+from autograder.session import (
+    WORKER,
+    Launcher,
+    PlainLauncher,
+    Process,
+    Spawned,
+    all_processes,
+    library_folder,
+)
 
 UNSAFE_VARIABLE = "NAS_COURSE_UNSAFE"
 HOME, SCRATCH = "/home/learner", "/tmp"
@@ -56,28 +64,24 @@ class SandboxLimits:
     scratch_bytes: int = 128 * 2**20
 
 
-class Confined(Process):
-    """A process in its sandbox, known from outside by the sandbox's first process.
+class Watched:
+    """Everything in a sandbox, known from outside by the sandbox's first process.
 
     With that one, the kernel ends every other process in the sandbox, before it is itself gone.
     """
 
-    def enter(self, info_fd: int, limits: SandboxLimits) -> None:
-        """Wait until the sandbox is there, and begin to watch it.
+    stopped: str | None = None
+    _first = -1
+
+    def watch(self, first: int, limits: SandboxLimits) -> None:
+        """Take hold of the sandbox by its first process, and begin to count what it uses.
 
         Raises:
-            RuntimeError: bubblewrap gave up.
+            OSError: there is no such process.
         """
         self._over = threading.Event()
-        self._first = -1
-        said = _read_all(info_fd, START_SECONDS)
-        try:
-            first = int(json.loads(said)["child-pid"])
-            self._first = os.pidfd_open(first)
-            self._namespace = os.readlink(f"/proc/{first}/ns/pid")
-        except (ValueError, KeyError, OSError):
-            self.end()
-            raise RuntimeError("bubblewrap could not start the learner's process") from None
+        self._first = os.pidfd_open(first)
+        self._namespace = os.readlink(f"/proc/{first}/ns/pid")
         # Two threads: measuring memory may wait long for processes that are busy forking, counting must not.
         self._watchers = [
             threading.Thread(target=self._watch, args=(excess, limits), daemon=True)
@@ -86,31 +90,24 @@ class Confined(Process):
         for watcher in self._watchers:
             watcher.start()
 
-    def end(self) -> None:
-        """Kill everything in the sandbox; returns when it is gone."""
-        self._over.set()
-        self._kill_sandbox()
-        try:
-            self.wait(timeout=10.0)
-        except subprocess.TimeoutExpired:
-            super().end()
+    def members(self) -> list[int]:
+        """The processes in the sandbox."""
+        return _members(self._namespace) if self._first >= 0 else []
+
+    def kill(self) -> None:
+        """Kill everything in the sandbox."""
         if self._first >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first, signal.SIGKILL)
+
+    def forget(self) -> None:
+        """Stop watching; the sandbox is gone."""
+        if self._first >= 0:
+            self._over.set()
             for watcher in self._watchers:
                 watcher.join()
             os.close(self._first)
             self._first = -1
-
-    def exit_status(self) -> int | None:
-        """As subprocess gives it; bubblewrap reports a signal as 128 more than its number."""
-        status = super().exit_status()
-        return 128 - status if status is not None and 128 < status < 192 else status
-
-    def _kill_sandbox(self) -> None:
-        if self._first >= 0:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._first, signal.SIGKILL)
-        elif self.returncode is None:
-            self.kill()
 
     def _watch(
         self, excess: Callable[[Sequence[int], SandboxLimits], str | None], limits: SandboxLimits
@@ -126,18 +123,55 @@ class Confined(Process):
             why = excess(members, limits)
             if why:
                 self.stopped = f"it was stopped, as {why}"  # before the kill, which the grader sees at once
-                self._kill_sandbox()
+                self.kill()
                 return
+
+
+class Confined(Watched, Spawned):
+    """A process in a sandbox of bubblewrap's."""
+
+    def enter(self, info_fd: int, limits: SandboxLimits) -> None:
+        """Wait until the sandbox is there, and begin to watch it.
+
+        Raises:
+            RuntimeError: bubblewrap gave up.
+        """
+        said = _read_all(info_fd, START_SECONDS)
+        try:
+            self.watch(int(json.loads(said)["child-pid"]), limits)
+        except (ValueError, KeyError, OSError):
+            self.end()
+            raise RuntimeError("bubblewrap could not start the learner's process") from None
+
+    def kill(self) -> None:
+        """Kill everything in the sandbox, or bubblewrap while there is none."""
+        if self._first >= 0:
+            Watched.kill(self)
+        elif self.returncode is None:
+            Spawned.kill(self)
+
+    def end(self) -> None:
+        """Kill everything in the sandbox; returns when it is gone."""
+        self.kill()
+        try:
+            self.wait(timeout=10.0)
+        except subprocess.TimeoutExpired:
+            Spawned.end(self)
+        self.forget()
+
+    def exit_status(self) -> int | None:
+        """As subprocess gives it; bubblewrap reports a signal as 128 more than its number."""
+        status = super().exit_status()
+        return 128 - status if status is not None and 128 < status < 192 else status
 
 
 def _members(namespace: str) -> list[int]:
     """The processes in a PID namespace."""
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{name}/ns/pid") == namespace:
-                    found.append(int(name))
+    for pid in all_processes():
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/ns/pid") == namespace:
+                found.append(pid)
     return found
 
 
@@ -232,19 +266,17 @@ class BubblewrapLauncher:
         Raises:
             RuntimeError: bubblewrap gave up.
         """
+        settings = self.settings({name: moved(value, folder) for name, value in environment.items()})
         info_read, info_write = os.pipe()
         try:
             process = Confined(
-                [
-                    *self.arguments({name: _moved(value, folder) for name, value in environment.items()}),
-                    *("--info-fd", str(info_write), "--", *command),
-                ],
+                [*self.program(settings), "--info-fd", str(info_write), "--", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
                 env={},
-                pass_fds=(*fds, info_write),
+                pass_fds=(*fds, info_write, settings),
                 start_new_session=True,
             )
         except BaseException:
@@ -252,14 +284,39 @@ class BubblewrapLauncher:
             raise
         finally:
             os.close(info_write)
+            os.close(settings)
         process.enter(info_read, self.limits)
         return process
 
-    def arguments(self, environment: Mapping[str, str]) -> list[str]:
-        """bubblewrap and its arguments, up to the command."""
+    def program(self, settings: int) -> list[str]:
+        """bubblewrap, told to read its settings from a file descriptor.
+
+        Its command line can be read inside, in /proc/1/cmdline, and shall not say what lies where outside.
+        """
+        return [shutil.which("bwrap") or "bwrap", "--args", str(settings)]
+
+    def settings(self, environment: Mapping[str, str], template: Path | None = None) -> int:
+        """A file in memory that holds bubblewrap's arguments; the caller closes it."""
+        descriptor = os.memfd_create("settings")
+        arguments = self.arguments(environment, template)
+        data = memoryview(b"\0".join(os.fsencode(argument) for argument in arguments))
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+    def arguments(self, environment: Mapping[str, str], template: Path | None = None) -> list[str]:
+        """bubblewrap's arguments, up to the command.
+
+        Args:
+            environment: the variables inside.
+            template: the script of the process that learners' processes are forked from: it may make namespaces,
+                and sees the machine's process table, which each of its forks covers by its own.
+        """
         limits = self.limits
-        made = [shutil.which("bwrap") or "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc"]
-        made += ["--unshare-uts", "--unshare-net", "--unshare-cgroup-try", "--disable-userns"]
+        made = ["--unshare-user", "--unshare-pid", "--unshare-ipc"]
+        made += ["--unshare-uts", "--unshare-net", "--unshare-cgroup-try"]
+        made += [] if template else ["--disable-userns"]
         made += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "grading"]
         made += ["--uid", "1000", "--gid", "1000", "--clearenv"]
         ours = {
@@ -279,12 +336,12 @@ class BubblewrapLauncher:
                 made += ["--ro-bind", path, path]
         for path in SETTINGS:
             made += ["--ro-bind-try", path, path]
-        for path in shown():
+        for path in [*shown(), *([str(template)] if template else [])]:
             made += ["--ro-bind", path, path]
         made += ["--dev", "/dev", "--size", str(limits.scratch_bytes), "--tmpfs", "/dev/shm"]
-        made += ["--proc", "/proc"]
+        made += ["--bind", "/proc", "/proc"] if template else ["--proc", "/proc", "--remount-ro", "/proc"]
         # What bubblewrap made to mount all this on would otherwise be the learner's to write to.
-        made += ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
+        made += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
         return made
 
     def _rlimits(self) -> str:
@@ -323,7 +380,7 @@ def _inside(path: str, folder: str) -> bool:
     return os.path.commonpath([path, folder]) == folder
 
 
-def _moved(value: str, folder: Path) -> str:
+def moved(value: str, folder: Path) -> str:
     """A variable's value inside, where the learner's folder is the home."""
     return SCRATCH if value == tempfile.gettempdir() else value.replace(str(folder), HOME)
 
@@ -349,15 +406,21 @@ def missing() -> str:
             "bubblewrap, which isolates submissions from this machine, is not installed: "
             f"apt-get install bubblewrap (dnf install bubblewrap), {HELP}."
         )
+    launcher = BubblewrapLauncher()
     try:
-        tried = subprocess.run(
-            [*BubblewrapLauncher().arguments({}), "--", sys.executable, "-I", "-S", "-c", ""],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=START_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
+        settings = launcher.settings({})
+        try:
+            tried = subprocess.run(
+                [*launcher.program(settings), "--", sys.executable, "-I", "-S", "-c", ""],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=START_SECONDS,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(settings,),
+            )
+        finally:
+            os.close(settings)
     except SandboxMissing as wrong:
         return str(wrong)
     except (OSError, subprocess.TimeoutExpired) as wrong:

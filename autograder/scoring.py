@@ -8,6 +8,7 @@ and most other results for full marks.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import json
@@ -15,8 +16,9 @@ import os
 import re
 import secrets
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +49,7 @@ SECRET_VARIABLE = "NAS_COURSE_SECRET"
 SECRET_FILE = ".course_secret"
 SEEDS_FILE = ".course_seeds.json"
 TEXT_CHARACTERS = 10_000
+OUTCOME = "nas_course"  # key in the metadata of a grade cell's output
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,27 @@ class Result:
 
     outcomes: dict[str, Outcome]
     cells: dict[int, Ran]  # by the cell's place in the submission
+    seconds: dict[str, float] = field(default_factory=dict, compare=False)
+    """Where the time went, by the clock: start, cells, probes, judging; and the CPU time of the learner's processes."""
+
+    @property
+    def timed_out(self) -> tuple[str, ...]:
+        """What was stopped because its time was up: exercises by name, cells by place ("cell 3")."""
+        exercises = [name for name, outcome in self.outcomes.items() if outcome.concept == "too-slow"]
+        return (*exercises, *(f"cell {place + 1}" for place, ran in self.cells.items() if ran.late))
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Result:
+        """Back from plain data."""
+        return cls(
+            {name: Outcome(**outcome) for name, outcome in data["outcomes"].items()},
+            {int(place): Ran(**ran) for place, ran in data["cells"].items()},
+            dict(data["seconds"]),
+        )
 
 
 class GradingError(Exception):
@@ -189,7 +213,12 @@ def evaluate(
                     f"{step.name} of {lesson} failed before any code of the learner's ran: {ran.error}"
                 )
         transport = WorkerTransport(session)
+        began, before = time.monotonic(), sum(session.seconds.values())
         outcomes = {name: _outcome(lesson, name, seed, transport) for name, seed in seeds.items()}
+        spent = {
+            **session.seconds,
+            "judging": time.monotonic() - began - (sum(session.seconds.values()) - before),
+        }
         ran_cells = {
             step.cell: session.ran[place]
             for place, step in enumerate(steps)
@@ -203,7 +232,7 @@ def evaluate(
             outcomes[name] = Outcome(
                 0.0, "cell-failed", f"your cell did not run to its end: {failures[name]}"
             )
-    return Result(outcomes, ran_cells)
+    return Result(outcomes, ran_cells, spent | {"learner's CPU": session.cpu_seconds})
 
 
 def _outcome(lesson: str, name: str, seed: int, transport: WorkerTransport) -> Outcome:
@@ -224,9 +253,17 @@ def _outcome(lesson: str, name: str, seed: int, transport: WorkerTransport) -> O
 _READY: dict[tuple[str, tuple[Step, ...], tuple[tuple[str, int], ...]], Result] = {}
 
 
-def remember(lesson: str, steps: Sequence[Step], seeds: Mapping[str, int], result: Result) -> None:
-    """Keep a result for `score`: evaluating goes on in parallel, nbgrader stores one after the other."""
-    _READY[lesson, tuple(steps), tuple(seeds.items())] = result
+@contextlib.contextmanager
+def remembered(
+    lesson: str, steps: Sequence[Step], seeds: Mapping[str, int], result: Result
+) -> Iterator[None]:
+    """Have a result ready for `score` meanwhile: evaluating goes on in parallel, nbgrader stores one by one."""
+    key = (lesson, tuple(steps), tuple(seeds.items()))
+    _READY[key] = result
+    try:
+        yield
+    finally:
+        _READY.pop(key, None)
 
 
 def score(
@@ -235,19 +272,26 @@ def score(
     """What a submission, matched against the master, earns; evaluated now unless that has been done."""
     steps = plan(notebook, master)
     seeds = grading_seeds(course, lesson, list(master.points))
-    ready = _READY.pop((lesson, tuple(steps), tuple(seeds.items())), None)
+    ready = _READY.get((lesson, tuple(steps), tuple(seeds.items())))
     return ready if ready is not None else evaluate(lesson, steps, seeds, launcher=launcher)
 
 
-def write(notebook: Any, result: Result) -> None:
-    """Write a result into the notebook as outputs; whatever outputs it had before are gone."""
+def write(notebook: Any, result: Result, isolation: str = "") -> None:
+    """Write a result into the notebook as outputs; whatever outputs it had before are gone.
+
+    Args:
+        notebook: the submission.
+        result: what grading it found out.
+        isolation: what its code ran in, kept for reports.
+    """
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type != "code":
             continue
         cell.outputs, cell.execution_count = [], None
         name = str(grade_id(cell)).removesuffix("-check")
         if is_check(cell) and name in result.outcomes:
-            cell.outputs = grade_outputs(result.outcomes[name], float(cell.metadata["nbgrader"]["points"]))
+            points = float(cell.metadata["nbgrader"]["points"])
+            cell.outputs = grade_outputs(result.outcomes[name], points, isolation)
         elif is_check(cell):
             cell.outputs = grade_outputs(
                 Outcome(0.0, "missing", "this cell grades no exercise of the lesson"), 0.0
@@ -256,7 +300,7 @@ def write(notebook: Any, result: Result) -> None:
             cell.outputs = _printed(result.cells[index])
 
 
-def grade_outputs(outcome: Outcome, points: float) -> list[Any]:
+def grade_outputs(outcome: Outcome, points: float, isolation: str = "") -> list[Any]:
     """The outputs of a grade cell: the message, and one number for `determine_grade` to read."""
     earned = min(points, max(0.0, round(outcome.score * points, 6)))
     mark = "✓" if outcome.score >= 1.0 else "✗"
@@ -267,9 +311,37 @@ def grade_outputs(outcome: Outcome, points: float) -> list[Any]:
     return [
         nbformat.v4.new_output("stream", name="stdout", text=text),
         nbformat.v4.new_output(
-            "execute_result", data={"text/plain": repr(float(earned))}, execution_count=None
+            "execute_result",
+            data={"text/plain": repr(float(earned))},
+            metadata={
+                OUTCOME: {**asdict(outcome), "message": printable(outcome.message), "isolation": isolation}
+            },
+            execution_count=None,
         ),
     ]
+
+
+def read_outcomes(notebook: Any) -> dict[str, Outcome]:
+    """The outcomes that `write` left in an autograded notebook, by exercise."""
+    return {
+        name: Outcome(float(left["score"]), str(left["concept"]), str(left["message"]))
+        for name, left in _left(notebook).items()
+    }
+
+
+def read_isolation(notebook: Any) -> str:
+    """What the code of an autograded notebook ran in; "" where that is not known."""
+    return next((str(left.get("isolation", "")) for left in _left(notebook).values()), "")
+
+
+def _left(notebook: Any) -> dict[str, dict[str, Any]]:
+    return {
+        str(grade_id(cell)).removesuffix("-check"): output.metadata[OUTCOME]
+        for cell in notebook.cells
+        if is_check(cell)
+        for output in cell.outputs
+        if OUTCOME in output.get("metadata", {})
+    }
 
 
 def _printed(ran: Ran) -> list[Any]:

@@ -8,6 +8,7 @@ anything else noticing.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,18 +28,27 @@ import nas_lib
 from autograder.matching import Step
 
 WORKER = Path(__file__).with_name("worker.py")
-GRACE_SECONDS = 2.0  # after the learner's own alarm, before the whole process is killed
+GRACE_SECONDS = 1.0  # after the learner's own alarm, before the whole process is killed
 SPENT_SECONDS = 2.0  # what an exercise's cell still gets once the notebook has used up its time
+LOOK_SECONDS = 0.5  # quicker requests are not looked at
+HARD = 4.0  # times the limit, and no machine is busy enough to be excused any longer
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Wall-clock seconds and sizes that one submission may use."""
+    """Seconds and sizes that one submission may use.
 
-    start_seconds: float = 60.0  # until the process answers: Python starting up on a busy machine
-    cell_seconds: float = 10.0
-    probe_seconds: float = 10.0  # for all instances of one exercise
+    Seconds are those of CPU time. Code that sleeps instead may take `patience` times as long by the clock, less
+    what a busy machine keeps it waiting: honest code is not to fail because others are at work.
+    """
+
+    # Until the process answers, and for each of the course's own setup cells: imports on a busy machine.
+    start_seconds: float = 60.0
+    cell_seconds: float = 6.0
+    probe_seconds: float = 6.0  # for all instances of one exercise
     total_seconds: float = 60.0  # for all cells together, restarts included
+    patience: float = 2.0
     message_bytes: int = 32 * 1024 * 1024
 
 
@@ -49,13 +59,32 @@ class Ran:
     error: str | None
     printed: str
     seconds: float
+    late: bool = False  # it was stopped because its time was up
 
 
-class Process(subprocess.Popen[bytes]):
-    """The learner's process, leading a process group of its own."""
+class Process(Protocol):
+    """The learner's process, with all that it starts."""
+
+    stopped: str | None
+    """Why it was killed from outside, if it was: for the learner."""
+
+    def end(self) -> None:
+        """Kill it and what it started; returns when it is gone."""
+        ...
+
+    def exit_status(self) -> int | None:
+        """How it ended (negative for a signal); None if it is still there after a second."""
+        ...
+
+    def members(self) -> list[int]:
+        """The process and those that it started, as far as they are there."""
+        ...
+
+
+class Spawned(subprocess.Popen[bytes]):
+    """A process that leads a session of its own."""
 
     stopped: str | None = None
-    """Why it was killed from outside, if it was: for the learner."""
 
     def end(self) -> None:
         """Kill it and what it started in its group; returns when it is gone."""
@@ -68,6 +97,82 @@ class Process(subprocess.Popen[bytes]):
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self.wait(timeout=1.0)
         return None
+
+    def members(self) -> list[int]:
+        """The processes of its session."""
+        return [pid for pid in all_processes() if (stat := _stat(pid)) and stat[3] == str(self.pid)]
+
+
+def all_processes() -> list[int]:
+    """Every process that can be seen from here."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()] if os.path.isdir("/proc") else []
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat from the third on (state, parent, group, session, …); [] for one that is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def used(pids: Sequence[int]) -> tuple[float, float]:
+    """What processes and their ended children have used, in seconds: CPU time, and waiting for a busy machine."""
+    cpu = waited = 0.0
+    for pid in pids:
+        fields = _stat(pid)
+        cpu += sum(map(int, fields[11:15])) / TICKS
+        with (
+            contextlib.suppress(OSError, ValueError, IndexError),
+            open(f"/proc/{pid}/schedstat", encoding="ascii") as file,
+        ):
+            waited += int(file.read().split()[1]) / 1e9
+    return cpu, waited
+
+
+class Clock:
+    """How long one request to a process may still go on; see `Limits` for what counts."""
+
+    def __init__(self, process: Process | None, seconds: float, patience: float) -> None:
+        self._process, self._seconds, self._patience = process, seconds, patience
+        self._began = time.monotonic()
+        self._next_look = self._began + LOOK_SECONDS
+        # Looking at every process costs more than most requests take: it begins with the first look.
+        self._first: tuple[float, float, float] | None = None
+
+    def pause(self) -> float | None:
+        """Seconds after which to ask again; None if the time is up."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            elapsed = now - self._began
+            if self.spent() >= self._seconds or elapsed >= HARD * self._patience * self._seconds:
+                return None
+            self._next_look = now + LOOK_SECONDS / 2
+        return max(0.001, self._next_look - now)
+
+    def spent(self) -> float:
+        """Seconds that count so far."""
+        elapsed = time.monotonic() - self._began
+        if elapsed < LOOK_SECONDS or self._process is None:
+            return elapsed
+        cpu, waited = used(self._process.members())
+        excused = waited + _own_work()
+        if self._first is None:
+            self._first = (cpu, excused, elapsed)
+        before = self._first[2]  # all of it was at work, for all that is known
+        asleep = elapsed - before - (excused - self._first[1])
+        return max(before + cpu - self._first[0], (before + asleep) / self._patience)
+
+
+def _own_work() -> float:
+    """Seconds that this thread, the grader's end, has worked, or been kept waiting by a busy machine."""
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open("/proc/thread-self/schedstat", encoding="ascii") as file,
+    ):
+        return sum(map(int, file.read().split()[:2])) / 1e9
+    return 0.0
 
 
 class Launcher(Protocol):
@@ -90,7 +195,7 @@ class PlainLauncher:
         self, command: Sequence[str], fds: Sequence[int], folder: Path, environment: Mapping[str, str]
     ) -> Process:
         """Start the process."""
-        return Process(
+        return Spawned(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # what cells print is collected inside; what goes past that is lost
@@ -148,8 +253,13 @@ class Session:
         self._left_out: set[int] = set()
         self._spent = 0.0
         self._probes = 0
+        self._imports = ",".join(sorted(imports(step.source for step in steps if step.cell is None)))
         self.ran: dict[int, Ran] = {}
         """What became of each step, by its place."""
+        self.seconds = dict.fromkeys(("start", "cells", "probes"), 0.0)
+        """Where the time went, by the clock."""
+        self.cpu_seconds = 0.0
+        """CPU time of the processes that are gone."""
 
     def __enter__(self) -> Session:
         return self
@@ -160,8 +270,13 @@ class Session:
     def start(self) -> None:
         """Make sure that a process is there in which the cells have been run."""
         while self._process is None:
+            began = time.monotonic()
             self._launch()
-            if self._run_steps():
+            launched = time.monotonic()
+            self.seconds["start"] += launched - began
+            complete = self._run_steps()
+            self.seconds["cells"] += time.monotonic() - launched
+            if complete:
                 return
 
     def probe(
@@ -176,28 +291,31 @@ class Session:
                 JSON-able.
         """
         self.start()
-        replies: list[Any] = []
-        seconds: list[float] = []
-        deadline = time.monotonic() + self._limits.probe_seconds + 2 * GRACE_SECONDS
-        self._probes += (
-            1  # a number for each, so that what an earlier one still says is not taken for this one's
-        )
-        request = {
-            "op": "probe",
-            "of": self._probes,
-            "lesson": self._lesson,
-            "exercise": exercise,
-            "instances": list(instances),
-        }
         began = time.monotonic()
         try:
-            self._send({**request, "seconds": self._limits.probe_seconds}, deadline)
+            return self._probe(exercise, list(instances), serve)
+        finally:
+            self.seconds["probes"] += time.monotonic() - began
+
+    def _probe(
+        self, exercise: str, instances: list[Any], serve: Callable[[int, Any], dict[str, Any]]
+    ) -> Replies:
+        replies: list[Any] = []
+        seconds: list[float] = []
+        clock = self._clock(self._limits.probe_seconds + 1.0 + GRACE_SECONDS)
+        # A number for each, so that what an earlier one still says is not taken for this one's.
+        self._probes += 1
+        request = {"op": "probe", "of": self._probes, "lesson": self._lesson, "exercise": exercise}
+        request |= {"instances": instances, "seconds": self._limits.probe_seconds}
+        began = time.monotonic()
+        try:
+            self._send({**request, "patience": self._limits.patience}, clock)
             while True:
-                message = self._receive(deadline)
+                message = self._receive(clock)
                 if message.get("of") != self._probes:
                     continue
                 if message.get("op") == "call":
-                    self._send({"op": "reply", "reply": serve(len(replies), message.get("wanted"))}, deadline)
+                    self._send({"op": "reply", "reply": serve(len(replies), message.get("wanted"))}, clock)
                 elif message.get("op") == "answer" and len(replies) < len(instances):
                     replies.append(message.get("answer"))
                     seconds.append(time.monotonic() - began)
@@ -208,6 +326,9 @@ class Session:
         except Lost as lost:
             self._kill()
             return Replies(replies, seconds, lost.as_error())
+
+    def _clock(self, seconds: float) -> Clock:
+        return Clock(self._process, seconds, self._limits.patience)
 
     def _ended(self, status: Any) -> str:
         if status == "late":
@@ -232,32 +353,33 @@ class Session:
                 )
                 continue
             started = time.monotonic()
+            clock = self._clock(seconds + GRACE_SECONDS)
             try:
-                deadline = started + seconds + GRACE_SECONDS
-                self._send(
-                    {"op": "run", "name": step.name, "source": step.source, "seconds": seconds}, deadline
-                )
-                reply = self._receive(deadline)
+                request = {"op": "run", "name": step.name, "source": step.source, "seconds": seconds}
+                self._send({**request, "patience": self._limits.patience}, clock)
+                reply = self._receive(clock)
                 while reply.get("op") != "ran":
-                    reply = self._receive(deadline)
+                    reply = self._receive(clock)
             except Lost as lost:
-                self.ran[place] = Ran(str(lost), "", time.monotonic() - started)
+                self.ran[place] = Ran(str(lost), "", time.monotonic() - started, lost.late)
                 self._left_out.add(place)
                 self._kill()
                 return False
             finally:
-                self._spent += time.monotonic() - started
-            error, printed = reply.get("error"), reply.get("printed")
-            self.ran[place] = Ran(
-                None if error is None else str(error), str(printed or ""), time.monotonic() - started
-            )
-            if reply.get("late"):
-                self._left_out.add(
-                    place
-                )  # should the cells have to be run again, its time is not spent twice
+                if step.cell is not None:
+                    self._spent += clock.spent()
+            error, printed, late = reply.get("error"), reply.get("printed"), bool(reply.get("late"))
+            error = None if error is None else str(error)
+            self.ran[place] = Ran(error, str(printed or ""), time.monotonic() - started, late)
+            if late:  # should the cells have to be run again, its time is not spent twice
+                self._left_out.add(place)
         return True
 
     def _allowance(self, step: Step) -> float:
+        if step.cell is None:
+            # The course's own setup, before any code of the learner's: what takes long there is `import torch` on
+            # a busy machine, and nobody's fault.
+            return self._limits.start_seconds
         left = self._limits.total_seconds - self._spent
         if step.essential:
             return max(min(self._limits.cell_seconds, left), SPENT_SECONDS)
@@ -275,7 +397,7 @@ class Session:
         # -P: the working folder is not on the path, so a numpy.py written there shadows nothing. -s: no user
         # site.
         command = [sys.executable, "-P", "-s", "-B", str(WORKER), str(their_read), str(their_write)]
-        command += [str(library_folder()), self._lesson]
+        command += [str(library_folder()), self._lesson, self._imports]
         try:
             self._process = self._launcher.launch(
                 command, (their_read, their_write), self._folder, _environment(self._folder)
@@ -284,7 +406,7 @@ class Session:
             os.close(their_read)
             os.close(their_write)
         try:
-            if self._receive(time.monotonic() + self._limits.start_seconds).get("op") != "ready":
+            if self._receive(self._clock(self._limits.start_seconds)).get("op") != "ready":
                 raise Lost("it did not start as it should")
         except Lost as lost:
             self._kill()
@@ -294,6 +416,7 @@ class Session:
 
     def _kill(self) -> None:
         if self._process is not None:
+            self.cpu_seconds += used(self._process.members())[0]
             self._process.end()
             self._process = None
         for fd in (self._read_fd, self._write_fd):
@@ -306,20 +429,24 @@ class Session:
 
     # -- messages ----------------------------------------------------------------------------------
 
-    def _send(self, message: dict[str, Any], deadline: float) -> None:
+    def _send(self, message: dict[str, Any], clock: Clock) -> None:
         data = memoryview(json.dumps(message, allow_nan=False).encode() + b"\n")
         while data:
-            _, ready, _ = select.select([], [self._write_fd], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise self._overdue()
             try:
                 data = data[os.write(self._write_fd, data[:65536]) :]
             except BlockingIOError:
-                continue
+                self._await([], [self._write_fd], clock)
             except OSError:
                 raise Lost(self._obituary()) from None
 
-    def _receive(self, deadline: float) -> dict[str, Any]:
+    def _await(self, read: list[int], write: list[int], clock: Clock) -> None:
+        """Wait until a pipe is ready."""
+        while (pause := clock.pause()) is not None:
+            if any(select.select(read, write, [], pause)):
+                return
+        raise self._overdue()
+
+    def _receive(self, clock: Clock) -> dict[str, Any]:
         """The next message that is a JSON object; other lines, of a child killed in one, are passed over."""
         searched = 0
         while True:
@@ -336,9 +463,7 @@ class Session:
             searched = len(self._received)
             if searched > self._limits.message_bytes:
                 raise Lost(f"it returned more than {self._limits.message_bytes // 2**20} MB")
-            ready, _, _ = select.select([self._read_fd], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise self._overdue()
+            self._await([self._read_fd], [], clock)
             block = os.read(self._read_fd, 1 << 18)
             if not block:
                 raise Lost(self._obituary())
@@ -365,6 +490,19 @@ def _usual_launcher() -> Launcher:
 def library_folder() -> Path:
     """The folder on whose path `import nas_lib` works."""
     return Path(nas_lib.__file__).resolve().parents[1]
+
+
+def imports(sources: Iterable[str]) -> set[str]:
+    """Modules that pieces of code import at their top level."""
+    found: set[str] = set()
+    for source in sources:
+        with contextlib.suppress(SyntaxError, ValueError):
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.Import):
+                    found |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    found.add(node.module)
+    return found
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The signatures that checks, mutants and outside tests call; a lesson may add keyword arguments with
 defaults, no more.
 
+"Name(...)" is a function, or a class by what its constructor takes; "Name.method(...)" a method, without self.
 This is the one place where they stand as data. It is not documentation: what each function returns is in its
 docstring.
 """
@@ -20,5 +21,23 @@ BINDING: dict[str, tuple[str, ...]] = {
         "simple_regret(values, best)",
         "samples_for_top_fraction(fraction, confidence)",
         "paired_bootstrap(a, b, rng, resamples=10_000)",
+    ),
+    "02_evolution_and_early_stopping": (
+        "hill_climb(objective, space, budget, rng)",
+        "regularized_evolution(objective, space, budget, population, sample, rng)",
+        "successive_halving(train_to, configs, eta, min_epochs, max_epochs)",
+        "synflow_score(net, input_shape)",
+        "grad_norm_score(net, x, y)",
+        "spearman(a, b)",
+        "kendall_tau(a, b)",
+    ),
+    "03_rl_controller": (
+        "exact_policy_gradient(logits, rewards)",
+        "reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight)",
+        "ema_baseline(rewards, decay)",
+        "Controller(choices, hidden=64, embedding=32)",
+        "Controller.sample(n, generator)",
+        "Controller.log_prob(actions)",
+        "discounted_returns(rewards, gamma)",
     ),
 }

@@ -7,6 +7,7 @@ judges form only: whether a check can tell right from wrong is the business of t
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -432,24 +433,40 @@ def _says_anything(code: str) -> bool:
 
 def _bindings(lesson: Lesson) -> Iterator[Problem]:
     for text in BINDING.get(lesson.name, ()):
-        wanted = ast.parse(f"def {text}: pass").body[0]
+        path, _, arguments = text.partition("(")
+        name, _, method = path.partition(".")
+        wanted = ast.parse(f"def _({arguments}: pass").body[0]
         assert isinstance(wanted, ast.FunctionDef)
-        task = next((task for task in lesson.tasks if task.name == wanted.name), None)
+        task = next((task for task in lesson.tasks if task.name == name), None)
         if task is None:
             yield _problem(
                 lesson, None, f"the exercise {text} is missing", "Add it: its name and signature are binding"
             )
             continue
-        found = _definitions(ast.parse(without_markers(lesson.cells[task.cell].source)), task.name).get(
-            task.name
-        )
-        if isinstance(found, ast.FunctionDef) and not _grown_from(found.args, wanted.args):
+        defined = _definitions(ast.parse(without_markers(lesson.cells[task.cell].source)), name)
+        found = defined.get(path)
+        if isinstance(found, ast.ClassDef):  # calling a class is calling its constructor
+            method, found = "__init__", defined.get(f"{name}.__init__")
+        if not isinstance(found, ast.FunctionDef):
+            if name in defined:  # that nothing at all is defined is another rule's business
+                yield _problem(
+                    lesson, task.cell, f"{path} is missing", f"Define it as {text}: its signature is binding"
+                )
+            continue
+        if not _grown_from(_without_self(found.args) if method else found.args, wanted.args):
             yield _problem(
                 lesson,
                 task.cell,
-                f"the signature {task.name}{_signature(found)} is not the binding {text}",
+                f"the signature {path}{_signature(found)} is not the binding {text}",
                 "It may only gain keyword arguments with defaults",
             )
+
+
+def _without_self(arguments: ast.arguments) -> ast.arguments:
+    """A method's arguments as its caller sees them."""
+    seen = copy.deepcopy(arguments)
+    del (seen.posonlyargs or seen.args)[:1]
+    return seen
 
 
 def _grown_from(found: ast.arguments, wanted: ast.arguments) -> bool:

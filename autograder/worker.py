@@ -4,7 +4,8 @@ defined.
 It is started as a script by `session`, speaks JSON lines over two file descriptors of its own (never stdout),
 and knows no expected value: probes return plain data, and a judge on the other side compares. It imports
 nothing of the instructor's side. It is no sandbox itself, it runs in one (`sandbox`): whatever the learner's
-code does to this process, the other side takes only data from it and kills it in time.
+code does to this process, the other side takes only data from it and kills it in time. Time limits count CPU
+time, and the time asleep; what a busy machine keeps the code waiting does not count.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import ast
 import asyncio
 import builtins
 import contextlib
+import gc
+import importlib
 import importlib.abc
 import inspect
 import io
 import json
 import linecache
+import mmap
 import os
 import random
 import signal
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,10 +37,11 @@ if TYPE_CHECKING:
 
 PRINTED_CHARACTERS = 10_000  # kept of each cell; the rest is dropped as it is printed
 FILE_BYTES = 64 * 1024 * 1024
-INSTANCE_SECONDS = 5.0
+INSTANCE_SECONDS = 4.0
 BAD_INPUT_SECONDS = 2.0  # refusing bad input takes no time at all
 # `import solutions` would hand out the answers wherever the course is installed from its own folder.
 FORBIDDEN_MODULES = frozenset({"solutions", "autograder"})
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class Printed(io.TextIOBase):
@@ -143,19 +149,18 @@ class Worker:
         while (message := self._channel.receive()) is not None:
             # Anything else is the reply to a call of a child that did not live to read it.
             if message.get("op") == "run":
-                self._channel.send(
-                    {"op": "ran", **self._run(message["name"], message["source"], message["seconds"])}
-                )
+                self._channel.send({"op": "ran", **self._run(message)})
             elif message.get("op") == "probe":
                 self._fork(message)
 
-    def _run(self, name: str, source: str, seconds: float) -> dict[str, Any]:
+    def _run(self, message: dict[str, Any]) -> dict[str, Any]:
         """Run one cell. Whatever it raises becomes one line, and the next cell can run."""
+        name, seconds = message["name"], message["seconds"]
         printed, error, late = Printed(), None, False
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             try:
-                with _alarm(seconds):
-                    self._execute(source, f"<{name}>")
+                with _alarm(seconds, message["patience"]):
+                    self._execute(message["source"], f"<{name}>")
             except _core.OutOfTime:
                 error, late = f"stopped after {seconds:g} seconds", True
             except SyntaxError as wrong:
@@ -181,6 +186,7 @@ class Worker:
 
     def _fork(self, message: dict[str, Any]) -> None:
         """Probe one exercise in a child, so that a crash or a changed library costs this exercise alone."""
+        gc.freeze()  # what is there now is never collected in the child, so its pages stay shared
         child = os.fork()
         if child == 0:
             try:
@@ -189,28 +195,33 @@ class Worker:
             finally:
                 os._exit(1)
         # The child's own alarm comes first, unless the learner's code ignores it.
-        status = _wait(child, time.monotonic() + message["seconds"] + 1.0)
+        status = _wait(child, message["seconds"] + 0.5, message["patience"])
         self._channel.send({"op": "ended", "of": message["of"], "status": status}, fresh_line=True)
 
     def _probe(self, message: dict[str, Any]) -> None:
         exercise = _core.exercise(message["exercise"], message["lesson"])
         oracle = _core.RemoteOracle(lambda wanted: self._call(message["of"], wanted))
-        deadline = time.monotonic() + message["seconds"]
+        watch, patience = _Watch(os.getpid()), message["patience"]
         hung = False
         for place, encoded in enumerate(message["instances"]):
             instance = _core.decode(encoded)
             seconds = BAD_INPUT_SECONDS if "bad" in instance else INSTANCE_SECONDS
-            seconds = min(seconds, deadline - time.monotonic())
+            seconds = min(seconds, message["seconds"] - watch.spent(patience))
             if hung or seconds <= 0:
                 # The worst instance decides, so that there is nothing left to win.
                 answer: dict[str, Any] = {"error": "OutOfTime: your code used up the exercise's time"}
             else:
-                answer = self._answer(exercise, instance, oracle, seconds, place)
+                answer = self._answer(exercise, instance, oracle, (seconds, patience), place)
                 hung = "bad" not in instance and str(answer.get("error", "")).startswith("OutOfTime")
             self._channel.send({"op": "answer", "of": message["of"], "answer": answer})
 
     def _answer(
-        self, exercise: Exercise, instance: dict[str, Any], oracle: Any, seconds: float, place: int
+        self,
+        exercise: Exercise,
+        instance: dict[str, Any],
+        oracle: Any,
+        allowed: tuple[float, float],
+        place: int,
     ) -> dict[str, Any]:
         if exercise.name not in self._namespace:
             return {"error": f"Missing: {exercise.name} is not defined"}
@@ -218,16 +229,19 @@ class Worker:
         sink = Printed()
         with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
             try:
-                with _alarm(seconds):
+                with _alarm(*allowed):
                     return _core.run_probe(exercise, self._namespace[exercise.name], instance, oracle)
             except _core.OutOfTime:
-                return {
-                    "error": f"OutOfTime: your code ran for more than {seconds:.3g} s: does a loop never end?"
-                }
+                ran = f"your code ran for more than {allowed[0]:.3g} s"
+                return {"error": f"OutOfTime: {ran}: does a loop never end?"}
+            except BaseException as wrong:  # an exception class of the learner's that is no Exception
+                return {"error": _core.explain(wrong)}
 
     def _call(self, number: int, wanted: dict[str, Any]) -> dict[str, Any]:
         self._channel.send({"op": "call", "of": number, "wanted": wanted})
+        began = time.monotonic()
         reply = self._channel.receive()
+        _SHARED[:8] = struct.pack("d", _excused() + time.monotonic() - began)
         if reply is None:
             os._exit(1)
         answered: dict[str, Any] = reply["reply"]
@@ -256,33 +270,81 @@ def _explain_syntax(wrong: SyntaxError, filename: str) -> str:
     return f"{type(wrong).__name__}: {wrong.msg} (line {wrong.lineno}: `{line}`)"
 
 
-@contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Raise OutOfTime in the block after `seconds`."""
+class _Watch:
+    """What a process has used since this was made, in seconds."""
 
-    def ring(_signal: int, _frame: FrameType | None) -> None:
+    def __init__(self, pid: int) -> None:
+        # Bound now: what the learner's code later does to these modules does not matter.
+        self._pid, self._open, self._clock = pid, open, time.monotonic
+        self._cpu, self._waited = self._read()
+        self._started = self._clock()
+        self._excused = _excused()
+
+    def spent(self, patience: float) -> float:
+        """CPU time, or the time that it was not kept waiting divided by `patience`, whichever is more."""
+        cpu, waited = self._read()
+        awake = self._clock() - self._started - (waited - self._waited) - (_excused() - self._excused)
+        return max(cpu - self._cpu, awake / patience)
+
+    def _read(self) -> tuple[float, float]:
+        """Seconds of CPU, and seconds ready to run while the machine was busy with others (Linux tells)."""
+        cpu = waited = 0.0
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with self._open(f"/proc/{self._pid}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+            cpu = (int(fields[11]) + int(fields[12])) / TICKS
+            with self._open(f"/proc/{self._pid}/schedstat") as file:
+                waited = int(file.read().split()[1]) / 1e9
+        return cpu, waited
+
+
+# Seconds in which the grader was at work, not the learner's code. Shared, as a probe's child is watched by its parent.
+_SHARED = mmap.mmap(-1, 8)  # each process that `begin`s has one of its own
+
+
+def _excused() -> float:
+    (seconds,) = struct.unpack("d", _SHARED[:8])
+    return float(seconds)
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float, patience: float) -> Iterator[None]:
+    """Raise OutOfTime in the block after `seconds` of CPU time, or of sleeping `patience` times as long."""
+    watch = _Watch(os.getpid())
+
+    def ring(number: int, _frame: FrameType | None) -> None:
+        left = seconds - watch.spent(patience)
+        if number == signal.SIGALRM and left > 0:  # the machine was busy: that is not the code's fault
+            signal.setitimer(signal.ITIMER_REAL, max(0.05, patience * left), 0.1)
+            return
         raise _core.OutOfTime
 
+    signal.signal(signal.SIGPROF, ring)
     signal.signal(signal.SIGALRM, ring)
     # Again and again: an `except BaseException: pass` around a loop swallows the first ones.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.1)
+    signal.setitimer(signal.ITIMER_REAL, patience * seconds, 0.1)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
         signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
-def _wait(child: int, deadline: float) -> int | str:
+def _wait(child: int, seconds: float, patience: float) -> int | str:
     """Wait for a child; "late" if it had to be killed, else its exit status (negative for a signal)."""
-    pause = 0.0005
+    pause, watch = 0.0005, _Watch(child)
+    look = time.monotonic() + seconds
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > deadline:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return "late"
+        if time.monotonic() > look:
+            if watch.spent(patience) > seconds:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return "late"
+            look = time.monotonic() + 0.1
         time.sleep(pause)
         pause = min(0.01, 2 * pause)
 
@@ -314,22 +376,42 @@ def _limit_resources() -> None:
         resource.setrlimit(kind, (most, most))  # hard: it cannot be raised again
 
 
-def main() -> None:
-    """Arguments: the two file descriptors, the folder that holds nas_lib, and the lesson."""
+def prepare(library: str, lesson: str, modules: str) -> None:
+    """Import what comes before any of the learner's code: later imports of these find them here.
+
+    Args:
+        library: the folder that holds nas_lib.
+        lesson: the lesson's name.
+        modules: what the lesson's own setup imports, with commas between; its cells report what is missing.
+    """
     global _core
-    read_fd, write_fd, library, lesson = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
-    _limit_resources()
     if library not in sys.path:
         sys.path.append(library)
-    # Before any of the learner's code: later imports of these find them here.
     from nas_lib.checks import _core
 
     _core.exercises(lesson)
+    for name in filter(None, modules.split(",")):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
     sys.meta_path.insert(0, _Forbidden())
+
+
+def begin(read_fd: int, write_fd: int) -> None:
+    """Serve the grader over two file descriptors, within limits, until it hangs up."""
+    global _SHARED
+    _SHARED = mmap.mmap(-1, 8)
+    _limit_resources()
     for fd in (read_fd, write_fd):
         os.set_inheritable(fd, False)  # processes that a cell starts have no business with the grader
     sys.argv[:] = [""]
+    _reseed(0)
     Worker(Channel(read_fd, write_fd)).serve()
+
+
+def main() -> None:
+    """Arguments: the two file descriptors, and those of `prepare`."""
+    prepare(*sys.argv[3:6])
+    begin(int(sys.argv[1]), int(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ class TabularBenchmark:
     _seconds: NDArray[np.float64] | None
     _valid_mean: NDArray[np.float64]
     _test_mean: NDArray[np.float64] | None
-    _answers: dict[int, Evaluation]
+    _answers: dict[Arch, Evaluation]
 
     def __init__(self) -> None:
         raise TypeError("TabularBenchmark is made by TabularBenchmark.load() or .from_arrays(...)")
@@ -231,13 +231,15 @@ class TabularBenchmark:
         Raises:
             TypeError, ValueError: `epochs` or `seed` is out of range, or `arch` is not in the space.
         """
+        if epochs is not None or seed is not None:
+            return self._answer(self.space.index(arch), epochs, seed)
+        try:  # the question of nearly all searches, answered from memory; `suppress` takes longer
+            return self._answers[arch]
+        except (KeyError, TypeError):  # new, or spelled as something that cannot be a key
+            pass
         i = self.space.index(arch)
-        if epochs is None and seed is None:  # the question of nearly all searches: answered from memory
-            known = self._answers.get(i)
-            if known is None:
-                known = self._answers[i] = self._answer(i, None, None)
-            return known
-        return self._answer(i, epochs, seed)
+        answer = self._answers[self.space.from_index(i)] = self._answer(i, None, None)
+        return answer
 
     def _answer(self, i: int, epochs: int | None, seed: int | None) -> Evaluation:
         last = self.epochs - 1

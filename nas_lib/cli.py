@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         return int(arguments.run(arguments) or 0)
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"\n{interrupt}" if str(interrupt) else "\nInterrupted.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `nas-course ... | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,7 +66,7 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
         help="look at this machine: will the course run?",
         description="Print one line per requirement; exit status 1 if something needed is missing.",
     )
-    doctor.set_defaults(run=_doctor)
+    doctor.set_defaults(run=_doctor, no_sandbox=None)
 
     lacking = _add_instructor_commands(commands, root)
     if lacking:
@@ -77,10 +77,10 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
     return parser
 
 
-def _doctor(_: argparse.Namespace) -> int:
+def _doctor(arguments: argparse.Namespace) -> int:
     from nas_lib.doctor import doctor
 
-    return 0 if doctor() else 1
+    return 0 if doctor(arguments.no_sandbox) else 1
 
 
 def _add_instructor_commands(

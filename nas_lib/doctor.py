@@ -13,7 +13,7 @@ import shutil
 import sys
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -55,21 +55,24 @@ class Finding(NamedTuple):
         return f"{f'[{self.level}]':<7}{self.text}"
 
 
-def doctor() -> bool:
+def doctor(no_sandbox: Callable[[], str] | None = None) -> bool:
     """Print one line per requirement: [OK], [FAIL] with the remedy, or [note] for what is optional.
+
+    Args:
+        no_sandbox: see `bubblewrap`.
 
     Returns:
         True if nothing failed.
     """
     healthy = True
-    for finding in examine():
+    for finding in examine(no_sandbox):
         print(finding, flush=True)
         healthy &= finding.level != "FAIL"
     print("Everything needed is here." if healthy else "Something is missing: see the [FAIL] lines.")
     return healthy
 
 
-def examine() -> Iterator[Finding]:
+def examine(no_sandbox: Callable[[], str] | None = None) -> Iterator[Finding]:
     """Look at everything in turn; yields a Finding as soon as it is known: importing torch takes seconds."""
     yield python()
     wanted = requirements()
@@ -83,7 +86,7 @@ def examine() -> Iterator[Finding]:
     yield disk()
     yield threads()
     yield gpu()
-    yield bubblewrap()
+    yield bubblewrap(no_sandbox)
 
 
 def requirements() -> list[Requirement]:
@@ -189,9 +192,17 @@ def gpu() -> Finding:
     return Finding("note", "no CUDA GPU found; none is needed")
 
 
-def bubblewrap() -> Finding:
-    """Is bubblewrap there, in which instructors run submissions? Learners never need it."""
+def bubblewrap(no_sandbox: Callable[[], str] | None = None) -> Finding:
+    """Is bubblewrap there, in which instructors run submissions? Learners never need it.
+
+    Args:
+        no_sandbox: says why submissions cannot be isolated here, "" if they can. The instructor's side passes
+            it, as it tries: containers and security modules often forbid what is installed.
+    """
     found = shutil.which("bwrap")
+    reason = no_sandbox() if no_sandbox else ""
+    if reason:
+        return Finding("note", f"no grading here: {reason}")
     if found:
         return Finding("note", f"bubblewrap ({found}), for instructors who grade")
     how = "apt-get install bubblewrap" if sys.platform.startswith("linux") else "it exists for Linux only"

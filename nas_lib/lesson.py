@@ -11,16 +11,19 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib.benchmark import Benchmark
 from nas_lib.checks import InProcess, exercise, verdicts
 from nas_lib.checks._core import read_public, worst
-from nas_lib.search import Comparison, History, RandomSearch
-from nas_lib.spaces import Cell, CellSpace, Space, live_edges
+from nas_lib.search import Comparison, History, RandomSearch, Searcher
+from nas_lib.searchers import HillClimbing, RegularizedEvolution, SuccessiveHalving
+from nas_lib.spaces import Cell, CellSpace, Space, functions, live_edges
 
 T = TypeVar("T")
 
@@ -67,6 +70,77 @@ def _problem(name: str, function: Callable[..., Any]) -> str | None:
     if verdict.right:
         return None
     return "not written yet" if verdict.concept == "not-implemented" else "its check is not passed"
+
+
+def paired_numbers(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`a` and `b` as float arrays of one length (n,), n ≥ 2: what a rank correlation needs.
+
+    Raises:
+        ValueError: other shapes, an entry that is not finite, or a constant, which has no order.
+    """
+    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if first.ndim != 1 or first.shape != second.shape or len(first) < 2:
+        shapes = f"{first.shape} and {second.shape}"
+        raise ValueError(f"a and b must be two or more pairs of numbers, got the shapes {shapes}")
+    for name, values in (("a", first), ("b", second)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} must be finite numbers, got {values[~np.isfinite(values)][0]}")
+        if np.ptp(values) == 0:
+            raise ValueError(f"{name} must hold at least two different numbers, got {values[0]} everywhere")
+    return first, second
+
+
+class _Spent(Exception):
+    """The seconds are used up: raised through a search that counts evaluations."""
+
+
+def within_seconds(
+    search: Callable[[Callable[[Any], float], Space, int, Generator], History],
+    benchmark: Benchmark,
+    seconds: float,
+    rng: Generator,
+) -> float:
+    """What a search that counts evaluations would choose on a budget of simulated seconds.
+
+    Args:
+        search: called as `search(objective, space, budget, rng)`; it is stopped by an exception of the objective.
+        benchmark: answers; the search sees `valid`.
+        seconds: the evaluations that fit into them are made.
+
+    Returns:
+        `test` (percent) of the architecture with the highest `valid` seen.
+
+    Raises:
+        ValueError: not even one evaluation fits, or the benchmark knows no seconds.
+    """
+    seen: list[tuple[float, float]] = []
+    left = seconds
+
+    def objective(arch: Any) -> float:
+        nonlocal left
+        answer = benchmark.query(arch)
+        if answer.seconds is None or answer.test is None:
+            raise ValueError(f"benchmark must know seconds and test accuracies, got {answer} for {arch}")
+        left -= answer.seconds
+        if left < 0:
+            raise _Spent
+        seen.append((answer.valid, answer.test))
+        return answer.valid
+
+    with contextlib.suppress(_Spent):
+        search(objective, benchmark.space, len(benchmark.space), rng)
+    if not seen:
+        raise ValueError(f"seconds must pay for at least one evaluation, got {seconds}")
+    return max(seen, key=lambda pair: pair[0])[1]
+
+
+def proxy_scores() -> dict[str, NDArray[np.float64]]:
+    """Recorded scores of untrained networks, "synflow" and "grad_norm": (functions, initialisations).
+
+    Row i belongs to the i-th cell of `functions()[0]`, column j to the weights of `build_network(cell, seed=j)`.
+    """
+    with np.load(PROXY_SCORES_PATH) as data:
+        return {name: data[name].astype(float) for name in ("synflow", "grad_norm")}
 
 
 # What stands in for each exercise. Plain functions at top level, so that checks can switch them off by name.
@@ -126,6 +200,111 @@ def _paired_bootstrap(
     return paired.mean, (paired.low, paired.high)
 
 
+PROXY_SCORES_PATH = Path(__file__).parent / "assets" / "proxy_scores.npz"
+"""Scores of untrained networks, written by `scripts/proxy_scores.py`."""
+PROXY_SEEDS, PROXY_BATCH = 3, 64
+"""Initialisations (seeds 0, 1, … of `build_network`) and training images behind each recorded score."""
+
+
+def _hill_climb(objective: Callable[[Any], float], space: Space, budget: int, rng: Generator) -> History:
+    return _told(HillClimbing(space, rng), objective, budget)
+
+
+def _regularized_evolution(
+    objective: Callable[[Any], float], space: Space, budget: int, population: int, sample: int, rng: Generator
+) -> History:
+    return _told(RegularizedEvolution(space, rng, population, sample), objective, budget)
+
+
+def _told(searcher: Searcher, objective: Callable[[Any], float], budget: int) -> History:
+    archs, values = [], []
+    for _ in range(budget):
+        archs.append(searcher.ask())
+        values.append(float(objective(archs[-1])))
+        searcher.tell(archs[-1], values[-1])
+    return History(archs, np.array(values))
+
+
+def _successive_halving(
+    train_to: Callable[[Any, int], float], configs: Sequence[Any], eta: int, min_epochs: int, max_epochs: int
+) -> tuple[Any, list[tuple[Any, int, float]]]:
+    race = SuccessiveHalving(range(len(configs)), max_epochs, eta=eta, min_epochs=min_epochs)
+    trials = []
+    with contextlib.suppress(StopIteration):
+        while True:
+            place, epochs = race.ask()
+            trials.append((configs[place], epochs, float(train_to(configs[place], epochs))))
+            race.tell(place, epochs, trials[-1][2])
+    return configs[race.winner], trials
+
+
+def _spearman(a: ArrayLike, b: ArrayLike) -> float:
+    from scipy import stats
+
+    return float(stats.spearmanr(*paired_numbers(a, b))[0])
+
+
+def _kendall_tau(a: ArrayLike, b: ArrayLike) -> float:
+    from scipy import stats
+
+    return float(stats.kendalltau(*paired_numbers(a, b))[0])
+
+
+def _recorded_score(name: str, net: Any) -> float:
+    places: dict[Any, int] = {cell: place for place, cell in enumerate(functions()[0])}
+    place = places.get(getattr(net, "arch", None))
+    if place is None:
+        raise ValueError(
+            f"recorded are the scores of the first cell of each function, got {net}: write {name}_score"
+        )
+    return float(proxy_scores()[name][place, 0])
+
+
+def _synflow_score(net: Any, input_shape: Sequence[int]) -> float:
+    return _recorded_score("synflow", net)
+
+
+def _grad_norm_score(net: Any, x: Any, y: Any) -> float:
+    return _recorded_score("grad_norm", net)
+
+
+def _exact_policy_gradient(logits: Any, rewards: Any) -> Any:
+    import torch
+
+    rewards = torch.as_tensor(rewards, dtype=torch.float64)
+    logits = torch.as_tensor(logits, dtype=torch.float64)
+    return torch.func.grad(lambda one: one.softmax(0).dot(rewards))(logits)
+
+
+def _reinforce_loss(
+    log_probs: Any, rewards: Any, baseline: Any, entropies: Any, entropy_weight: float
+) -> Any:
+    import torch
+
+    from nas_lib.controller import Score, surrogate
+
+    advantage = torch.as_tensor(rewards - baseline, dtype=log_probs.dtype)
+    return surrogate(Score(log_probs[:, None], entropies[:, None]), advantage, entropy_weight)
+
+
+def _ema_baseline(rewards: ArrayLike, decay: float) -> NDArray[np.float64]:
+    from scipy.signal import lfilter
+
+    return lfilter([0.0, 1.0 - decay], [1.0, -decay], np.asarray(rewards, dtype=float))
+
+
+def _discounted_returns(rewards: ArrayLike, gamma: float) -> NDArray[np.float64]:
+    from scipy.signal import lfilter
+
+    return np.flip(lfilter([1.0], [1.0, -gamma], np.flip(np.asarray(rewards, dtype=float))))
+
+
+def _controller(choices: Sequence[Sequence[Any]], hidden: int = 64, embedding: int = 32) -> Any:
+    from nas_lib.controller import ArchPolicy
+
+    return ArchPolicy([len(options) for options in choices], hidden, embedding)
+
+
 RECORDED_CONFIDENCE = 0.95
 RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
 """Results of the reference's `samples_for_top_fraction` for the fractions that lesson 01 asks for."""
@@ -141,5 +320,17 @@ FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
     "simple_regret": (_simple_regret, _LIBRARY),
     "samples_for_top_fraction": (_samples_for_top_fraction, _RECORDED),
     "paired_bootstrap": (_paired_bootstrap, _LIBRARY),
+    "hill_climb": (_hill_climb, _LIBRARY),
+    "regularized_evolution": (_regularized_evolution, _LIBRARY),
+    "successive_halving": (_successive_halving, _LIBRARY),
+    "spearman": (_spearman, "scipy's"),
+    "kendall_tau": (_kendall_tau, "scipy's"),
+    "synflow_score": (_synflow_score, _RECORDED),
+    "grad_norm_score": (_grad_norm_score, _RECORDED),
+    "exact_policy_gradient": (_exact_policy_gradient, _LIBRARY),
+    "reinforce_loss": (_reinforce_loss, _LIBRARY),
+    "ema_baseline": (_ema_baseline, _LIBRARY),
+    "Controller": (_controller, "the library's own controller"),
+    "discounted_returns": (_discounted_returns, _LIBRARY),
 }
 """For each exercise what stands in for it, and in words what that is."""

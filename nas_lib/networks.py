@@ -59,7 +59,10 @@ class CellBlock(nn.Module):
     def dead_layers(self) -> set[nn.Module]:
         """The layers on edges that cannot influence the output."""
         return {
-            layer for edge, live in zip(self.edges, self.live, strict=True) if not live for layer in edge.modules()
+            layer
+            for edge, live in zip(self.edges, self.live, strict=True)
+            if not live
+            for layer in edge.modules()
         }
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

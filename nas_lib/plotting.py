@@ -18,7 +18,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from nas_lib.spaces import EDGES, Cell, live_edges
@@ -260,6 +260,9 @@ def regret_bands(
     if log_x:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        if x is not None and np.size(x) <= 10:  # few budgets, often within one decade: name them all
+            ax.set_xticks(np.asarray(x))
+            ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set(xlabel=f"budget ({unit})", ylabel=ylabel)
     line = "median" if percentiles[1] == 50 else f"{percentiles[1]:g}th percentile"
     caption = f"{_count(arrays)}: {line}, band {percentiles[0]:g}th–{percentiles[2]:g}th percentile"
@@ -310,6 +313,43 @@ def learning_curves(
         caption += ": mean, band from worst to best"
     ax.set_title(f"{title}\n{caption}" if title else caption)
     ax.legend()
+    return ax
+
+
+@house_style()
+def lines(
+    series: Mapping[str, ArrayLike],
+    ax: Axes | None = None,
+    *,
+    x: ArrayLike | None = None,
+    xlabel: str,
+    ylabel: str,
+    levels: Mapping[str, float] | None = None,
+    title: str = "",
+) -> Axes:
+    """Several curves over one axis, told apart by line style and marker as well as by colour.
+
+    Args:
+        series: name → array (n,), or (runs, n), whose runs are drawn as thinner lines of one look.
+        x: the n places; by default 0 … n − 1.
+        levels: horizontal reference lines by name, dotted.
+    """
+    ax = _axes(ax, width=6.2, height=3.2)
+    for look, (name, runs) in _looks(_runs(series).items()):
+        places = np.arange(runs.shape[1]) if x is None else np.asarray(x)
+        marks = max(1, runs.shape[1] // 6)
+        for number, values in enumerate(runs):
+            style: dict[str, Any] = {"color": look.color, "linestyle": look.line, "marker": look.marker}
+            style |= {"markersize": 4, "linewidth": 1.8 if len(runs) == 1 else 1.0}
+            # The markers of several runs are shifted, so that they do not cover each other.
+            every = (number * marks // len(runs), marks)
+            ax.plot(places, values, markevery=every, label=name if number == 0 else None, **style)
+    for name, height in (levels or {}).items():
+        ax.axhline(height, color="black", linestyle=":", linewidth=1, label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    if title:
+        ax.set_title(title)
+    ax.legend(fontsize=8)
     return ax
 
 
@@ -428,6 +468,84 @@ def intervals(
     if title:
         ax.set_title(title)
     return ax
+
+
+@house_style()
+def dots(
+    panels: Mapping[str, Mapping[str, float]], *, xlabel: str, baseline: str | None = None, title: str = ""
+) -> Figure:
+    """One number per row, as a dot with the number written beside it, in one or several panels with the same rows.
+
+    Args:
+        panels: panel title → row name → value; all panels have the rows of the first.
+        baseline: a row through whose value a dashed line is drawn, to be beaten or not.
+    """
+    rows = list(next(iter(panels.values())))
+    made, axes = figure(1, len(panels), width=4.4, height=1.0 + 0.34 * len(rows), sharey=True)
+    values = [value for panel in panels.values() for value in panel.values()]
+    low, high = min(0.0, *values), max(0.0, *values)
+    for ax, (name, panel) in zip(axes[0], panels.items()):
+        for place, (look, row) in enumerate(_looks(rows)):
+            ax.plot([0, panel[row]], [place, place], color=look.color, linewidth=1.2)
+            ax.plot([panel[row]], [place], color=look.color, marker=look.marker, markersize=8)
+            side = 9 if panel[row] >= 0 else -9
+            ax.annotate(
+                f"{panel[row]:.2f}",
+                (panel[row], place),
+                (side, 0),
+                textcoords="offset points",
+                ha="left" if side > 0 else "right",
+                va="center",
+                fontsize=8,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            )
+        if baseline is not None:
+            ax.axvline(panel[baseline], color="black", linewidth=1, linestyle="--", zorder=1)
+        ax.axvline(0, color="black", linewidth=0.8)
+        room = 0.18 * (high - low)  # for the numbers
+        ax.set(
+            xlabel=xlabel, xlim=(low - (room if low < 0 else 0), high + room), ylim=(len(rows) - 0.5, -0.5)
+        )
+        ax.set_yticks(range(len(rows)), rows)
+        ax.set_title(name)
+    if title:
+        made.suptitle(title, fontsize=10.5, x=0.01, ha="left")
+    return made
+
+
+@house_style()
+def choice_maps(
+    maps: Mapping[str, ArrayLike],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    title: str = "",
+    across: int = 3,
+) -> Figure:
+    """How often a policy takes each option of each decision, at several moments: darker is more often.
+
+    Args:
+        maps: title → array (decisions, options) of shares, 0 … 1; the percentage is written into each field.
+        rows, columns: names of decisions and options.
+        across: maps in a row.
+    """
+    across = min(across, len(maps))
+    made, axes = figure(-(-len(maps) // across), across, width=3.2, height=2.5)
+    for ax in axes.flat[len(maps) :]:
+        ax.set_axis_off()
+    for ax, (name, shares) in zip(axes.flat, maps.items()):
+        values = np.asarray(shares, dtype=float)
+        ax.imshow(values, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+        ax.grid(False)
+        ax.set_xticks(range(len(columns)), columns, fontsize=7, rotation=20)
+        ax.set_yticks(range(len(rows)), rows, fontsize=8)
+        ax.set_title(name, fontsize=9.5)
+        for (row, column), share in np.ndenumerate(values):
+            ink = "white" if share > 0.5 else "black"
+            ax.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7.5, color=ink)
+    if title:
+        made.suptitle(title, fontsize=10.5, x=0.01, ha="left")
+    return made
 
 
 # ------------------------------------------------------------------------------------------------ scatters

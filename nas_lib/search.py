@@ -7,6 +7,7 @@ Searchers other than random search are in `nas_lib.searchers`; no training happe
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -60,13 +61,8 @@ class History:
 
     def leaders(self) -> NDArray[np.int64]:
         """(n,) position of the incumbent after each evaluation: the best so far, the first of equal ones."""
-        best, at = -np.inf, 0
-        positions = np.empty(len(self), dtype=np.int64)
-        for step, value in enumerate(self.values.tolist()):
-            if value > best:
-                best, at = value, step
-            positions[step] = at
-        return positions
+        records = np.diff(np.maximum.accumulate(self.values), prepend=-np.inf) > 0
+        return np.maximum.accumulate(np.where(records, np.arange(len(self)), 0))
 
     def incumbent(self) -> NDArray[np.float64]:
         """(n,) best value seen after each evaluation."""
@@ -212,30 +208,32 @@ def run(
             benchmark raises comes through, with the evaluations made so far in the exception's `history`.
     """
     budget = _checked_budget(budget, unit, benchmark)
-    search_rng, noise_rng = _generators(seed)
+    search_rng, noise_rng = _generators(seed, noise)
     searcher = _started(searcher, benchmark.space, search_rng)
     least = int(getattr(searcher, "least_budget", 1))
     if unit == "evaluations" and budget < least:
         raise ValueError(_too_little(least, f"{budget}"))
-    query = _Query(benchmark, epochs, unit, noise_rng if noise else None)
-    done: list[tuple[Arch, float, float]] = []
+    query = _querier(benchmark, epochs, unit, noise_rng)
+    done = _Done([], [], [])
     try:
         with _bar(progress, total=budget, unit=unit) as bar:
             stopped = _spend(searcher, query, budget, done, bar)
     except KeyboardInterrupt:
         stopped = "interrupted"
-        warnings.warn(f"interrupted: the history holds the {len(done)} evaluations made so far", stacklevel=2)
+        warnings.warn(
+            f"interrupted: the history holds the {len(done.archs)} evaluations made so far", stacklevel=2
+        )
     except Exception as error:
         error.history = _history(done, "error")  # type: ignore[attr-defined]
-        if done:
-            error.add_note(f"The {len(done)} evaluations before this are in the exception's `history`.")
+        if done.archs:
+            error.add_note(f"The {len(done.archs)} evaluations before this are in the exception's `history`.")
         raise
-    if not done and stopped == "exhausted":
+    if not done.archs and stopped == "exhausted":
         raise ValueError(f"searcher must propose at least one architecture, got none from {searcher!r}")
-    if not done and stopped == "budget":
+    if not done.archs and stopped == "budget":
         raise ValueError(f"budget must pay for at least one evaluation, got {budget:.6g} {unit}")
-    if len(done) < least and stopped == "budget":  # only now: prices are not known beforehand
-        short = ValueError(_too_little(least, f"{budget:.6g} seconds, which pay for {len(done)}"))
+    if len(done.archs) < least and stopped == "budget":  # only now: prices are not known beforehand
+        short = ValueError(_too_little(least, f"{budget:.6g} seconds, which pay for {len(done.archs)}"))
         short.history = _history(done, "error")  # type: ignore[attr-defined]
         raise short
     return _history(done, stopped)
@@ -245,44 +243,57 @@ def _too_little(least: int, got: str) -> str:
     return f"budget must pay for the first population, {least} evaluations, got {got}"
 
 
-def _spend(
-    searcher: Searcher, query: _Query, budget: float, done: list[tuple[Arch, float, float]], bar: Any
-) -> str:
+class _Done(NamedTuple):
+    """The evaluations made so far, as columns that grow."""
+
+    archs: list[Arch]
+    values: list[float]
+    costs: list[float]
+
+
+_Evaluate: TypeAlias = Callable[[Arch], tuple[float, float, float]]
+"""One evaluation: (value that the search sees, its cost in seconds or 1, its share of the budget)."""
+
+
+def _spend(searcher: Searcher, query: _Evaluate, budget: float, done: _Done, bar: Any) -> str:
     """Ask, query and tell until the budget is spent; fills `done` and returns why it stopped."""
+    # Bound once: a search over a table is so fast that looking a method up is a part of its time.
+    ask, tell, update = searcher.ask, searcher.tell, bar.update
+    archs, values, costs = done
     spent: float = 0
     while spent < budget:
         try:
-            arch = searcher.ask()
+            arch = ask()
         except StopIteration:
             return "exhausted"
         value, cost, step = query(arch)
-        if spent + step > budget:
-            break
         spent += step
-        done.append((arch, value, cost))  # before `tell`, which may raise: this evaluation is made
-        searcher.tell(arch, value)
-        bar.update(step)
+        if spent > budget:
+            break
+        archs.append(arch)  # before `tell`, which may raise: this evaluation is made
+        values.append(value)
+        costs.append(cost)
+        tell(arch, value)
+        update(step)
     return "budget"
 
 
-class _Query:
-    """One evaluation: (value that the search sees, its cost in seconds or 1, its share of the budget)."""
+def _querier(benchmark: Benchmark, epochs: int | None, unit: Unit, noise: Generator | None) -> _Evaluate:
+    """How the run evaluates an architecture; with `noise`, each evaluation reads one training seed at random."""
+    ask, seeds, in_seconds = benchmark.query, benchmark.seeds, unit == "seconds"
 
-    def __init__(self, benchmark: Benchmark, epochs: int | None, unit: Unit, noise: Generator | None) -> None:
-        self._benchmark, self._epochs, self._noise = benchmark, epochs, noise
-        self._seeds = benchmark.seeds
-        self._in_seconds = unit == "seconds"
-
-    def __call__(self, arch: Arch) -> tuple[float, float, float]:
-        seed = None if self._noise is None else int(self._noise.integers(self._seeds))
-        answer = self._benchmark.query(arch, self._epochs, seed)
-        if not math.isfinite(answer.valid):
-            raise ValueError(f"valid must be finite for every architecture, got {answer.valid} for {arch}")
-        if answer.seconds is None:
-            if self._in_seconds:
+    def query(arch: Arch) -> tuple[float, float, float]:
+        answer = ask(arch, epochs, None if noise is None else int(noise.integers(seeds)))
+        valid, seconds = answer.valid, answer.seconds
+        if not math.isfinite(valid):
+            raise ValueError(f"valid must be finite for every architecture, got {valid} for {arch}")
+        if seconds is None:
+            if in_seconds:
                 raise ValueError(f"unit must be 'evaluations' where seconds are unknown, as those of {arch}")
-            return answer.valid, 1.0, 1
-        return answer.valid, answer.seconds, answer.seconds if self._in_seconds else 1
+            return valid, 1.0, 1
+        return valid, seconds, seconds if in_seconds else 1
+
+    return query
 
 
 def _started(searcher: Any, space: Space, rng: Generator) -> Searcher:
@@ -296,10 +307,8 @@ def _started(searcher: Any, space: Space, rng: Generator) -> Searcher:
     return made
 
 
-def _history(done: list[tuple[Arch, float, float]], stopped: str) -> History:
-    archs = [arch for arch, _, _ in done]
-    numbers = np.array([pair[1:] for pair in done], dtype=np.float64).reshape(-1, 2)
-    return History(archs, numbers[:, 0].copy(), numbers[:, 1].copy(), stopped)
+def _history(done: _Done, stopped: str) -> History:
+    return History(done.archs, np.array(done.values), np.array(done.costs), stopped)
 
 
 def _is_searcher(candidate: Any) -> bool:
@@ -326,14 +335,14 @@ def _checked_budget(budget: Any, unit: Any, benchmark: Any) -> float:
     return int(budget) if unit == "evaluations" else float(budget)
 
 
-def _generators(seed: Any) -> tuple[Generator, Generator]:
-    """The searcher's generator and the noise's, independent of each other."""
+def _generators(seed: Any, noise: bool) -> tuple[Generator, Generator | None]:
+    """The searcher's generator and, where there is noise, that of the noise, independent of each other."""
     if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"seed must be an integer from 0 up, got {seed!r}")
     if seed < 0:
         raise ValueError(f"seed must be an integer from 0 up, got {seed!r}")
-    search, noise = np.random.SeedSequence(int(seed)).spawn(2)
-    return np.random.default_rng(search), np.random.default_rng(noise)
+    search, other = np.random.SeedSequence(int(seed)).spawn(2)
+    return np.random.default_rng(search), np.random.default_rng(other) if noise else None
 
 
 class _NoBar(AbstractContextManager["_NoBar"]):
@@ -349,7 +358,8 @@ def _bar(wanted: bool, total: float, unit: str) -> Any:
         return _NoBar()
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=f" {unit}")
+    # Standard output: notebooks paint standard error red.
+    return tqdm(total=total, unit=f" {unit}", file=sys.stdout, ncols=80, mininterval=0.5)
 
 
 # ------------------------------------------------------------------------------------------ many runs

@@ -51,10 +51,9 @@ def _whole(name: str, value: Any, least: int, why: str = "") -> int:
     return int(value)
 
 
-def _require_finite(value: float, arch: Arch) -> None:
+def _not_finite(value: float, arch: Arch) -> ValueError:
     # One NaN would win or lose every later comparison without a word, or turn all logits into NaN.
-    if not math.isfinite(value):
-        raise ValueError(f"value must be a finite number, got {value} for {arch}")
+    return ValueError(f"value must be a finite number, got {value} for {arch}")
 
 
 _NOTHING: Any = object()
@@ -86,7 +85,8 @@ class _TurnTaking:
         if arch is not self._asked and (self._asked is _NOTHING or arch != self._asked):
             asked = "nothing" if self._asked is _NOTHING else self._asked
             raise ValueError(f"arch must be the one that was asked for last ({asked}), got {arch}")
-        _require_finite(value, arch)
+        if not math.isfinite(value):
+            raise _not_finite(value, arch)
         self._asked = _NOTHING
         self._learn(arch, value)
 
@@ -101,7 +101,7 @@ class _TurnTaking:
 
 
 class HillClimbing(_TurnTaking):
-    """Local search with restarts; on NAS benchmarks a strong baseline (White et al. 2021, arXiv:2004.08996).
+    """Local search with restarts; on NAS benchmarks a strong baseline (White et al. 2021, arXiv:2005.02960).
 
     From a random architecture, all its neighbours that were never seen are evaluated in random order. Then the
     search moves to the best of them if it is better than where it stands, and otherwise starts again at a
@@ -135,21 +135,21 @@ class HillClimbing(_TurnTaking):
                 self._move()
             if not self._queue:
                 self._restart()
-        arch = self._queue.pop()
-        self._seen.add(arch)
-        return arch
+        return self._queue.pop()
 
     def _move(self) -> None:
         """Stand on the best architecture of this round, with its unseen neighbours as the next."""
         self._here_value = self._best_value
         unseen = [arch for arch in self._space.neighbors(self._best) if arch not in self._seen]
         self._queue = [unseen[i] for i in self._rng.permutation(len(unseen)).tolist()]
+        self._seen.update(unseen)  # as good as seen: all are proposed before anything else is looked at
 
     def _restart(self) -> None:
         arch = self._starts.ask()
         while arch in self._seen:
             arch = self._starts.ask()
         self._queue = [arch]
+        self._seen.add(arch)
         # Any value is an improvement on this: the start is where the climb stands next.
         self._here_value = self._best_value = -math.inf
 
@@ -157,6 +157,7 @@ class HillClimbing(_TurnTaking):
         if value > self._best_value:
             self._best, self._best_value = arch, value
             if self._moves_at_once:
+                self._seen.difference_update(self._queue)  # the rest of the round stays unseen after all
                 self._queue = []
 
 
@@ -345,7 +346,8 @@ class SuccessiveHalving:
             raise ValueError(
                 f"arch and epochs must be what was asked for last ({asked}), got {arch}, {epochs}"
             )
-        _require_finite(value, arch)
+        if not math.isfinite(value):
+            raise _not_finite(value, arch)
         self._values.append(value)
         if len(self._values) == len(self._racing):
             self._decide()

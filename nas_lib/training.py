@@ -114,7 +114,9 @@ def train(
         progress: show a progress bar over the epochs, with the validation accuracy.
     """
     images, labels = splits.train
-    network = build_network(arch, recipe.network, seed).to(images.device).to(memory_format=torch.channels_last)
+    network = (
+        build_network(arch, recipe.network, seed).to(images.device).to(memory_format=torch.channels_last)
+    )
     optimizer = make_optimizer(network, recipe)
     seconds, valid_correct = 0.0, []
     bar = tqdm(total=recipe.epochs, unit="epoch", disable=not progress, file=sys.stdout)

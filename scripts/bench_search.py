@@ -180,12 +180,18 @@ def bare_reinforce(valid: list[float], rng: np.random.Generator) -> list[int]:
 
 BARE: dict[str, tuple[SearcherFactory, Callable[..., list[int]], bool]] = {
     "random search": (RandomSearch, bare_random, False),
-    "hill climbing": (HillClimbing, bare_climbing, True),
-    "hill climbing, loop over cells": (HillClimbing, bare_climbing_cells, False),
+    # Most of a climb is looking at neighbours, so the loop to compare with is the one that does that too.
+    "hill climbing": (HillClimbing, bare_climbing_cells, False),
+    "hill climbing, neighbours known": (HillClimbing, bare_climbing, True),
     "regularized evolution": (RegularizedEvolution, bare_evolution, True),
     "REINFORCE": (Reinforce, bare_reinforce, False),
 }
 """The library's method, its bare loop, and whether that needs the table of neighbours."""
+
+MOST = 2.0
+"""Times the bare loop's CPU time that the library may take, where both do the same work."""
+UNEQUAL = ("hill climbing, neighbours known",)
+"""Loops that leave a part of the work out: no target."""
 
 
 def bare_curves(name: str, benchmark: TabularBenchmark, runs: int = RUNS) -> NDArray[np.float64]:
@@ -245,10 +251,11 @@ def main() -> None:
         )
     for what, measured, unit, target in rows:
         print(f"{what:<32}{measured:8.2f} {unit:<3}" + f"target ≤ {target} {unit}")
-    print(f"{RUNS} runs of {BUDGET} evaluations{'compare':>20}{'bare loop':>12}{'ratio':>8}   target ≤ 2")
+    print(f"{RUNS} runs of {BUDGET} evaluations{'compare':>20}{'bare loop':>12}{'ratio':>8}")
     for name in BARE:
         ours, bare = against_bare(name, benchmark)
-        print(f"{name:<32}{ours:13.2f} s{bare:10.2f} s{ours / bare:8.2f}")
+        target = "no target: the loop is given the neighbours" if name in UNEQUAL else f"target ≤ {MOST:g}"
+        print(f"{name:<32}{ours:13.2f} s{bare:10.2f} s{ours / bare:8.2f}   {target}")
 
 
 if __name__ == "__main__":

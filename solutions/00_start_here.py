@@ -205,9 +205,9 @@ def cell_from_index(i):
         ValueError: `i` is below 0 or above 15,624.
     """
     ### BEGIN SOLUTION
-    size = len(OPS) ** len(EDGES)
-    if not 0 <= i < size:
-        raise ValueError(f"i must be from 0 to {size - 1}, got {i!r}")
+    last = len(OPS) ** len(EDGES) - 1
+    if not 0 <= i <= last:
+        raise ValueError(f"i must be from 0 to {last}, got {i!r}")
     names = []
     for _ in EDGES:
         i, digit = divmod(i, len(OPS))

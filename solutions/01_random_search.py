@@ -102,7 +102,7 @@ def sample_uniform(space, rng):
     """
     ### BEGIN SOLUTION
     choices = space.choices
-    if len(choices) == 0 or any(len(options) == 0 for options in choices):
+    if not choices or not all(choices):
         raise ValueError(f"space must offer an option for each decision, got choices {choices!r}")
     return tuple(options[rng.integers(len(options))] for options in choices)
     ### END SOLUTION
@@ -253,7 +253,7 @@ def incumbent_curve(values):
     """
     ### BEGIN SOLUTION
     values = np.asarray(values, dtype=float)
-    if values.size == 0 or np.isnan(values).any():
+    if not values.size or np.isnan(values).any():
         raise ValueError(f"values must be at least one number and no nan, got {values!r}")
     return np.maximum.accumulate(values)
     ### END SOLUTION
@@ -297,7 +297,7 @@ def simple_regret(values, best):
     """
     ### BEGIN SOLUTION
     values = np.asarray(values, dtype=float)
-    if values.size == 0 or np.isnan(values).any():
+    if not values.size or np.isnan(values).any():
         raise ValueError(f"values must be at least one number and no nan, got {values!r}")
     return best - np.maximum.accumulate(values)
     ### END SOLUTION
@@ -639,7 +639,7 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, got {resamples!r}")
     n = len(difference)
-    means = [difference[rng.integers(n, size=n)].mean() for _ in range(resamples)]
+    means = difference[rng.integers(n, size=(resamples, n))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(difference.mean()), (float(low), float(high))
     ### END SOLUTION

@@ -461,6 +461,20 @@ def test_binding_signatures_may_gain_defaults_and_nothing_else(tmp_path, monkeyp
     assert "median(values) is missing" in problem
 
 
+def test_binding_signatures_of_classes_are_those_of_constructor_and_methods(tmp_path, monkeypatch):
+    assert with_binding(tmp_path, monkeypatch, "Counter()", "Counter.tell(value)") == []
+    for other in (
+        "Counter(start)",
+        "Counter.tell()",
+        "Counter.tell(value, times)",
+        "Counter.tell(self, value)",
+    ):
+        (problem,) = with_binding(tmp_path, monkeypatch, other)
+        assert "is not the binding" in problem, other
+    (problem,) = with_binding(tmp_path, monkeypatch, "Counter.remove(item)")
+    assert "Counter.remove is missing" in problem
+
+
 # -- leaks ---------------------------------------------------------------------------------------------------
 # -------------
 

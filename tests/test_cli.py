@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from autograder import sandbox
 from nas_lib import cli, doctor
 from nas_lib.doctor import Finding, Requirement
 
@@ -115,7 +116,7 @@ def test_only_a_failure_makes_the_doctor_say_no(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], level: str, healthy: bool
 ):
     findings = [Finding("OK", "first"), Finding(level, "second"), Finding("OK", "third")]  # type: ignore[arg-type]
-    monkeypatch.setattr(doctor, "examine", lambda: iter(findings))
+    monkeypatch.setattr(doctor, "examine", lambda *_: iter(findings))
     assert doctor.doctor() is healthy
     assert cli.main(["doctor"]) == (0 if healthy else 1)
     lines = capsys.readouterr().out.splitlines()
@@ -124,6 +125,16 @@ def test_only_a_failure_makes_the_doctor_say_no(
         [f"[{level}]", "second"],
         ["[OK]", "third"],
     ]
+
+
+def test_the_doctor_tells_an_instructor_why_no_submission_can_be_isolated(monkeypatch: pytest.MonkeyPatch):
+    """What is installed may still be forbidden; only the instructor's side can try, and learners have none."""
+    assert "no grading here: forbidden" in doctor.bubblewrap(lambda: "forbidden").text
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/bwrap")
+    assert doctor.bubblewrap(lambda: "").text == doctor.bubblewrap().text
+    assert "/usr/bin/bwrap" in doctor.bubblewrap().text
+    tried = cli.build_parser().parse_args(["doctor"]).no_sandbox
+    assert tried() == sandbox.missing()
 
 
 def test_doctor_looks_at_everything_and_prints_nothing_else(capfd: pytest.CaptureFixture[str]):

@@ -33,7 +33,9 @@ from scripts.bench_search import made_up_table
 
 SPACE = CellSpace()
 SMALL = CellSpace(ops=("none", "skip_connect"))  # 64 cells
+TAUGHT = solutions.lessons()
 START, RANDOM = solutions.load("00_start_here"), solutions.load("01_random_search")
+EVOLUTION = solutions.load("02_evolution_and_early_stopping")
 VALUES = arrays(float, st.integers(1, 40), elements=st.floats(-1e6, 1e6))
 
 
@@ -262,7 +264,7 @@ def test_what_cannot_be_paired_is_refused(a: Any, b: Any, resamples: int, name: 
 def public_checks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The public checks as the sources give them now, whatever has been built."""
     folder = tmp_path_factory.mktemp("checks")
-    for lesson in ("00_start_here", "01_random_search"):
+    for lesson in TAUGHT:
         checks.write_public(lesson, solutions.load(lesson), folder)
     return folder
 
@@ -273,13 +275,13 @@ def fresh_checks(public_checks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _reference(name: str) -> Callable[..., Any]:
-    return getattr(START, name, None) or getattr(RANDOM, name)
+    return getattr(solutions.load(checks.exercise(name).lesson), name)
 
 
 def test_every_exercise_has_something_to_stand_in_for_it() -> None:
     exercises = {
         name
-        for lesson in ("00_start_here", "01_random_search")
+        for lesson in TAUGHT
         for name, item in checks.exercises(lesson).items()
         if not isinstance(item, checks.ConceptQuestion)
     }
@@ -363,7 +365,12 @@ def test_progress_bars_stay_off_standard_error(capsys: pytest.CaptureFixture[str
 # --- whole notebooks ---
 
 # Figures that a lesson shows at least, and the seconds that it may take on two cores.
-LESSONS = {"00_start_here": (9, 180), "01_random_search": (8, 180)}
+LESSONS = {
+    "00_start_here": (9, 180),
+    "01_random_search": (8, 180),
+    "02_evolution_and_early_stopping": (6, 180),
+    "03_rl_controller": (8, 180),
+}
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -419,7 +426,12 @@ def test_the_lesson_runs_through_with_the_reference(lesson: str, table: Path, pu
     assert "✗" not in printed and "stands in for it" not in printed
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
+SLOW = {"03_rl_controller"}  # trains its controller whether or not the learner has one
+
+
+@pytest.mark.parametrize(
+    "lesson", [pytest.param(one, marks=[pytest.mark.slow] if one in SLOW else []) for one in LESSONS]
+)
 def test_the_lesson_runs_through_with_nothing_done(lesson: str, table: Path, public_checks: Path) -> None:
     figures, seconds = LESSONS[lesson]
     notebook = _run(student_notebook(lesson), table, public_checks, seconds)

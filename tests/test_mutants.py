@@ -1,52 +1,81 @@
-"""The checks graded: every mutant loses points for its own mistake, every alternative keeps them all."""
+"""The checks graded: every mutant loses points and is told why, every alternative keeps all points, and what a
+machine makes of the references dies or is known to be no mistake."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import pytest
 
 import solutions
-from autograder.mutants import kill_table, mutant, render, variants
-from autograder.mutants._registry import grade_variant
-from nas_lib import checks
+from autograder import build, matching, samples, scoring
+from autograder.lesson import read_lesson
+from autograder.mutants import machine, mutant, report, variants
+from autograder.mutants._registry import Row, Variant, grade_variant
+from autograder.mutants.concepts import says, speaks_of
+from autograder.session import Session
+from nas_lib import checks, cli
+from nas_lib.checks import ConceptQuestion, Verdict
 
 LESSONS = checks.lessons()
 EXERCISES = [item for lesson in LESSONS for item in checks.exercises(lesson).values()]
+FUNCTIONS = [item for item in EXERCISES if not isinstance(item, ConceptQuestion)]
 ALTERNATIVES = [
     pytest.param(item, variant, id=f"{item.name}-{variant.name}")
     for item in EXERCISES
     for variant in variants(item.name)
     if not variant.is_mutant
 ]
+ZERO = "00_start_here"
+# The lessons whose machine-made mutants have been gone through, one by one: each has a file of its survivors.
+GONE_THROUGH = [lesson for lesson in LESSONS if (machine.FOLDER / f"{lesson}.toml").is_file()]
+QUICK = ("00_start_here", "01_random_search")  # others train or sample networks in their checks
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # wrong answers divide by zero
+forks = pytest.mark.skipif(
+    "fork" not in machine.multiprocessing.get_all_start_methods(), reason="mutants run in a forked process"
+)
+
+
+def by_name(items):
+    return pytest.mark.parametrize("item", items, ids=lambda item: item.name)
+
+
+@pytest.fixture(scope="module")
+def reports():
+    """The kill tables of all lessons, without the machine-made mutants."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {lesson: report.of_lesson(lesson) for lesson in LESSONS}
+
+
+# ------------------------------------------------------------------------------------- named variants
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_kill_table(lesson, capsys):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some mutants divide by zero
-        rows = kill_table(lesson)
+def test_kill_table(lesson, reports, capsys):
     with capsys.disabled():
-        print(f"\nKill table of {lesson}\n{render(rows)}")
-    assert [
-        (row.variant.exercise, row.variant.name, row.score, row.concepts) for row in rows if not row.holds
-    ] == []
+        print(f"\n{report.render(reports[lesson])}")
+    assert reports[lesson].faults == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_message_names_its_own_concept_and_no_other_of_the_exercise(lesson, reports):
+    rows = [row for row in reports[lesson].rows if row.variant.is_mutant]
     for row in rows:
-        # What is wrong, in words: never empty, never a bare "assertion failed".
-        assert not row.variant.is_mutant or all(len(message.split()) >= 3 for message in row.messages), row
+        others = {
+            other.variant.concept for other in rows if other.variant.exercise == row.variant.exercise
+        } - {row.variant.concept}
+        for message in row.messages:
+            assert len(message.split()) >= 3, row
+            assert [concept for concept in others if speaks_of(message, concept)] == [], (row, message)
 
 
-@pytest.mark.parametrize("item", EXERCISES, ids=lambda item: item.name)
-def test_there_are_enough_of_both_kinds(item):
-    found = variants(item.name)
-    assert sum(variant.is_mutant for variant in found) >= 5
-    assert sum(not variant.is_mutant for variant in found) >= 2
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # scipy's bootstrap warns of a single resample
+@pytest.mark.parametrize("seeds", [4, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("item", "variant"), ALTERNATIVES)
-def test_alternatives_keep_full_marks_on_twenty_seeds(item, variant):
-    row = grade_variant(item, variant, range(2_000, 2_020), solutions.load(item.lesson))
+def test_alternatives_keep_full_marks_on_every_seed(item, variant, seeds):
+    row = grade_variant(item, variant, range(2_000, 2_000 + seeds), solutions.load(item.lesson))
     assert row.holds, row.messages
 
 
@@ -55,3 +84,170 @@ def test_a_mutant_must_say_what_is_wrong_with_it():
         mutant("cell_index", concept="")
     with pytest.raises(ValueError, match="Did you mean"):
         variants("cell_indx")
+
+
+def test_words_of_a_concept_are_said_once():
+    says({"edge-order": r"the last edge counts most|back to front"})  # the same again is no contradiction
+    with pytest.raises(ValueError, match="edge-order"):
+        says({"edge-order": r"something else"})
+    assert speaks_of("the reward is averaged over the batch", "batch-average")
+    assert not speaks_of("the reward is wrong", "batch-average")
+
+
+# Each is one thing that keeps the gate shut, made by grading a variant that does not deserve its place.
+WRONG_PLACE = [
+    (Row(Variant("cell_index", "spared", "edge-order", None), 1.0, ("",), ("",)), "spared lost nothing"),
+    (Row(Variant("cell_index", "hit", "", None), 0.5, ("raises",), ("…",)), "alternative hit lost points"),
+    (
+        Row(Variant("cell_index", "other", "edge-order", None), 0.0, ("op-order",), ("sorted by name",)),
+        "told of op-order, not of edge-order",
+    ),
+    (
+        Row(Variant("cell_index", "vague", "edge-order", None), 0.0, ("edge-order",), ("this is wrong",)),
+        "vague does not speak of edge-order",
+    ),
+]
+
+
+@pytest.mark.parametrize(("row", "fault"), WRONG_PLACE, ids=lambda value: getattr(value, "variant", None))
+def test_whatever_goes_wrong_shuts_the_gate(row, fault, reports):
+    found = replace(reports[ZERO], rows=[*reports[ZERO].rows, row]).faults
+    assert len(found) == 1 and fault in found[0]
+
+
+def test_too_few_variants_shut_the_gate(reports):
+    rows = [row for row in reports[ZERO].rows if row.variant.exercise != "cell_index"]
+    found = replace(reports[ZERO], rows=rows).faults
+    assert found == ["cell_index has 0 named mutants and 0 alternatives; there must be 5 and 2"]
+
+
+# ----------------------------------------------------------------------------------- machine-made mutants
+
+
+def test_mutants_are_single_changes_of_the_reference_by_cosmic_ray():
+    pytest.importorskip("cosmic_ray")
+    made = machine.mutants("01_random_search", "paired_bootstrap")
+    source = machine.reference_cell("01_random_search", "paired_bootstrap")
+    assert len({one.source for one in made}) == len(made) > 30
+    for one in made:
+        before, after = source.splitlines(), one.source.splitlines()
+        assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+        assert any(a.strip() == one.line and b.strip() == one.mutated for a, b in zip(before, after))
+    assert {"NumberReplacer", "ReplaceBinaryOperator_Sub_Add", "ReplaceOrWithAnd"} <= {
+        one.operator for one in made
+    }
+    assert any("resamples= 9999" in one.mutated for one in made)
+    with pytest.raises(ValueError, match="exercise must have a cell"):
+        machine.mutants("01_random_search", "nothing")
+
+
+@forks
+@by_name([item for item in FUNCTIONS if item.lesson in GONE_THROUGH])
+def test_a_sample_of_the_machine_made_mutants_dies(item):
+    pytest.importorskip("cosmic_ray")
+    known = machine.equivalents(item.lesson)
+    results = machine.grade(item.lesson, item.name, every=8)
+    survivors = [one.mutant for one in results if not one.killed]
+    assert results and [one for one in survivors if not any(e.covers(one) for e in known)] == []
+
+
+@pytest.mark.slow
+@forks
+@pytest.mark.parametrize("lesson", GONE_THROUGH)
+def test_machine_made_mutants_die_or_are_known_to_be_equivalent(lesson, capsys):
+    found = report.of_lesson(lesson, with_machine=True)
+    with capsys.disabled():
+        print(f"\n{report.render(found)}")
+    assert found.faults == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_what_is_listed_as_equivalent_can_be_made_and_has_a_reason(lesson):
+    pytest.importorskip("cosmic_ray")
+    for listed in machine.equivalents(lesson):
+        assert any(listed.covers(one) for one in machine.mutants(lesson, listed.exercise)), listed
+        assert len(listed.reason.split()) >= 4, listed
+
+
+def _made(concept: str, name: str = "AddNot") -> machine.Result:
+    return machine.Result(machine.Mutant("cell_index", name, "if a:", "if not a:", ""), concept)
+
+
+def test_survivors_without_a_reason_and_reasons_without_a_survivor_shut_the_gate(reports):
+    listed = machine.Equivalent("cell_index", "AddNot", "if a:", "if not a:", "it is one")
+    dead = [_made("raises")] * 30
+
+    def faults(results, equivalents):
+        return replace(reports[ZERO], results={"cell_index": results}, equivalents=equivalents).faults
+
+    assert faults([*dead, _made("")], [listed]) == []
+    assert "survives and is not listed" in faults([*dead, _made("")], [])[0]
+    assert "survives and is not listed" in faults([*dead, _made("", "Other")], [])[0]
+    assert "no such mutant survives" in faults(dead, [listed])[0]
+    assert "at least 95% have to die" in faults([*dead, *[_made("")] * 2], [listed])[0]
+
+
+@forks
+def test_a_mutant_that_hangs_or_takes_the_process_along_is_killed_and_the_next_is_tried(monkeypatch):
+    sources = {
+        "loops": "def cell_index(arch):\n    while True:\n        pass",
+        "hangs": "def cell_index(arch):\n    return sum(range(10**12))",  # no alarm rings within C code
+        "leaves": "import os\ndef cell_index(arch):\n    os._exit(0)",
+        "breaks": "def cell_index(arch:\n    pass",
+        "right": machine.reference_cell(ZERO, "cell_index"),
+    }
+    made = [machine.Mutant("cell_index", name, "", "", source) for name, source in sources.items()]
+    monkeypatch.setattr(machine, "mutants", lambda *_: made)
+    monkeypatch.setattr(machine, "LEAST_SECONDS", 0.2)
+    monkeypatch.setattr(machine, "HARD_SECONDS", 8.0)
+    results = machine.grade(ZERO, "cell_index")
+    assert [one.concept for one in results] == ["too-slow", "too-slow", "crash", "raises", ""]
+
+
+def test_an_unreadable_list_is_said_plainly(tmp_path):
+    for text in ("[[equivalent]]\nexercise = 'cell_index'\n", "nothing", "[[equivalents]]\n"):
+        (tmp_path / f"{ZERO}.toml").write_text(text)
+        with pytest.raises(ValueError, match=r"must hold \[\[equivalent\]\] tables"):
+            machine.equivalents(ZERO, tmp_path)
+
+
+# ---------------------------------------------------------------------------------------- the command
+
+
+def test_the_command_prints_the_table_and_the_exit_status_is_the_gate_s(capsys, monkeypatch):
+    assert cli.main(["mutants", "--lesson", ZERO]) == 0
+    out = capsys.readouterr().out
+    assert "mutants killed" in out and "every alternative keeps them all" in out
+    monkeypatch.setattr(type(checks.exercise("cell_from_index")), "judge", lambda *_: Verdict(1.0))
+    assert cli.main(["mutants", "--lesson", ZERO]) == 1
+    assert "!! cell_from_index: the mutant back_to_front lost nothing" in capsys.readouterr().out
+    assert cli.main(["mutants", "--lesson", "99_nothing"]) == 2
+    assert "lesson must be one of 00_start_here" in capsys.readouterr().err
+
+
+# -------------------------------------------------------------------------------------------- regrades
+
+
+@pytest.mark.parametrize(
+    "lesson", [*QUICK, *(pytest.param(one, marks=pytest.mark.slow) for one in LESSONS if one not in QUICK)]
+)
+def test_twenty_regrades_of_the_reference_are_identical(lesson, sandboxed):
+    """Twenty times the same verdict on every task, in two processes as submissions get them."""
+    notebook = samples.notebook(lesson, samples.sources(lesson, "perfect"))
+    master = matching.Master.of(build.student_notebook(lesson))
+    steps = matching.plan(matching.restore(notebook, master), master)
+    names = [task.name for task in read_lesson(lesson).tasks if task.name in master.points]
+    found = []
+    for _ in range(2):
+        with Session(lesson, steps) as session:
+            session.start()
+            transport = scoring.WorkerTransport(session)
+            found += [
+                {
+                    name: checks.grade(checks.exercise(name), transport, solutions.load(lesson), 20_260_101)
+                    for name in names
+                }
+                for _ in range(10)
+            ]
+    assert len(found) == 20 and all(one == found[0] for one in found)
+    assert all(verdict.right for verdict in found[0].values())

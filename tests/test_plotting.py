@@ -167,6 +167,28 @@ def test_learning_curves_draw_mean_and_range() -> None:
     assert "table: 5 runs, live: 1 run" in _title(ax)
 
 
+def test_lines_carry_their_names_and_runs_share_a_look() -> None:
+    levels = {"best": 10.0}
+    runs = {"a": CURVES["steady"][:3], "b": CURVES["quick"][0]}
+    ax = plotting.lines(runs, x=np.arange(30), xlabel="steps", ylabel="regret (points)", levels=levels)
+    legend = ax.get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["a", "b", "best"]
+    looks = [(line.get_color(), line.get_linestyle(), line.get_marker()) for line in ax.lines]
+    assert len(set(looks[:3])) == 1 and len(set(looks)) == 3  # three runs of a, b, and the level
+    np.testing.assert_allclose(ax.lines[3].get_ydata(), CURVES["quick"][0])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("steps", "regret (points)")
+
+
+def test_choice_maps_write_each_share_as_a_percentage_in_readable_ink() -> None:
+    shares = np.array([[0.9, 0.1, 0.0], [0.25, 0.25, 0.5]])
+    made = plotting.choice_maps({"early": shares, "late": shares}, ["0→1", "0→2"], ["none", "skip", "conv"])
+    for ax, title in zip(made.axes, ("early", "late")):
+        assert _title(ax) == title
+        assert _texts(ax) == ["90", "10", "0", "25", "25", "50"]
+        assert [text.get_color() for text in ax.texts] == ["white"] + ["black"] * 5
+        assert [label.get_text() for label in ax.get_yticklabels()] == ["0→1", "0→2"]
+
+
 # --- distributions and scatters ---
 
 

@@ -21,10 +21,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder import build, course, grade, matching, samples, sandbox, scoring
+from autograder import build, course, grade, matching, report, samples, sandbox, scoring
 from autograder.matching import Step
-from autograder.sandbox import BubblewrapLauncher, Confined, SandboxLimits
+from autograder.sandbox import BubblewrapLauncher, SandboxLimits, Watched
 from autograder.session import Limits, PlainLauncher, Ran, Session
+from autograder.template import TemplateLauncher
 from nas_lib import cli
 
 LESSON = "00_start_here"
@@ -32,12 +33,16 @@ ROOT = Path(__file__).resolve().parents[1]
 SHORT = Limits(cell_seconds=4.0, probe_seconds=3.0, total_seconds=15.0)
 
 
-@pytest.fixture(scope="module")
-def session(sandboxed) -> Iterator[Session]:
-    """One sandbox for all that a cell survives."""
-    with Session(LESSON, [], SHORT, BubblewrapLauncher()) as made:
+@pytest.fixture(scope="module", params=[BubblewrapLauncher, TemplateLauncher])
+def session(sandboxed, request: pytest.FixtureRequest) -> Iterator[Session]:
+    """One sandbox for all that a cell survives, started on its own and forked from a template."""
+    launcher = request.param()
+    with Session(LESSON, [], SHORT, launcher) as made:
         made.start()
         yield made
+    if isinstance(launcher, TemplateLauncher):
+        assert launcher.refused == ""
+        launcher.close()
 
 
 def told(session: Session, source: str) -> str:
@@ -98,7 +103,8 @@ def test_no_file_of_the_graders_is_there(session, tmp_path):
 
 
 def test_the_worker_stands_alone_in_its_folder(session):
-    assert told(session, f"import os; print(os.listdir({str(ROOT / 'autograder')!r}))") == "['worker.py']"
+    there = told(session, f"import os; print(*sorted(os.listdir({str(ROOT / 'autograder')!r})))")
+    assert there in ("worker.py", "worker.py zygote.py")
     assert (
         told(session, f"print(sorted(os.listdir({str(ROOT)!r})))").startswith("['autograder', 'nas_lib'")
         or (ROOT / ".venv").exists()
@@ -181,6 +187,17 @@ def test_it_sees_its_own_processes_and_variables_alone(session, monkeypatch):
     assert "learner" in ran.printed
     for word in ("do-not-tell", "MY_TOKEN", "NAS_COURSE", str(Path.home() / "x")[:-2] + "/.config"):
         assert word not in ran.printed
+    for word in ("--ro-bind", "--setenv", "/etc/ld.so.cache"):  # bubblewrap's own command line
+        assert word not in ran.printed
+
+
+def test_no_descriptor_but_the_two_pipes_is_open_inside(session):
+    source = """
+import os, stat
+open_ones = [fd for fd in range(3, 100) if os.path.exists(f'/proc/self/fd/{fd}')]
+print(sorted({stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in open_ones}), len(open_ones))
+"""
+    assert told(session, source) == "[True] 2"
 
 
 def test_it_has_the_limits_it_should_and_cannot_raise_them(session):
@@ -227,7 +244,7 @@ def test_signals_reach_nobody_outside():
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "died of SIGSEGV"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "after its time was up"),
         (
-            "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGINT])\n"
+            "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGPROF, signal.SIGINT])\n"
             "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: pass",
             "after its time was up",
         ),
@@ -295,7 +312,7 @@ def test_nothing_outlives_the_session(tmp_path, monkeypatch):
         session.start()
         assert processes(marker)
         process = session._process
-        assert isinstance(process, Confined)
+        assert isinstance(process, Watched)
         assert sandbox._members(process._namespace)
     assert not processes(marker)
     assert sandbox._members(process._namespace) == []
@@ -382,7 +399,7 @@ def test_unsafe_is_said_in_so_many_words_and_marks_the_report(tmp_path, monkeypa
     assert sandbox.isolation(sandbox.choose()) == "none"
     place = samples.write(tmp_path / "in", LESSON, ["perfect"])
     done = grade.grade(place, LESSON, tmp_path / "course", progress=False, unsafe=True)
-    assert grade.table(done).startswith("UNSAFE")
+    assert report.table(done).startswith("UNSAFE")
     header, line = done.out.read_text(encoding="utf-8").splitlines()
     assert dict(zip(header.split(","), line.split(","), strict=True))["isolation"] == "none"
     assert "isolation" not in (tmp_path / "course" / course.CONFIG_FILE).read_text(encoding="utf-8")

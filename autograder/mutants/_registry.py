@@ -7,12 +7,12 @@ right one written another way. Modules of this package, one per lesson, register
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import solutions
+from autograder.mutants.concepts import speaks_of
 from nas_lib import checks
 
 SEEDS = (101, 202)
@@ -48,10 +48,15 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        """Did the check do right by this variant, on every seed?"""
-        if self.variant.is_mutant:
-            return self.score < 1.0 and self.concepts == (self.variant.concept,)
-        return self.score == 1.0
+        """Did the check do right by this variant, on every seed?
+
+        A mutant has to lose points for its own concept, in words that name it; an alternative none at all.
+        """
+        if not self.variant.is_mutant:
+            return self.score == 1.0
+        concept = self.variant.concept
+        named = all(speaks_of(message, concept) for message in self.messages)
+        return self.score < 1.0 and self.concepts == (concept,) and named
 
 
 _VARIANTS: dict[str, list[Variant]] = {}
@@ -97,8 +102,9 @@ def variants(exercise: str) -> list[Variant]:
     item = checks.exercise(exercise)
     if isinstance(item, checks.ConceptQuestion):
         return _answers(item)
-    # The lesson's module of this package is called like that of the checks.
-    importlib.import_module(f"autograder.mutants.{inspect.getmodule(type(item)).__name__.rpartition('.')[2]}")  # type: ignore[union-attr]
+    # The lesson's module of this package is called like its module (or package) of checks.
+    lesson = type(item).__module__.removeprefix("nas_lib.checks.").partition(".")[0]
+    importlib.import_module(f"autograder.mutants.{lesson}")
     return list(_VARIANTS.get(exercise, []))
 
 
@@ -143,7 +149,7 @@ def kill_table(lesson: str, seeds: Sequence[int] = SEEDS, reference: Any = None)
 
 def grade_variant(item: checks.Exercise, variant: Variant, seeds: Sequence[int], reference: Any) -> Row:
     """Grade one variant on instances of each seed."""
-    transport = checks.InProcess({item.name: variant.make(reference)}, seconds=3.0)
+    transport = checks.InProcess({item.name: variant.make(reference)}, seconds=2.0)
     found = [checks.grade(item, transport, reference, seed) for seed in seeds]
     return Row(
         variant,
@@ -153,17 +159,12 @@ def grade_variant(item: checks.Exercise, variant: Variant, seeds: Sequence[int],
     )
 
 
-def render(rows: Sequence[Row]) -> str:
-    """The kill table as text: one line per variant, by exercise."""
+def render_rows(rows: Sequence[Row]) -> str:
+    """Named variants as text: one line each, by exercise, with what was said to the mutants."""
     lines = []
     for exercise in dict.fromkeys(row.variant.exercise for row in rows):
-        own = [row for row in rows if row.variant.exercise == exercise]
-        wrong, right = ([row for row in own if row.variant.is_mutant is kind] for kind in (True, False))
-        killed, kept = sum(row.holds for row in wrong), sum(row.holds for row in right)
-        lines.append(
-            f"{exercise}: {killed} of {len(wrong)} mutants killed, {kept} of {len(right)} alternatives kept"
-        )
-        for row in own:
+        lines.append(exercise)
+        for row in (row for row in rows if row.variant.exercise == exercise):
             mark = "  " if row.holds else "!!"
             what = f"[{', '.join(row.concepts)}] {row.messages[0]}" if row.score < 1 else ""
             lines.append(f" {mark} {row.score:4.2f}  {row.variant.name:<28} {what}".rstrip())

@@ -14,7 +14,67 @@ import numpy as np
 from scipy import stats
 
 from autograder.mutants._registry import alternative, mutant
+from autograder.mutants.concepts import says
 from nas_lib.search import History, RandomSearch
+
+says(
+    {
+        "biased": r"draws are biased",
+        "dependent-decisions": r"are not independent: .* draw each decision anew",
+        "wrong-options": r"from its own options",
+        "hard-codes-the-space": r"need not be one of cells",
+        "indices-not-options": r"return the options",
+        "not-random": r"every draw is the same",
+        "repeats-proposals": r"samples with replacement",
+        "over-budget": r"times.* with a budget of",
+        "not-evaluated": r"for which the objective was not called",
+        "wrong-order": r"not in the order of evaluation",
+        "mismatched-values": r"do not belong together",
+        "incumbents-not-values": r"are the best so far; they should be",
+        "negated": r"wrong sign",
+        "not-uniform": r"draws are not uniform",
+        "not-independent": r"a neighbour of the first|not independent of the first",
+        "not-an-arch": r"which is no architecture",
+        "raw-values": r"the values themselves",
+        "final-best": r"stands everywhere",
+        "starts-at-zero": r"starts at 0",
+        "last-two-only": r"only neighbours are compared",
+        "late-by-one": r"late by one",
+        "sorts-values": r"the values are sorted",
+        "indices": r"these are positions",
+        "sign-flipped": r"the sign is flipped",
+        "no-incumbent": r"the regret of each evaluation",
+        "clipped": r"negative regret was cut off",
+        "absolute": r"the absolute value",
+        "own-best": r"the best of `values` is not the optimum",
+        "incumbent-not-regret": r"this is the incumbent",
+        "relative": r"not a share of `best`",
+        "cumulative": r"adds regrets up",
+        "rounds-down": r"rounded down",
+        "rounds-to-nearest": r"rounded to the nearest",
+        "capped": r"is no upper limit",
+        "looks-ahead": r"what is still to come",
+        "strict": r"“at least” includes equality",
+        "miss-and-hit": r"to 1 − confidence, not to confidence",
+        "linear": r"were added up",
+        "ignores-confidence": r"not enough for every confidence",
+        "fraction-one": r"with fraction = 1 one draw|where everything is good enough",
+        "unpaired": r"throws the pairing away",
+        "median": r"\bmedians?\b",
+        "mean-of-resamples": r"like the mean of the resamples",
+        "wrong-level": r"percentiles .* 95 % lie between|np\.percentile counts to 100",
+        "normal-approximation": r"a normal approximation",
+        "basic-interval": r"mirrored at the mean",
+        "no-resampling": r"\*with\* replacement for each resample",
+        "no-mean": r"percentiles of single differences",
+        "wrong-size": r"it must have all n",
+        "centred": r"centred at zero",
+        "reversed-interval": r"upside down",
+        "ignores-resamples": r"`resamples` is not used",
+        "too-few-resamples": r"as many as `resamples` says",
+        "default-resamples": r"without `resamples`",
+    }
+)
 
 # ---------------------------------------------------------------------------------------- sample_uniform
 
@@ -147,7 +207,7 @@ def _affordable(budget, space):
 
 
 def _finite(value):
-    if value != value:
+    if not math.isfinite(value):
         raise ValueError(f"objective must return a number, got {value!r}")
     return value
 
@@ -347,6 +407,16 @@ def a_walk_through_the_neighbours(objective, space, budget, rng):
     return History(archs, np.array([_finite(objective(arch)) for arch in archs]))
 
 
+@mutant("random_search", concept="not-independent")
+def every_seventh_from_a_random_one_on(objective, space, budget, rng):
+    _affordable(budget, space)
+    start, size = int(rng.integers(len(space))), len(space)
+    indices = dict.fromkeys((start + 7 * t) % size for t in range(size))
+    indices = list(dict.fromkeys([*indices, *range(size)]))[:budget]
+    archs = [space.from_index(index) for index in indices]
+    return History(archs, np.array([_finite(objective(arch)) for arch in archs]))
+
+
 def _distinct_from(archs, space, rng):
     while (arch := space.sample(rng)) in archs:
         pass
@@ -391,6 +461,14 @@ def nan_counts_as_zero(objective, space, budget, rng):
     _affordable(budget, space)
     archs = _distinct(space, budget, rng)
     return History(archs, np.nan_to_num([objective(arch) for arch in archs]))
+
+
+@mutant("random_search", concept="over-budget")
+def evaluates_everything_and_picks(objective, space, budget, rng):
+    _affordable(budget, space)
+    values = {arch: _finite(objective(arch)) for arch in space}
+    archs = _distinct(space, budget, rng)
+    return History(archs, np.array([values[arch] for arch in archs]))
 
 
 @mutant("random_search", concept="uses-the-library")
@@ -485,6 +563,11 @@ def late_by_one(values):
 @mutant("incumbent_curve", concept="sorts-values")
 def sorts(values):
     return np.sort(_numbers(values))
+
+
+@mutant("incumbent_curve", concept="looks-ahead")
+def best_of_the_future(values):
+    return np.maximum.accumulate(_numbers(values)[::-1])[::-1]
 
 
 @mutant("incumbent_curve", concept="indices")
@@ -704,6 +787,18 @@ def rounds(fraction, confidence):
     return max(1, round(_exact(fraction, confidence)))
 
 
+@mutant("samples_for_top_fraction", concept="rounds-to-nearest")
+def rounds_before_it_rounds_up(fraction, confidence):
+    _in_range(fraction, confidence)
+    return max(1, math.ceil(round(_exact(fraction, confidence), 1)))
+
+
+@mutant("samples_for_top_fraction", concept="capped")
+def never_more_than_there_are_cells(fraction, confidence):
+    _in_range(fraction, confidence)
+    return min(15_625, math.ceil(_exact(fraction, confidence)))
+
+
 @mutant("samples_for_top_fraction", concept="strict")
 def strictly_above(fraction, confidence):
     _in_range(fraction, confidence)
@@ -776,6 +871,34 @@ def any_confidence(fraction, confidence):
     if not 0 < fraction <= 1:
         raise ValueError("fraction must be in (0, 1]")
     confidence = min(confidence, 1 - 1e-12)
+    return max(1, math.ceil(_exact(fraction, confidence)))
+
+
+@mutant("samples_for_top_fraction", concept="accepts-bad-input")
+def leaves_large_arguments_to_the_logarithm(fraction, confidence):
+    if fraction <= 0 or confidence <= 0:
+        raise ValueError("fraction and confidence must be positive")
+    return max(1, math.ceil(math.log(1 - confidence) / math.log(1 - fraction))) if fraction != 1 else 1
+
+
+@mutant("samples_for_top_fraction", concept="accepts-bad-input")
+def a_confidence_of_one_is_fine(fraction, confidence):
+    if not (0 < fraction <= 1 and 0 < confidence <= 1):
+        raise ValueError("fraction and confidence must be in (0, 1]")
+    return math.ceil(_exact(fraction, min(confidence, 1 - 1e-9)))
+
+
+@mutant("samples_for_top_fraction", concept="accepts-bad-input")
+def a_fraction_above_one_is_one(fraction, confidence):
+    if not (0 < fraction and 0 < confidence < 1):
+        raise ValueError("fraction must be above 0 and confidence in (0, 1)")
+    return math.ceil(_exact(min(fraction, 1), confidence))
+
+
+@mutant("samples_for_top_fraction", concept="accepts-bad-input")
+def a_confidence_below_zero_is_zero(fraction, confidence):
+    if not (0 < fraction <= 1 and confidence < 1 and confidence != 0):
+        raise ValueError("fraction must be in (0, 1] and confidence in (0, 1)")
     return max(1, math.ceil(_exact(fraction, confidence)))
 
 
@@ -880,6 +1003,36 @@ def ninety_percent(a, b, rng, resamples=10_000):
 
 
 @mutant("paired_bootstrap", concept="wrong-level")
+def ninety_three_percent(a, b, rng, resamples=10_000):
+    a, b = _pairs(a, b, resamples)
+    return float((a - b).mean()), _ends(_means(a - b, rng, resamples), 3.5, 96.5)
+
+
+@mutant("paired_bootstrap", concept="wrong-level")
+def one_end_a_percent_off(a, b, rng, resamples=10_000):
+    a, b = _pairs(a, b, resamples)
+    return float((a - b).mean()), _ends(_means(a - b, rng, resamples), 2.5, 96.5)
+
+
+@mutant("paired_bootstrap", concept="wrong-level")
+def five_percent_below_none_above(a, b, rng, resamples=10_000):
+    a, b = _pairs(a, b, resamples)
+    return float((a - b).mean()), _ends(_means(a - b, rng, resamples), 5, 97.5)
+
+
+@mutant("paired_bootstrap", concept="default-resamples")
+def a_thousand_unless_told_otherwise(a, b, rng, resamples=1_000):
+    a, b = _pairs(a, b, resamples)
+    return float((a - b).mean()), _ends(_means(a - b, rng, resamples))
+
+
+@mutant("paired_bootstrap", concept="default-resamples")
+def one_resample_short_unless_told_otherwise(a, b, rng, resamples=9_999):
+    a, b = _pairs(a, b, resamples)
+    return float((a - b).mean()), _ends(_means(a - b, rng, resamples))
+
+
+@mutant("paired_bootstrap", concept="wrong-level")
 def percent_taken_for_fractions(a, b, rng, resamples=10_000):
     a, b = _pairs(a, b, resamples)
     return float((a - b).mean()), _ends(_means(a - b, rng, resamples), 0.025, 0.975)
@@ -965,6 +1118,12 @@ def upside_down(a, b, rng, resamples=10_000):
 def always_ten_thousand(a, b, rng, resamples=10_000):
     a, b = _pairs(a, b, resamples)
     return float((a - b).mean()), _ends(_means(a - b, rng, 10_000))
+
+
+@mutant("paired_bootstrap", concept="too-few-resamples")
+def a_tenth_of_the_resamples(a, b, rng, resamples=10_000):
+    a, b = _pairs(a, b, resamples)
+    return float((a - b).mean()), _ends(_means(a - b, rng, math.ceil(resamples / 10)))
 
 
 @mutant("paired_bootstrap", concept="ignores-rng")

@@ -11,7 +11,29 @@ import itertools
 import numpy as np
 
 from autograder.mutants._registry import alternative, mutant
+from autograder.mutants.concepts import says
 from nas_lib.spaces import EDGES, OPS, CellSpace, live_edges
+
+says(
+    {
+        "edge-order": r"the last edge counts most|back to front",
+        "op-order": r"sorted by name|operations count backwards",
+        "wrong-base": r"the base is not",
+        "out-of-range": r"is no number of a cell",
+        "not-one-to-one": r"two different (cells|numbers)",
+        "digits-not-names": r"a cell holds the names",
+        "lost-zeros": r"leading zeros",
+        "counts-dead-ops": r"on no path from input to output",
+        "forgets-the-output": r"must also lead on to the output",
+        "forgets-the-input": r"must also be fed by the input",
+        "one-step-only": r"follow paths to their ends",
+        "ignores-an-op": r"counts?( as well)?:",
+        "counts-the-dead": r"dead operations are counted",
+        "counts-none": r"`none` is no operation",
+        "says-connected": r"whether the cell is connected",
+        "misses-active-ops": r"active operations are missed",
+    }
+)
 
 
 def _validated(arch):
@@ -77,6 +99,12 @@ def alphabetical_ops_and_last_edge_first(arch):
     return sum(sorted(OPS).index(name) * 5**place for place, name in enumerate(arch))
 
 
+@mutant("cell_index", concept="op-order")
+def ops_from_the_last_to_the_first(arch):
+    _validated(arch)
+    return functools.reduce(lambda number, name: number * 5 + OPS[::-1].index(name), arch, 0)
+
+
 @mutant("cell_index", concept="off-by-one")
 def counts_from_one(arch):
     _validated(arch)
@@ -117,6 +145,13 @@ def unknown_ops_count_as_minus_one(arch):
 
 @mutant("cell_index", concept="accepts-bad-input")
 def takes_shorter_cells(arch):
+    return functools.reduce(lambda number, name: number * 5 + OPS.index(name), arch, 0)
+
+
+@mutant("cell_index", concept="accepts-bad-input")
+def takes_longer_cells(arch):
+    if len(arch) < 6:
+        raise ValueError(f"arch must be six op names, got {arch!r}")
     return functools.reduce(lambda number, name: number * 5 + OPS.index(name), arch, 0)
 
 
@@ -213,11 +248,24 @@ def last_digit_is_lost(i):
     return tuple(reversed(names))
 
 
-@mutant("cell_from_index", concept="wrong-cell")
+@mutant("cell_from_index", concept="lost-zeros")
 def leading_zeros_are_lost_to_the_end(i):
     _in_range(i)
     digits = [int(digit) for digit in np.base_repr(i, 5)]
     return tuple(OPS[digit] for digit in digits + [0] * (6 - len(digits)))
+
+
+@mutant("cell_from_index", concept="lost-zeros")
+def as_many_ops_as_digits(i):
+    _in_range(i)
+    return tuple(OPS[int(digit)] for digit in np.base_repr(i, 5))
+
+
+@mutant("cell_from_index", concept="accepts-bad-input")
+def only_just_beyond_is_wrong(i):
+    if i in (-1, 15_625):
+        raise ValueError(f"i must be from 0 to 15624, got {i!r}")
+    return tuple(OPS[digit] for digit in _digits(i))
 
 
 @mutant("cell_from_index", concept="raises")
@@ -368,6 +416,13 @@ def longest_path_only(arch):
 def any_name_is_an_op(arch):
     arch = tuple(arch) + ("none",) * (6 - len(arch))
     return by_enumerating_paths(tuple(name if name in OPS else "skip_connect" for name in arch))
+
+
+@mutant("count_active_ops", concept="accepts-bad-input")
+def ignores_what_comes_after_six_ops(arch):
+    if len(arch) < 6:
+        raise ValueError(f"arch must be six op names, got {arch!r}")
+    return by_enumerating_paths(tuple(arch[:6]))
 
 
 @mutant("count_active_ops", concept="uses-the-library")

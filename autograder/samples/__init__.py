@@ -1,4 +1,5 @@
-"""Sample submissions of each lesson: a perfect, a blank, a half-right and a wrong one.
+"""Sample submissions of each lesson: a perfect, a blank, a half-right and a wrong one, and those that make a grading day
+longer: a late one, one that never ends, a copy, and one that is up to no good.
 
 They are made from the student notebook whenever they are needed, so that they never grow stale: which answer goes into which
 exercise is data here. `nas-course grade` without a folder grades them, and the tests know what they earn.
@@ -16,10 +17,13 @@ import nbformat
 
 import solutions
 from autograder import build
-from autograder.lesson import Task, concept_answer, read_lesson, without_markers
+from autograder.lesson import Task, concept_answer, is_check, read_lesson, without_markers
 from autograder.samples import wrong
 
 SAMPLES = ("perfect", "blank", "half", "wrong")
+TROUBLE = ("late", "endless", "copy", "hostile")
+ALL = SAMPLES + TROUBLE
+DUE, HANDED_IN = "2026-01-15 23:59 UTC", "2026-01-17 08:30:00 UTC"
 
 # The half-right sample: right answers to these, in part to those with "part", nothing for the rest.
 HALF: dict[str, dict[str, str]] = {
@@ -38,8 +42,45 @@ HALF: dict[str, dict[str, str]] = {
         "concept_01_1": "reference",
         "concept_01_2": "wrong",
     },
+    "02_evolution_and_early_stopping": {
+        "hill_climb": "reference",
+        "regularized_evolution": "wrong",
+        "successive_halving": "reference",
+        "spearman": "part",
+        "kendall_tau": "reference",
+        "synflow_score": "wrong",
+        "concept_02_1": "reference",
+        "concept_02_2": "wrong",
+    },
+    "03_rl_controller": {
+        "exact_policy_gradient": "reference",
+        "reinforce_loss": "part",
+        "ema_baseline": "reference",
+        "Controller": "wrong",
+        "concept_03_1": "reference",
+        "concept_03_2": "wrong",
+    },
 }
 OPEN_ANSWER = "I would ask for equal budgets and for every run, not only the best one."
+
+
+# In the place of a lesson's first exercise: it never ends; it ends the process, after looking for a way out.
+ENDLESS = """\
+def {name}(*_, **__):
+    while True:
+        pass
+"""
+HOSTILE = """\
+import os
+import socket
+
+
+def {name}(*_, **__):
+    try:
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+    finally:
+        os._exit(0)
+"""
 
 
 def sources(lesson: str, sample: str) -> dict[str, str]:
@@ -48,14 +89,17 @@ def sources(lesson: str, sample: str) -> dict[str, str]:
     Raises:
         ValueError: no such sample, or none of this lesson.
     """
-    if sample not in SAMPLES:
-        raise ValueError(f"sample must be one of {', '.join(SAMPLES)}, got {sample!r}")
+    if sample not in ALL:
+        raise ValueError(f"sample must be one of {', '.join(ALL)}, got {sample!r}")
     names = [task.name for task in read_lesson(lesson).tasks]
+    if sample in ("endless", "hostile"):
+        code = (ENDLESS if sample == "endless" else HOSTILE).format(name=names[0])
+        return {**dict.fromkeys(names, "reference" if sample == "endless" else "stub"), names[0]: code}
     if sample == "half":
         if lesson not in HALF:
             raise ValueError(f"there is no half-right sample of {lesson}")
         return {name: HALF[lesson].get(name, "stub") for name in names}
-    return dict.fromkeys(names, {"perfect": "reference", "blank": "stub", "wrong": "wrong"}[sample])
+    return dict.fromkeys(names, {"blank": "stub", "wrong": "wrong"}.get(sample, "reference"))
 
 
 def notebook(lesson: str, answers: dict[str, str]) -> Any:
@@ -95,11 +139,25 @@ def write(folder: Path, lesson: str, names: Iterable[str] = SAMPLES) -> Path:
     for name in names:
         path = folder / name / f"{lesson}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook(lesson, sources(lesson, name)), path)
+        made = notebook(lesson, sources(lesson, name))
+        if name == "hostile":
+            _claim_points(made)
+        if name == "late":
+            path.with_name("timestamp.txt").write_text(HANDED_IN + "\n", encoding="utf-8")
+        nbformat.write(made, path)
     return folder
 
 
-def write_all(folder: Path, lessons: Iterable[str] | None = None) -> list[tuple[Path, str]]:
-    """Write the samples of all lessons below `folder`; returns (folder of submissions, lesson) for each lesson."""
-    wanted = solutions.lessons() if lessons is None else list(lessons)
-    return [(write(folder / lesson, lesson), lesson) for lesson in wanted]
+def _claim_points(made: Any) -> None:
+    """Let the first check cell award a hundred points without checking anything."""
+    check = next(cell for cell in made.cells if is_check(cell))
+    check.metadata["nbgrader"]["points"] = 100
+    check.source = "100"
+
+
+def write_all(
+    folder: Path, lessons: Iterable[str] | None = None, names: Iterable[str] = SAMPLES
+) -> list[tuple[Path, str]]:
+    """Write samples of all lessons below `folder`; returns (folder of submissions, lesson) for each lesson."""
+    wanted, chosen = solutions.lessons() if lessons is None else list(lessons), list(names)
+    return [(write(folder / lesson, lesson, chosen), lesson) for lesson in wanted]

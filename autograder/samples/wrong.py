@@ -1,9 +1,14 @@
 """Wrong answers of the bundled samples: one for each exercise, each a mistake that learners make.
 
-`right_in_part` holds answers that earn a part of the points. They run in a lesson's notebook, whose setup cell imports numpy.
+`right_in_part` holds answers that earn a part of the points. They run in a lesson's notebook, whose setup cell imports
+numpy, and torch where it is used.
 """
 
+# mypy: ignore-errors
+
 import numpy as np
+import torch
+from torch import nn
 
 # ---- 00_start_here
 
@@ -57,6 +62,99 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
     return float((a - b).mean()), (float((a - b).mean() - spread), float((a - b).mean() + spread))
 
 
+# ---- 02_evolution_and_early_stopping
+
+
+def hill_climb(objective, space, budget, rng):
+    archs = [space.sample(rng)]
+    values = [objective(archs[0])]
+    for _ in range(budget - 1):
+        arch = space.mutate(archs[-1], rng)
+        value = objective(arch)
+        if value > values[-1]:
+            archs.append(arch)
+            values.append(value)
+    return History(archs, np.array(values))
+
+
+def regularized_evolution(objective, space, budget, population, sample, rng):
+    archs = [space.sample(rng) for _ in range(population)]
+    values = [objective(arch) for arch in archs]
+    alive = list(range(population))
+    while len(archs) < budget:
+        parent = max(rng.choice(alive, size=sample), key=lambda one: values[one])
+        archs.append(space.mutate(archs[parent], rng))
+        values.append(objective(archs[-1]))
+        alive.remove(min(alive, key=lambda one: values[one]))
+        alive.append(len(archs) - 1)
+    return History(archs, np.array(values))
+
+
+def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
+    trials = [(config, max_epochs, train_to(config, max_epochs)) for config in configs]
+    return max(trials, key=lambda trial: trial[2])[0], trials
+
+
+def spearman(a, b):
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def kendall_tau(a, b):
+    a, b = np.asarray(a), np.asarray(b)
+    agree = [(a[i] > a[j]) == (b[i] > b[j]) for i in range(len(a)) for j in range(i)]
+    return 2 * float(np.mean(agree)) - 1
+
+
+def synflow_score(net, input_shape):
+    net.zero_grad()
+    net(torch.ones(1, *input_shape)).sum().backward()
+    return float(sum((p * p.grad).abs().sum() for p in net.parameters()))
+
+
+def grad_norm_score(net, x, y):
+    F.cross_entropy(net(x), y).backward()
+    return float(sum((p.grad**2).sum() for p in net.parameters()) ** 0.5)
+
+
+# ---- 03_rl_controller
+
+
+def exact_policy_gradient(logits, rewards):
+    return torch.softmax(logits, 0) * rewards
+
+
+def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
+    return ((rewards - baseline) * log_probs).mean() + entropy_weight * entropies.mean()
+
+
+def ema_baseline(rewards, decay):
+    baseline, b = [], 0.0
+    for reward in rewards:
+        b = decay * b + (1 - decay) * reward
+        baseline.append(b)
+    return np.array(baseline)
+
+
+class Controller(nn.Module):
+    def __init__(self, choices, hidden=64, embedding=32):
+        super().__init__()
+        self.head = nn.ModuleList([nn.Linear(1, len(options)) for options in choices])
+
+    def sample(self, n, generator):
+        one = torch.ones(n, 1)
+        actions = torch.stack([head(one).argmax(1) for head in self.head], dim=1)
+        return actions, self.log_prob(actions), torch.zeros(n)
+
+    def log_prob(self, actions):
+        one = torch.ones(len(actions), 1)
+        parts = [head(one).log_softmax(1) for head in self.head]
+        return sum(part.gather(1, actions[:, t : t + 1])[:, 0] for t, part in enumerate(parts))
+
+
+def discounted_returns(rewards, gamma):
+    return np.cumsum(np.asarray(rewards)[::-1])[::-1]
+
+
 class right_in_part:
     def cell_index(arch):
         number = 0
@@ -66,3 +164,13 @@ class right_in_part:
 
     def incumbent_curve(values):
         return np.maximum.accumulate(np.asarray(values, dtype=float))
+
+    def spearman(a, b):
+        ranks = [
+            [np.less(v, one).sum() + np.equal(v, one).sum() / 2 for one in v] for v in map(np.asarray, (a, b))
+        ]
+        return np.corrcoef(*ranks)[0, 1]
+
+    def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
+        advantages = torch.as_tensor(rewards - baseline).detach()
+        return -(advantages * log_probs).mean() - entropy_weight * entropies.mean()

@@ -28,6 +28,7 @@ import json
 import linecache
 import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -71,6 +72,7 @@ __all__ = [
     "lessons",
     "public_part",
     "read_answer",
+    "reference_answers",
     "register",
     "roundtrip",
     "run_probe",
@@ -172,6 +174,8 @@ class Exercise(ABC):
     """The library's counterparts ("nas_lib.spaces:CellSpace.index"), switched off while the probe runs."""
     has_reference = True
     """False where the judge needs no reference answer: nothing is computed or stored then."""
+    false_fail: float = 0.0
+    """How likely bad luck fails right code, at most; 0 where everything is exact. `_stats` has proven bounds."""
 
     @abstractmethod
     def instances(self, seed: int) -> list[Instance]:
@@ -212,6 +216,12 @@ _ACCIDENTS = frozenset(
         "StopIteration",
         "MemoryError",
     ]
+)
+
+# Nor does an error of arithmetic or indexing that went wrong with what was passed in, whatever its class.
+_ACCIDENTAL = re.compile(
+    r"math domain error|expected a (positive|nonnegative) input|expected argument value > -1|math range error"
+    r"|cannot convert float (NaN|infinity)|out of bounds for axis"
 )
 
 
@@ -258,7 +268,9 @@ def judge_bad(instance: Instance, answer: Answer) -> Verdict:
             "accepts-bad-input",
             f"with {what} your code never ends: raise a ValueError before you start",
         )
-    accidental = [name for name in names if name in _ACCIDENTS]
+    text = answer.value.get("text")
+    found = _ACCIDENTAL.search(text) if isinstance(text, str) else None
+    accidental = [name for name in names if name in _ACCIDENTS] + ([f'"{found.group()}"'] if found else [])
     if accidental:
         return Verdict(
             partly,
@@ -315,7 +327,12 @@ def clean(text: str) -> str:
 # ---------------------------------------------------------------------------------------------- registry
 
 _LESSONS: dict[str, dict[str, Exercise]] = {}
-_MODULES = {"00_start_here": "start_here", "01_random_search": "random_search"}
+_MODULES = {
+    "00_start_here": "start_here",
+    "01_random_search": "random_search",
+    "02_evolution_and_early_stopping": "evolution",
+    "03_rl_controller": "rl_controller",
+}
 
 
 def register(*new: Exercise) -> None:

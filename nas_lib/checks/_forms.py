@@ -6,12 +6,18 @@ They raise `Unacceptable` with a sentence for the learner. They know no exercise
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import Unacceptable, describe, show
+from nas_lib.checks._core import Unacceptable, Verdict, describe, show
+
+
+def fail(concept: str, message: str, score: float = 0.0) -> Verdict:
+    """A verdict on a mistake, without points unless `score` says otherwise."""
+    return Verdict(score, concept, message)
 
 
 def is_number(value: Any) -> bool:
@@ -95,3 +101,15 @@ def cell(value: Any) -> tuple[Any, ...]:
     if any(type(option) not in (str, int, float, bool) for option in options):
         raise Unacceptable("wrong-type", f"an architecture is a tuple of options, not {show(value)}")
     return options
+
+
+def given(values: Sequence[float], form: str) -> Any:
+    """A sequence of numbers as the learner's function gets it: form is "array", "tuple" or "list"."""
+    if form == "array":
+        return np.array(values)
+    return tuple(values) if form == "tuple" else list(values)
+
+
+def kept(after: Any, values: Sequence[float]) -> bool:
+    """Are the values, as they came back, still those that were passed in?"""
+    return np.array_equal(np.asarray(after, dtype=float), np.asarray(values, dtype=float))

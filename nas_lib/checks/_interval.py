@@ -22,6 +22,8 @@ from nas_lib.checks._stats import Lattice
 LEVELS = (0.025, 0.975)
 OTHER_LEVELS = (
     (0.05, 0.95),
+    (0.035, 0.965),
+    (0.015, 0.985),
     (0.005, 0.995),
     (0.1, 0.9),
     (0.25, 0.75),
@@ -103,6 +105,13 @@ class PairedSample:
                 0.0,
                 "ignores-resamples",
                 "one resample has one mean, so that both ends are equal: `resamples` is not used",
+            )
+        if 2 < self.resamples < 10 and high - low <= self.near and self.d.std() > 0:
+            return Verdict(
+                0.0,
+                "too-few-resamples",
+                f"{self.resamples} resamples have different means, but both ends are equal: "
+                "draw as many as `resamples` says",
             )
         right = Lattice.draws(self.d.tolist(), len(self.d))
         if self._allows(right, low, high):
@@ -189,10 +198,13 @@ class PairedSample:
                 f"each resample seems to have {size} pairs; it must have all n = {n}",
                 *ends(Lattice.draws(d, size), size),
             )
-        for levels in OTHER_LEVELS:
+        both_or_one = [
+            pair for low, high in OTHER_LEVELS for pair in ((low, high), (low, LEVELS[1]), (LEVELS[0], high))
+        ]
+        for levels in both_or_one:
             yield Guess(
                 "wrong-level",
-                f"these are the percentiles {100 * levels[0]:g} and {100 * levels[1]:g}: "
+                f"the ends are about the percentiles {100 * levels[0]:g} and {100 * levels[1]:g}: "
                 "95 % lie between 2.5 and 97.5",
                 *ends(right, n, levels),
             )

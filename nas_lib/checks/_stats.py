@@ -9,6 +9,7 @@ need no library. No check computes a false-fail rate by simulation.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,13 +38,38 @@ def count_range(n: int, p: float, alpha: float) -> tuple[int, int]:
     def plausible(count: int) -> bool:
         return n * divergence(count / n, p) < need
 
+    # Plausible counts lie around the mean, without gaps.
     centre = round(n * p)
-    low, high = centre, centre
-    while low > 0 and plausible(low - 1):
-        low -= 1
-    while high < n and plausible(high + 1):
-        high += 1
+    low = bisect_left(range(centre), True, key=plausible)
+    high = bisect_left(range(centre + 1, n + 1), True, key=lambda count: not plausible(count)) + centre
     return low, high
+
+
+def mean_range(
+    values: NDArray[np.float64], chances: NDArray[np.float64], n: int, alpha: float
+) -> tuple[float, float]:
+    """(low, high): the mean of n independent draws from a known distribution leaves it with probability ≤ alpha.
+
+    Cramér and Chernoff: P(mean ≥ x) ≤ exp(n·(log E[exp(λV)] − λx)) for every λ > 0, so that each λ tried gives a
+    valid bound and the tightest is taken.
+
+    Args:
+        values, chances: the distribution, (k,) each; chances need not add up to exactly 1.
+    """
+    p, need = chances / chances.sum(), math.log(2 / alpha) / n
+    mean = float(p @ values)
+    centred = values - mean
+    widest = float(np.abs(centred).max())
+    if widest == 0:
+        return mean, mean
+    scales = np.geomspace(1e-3, 50.0, 200) / widest
+
+    def bound(deviations: NDArray[np.float64]) -> float:
+        shift = deviations.max()  # keeps exp in range
+        logs = [math.log(p @ np.exp(scale * (deviations - shift))) + scale * shift for scale in scales]
+        return float(np.min((np.array(logs) + need) / scales))
+
+    return mean - bound(-centred), mean + bound(centred)
 
 
 def _level(count: float, n: int, alpha: float, above: bool) -> float:

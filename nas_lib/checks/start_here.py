@@ -47,20 +47,32 @@ def _translated(arch: Sequence[str]) -> list[str]:
 
 
 def bad_cells(rng: np.random.Generator) -> list[Instance]:
-    """Cells that are none: an unknown op, too few ops."""
+    """Cells that are none: an unknown op, too few ops, too many."""
     arch = random_cells(rng, 1)[0]
     unknown = list(arch)
     unknown[int(rng.integers(len(EDGES)))] = "max_pool_3x3"
     return [
         {"bad": "an unknown op ('max_pool_3x3')", "archs": [unknown]},
         {"bad": "a cell of five ops", "archs": [arch[:-1]]},
+        {"bad": "a cell of seven ops", "archs": [[*arch, OPS[int(rng.integers(len(OPS)))]]]},
     ]
+
+
+class _OfCells(Exercise):
+    """What `cell_index` and `count_active_ops` share: one whole number for each of the instance's cells."""
+
+    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
+        """What the learner's function says of each cell."""
+        archs = [tuple(arch) for arch in instance["archs"]]
+        if "bad" in instance:
+            return raised(lambda: fn(archs[0]))
+        return [fn(arch) for arch in archs]
 
 
 # ----------------------------------------------------------------------------------------------- the index
 
 
-class CellIndex(Exercise):
+class CellIndex(_OfCells):
     """`cell_index(arch)`: exact integers on cells that tell orders apart."""
 
     name, lesson = "cell_index", LESSON
@@ -83,13 +95,6 @@ class CellIndex(Exercise):
         ]
         ends = [[OPS[0]] * len(EDGES), [OPS[-1]] * len(EDGES)]
         return [{"archs": cells}, {"archs": ends, "about": "the first and the last cell"}, *bad_cells(rng)]
-
-    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The number of each cell."""
-        archs = [tuple(arch) for arch in instance["archs"]]
-        if "bad" in instance:
-            return raised(lambda: fn(archs[0]))
-        return [fn(arch) for arch in archs]
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Exact; the reference's numbers of the images tell which other order was used."""
@@ -115,6 +120,10 @@ class CellIndex(Exercise):
         if counts_in(_translated) or counts_in(lambda arch: _translated(arch)[::-1]):
             return Verdict(
                 0.0, "op-order", "operations are sorted by name here: the space counts in the order of `OPS`"
+            )
+        if found == [SIZE - 1 - value for value in right]:
+            return Verdict(
+                0.0, "op-order", "operations count backwards here: the space counts in the order of `OPS`"
             )
         shifts = {one - other for one, other in zip(found, right)}
         if shifts in ({1}, {-1}):
@@ -178,6 +187,7 @@ class CellFromIndex(Exercise):
             {"numbers": numbers},
             {"numbers": [0, SIZE - 1], "about": "the first and the last number"},
             {"bad": f"number {SIZE}, one beyond the last,", "numbers": [SIZE]},
+            {"bad": "a number far beyond the last", "numbers": [SIZE + int(rng.integers(1, 5 * SIZE))]},
             {"bad": "number -1", "numbers": [-1]},
         ]
 
@@ -220,6 +230,14 @@ class CellFromIndex(Exercise):
                     "off-by-one",
                     f"number i gives the cell of number i{step:+d}: the first cell has number 0",
                 )
+        digits = [list(np.base_repr(number, len(OPS))) for number in numbers]
+        short = [tuple(OPS[int(digit)] for digit in one) for one in digits]
+        if all(one[: len(names)] == names for one, names in zip(found, short)):
+            return Verdict(
+                0.0,
+                "lost-zeros",
+                "leading zeros are lost: a small number has six digits as well, the first of them zeros",
+            )
         if len(set(found)) < len(set(numbers)):
             return Verdict(
                 0.0, "not-one-to-one", "two different numbers give the same cell: do all six digits come out?"
@@ -273,7 +291,7 @@ def _one_step(arch: Sequence[str]) -> int:
     return sum(source in ends and target in starts for source, target in edges)
 
 
-class CountActiveOps(Exercise):
+class CountActiveOps(_OfCells):
     """`count_active_ops(arch)`: exact counts, by kind of cell, so that the kinds that fail name the
     mistake."""
 
@@ -292,13 +310,6 @@ class CountActiveOps(Exercise):
         ends = [["none"] * len(EDGES), ["skip_connect"] * len(EDGES)]
         archs = [arch for kind in found.values() for arch in kind] + _dead_chains(rng) + ends
         return [{"archs": archs}, *bad_cells(rng)]
-
-    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The count of each cell."""
-        archs = [tuple(arch) for arch in instance["archs"]]
-        if "bad" in instance:
-            return raised(lambda: fn(archs[0]))
-        return [fn(arch) for arch in archs]
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Exact; what is counted wrongly, and in which kinds of cells, names the mistake."""
