@@ -30,6 +30,9 @@ from autograder.report import Grades, Row, write_csv
 from autograder.run import Run, quick, seeds_of
 from nas_lib import checks
 
+EXECUTION = "NBGRADER_EXECUTION"
+"""The variable by which nbgrader tells code that it is being graded."""
+
 
 class CourseFolder:
     """An nbgrader course folder: its usual subfolders, gradebook.db, and our configuration."""
@@ -150,6 +153,7 @@ class CourseFolder:
             gradebook.DiskFull: there is no room left.
         """
         graded = self.root / "autograded" / student / lesson
+        before = os.environ.get(EXECUTION)
         kept = self.root / "autograded" / f".{student}-{lesson}.kept"  # nbgrader removes it before it begins
         if kept.is_dir():  # a run was killed here
             _put_back(kept, graded)
@@ -163,6 +167,9 @@ class CourseFolder:
                 done = self._api.autograde(lesson, student, force=True, create=True)
         finally:
             _put_back(kept, graded)
+            os.environ.pop(EXECUTION, None)  # nbgrader leaves it behind when it fails
+            if before is not None:
+                os.environ[EXECUTION] = before
         if done["success"]:
             return ""
         if gradebook.is_full(f"{done.get('error')} {done.get('log')}"):

@@ -363,20 +363,21 @@ def shown() -> list[str]:
     """
     executable = os.path.realpath(sys.executable)
     pythons = [sys.prefix, sys.base_prefix]
-    if not any(_inside(executable, place) for place in (*pythons, *SYSTEM)):
+    if not any(inside(executable, place) for place in (*pythons, *SYSTEM)):
         pythons.append(os.path.dirname(executable))
     repository = str(WORKER.resolve().parents[1])
     for place in pythons:
-        if _inside(repository, place):
+        if inside(repository, place):
             raise SandboxMissing(
                 f"Python is installed in {place}, which holds this repository with its solutions: "
                 "make an environment of its own for the course (make venv)."
             )
     wanted = [*pythons, str(library_folder() / "nas_lib"), str(WORKER)]
-    return [path for path in dict.fromkeys(wanted) if not any(_inside(path, place) for place in SYSTEM)]
+    return [path for path in dict.fromkeys(wanted) if not any(inside(path, place) for place in SYSTEM)]
 
 
-def _inside(path: str, folder: str) -> bool:
+def inside(path: str, folder: str) -> bool:
+    """Is the path in the folder, or the folder itself?"""
     return os.path.commonpath([path, folder]) == folder
 
 

@@ -29,7 +29,9 @@ from autograder.sandbox import (
     BubblewrapLauncher,
     SandboxLimits,
     Watched,
+    inside,
     moved,
+    shown,
 )
 from autograder.session import Process
 
@@ -165,6 +167,15 @@ class Template:
         self._process.wait()
 
 
+def _covered() -> str:
+    """Why no template can be used, if what it needs lies where each of its forks gets an empty folder; else ""."""
+    for path in shown():
+        for place in (SCRATCH, HOME, "/dev/shm"):
+            if inside(path, place):
+                return f"{path} lies in {place}, of which each learner's process gets an empty one of its own"
+    return ""
+
+
 class TemplateLauncher(BubblewrapLauncher):
     """Forks learners' processes from a template where that is possible, else starts each with bubblewrap.
 
@@ -176,7 +187,7 @@ class TemplateLauncher(BubblewrapLauncher):
         self._lock = threading.Lock()
         self._template: Template | None = None
         self._made_for: tuple[object, ...] = ()
-        self.refused = ""
+        self.refused = _covered()
         """Why there is no template, if there can be none here."""
 
     def __enter__(self) -> TemplateLauncher:
@@ -194,14 +205,14 @@ class TemplateLauncher(BubblewrapLauncher):
         self, command: Sequence[str], fds: Sequence[int], folder: Path, environment: Mapping[str, str]
     ) -> Process:
         """Start the process. `command` is the worker's; what it imports, the template has imported already."""
-        inside = {name: moved(value, folder) for name, value in environment.items()}
+        variables = {name: moved(value, folder) for name, value in environment.items()}
         arguments = list(command[-3:])  # of `worker.prepare`
         for _ in range(2):  # the template may have died since: once more with a new one
             with self._lock:
                 if self.refused:
                     break
                 try:
-                    return self._ready(arguments, inside).fork(fds, self.limits)
+                    return self._ready(arguments, variables).fork(fds, self.limits)
                 except (OSError, RuntimeError) as wrong:
                     self._drop()
                     why = str(wrong) or type(wrong).__name__
@@ -209,11 +220,11 @@ class TemplateLauncher(BubblewrapLauncher):
             self.refused = why
         return super().launch(command, fds, folder, environment)
 
-    def _ready(self, arguments: list[str], inside: Mapping[str, str]) -> Template:
-        wanted = (tuple(arguments), tuple(sorted(inside.items())))
+    def _ready(self, arguments: list[str], variables: Mapping[str, str]) -> Template:
+        wanted = (tuple(arguments), tuple(sorted(variables.items())))
         if self._template is None or self._made_for != wanted:
             self._drop()
-            self._template, self._made_for = Template(self, arguments, inside), wanted
+            self._template, self._made_for = Template(self, arguments, variables), wanted
         return self._template
 
     def _drop(self) -> None:

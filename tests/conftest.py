@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,10 @@ def _grading_without_a_sandbox_where_there_can_be_none() -> None:
 
     if sandbox.missing():
         os.environ[sandbox.UNSAFE_VARIABLE] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _no_grading_is_left_going_on() -> Iterator[None]:
+    """nbgrader sets a variable while it grades, and leaves it where it fails: later checks would refuse to answer."""
+    yield
+    os.environ.pop("NBGRADER_EXECUTION", None)

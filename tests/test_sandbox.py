@@ -37,6 +37,8 @@ SHORT = Limits(cell_seconds=4.0, probe_seconds=3.0, total_seconds=15.0)
 def session(sandboxed, request: pytest.FixtureRequest) -> Iterator[Session]:
     """One sandbox for all that a cell survives, started on its own and forked from a template."""
     launcher = request.param()
+    if isinstance(launcher, TemplateLauncher) and launcher.refused:
+        pytest.skip(launcher.refused)
     with Session(LESSON, [], SHORT, launcher) as made:
         made.start()
         yield made
