@@ -37,7 +37,7 @@ from nas_lib.checks._core import (
     register,
     show,
 )
-from nas_lib.checks._forms import number, scalar
+from nas_lib.checks._forms import fail, number, scalar
 from nas_lib.checks._history import plain, space_of
 from nas_lib.checks._searches import Run, TimedObjective, judge_seeds, read_runs, search_error
 from nas_lib.checks._small_nets import build, changed, conv, give_gradients, linear, norm, snapshot
@@ -46,10 +46,6 @@ from nas_lib.spaces import OPS
 
 LESSON = "02_evolution_and_early_stopping"
 _ALPHA = 2e-9
-
-
-def _fail(concept: str, message: str, score: float = 0.0) -> Verdict:
-    return Verdict(score, concept, message)
 
 
 def _case(rng: Generator, **given: Any) -> Instance:
@@ -130,7 +126,7 @@ def _count_verdict(times: int, n: int, p: float, concept: str, what: str) -> Ver
     low, high = count_range(n, p, _ALPHA)
     if low <= times <= high:
         return None
-    return _fail(concept, f"{what} in {times} of {n} cases, about {n * p:.0f} expected")
+    return fail(concept, f"{what} in {times} of {n} cases, about {n * p:.0f} expected")
 
 
 # ---------------------------------------------------------------------------------------------- hill_climb
@@ -272,15 +268,15 @@ class HillClimb(_Search):
         if right.explains or _Climb(space, run, _best_if_better, known=True).explains:
             return None
         if _Climb(space, run, _best_if_better, at_once=True).explains:
-            return _fail(
+            return fail(
                 "first-improvement",
                 "moves to the first better neighbour: look at all unseen neighbours, then move to the best of them",
             )
         for concept, message, rule in _WRONG_MOVES:
             if _Climb(space, run, rule).explains:
-                return _fail(concept, message)
+                return fail(concept, message)
         at = right.reached
-        return _fail(
+        return fail(
             "not-a-climb",
             f"evaluation {at + 1} or one of the next leaves the round: after {show(list(run[at - 1][0]), 100)} come "
             "all unseen neighbours of the place where the climb stands, or a new start if none was better",
@@ -481,26 +477,26 @@ def _orphan(run: Run, orphans: list[int], population: int) -> Verdict:
     child, where = run[at][0], f"evaluation {at + 1}"
     repeats = [one for one in orphans if run[one][0] in [arch for arch, _ in run[one - population : one]]]
     if 2 * len(repeats) > len(orphans):
-        return _fail(
+        return fail(
             "no-mutation",
             f"evaluation {repeats[0] + 1} repeats a living member: a child must differ from its parent by a mutation",
         )
     for concept, who, deaths in _WRONG_DEATHS:
         if _fits(run, population, deaths):
-            return _fail(concept, f"{who} dies here: it is the oldest member that leaves, however good it is")
+            return fail(concept, f"{who} dies here: it is the oldest member that leaves, however good it is")
     with_dead = [one for one in orphans if _parents(run, one, range(one - population))]
     if 2 * len(with_dead) > len(orphans):
         parent = _parents(run, with_dead[0], range(with_dead[0] - population))[-1]
-        return _fail(
+        return fail(
             "dead-parent",
             f"evaluation {with_dead[0] + 1} descends from evaluation {parent + 1}, which should have left: the oldest "
             f"dies, so the last {population} evaluations are alive",
         )
     if min(_apart(run[one][0], child) for one in range(at)) == 2:
-        return _fail(
+        return fail(
             "two-mutations", f"{where} differs from all living members in two or more decisions: mutate once"
         )
-    return _fail("no-parent", f"{where} is no mutation of any of the {population} members alive")
+    return fail("no-parent", f"{where} is no mutation of any of the {population} members alive")
 
 
 Deaths = Callable[[list[int], int, Run], list[int]]
@@ -549,13 +545,13 @@ def _tournaments(run: Run, population: int, sample: int) -> Verdict | None:
         most = 1 - math.comb(population - best, sample) / math.comb(population, sample)
         which = "the best" if best == 1 else f"one of the best {best}"
         if some < count_range(len(children), least, _ALPHA)[0]:
-            return _fail(
+            return fail(
                 "too-little-selection",
                 f"the parent can be {which} of {population} in {some} of {len(children)} cases, tournaments of "
                 f"{sample} give about {len(children) * least:.0f}: the best of `sample` members is the parent",
             )
         if every > count_range(len(children), most, _ALPHA)[1]:
-            return _fail(
+            return fail(
                 "too-much-selection",
                 f"the parent is {which} of {population} in {every} of {len(children)} cases, tournaments of {sample} "
                 f"give about {len(children) * most:.0f}: the parent is the best of `sample` members, not of all",
@@ -574,7 +570,7 @@ def _mutations(instance: Instance, run: Run, population: int) -> Verdict | None:
     }
     missing = set(range(len(run[0][0]))) - changed_places
     if missing:
-        return _fail(
+        return fail(
             "fixed-decision",
             f"decision {min(missing)} is never mutated in {len(run) - population} children: each decision may change",
         )
@@ -687,14 +683,14 @@ class SuccessiveHalving(Exercise):
         calls = [call for call in answer.calls if call.method == "train_to"]
         refused = next((call.refused for call in calls if call.refused), None)
         if refused:
-            return _fail("not-a-config" if "none of" in refused else "wrong-epochs", refused)
+            return fail("not-a-config" if "none of" in refused else "wrong-epochs", refused)
         made = [(call.args[0], int(call.args[1]), float(call.value)) for call in calls]
         winner, trials = _race_result(answer.value["result"])
         if _by_rung(made) != _by_rung(wanted):
             return _wrong_rungs(instance, made, wanted)
         if trials != made:
             same = sorted(map(repr, trials)) == sorted(map(repr, made))
-            return _fail(
+            return fail(
                 "wrong-order" if same else "wrong-trials",
                 "the trials are not in the order of the calls"
                 if same
@@ -703,9 +699,9 @@ class SuccessiveHalving(Exercise):
         if winner != right_winner:
             top = max(made, key=lambda trial: trial[2])[0]
             what = "the best value of all rungs" if winner == top else "not the best of the last rung"
-            return _fail("wrong-winner", f"the winner {show(winner)} has {what}: only the last rung counts")
+            return fail("wrong-winner", f"the winner {show(winner)} has {what}: only the last rung counts")
         if answer.value["configs"] != instance["configs"]:
-            return _fail(
+            return fail(
                 "mutates-input", "the list of configs was changed: work on a copy (list(configs))", 0.5
             )
         return RIGHT
@@ -713,7 +709,7 @@ class SuccessiveHalving(Exercise):
     def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
         """Unhashable configs, and loops that never end."""
         if answer.error_type == "TypeError" and "unhashable" in (answer.error or ""):
-            return _fail(
+            return fail(
                 "unhashable-configs",
                 "a config may be a dict, which cannot be a key: keep values in a list beside them",
             )
@@ -722,7 +718,7 @@ class SuccessiveHalving(Exercise):
             concept = (
                 "not-a-config" if "none of" in text else "endless" if "more than" in text else "wrong-epochs"
             )
-            return _fail(concept, text.replace("the objective", "train_to"))
+            return fail(concept, text.replace("the objective", "train_to"))
         return error_verdict(instance, answer)
 
 
@@ -760,38 +756,34 @@ def _wrong_rungs(instance: Instance, made: list[Any], wanted: list[Any]) -> Verd
     said = f"rungs of {show(sizes)} configs at {show(lengths)} epochs"
     said += f", should be {show(right_sizes)} at {show(right_lengths)}"
     if not found:
-        return _fail("no-training", "train_to was never called")
+        return fail("no-training", "train_to was never called")
     if max(lengths) > high:
-        return _fail("beyond-max-epochs", f"trains beyond max_epochs: {said}")
+        return fail("beyond-max-epochs", f"trains beyond max_epochs: {said}")
     if lengths == right_lengths and any(len(set(configs)) < len(configs) for _, configs in found):
-        return _fail(
-            "trains-twice", f"a config is trained twice to the same length, every call costs: {said}"
-        )
+        return fail("trains-twice", f"a config is trained twice to the same length, every call costs: {said}")
     if lengths != right_lengths:
         if lengths == list(np.diff([0, *right_lengths])):
-            return _fail(
+            return fail(
                 "trains-the-difference", f"train_to takes the epochs in all, not those to add: {said}"
             )
         if len(set(lengths)) == 1:
-            return _fail(
-                "epochs-do-not-grow", f"each rung trains eta times as long as the one before: {said}"
-            )
+            return fail("epochs-do-not-grow", f"each rung trains eta times as long as the one before: {said}")
         if lengths == right_lengths[: len(lengths)]:
-            return _fail("ends-early", f"the last rung is the one at max_epochs: {said}")
+            return fail("ends-early", f"the last rung is the one at max_epochs: {said}")
         if lengths[:-1] == right_lengths[: len(lengths) - 1] or lengths[0] != low:
-            return _fail(
+            return fail(
                 "wrong-epochs", f"the epochs are min_epochs, times eta each rung, up to max_epochs: {said}"
             )
-        return _fail("wrong-epochs", f"the epochs grow by the factor eta: {said}")
+        return fail("wrong-epochs", f"the epochs grow by the factor eta: {said}")
     if sizes != right_sizes:
         pairs = list(pairwise(sizes))
         if all(b == -(-a // eta) for a, b in pairs):
-            return _fail("rounds-up", f"⌊n/eta⌋ configs go on, rounded down: {said}")
+            return fail("rounds-up", f"⌊n/eta⌋ configs go on, rounded down: {said}")
         if all(b == max(1, a - a // eta) for a, b in pairs):
-            return _fail("drops-too-few", f"the best n/eta go on, the others are dropped: {said}")
+            return fail("drops-too-few", f"the best n/eta go on, the others are dropped: {said}")
         if min(sizes) == 0 or (len(set(sizes)) == 1 and sizes[0] > 1):
-            return _fail("wrong-rungs", f"every rung keeps ⌊n/eta⌋ configs, at least one: {said}")
-        return _fail("wrong-rungs", f"⌊n/eta⌋ configs go on: {said}")
+            return fail("wrong-rungs", f"every rung keeps ⌊n/eta⌋ configs, at least one: {said}")
+        return fail("wrong-rungs", f"⌊n/eta⌋ configs go on: {said}")
     rung = next(at for at, (one, other) in enumerate(zip(found, right)) if one != other)
     before = [trial for trial in made if trial[1] == lengths[rung - 1]]
     count = sizes[rung]
@@ -799,15 +791,15 @@ def _wrong_rungs(instance: Instance, made: list[Any], wanted: list[Any]) -> Verd
     chosen = set(found[rung][1])
     telling = rung > 0 and count > 2  # one or two are the worst, or the first, by chance
     if telling and chosen == {repr(trial[0]) for trial in by_value[:count]}:
-        return _fail(
+        return fail(
             "keeps-the-worst",
             f"the configs with the lowest values go on at {lengths[rung]} epochs: keep the best",
         )
     if telling and chosen == {repr(trial[0]) for trial in before[:count]}:
-        return _fail(
+        return fail(
             "keeps-the-first", f"the first configs of the list go on at {lengths[rung]} epochs, not the best"
         )
-    return _fail(
+    return fail(
         "keeps-others",
         f"other configs than the best of the rung before go on at {lengths[rung]} epochs: rank by its values",
     )
@@ -871,7 +863,7 @@ class _Correlation(Exercise):
         """Exact; a coefficient that some usual mistake gives is named."""
         result = scalar(answer.value["result"])
         if type(result) is list and len(result) == 2:
-            return _fail(
+            return fail(
                 "wrong-type", f"{self.name} should return a number, not a pair (coefficient, p-value)"
             )
         found, right = number(result, self.name), number(expected.value["result"], self.name)
@@ -886,10 +878,10 @@ class _Correlation(Exercise):
                 ("wrong-value", "the coefficient is wrong"),
             )
             about = f" ({instance['about']})" if "about" in instance else ""
-            return _fail(concept, f"{message}: {show(found)}, should be {show(right)}{about}")
+            return fail(concept, f"{message}: {show(found)}, should be {show(right)}{about}")
         for key, after in zip("ab", answer.value["after"]):
             if not np.array_equal(np.asarray(after, dtype=float), np.asarray(instance[key], dtype=float)):
-                return _fail("mutates-input", f"`{key}` was changed (sorted in place?): work on a copy", 0.5)
+                return fail("mutates-input", f"`{key}` was changed (sorted in place?): work on a copy", 0.5)
         return RIGHT
 
     def suspects(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> Iterator[tuple[str, str, float]]:
@@ -1038,13 +1030,11 @@ class _Score(Exercise):
         if not abs(found - right) <= tolerance * abs(right):
             for concept, message, value in instance.get("_suspects", []):
                 if abs(found - value) <= tolerance * abs(value):
-                    return _fail(concept, f"{message}: {show(found)}, should be {show(right)}")
-            return _fail(
-                instance["concept"], f"{instance['message']}: {show(found)}, should be {show(right)}"
-            )
+                    return fail(concept, f"{message}: {show(found)}, should be {show(right)}")
+            return fail(instance["concept"], f"{instance['message']}: {show(found)}, should be {show(right)}")
         touched = answer.value["changed"]
         if touched:
-            return _fail(
+            return fail(
                 "changes-the-network",
                 f"the score changes the network, {show(str(touched[0]), quote=False)}: work on a copy",
                 0.5,
@@ -1054,7 +1044,7 @@ class _Score(Exercise):
     def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
         """Errors on an instance that holds one difficulty are about that difficulty."""
         if instance.get("raises") and answer.error_type in ("TypeError", "AttributeError", "RuntimeError"):
-            return _fail(instance["concept"], f"{instance['message']}: your code raised {answer.error}")
+            return fail(instance["concept"], f"{instance['message']}: your code raised {answer.error}")
         return error_verdict(instance, answer)
 
 

@@ -34,7 +34,7 @@ from nas_lib.checks._core import (
     register,
     show,
 )
-from nas_lib.checks._forms import column, is_number, scalar
+from nas_lib.checks._forms import column, fail, is_number, scalar
 from nas_lib.checks._stats import count_range, mean_range
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
@@ -45,10 +45,6 @@ _ALPHA = 2e-9
 Array = NDArray[np.float64]
 Mistake = tuple[Any, str, str]
 """What a usual mistake would have given, its concept, and what to say."""
-
-
-def _fail(concept: str, message: str) -> Verdict:
-    return Verdict(0.0, concept, message)
 
 
 def _close(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
@@ -62,7 +58,7 @@ def _named(found: Any, right: Any, mistakes: Sequence[Mistake]) -> Verdict | Non
     """The first of the usual mistakes that gives just what was found; None where it is none of them."""
     for value, concept, message in mistakes:
         if value is not None and not _close(value, right) and _close(found, value):
-            return _fail(concept, message)
+            return fail(concept, message)
     return None
 
 
@@ -115,20 +111,20 @@ class ExactPolicyGradient(Exercise):
         right = column(expected.value, len(logits), self.name)
         value = answer.value
         if isinstance(value, np.ndarray) and value.shape == (len(logits), len(logits)) and len(logits) > 1:
-            return _fail(
+            return fail(
                 "jacobian",
                 "this is a matrix of derivatives: the expected reward is one number, so its "
                 f"gradient has one entry per logit, {len(logits)} of them",
             )
         if is_number(scalar(value)) and len(logits) > 1:
-            return _fail(
+            return fail(
                 "value-not-gradient", "one number came back: the gradient has an entry for each logit"
             )
         found = column(value, len(logits), self.name)
         if _close(found, right):
             return RIGHT
         if not np.isfinite(found).all():
-            return _fail(
+            return fail(
                 "overflow",
                 f"with logits of {show(logits)} the gradient is {show(found)}: exp overflows above 709. "
                 "Subtract the largest logit first, or let torch.softmax do it",
@@ -186,7 +182,7 @@ class ExactPolicyGradient(Exercise):
         ]
         total = float(found.sum())
         hint = "" if _close(total, 0.0, 1e-6) else f"; its entries add up to 0, yours to {show(total)}"
-        return _named(found, right, mistakes) or _fail(
+        return _named(found, right, mistakes) or fail(
             "wrong-gradient",
             f"for logits {show(logits)} and rewards {show(rewards)} the gradient is {show(right)}, "
             f"not {show(found)}{hint}",
@@ -263,7 +259,7 @@ class ReinforceLoss(Exercise):
         n, found, right = len(instance["log_probs"]), answer.value, expected.value
         loss, wanted = _scalar(found["loss"], n), float(right["loss"])
         if found["log_probs"] is None:
-            return _fail(
+            return fail(
                 "no-gradient",
                 "no gradient arrives at log_probs, so that nothing would be learned: compute with the tensor "
                 "itself (no .detach(), .item() or float() on it) and return a tensor",
@@ -279,13 +275,13 @@ class ReinforceLoss(Exercise):
             for name in ("rewards", "baseline")
             if found[name] is not None
         ):
-            return _fail(
+            return fail(
                 "gradient-through-the-advantage",
                 "a gradient runs through R − b: where the baseline has parameters, the policy's loss would "
                 "train them to make the loss small. Detach R − b",
             )
         if not _close(loss, wanted):
-            return _fail(
+            return fail(
                 "wrong-loss",
                 f"the gradients are right, the loss is not: {show(loss)} instead of {show(wanted)}",
             )
@@ -340,7 +336,7 @@ class ReinforceLoss(Exercise):
             ),
         ]
         if n > 1 and _close(np.ptp(pull), 0.0) and not _close(np.ptp(right), 0.0):
-            return _fail(
+            return fail(
                 "mean-before-product",
                 "every sample is pushed the same way: each reward belongs to its own log-probability, so "
                 "multiply first and take the mean last",
@@ -354,7 +350,7 @@ class ReinforceLoss(Exercise):
                     "the advantages are shifted or rescaled: use R − b as it is",
                 )
             )
-        return _named(pull, right, mistakes) or _fail(
+        return _named(pull, right, mistakes) or fail(
             "wrong-weights",
             f"the gradient by log_probs is {show(pull)}; −(R − b)/n would be {show(right)}",
         )
@@ -381,7 +377,7 @@ class ReinforceLoss(Exercise):
                 "the entropy counts fully: `entropy_weight` is not used",
             ),
         ]
-        return _named(push, right, mistakes) or _fail(
+        return _named(push, right, mistakes) or fail(
             "wrong-entropy-term",
             f"the gradient by entropies is {show(push)}; −entropy_weight/n would be {show(right)}",
         )
@@ -453,19 +449,19 @@ class OfRewards(Exercise):
         """Exact."""
         rewards, option = np.array(instance["rewards"]), instance["option"]
         if answer.value["result"] is None:
-            return _fail("returns-nothing", f"{self.name} returned None: is there a return statement?")
+            return fail("returns-nothing", f"{self.name} returned None: is there a return statement?")
         found = _entries(answer.value["result"], len(rewards), self.name)
         right = column(expected.value["result"], len(rewards), self.name)
         if not _close(found, right):
             about = f" (on {instance['about']})" if instance.get("about") else ""
             return self._wrong(rewards, option, found, right, about)
         if not _close(answer.value["after"], rewards):
-            return _fail("changes-its-argument", "the array of rewards was changed: work on a copy")
+            return fail("changes-its-argument", "the array of rewards was changed: work on a copy")
         return RIGHT
 
     def _wrong(self, rewards: Array, option: float, found: Array, right: Array, about: str) -> Verdict:
         if not np.isfinite(found).all():
-            return _fail(
+            return fail(
                 "not-finite",
                 f"{self.option} = {show(option)} gives {show(float(found[~np.isfinite(found)][0]))}{about}: "
                 "no power of it may be divided by",
@@ -474,7 +470,7 @@ class OfRewards(Exercise):
         if named:
             return named
         at = int(np.argmax(np.abs(found - right)))
-        return _fail(
+        return fail(
             "wrong-values",
             f"with {self.option} = {show(option)} entry {at} is {show(float(found[at]))}, "
             f"should be {show(float(right[at]))}{about}",
@@ -813,12 +809,12 @@ class ControllerClass(Exercise):
         """Errors that have a usual cause."""
         text = answer.error or ""
         if "probability tensor contains either" in text:
-            return _fail(
+            return fail(
                 "not-probabilities",
                 "torch.multinomial needs probabilities, all ≥ 0: take the softmax of the logits first",
             )
         if "dtype" in text or "Double" in text or "Float" in text:
-            return _fail(
+            return fail(
                 "fixed-dtype",
                 f"float64 parameters end in {text}: make new tensors with dtype=… or like an existing one",
             )
@@ -918,17 +914,17 @@ def _malformed(sizes: Sequence[int], found: dict[str, Any]) -> Verdict | None:
         actions = found[name]
         if not isinstance(actions, np.ndarray) or actions.shape != (rows, decisions):
             shape = actions.shape if isinstance(actions, np.ndarray) else describe(actions)
-            return _fail(
+            return fail(
                 "wrong-shape", f"sample's actions should have the shape ({rows}, {decisions}), not {shape}"
             )
         if actions.dtype != np.int64:
-            return _fail(
+            return fail(
                 "wrong-type",
                 f"sample's actions should be a tensor of int64, not of {actions.dtype}: they are positions of options",
             )
         if (actions < 0).any() or (actions >= np.array(sizes)).any():
             place = int(np.flatnonzero(((actions < 0) | (actions >= np.array(sizes))).any(axis=0))[0])
-            return _fail(
+            return fail(
                 "outside-its-options",
                 f"decision {place} got option {int(actions[:, place].max())} and has {sizes[place]}: "
                 "each decision has its own number of options",
@@ -940,7 +936,7 @@ def _malformed(sizes: Sequence[int], found: dict[str, Any]) -> Verdict | None:
     alone = found["one"]
     shapes = [one.shape if isinstance(one, np.ndarray) else () for one in alone]
     if shapes != [(1, decisions), (1,), (1,)]:
-        return _fail(
+        return fail(
             "wrong-shape",
             f"the parts of sample(1) should have the shapes (1, {decisions}), (1,), (1,), not {shapes}",
         )
@@ -949,15 +945,15 @@ def _malformed(sizes: Sequence[int], found: dict[str, Any]) -> Verdict | None:
 
 def _not_a_column(value: Any, n: int, what: str) -> Verdict | None:
     if isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[0] == n and value.shape[1] > 1:
-        return _fail(
+        return fail(
             "not-summed",
             f"{what} has the shape {value.shape}, one entry per decision: sum over the decisions",
         )
     if not isinstance(value, np.ndarray) or value.shape != (n,):
         shape = value.shape if isinstance(value, np.ndarray) else describe(value)
-        return _fail("wrong-shape", f"{what} should have the shape ({n},), not {shape}")
+        return fail("wrong-shape", f"{what} should have the shape ({n},), not {shape}")
     if not np.isfinite(np.asarray(value, dtype=float)).all():
-        return _fail("not-finite", f"{what} holds {show(float(value[~np.isfinite(value)][0]))}")
+        return fail("not-finite", f"{what} holds {show(float(value[~np.isfinite(value)][0]))}")
     return None
 
 
@@ -967,7 +963,7 @@ def _no_distribution(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     singly = np.array([np.asarray(one, dtype=float).reshape(-1)[0] for one in found["singly"]])
     if not _close(singly, log_probs[: len(singly)], 1e-6):
         at = int(np.argmax(np.abs(singly - log_probs[: len(singly)])))
-        return _fail(
+        return fail(
             "mixes-rows",
             f"log_prob of one architecture is {show(float(singly[at]))} alone and {show(float(log_probs[at]))} among "
             "others: rows must not touch each other, nor calls. Is the softmax over the last dimension, and the "
@@ -977,16 +973,16 @@ def _no_distribution(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     if abs(total - 1) < 1e-6:
         return None
     if abs(log_probs.sum() - 1) < 1e-6 and (log_probs >= 0).all():
-        return _fail("not-log", "these are probabilities: log_prob returns their logarithms")
+        return fail("not-log", "these are probabilities: log_prob returns their logarithms")
     if abs(np.exp(decisions * log_probs).sum() - 1) < 1e-6:
-        return _fail(
+        return fail(
             "mean-not-sum",
             "this is the mean over the decisions: the probability of an architecture is the *product* of "
             "those of its decisions, so its logarithm is a sum",
         )
     if abs(np.exp(-log_probs).sum() - 1) < 1e-6:
-        return _fail("wrong-sign", "the sign is reversed: log-probabilities are at most 0")
-    return _fail(
+        return fail("wrong-sign", "the sign is reversed: log-probabilities are at most 0")
+    return fail(
         "not-a-distribution",
         f"over all {len(log_probs)} architectures the probabilities exp(log_prob) add up to {show(total)}, "
         "not to 1. Every decision takes a softmax over its own options, and their logarithms are added",
@@ -1004,19 +1000,19 @@ def _forgetful(policy: Policy) -> Verdict | None:
     if not unmoved:
         return next(filter(None, (_merged(policy, earlier, place) for earlier, place in pairs)), None)
     if len(unmoved) == len(pairs):
-        return _fail(
+        return fail(
             "ignores-earlier-decisions",
             "no decision depends on those before it: the option that was taken has to be fed to the next step, "
             "through its embedding",
         )
     earlier, place = unmoved[0]
     if all(place - earlier > 1 for earlier, place in unmoved):
-        return _fail(
+        return fail(
             "forgets-the-state",
             f"decision {place} does not depend on decision {earlier}: the LSTM's state has to be carried from "
             "step to step, not begun anew",
         )
-    return _fail(
+    return fail(
         "ignores-a-decision",
         f"decision {place} does not depend on decision {earlier}: each step reads the embedding of the option "
         "taken just before",
@@ -1028,7 +1024,7 @@ def _merged(policy: Policy, earlier: int, place: int) -> Verdict | None:
     p = np.moveaxis(policy.conditional(place), earlier, 0)
     for one, other in combinations(range(len(p)), 2):
         if np.abs(p[one] - p[other]).max() < 1e-9:
-            return _fail(
+            return fail(
                 "merges-options",
                 f"options {one} and {other} of decision {earlier} are the same to decision {place}: each option has "
                 "an embedding of its own, `self.embed[t](action)` with the t at which it was taken",
@@ -1039,7 +1035,7 @@ def _merged(policy: Policy, earlier: int, place: int) -> Verdict | None:
 def _detached(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     """Is the gradient of log_prob, in log_prob and in sample, the slope of what log_prob says?"""
     if found["slope"] is None:
-        return _fail(
+        return fail(
             "no-gradient",
             "log_prob comes without a gradient, so that nothing could be learned: return a tensor, and no "
             "detach(), item() or no_grad() on the way",
@@ -1047,7 +1043,7 @@ def _detached(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     rise = (np.asarray(found["ahead"], dtype=float) - np.asarray(found["behind"], dtype=float)) / (2 * _STEP)
     right = float(_weights(len(rise)) @ rise)
     if not _close(found["slope"], right, 1e-4):
-        return _fail(
+        return fail(
             "wrong-gradient",
             f"along one direction the gradient says {show(found['slope'])}, and log_prob really changes by "
             f"{show(right)}: something is cut out of the graph (detach, no_grad, .data) on the way",
@@ -1056,14 +1052,14 @@ def _detached(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     if not _close(found["log_probs"], policy.log_probs[numbers], 1e-6):
         return _disagreeing(policy, found, numbers)
     if found["sampled_slope"] is None:
-        return _fail(
+        return fail(
             "sample-without-gradient",
             "sample's log_probs come without a gradient: REINFORCE differentiates them. Only the draw itself "
             "has none",
         )
     right = float(_weights(_ROWS) @ rise[numbers])
     if not _close(found["sampled_slope"], right, 1e-4):
-        return _fail(
+        return fail(
             "sample-without-gradient",
             f"the gradient of sample's log_probs is {show(found['sampled_slope'])} along a direction in which "
             f"that of log_prob is {show(right)}: a part of it is cut off",
@@ -1074,10 +1070,10 @@ def _detached(policy: Policy, found: dict[str, Any]) -> Verdict | None:
 def _disagreeing(policy: Policy, found: dict[str, Any], numbers: NDArray[np.int64]) -> Verdict:
     sampled = np.asarray(found["log_probs"], dtype=float)
     if _close(sampled, policy.log_probs[numbers] / len(policy.sizes), 1e-6):
-        return _fail("mean-not-sum", "sample's log_probs are means over the decisions: they have to be sums")
+        return fail("mean-not-sum", "sample's log_probs are means over the decisions: they have to be sums")
     if _close(sampled, np.exp(policy.log_probs[numbers]), 1e-6):
-        return _fail("not-log", "sample's log_probs are probabilities: take their logarithms")
-    return _fail(
+        return fail("not-log", "sample's log_probs are probabilities: take their logarithms")
+    return fail(
         "sample-disagrees",
         f"sample says {show(float(sampled[0]))} for the architecture {show(found['actions'][0].tolist())} and "
         f"log_prob says {show(float(policy.log_probs[numbers][0]))}: both have to walk through the same steps",
@@ -1091,19 +1087,19 @@ def _wrong_samples(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     varied = float((policy.chances**2).sum()) ** _ROWS < 1e-15  # equal samples cannot be a coincidence then
     if varied and len(set(many.tolist())) == 1:
         if many[0] == policy.chances.argmax() or _greedy(policy) == many[0]:
-            return _fail("greedy", "always the most likely option is taken: *draw* from the distribution")
-        return _fail("not-random", "all rows are the same architecture: draw each row by itself")
+            return fail("greedy", "always the most likely option is taken: *draw* from the distribution")
+        return fail("not-random", "all rows are the same architecture: draw each row by itself")
     if not (actions["again"] == actions["actions"]).all():
-        return _fail(
+        return fail(
             "ignores-generator",
             "two generators with the same seed give different samples: pass `generator` on to whatever draws",
         )
     if varied and (actions["other"] == actions["actions"]).all():
-        return _fail(
+        return fail(
             "fixed-seed", "generators with different seeds give the same sample: use the one passed in"
         )
     if varied and (actions["next"] == actions["actions"]).all():
-        return _fail(
+        return fail(
             "fixed-seed", "a second sample from the same generator repeats the first: do not seed it anew"
         )
     return _biased(policy, many, actions["many"])
@@ -1132,7 +1128,7 @@ def _biased(policy: Policy, many: NDArray[np.int64], actions: NDArray[Any]) -> V
         p = min(1.0, chance)
         low, high = count_range(_DRAWS, p, _ALPHA)
         if not low <= count <= high:
-            return _fail(
+            return fail(
                 "biased-samples",
                 f"{what} came {count} times in {_DRAWS:,} samples; by log_prob it should come about "
                 f"{_DRAWS * p:.0f} times. Draw from the softmax of the logits, each decision given the options "
@@ -1141,7 +1137,7 @@ def _biased(policy: Policy, many: NDArray[np.int64], actions: NDArray[Any]) -> V
     found = float(policy.log_probs[many].mean())
     least, most = mean_range(policy.log_probs, policy.chances, _DRAWS, _ALPHA)
     if not least <= found <= most:
-        return _fail(
+        return fail(
             "biased-samples",
             f"samples are {'less' if found < least else 'more'} likely than they should be: by their own log_prob "
             f"the mean is {show(found)}, about {show(float(policy.chances @ policy.log_probs))} is expected. Draw "
@@ -1157,7 +1153,7 @@ def _repeating(policy: Policy, many: NDArray[np.int64]) -> Verdict | None:
     for one, other in ((many[0::2], many[1::2]), (many[:half], many[half:])):
         same = int((one == other).sum())
         if not low <= same <= high:
-            return _fail(
+            return fail(
                 "dependent-rows",
                 f"{same} of {half:,} pairs of rows are equal, {low} to {high} would be chance: draw each row by "
                 "itself",
@@ -1198,7 +1194,7 @@ def _wrong_entropies(policy: Policy, found: dict[str, Any]) -> Verdict | None:
                 "every row has the mean of the batch: each row has an entropy of its own",
             ),
         ]
-        return _named(entropies, right, mistakes) or _fail(
+        return _named(entropies, right, mistakes) or fail(
             "wrong-entropy",
             f"the entropies of {show(actions[0].tolist())} are {show(parts[0])}, together "
             f"{show(float(right[0]))}, not {show(float(entropies[0]))}: −Σ p·log p of each decision, given the "
@@ -1212,7 +1208,7 @@ def _wrong_entropies(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     )
     rise = float(_weights(len(right)) @ (ahead - behind)) / (2 * _STEP)
     if found["entropy_slope"] is None or not _close(found["entropy_slope"], rise, 1e-4):
-        return _fail(
+        return fail(
             "entropy-without-gradient",
             "the entropies come without their gradient, so that an entropy bonus would change nothing: "
             "no detach() on them",
