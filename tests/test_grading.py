@@ -9,7 +9,6 @@ directly where the gradebook does not matter. A crash is tried on short time lim
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
@@ -26,6 +25,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from learner_processes import processes
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import determine_grade
@@ -623,16 +623,6 @@ def test_the_learners_process_knows_no_secret(monkeypatch):
     assert "PATH" in printed
     for word in ("do not tell", "MY_TOKEN", "NAS_COURSE", "NBGRADER"):
         assert word not in printed
-
-
-def processes(marker: str) -> list[Path]:
-    """Processes of the whole machine with a word in their command, those in sandboxes as well."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if marker.encode() in place.read_bytes():  # empty for one that is dead and not yet collected
-                found.append(place)
-    return found
 
 
 def test_nothing_is_left_running_or_lying_about(tmp_path, monkeypatch):

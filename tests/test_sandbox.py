@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from learner_processes import processes, told
 
 from autograder import build, course, grade, matching, report, samples, sandbox, scoring
 from autograder.matching import Step
@@ -47,20 +48,6 @@ def session(sandboxed, request: pytest.FixtureRequest) -> Iterator[Session]:
         launcher.close()
 
 
-def told(session: Session, source: str) -> str:
-    """What a cell prints, in a session that is there already."""
-    place = len(session._steps)
-    session._steps.append(Step(f"cell {place}", source, place, True))
-    before, session._left_out = session._left_out, set(range(place))
-    session._spent = 0.0
-    try:
-        assert session._run_steps(), session.ran[place]
-    finally:
-        session._left_out = before | {place}
-    assert session.ran[place].error is None, session.ran[place]
-    return session.ran[place].printed.strip()
-
-
 def run(*sources: str, limits: Limits = SHORT, box: SandboxLimits | None = None) -> dict[int, Ran]:
     """What becomes of cells in a sandbox of their own, an honest one after the last."""
     steps = [
@@ -71,16 +58,6 @@ def run(*sources: str, limits: Limits = SHORT, box: SandboxLimits | None = None)
         ran = dict(session.ran)
     assert ran[len(sources)].printed.strip() == "42", "a cell's end must not cost the next one"
     return ran
-
-
-def processes(marker: str) -> list[Path]:
-    """Processes of the whole machine with a word in their command; /proc, as `ps` cuts long commands."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if marker.encode() in place.read_bytes():  # empty for one that is dead and not yet collected
-                found.append(place)
-    return found
 
 
 # -- what it cannot reach ------------------------------------------------------------------------------------
@@ -149,7 +126,12 @@ print(wrote)
 def test_there_is_no_network(session):
     server = socket.create_server(("127.0.0.1", 0))
     reached: list[object] = []
-    thread = threading.Thread(target=lambda: reached.append(server.accept()), daemon=True)
+
+    def listen() -> None:
+        with contextlib.suppress(OSError):  # it is closed at the end
+            reached.append(server.accept())
+
+    thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     source = f"""
 import socket

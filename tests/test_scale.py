@@ -25,6 +25,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from learner_processes import told
 
 from autograder import batch, build, grade, matching, samples, scoring, session
 from autograder.batch import Evaluated, Task
@@ -521,19 +522,6 @@ def template(sandboxed) -> Iterator[TemplateLauncher]:
         if made.refused:
             pytest.skip(made.refused)
         yield made
-
-
-def told(session: Session, source: str) -> str:
-    """What a cell prints in a session that is there."""
-    place = len(session._steps)
-    session._steps.append(Step(f"cell {place}", source, place, True))
-    before, session._left_out = session._left_out, set(range(place))
-    try:
-        assert session._run_steps(), session.ran[place]
-    finally:
-        session._left_out = before | {place}
-    assert session.ran[place].error is None, session.ran[place]
-    return session.ran[place].printed.strip()
 
 
 def test_two_learners_from_one_template_do_not_meet(template):

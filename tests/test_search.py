@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nas_lib import real_data
 from nas_lib.benchmark import Evaluation, TabularBenchmark
 from nas_lib.search import Comparison, History, RandomSearch, Searcher, compare, run
 from nas_lib.spaces import Cell, CellSpace
@@ -541,14 +542,7 @@ def nas_bench_201() -> TabularBenchmark:
     path = SHARED / "nb201_cifar10.npz"
     if not path.exists():
         pytest.skip(f"the real NAS-Bench-201 values are not at {path} (set NAS_SHARED_DATA)")
-    space = CellSpace()
-    with np.load(path) as data:
-        ours = np.array([space.index(space.parse(text.decode())) for text in data["arch"]])
-        order = np.argsort(ours)  # official row of each of our indices
-        seconds = data["train_time_200_s"][order] * (12 / 200) + 3.0
-        return TabularBenchmark.from_arrays(
-            space, data["valid_acc_12"][order], data["valid_acc_200"][order], seconds
-        )
+    return real_data.nas_bench_201(path)
 
 
 def test_nas_bench_201_optimum(nas_bench_201: TabularBenchmark) -> None:

@@ -1,4 +1,4 @@
-"""What checks of search functions share: objectives that know the time, and histories held against the log of calls.
+"""What checks of search functions share: the exercise itself, and histories held against the log of calls.
 
 They judge only what is true of every search: each value belongs to its architecture, in the order of evaluation, within
 the budget. How the architectures were chosen is the exercise's own business.
@@ -7,14 +7,27 @@ the budget. How the architectures were chosen is the exercise's own business.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.random import default_rng
 
-from nas_lib.checks._core import Answer, Instance, Unacceptable, Verdict, show
+from nas_lib.checks._core import (
+    RIGHT,
+    Answer,
+    Exercise,
+    Instance,
+    Oracle,
+    Unacceptable,
+    Verdict,
+    error_verdict,
+    raised,
+    show,
+)
 from nas_lib.checks._forms import cell, column, rows
-from nas_lib.checks._history import Objective, entries
+from nas_lib.checks._history import Objective, entries, plain, space_of
 
 Run = list[tuple[tuple[Any, ...], float]]
 """One search: the architectures that were evaluated, in order, with their values."""
@@ -44,14 +57,63 @@ class TimedObjective(Objective):
         return value
 
 
-def read_runs(name: str, instance: Instance, answer: Answer, *, repeats: bool) -> list[Run]:
+class SearchExercise(Exercise):
+    """A search function: an objective outside, one run per seed; of many runs the last has the first one's seed."""
+
+    has_reference = False
+    twice: tuple[str, str] | None = None
+    """Concept, and what to say of an architecture ("{}") that comes twice in a run; None where it may."""
+    options: tuple[str, ...] = ()
+    """Arguments beside the budget, by their keys in the instance."""
+
+    def oracle(self, instance: Instance) -> Oracle:
+        """The objective, with a limit far above what any budget here allows."""
+        limit = 20 * len(instance["seeds"]) * (max(0, instance["budget"]) + 10)
+        return Oracle({"objective": TimedObjective(instance)}, limit=limit)
+
+    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
+        """The history of one run per seed."""
+
+        def run(seed: int) -> Any:
+            more = [instance[key] for key in self.options]
+            return fn(oracle.objective, space_of(instance), instance["budget"], *more, default_rng(seed))
+
+        if "bad" in instance:
+            return raised(lambda: run(instance["seeds"][0]))
+        return [plain(run(seed)) for seed in instance["seeds"]]
+
+    def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
+        """The histories against the log, then how each was searched, then the randomness over many runs."""
+        runs = _read_runs(self.name, instance, answer, self.twice)
+        for run in runs:
+            verdict = self.judge_run(instance, run)
+            if verdict:
+                return verdict
+        if len(runs) == 1:
+            return RIGHT
+        return _judge_seeds(runs) or self.judge_runs(instance, runs[:-1]) or RIGHT
+
+    def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
+        """An endless loop, or an objective called too often, says more than the exception does."""
+        return _search_error(instance, answer) or error_verdict(instance, answer)
+
+    def judge_run(self, instance: Instance, run: Run) -> Verdict | None:
+        """What is wrong with the way that one run went; None if nothing is."""
+        return None
+
+    def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
+        """What is wrong with the distribution of independent runs; None if nothing is."""
+        return None
+
+
+def _read_runs(name: str, instance: Instance, answer: Answer, twice: tuple[str, str] | None) -> list[Run]:
     """The runs of an answer, one per seed, each in agreement with the calls that were logged.
 
     Args:
         name: of the learner's function.
         instance: with `seeds` and `budget`.
         answer: what came back, `plain` of each run.
-        repeats: may an architecture come more than once in a run?
+        twice: see `SearchExercise.twice`.
 
     Raises:
         Unacceptable: the history of some run is not what was evaluated, or the budget was not kept.
@@ -60,15 +122,19 @@ def read_runs(name: str, instance: Instance, answer: Answer, *, repeats: bool) -
     histories = rows(answer.value, count, name)
     calls = [call for call in answer.calls if call.method == "objective"]
     archs = [[cell(arch) for arch in entries(history, "archs", name)] for history in histories]
-    if not repeats:
+    if twice is not None:
+        concept, text = twice
         for found in archs:
-            twice = next((arch for at, arch in enumerate(found) if arch in found[:at]), None)
-            if twice is not None:
-                raise Unacceptable(
-                    "evaluates-twice", f"{show(list(twice), 120)} was evaluated twice in one run"
-                )
+            arch, times = Counter(found).most_common(1)[0] if found else ((), 0)
+            if times > 1:
+                raise Unacceptable(concept, text.format(show(list(arch), 120)))
+    called = {tuple(call.args[0]) for call in calls if not call.refused}
+    if any(arch not in called for found in archs for arch in found):
+        raise Unacceptable(
+            "not-evaluated", "the history holds architectures for which the objective was not called"
+        )
     if len(calls) > count * budget:
-        raise Unacceptable(*over_budget(calls, instance))
+        raise Unacceptable(*_over_budget(calls, instance))
     refused = next((call.refused for call in calls if call.refused), None)
     if refused:
         raise Unacceptable("not-an-arch", refused)
@@ -90,7 +156,7 @@ def read_runs(name: str, instance: Instance, answer: Answer, *, repeats: bool) -
     return runs
 
 
-def over_budget(calls: Sequence[Any], instance: Instance) -> tuple[str, str]:
+def _over_budget(calls: Sequence[Any], instance: Instance) -> tuple[str, str]:
     """Concept and message where the objective was called too often."""
     count = len(instance["seeds"])
     runs = f" in {count} runs" if count > 1 else ""
@@ -99,7 +165,7 @@ def over_budget(calls: Sequence[Any], instance: Instance) -> tuple[str, str]:
     )
 
 
-def search_error(instance: Instance, answer: Answer) -> Verdict | None:
+def _search_error(instance: Instance, answer: Answer) -> Verdict | None:
     """What the calls say of a search that raised, where that is more than the exception does."""
     allowed = instance["budget"] * len(instance["seeds"])
     if answer.error_type == "Endless":
@@ -107,11 +173,11 @@ def search_error(instance: Instance, answer: Answer) -> Verdict | None:
     if answer.error_type == "Refused" and len(answer.calls) <= allowed:
         return Verdict(0.0, "not-an-arch", (answer.error or "").partition(":")[2].strip())
     if answer.error_type not in ("NotPlainData", "NotImplementedError") and len(answer.calls) > allowed:
-        return Verdict(0.0, *over_budget(answer.calls, instance))
+        return Verdict(0.0, *_over_budget(answer.calls, instance))
     return None
 
 
-def judge_seeds(runs: Sequence[Run]) -> Verdict | None:
+def _judge_seeds(runs: Sequence[Run]) -> Verdict | None:
     """Runs of which the last has the first one's seed: where does the randomness come from?"""
     *different, again = [[arch for arch, _ in run] for run in runs]
     if again != different[0]:
@@ -130,10 +196,6 @@ def judge_seeds(runs: Sequence[Run]) -> Verdict | None:
 def _compare(found: list[tuple[Any, ...]], given: Any, run: Run) -> None:
     """Raise what is wrong with a history, given the calls of its run."""
     archs, values = [arch for arch, _ in run], np.array([value for _, value in run])
-    if set(found) - set(archs):
-        raise Unacceptable(
-            "not-evaluated", "the history holds architectures for which the objective was not called"
-        )
     if found != archs:
         raise Unacceptable(
             "wrong-order", "the history is not in the order of evaluation: regret over time needs that order"
@@ -147,6 +209,11 @@ def _compare(found: list[tuple[Any, ...]], given: Any, run: Run) -> None:
         )
     if np.allclose(given, -values, rtol=1e-6):
         raise Unacceptable("negated", "the values have the wrong sign: objectives are maximised as they are")
+    if np.allclose(np.sort(given), np.sort(values), rtol=1e-6):
+        raise Unacceptable(
+            "mismatched-values",
+            "values and architectures do not belong together: values[i] is the value of archs[i]",
+        )
     at = int(np.argmax(~np.isclose(given, values, rtol=1e-6)))
     raise Unacceptable(
         "wrong-values",

@@ -38,8 +38,8 @@ from nas_lib.checks._core import (
     show,
 )
 from nas_lib.checks._forms import fail, number, scalar
-from nas_lib.checks._history import plain, space_of
-from nas_lib.checks._searches import Run, TimedObjective, judge_seeds, read_runs, search_error
+from nas_lib.checks._history import space_of
+from nas_lib.checks._searches import Run, SearchExercise
 from nas_lib.checks._small_nets import build, changed, conv, give_gradients, linear, norm, snapshot
 from nas_lib.checks._stats import count_range
 from nas_lib.spaces import OPS
@@ -67,55 +67,6 @@ def _seeds(rng: Generator, count: int) -> list[int]:
     """Seeds of `count` different runs, and the first one again."""
     seeds = [int(one) for one in rng.choice(2**31, size=count, replace=False)]
     return [*seeds, seeds[0]]
-
-
-class _Search(Exercise):
-    """What `hill_climb` and `regularized_evolution` share: an objective outside, one run per seed."""
-
-    has_reference = False
-    repeats: bool
-    """May a run evaluate an architecture twice?"""
-    options: tuple[str, ...] = ()
-    """Arguments beside the budget, by their keys in the instance."""
-
-    def oracle(self, instance: Instance) -> Oracle:
-        """The objective, with a limit far above what any budget here allows."""
-        limit = 20 * len(instance["seeds"]) * (max(0, instance["budget"]) + 10)
-        return Oracle({"objective": TimedObjective(instance)}, limit=limit)
-
-    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The history of one run per seed."""
-
-        def run(seed: int) -> Any:
-            more = [instance[key] for key in self.options]
-            return fn(oracle.objective, space_of(instance), instance["budget"], *more, default_rng(seed))
-
-        if "bad" in instance:
-            return raised(lambda: run(instance["seeds"][0]))
-        return [plain(run(seed)) for seed in instance["seeds"]]
-
-    def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
-        """The histories against the log, then how each was searched, then the randomness over many runs."""
-        runs = read_runs(self.name, instance, answer, repeats=self.repeats)
-        for run in runs:
-            verdict = self.judge_run(instance, run)
-            if verdict:
-                return verdict
-        if len(runs) == 1:
-            return RIGHT
-        return judge_seeds(runs) or self.judge_runs(instance, runs[:-1]) or RIGHT
-
-    def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
-        """An endless loop, or an objective called too often, says more than the exception does."""
-        return search_error(instance, answer) or error_verdict(instance, answer)
-
-    def judge_run(self, instance: Instance, run: Run) -> Verdict | None:
-        """What is wrong with the way that one run went; None if nothing is."""
-        raise NotImplementedError
-
-    def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
-        """What is wrong with the distribution of independent runs; None if nothing is."""
-        raise NotImplementedError
 
 
 def _count_verdict(times: int, n: int, p: float, concept: str, what: str) -> Verdict | None:
@@ -230,13 +181,13 @@ class _Climb:
         return any(self._stands(at, arch, values[arch], restarts, rounds) for arch in moves)
 
 
-class HillClimb(_Search):
+class HillClimb(SearchExercise):
     """`hill_climb(objective, space, budget, rng)`: the history has to read as rounds of climbs."""
 
     name, lesson = "hill_climb", LESSON
     false_fail = 30 * _ALPHA
     hides = ("nas_lib.searchers:HillClimbing._propose", "nas_lib.searchers:HillClimbing._learn")
-    repeats = False
+    twice = ("evaluates-twice", "{} was evaluated twice in one run")
 
     def instances(self, seed: int) -> list[Instance]:
         """Cells and other spaces; budgets that end anywhere, of 1 and of the whole; plateaus; many runs; bad ones."""
@@ -348,7 +299,7 @@ def _apart(a: Sequence[Any], b: Sequence[Any]) -> int:
     return sum(x != y for x, y in zip(a, b))
 
 
-class RegularizedEvolution(_Search):
+class RegularizedEvolution(SearchExercise):
     """`regularized_evolution(...)`: each child must have a parent among the last `population`, and parents must win
     tournaments."""
 
@@ -358,7 +309,6 @@ class RegularizedEvolution(_Search):
         "nas_lib.searchers:RegularizedEvolution._propose",
         "nas_lib.searchers:RegularizedEvolution._learn",
     )
-    repeats = True
     options = ("population", "sample")
 
     def instances(self, seed: int) -> list[Instance]:

@@ -8,23 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.random import default_rng
 
 from nas_lib.checks._choices import ChoiceSpace
 from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    Exercise,
     Instance,
-    Oracle,
     Verdict,
-    error_verdict,
-    raised,
     show,
 )
-from nas_lib.checks._forms import cell, column, fail, rows
-from nas_lib.checks._history import Objective, entries, plain, space_of
+from nas_lib.checks._forms import fail
+from nas_lib.checks._history import space_of
+from nas_lib.checks._searches import Run, SearchExercise
 from nas_lib.checks._stats import count_range
 from nas_lib.spaces import OPS
 
@@ -32,13 +26,13 @@ _ALPHA = 1e-9  # how likely one count of right code leaves its range
 _COUNTS = 64 + 24 + 1 + 63  # of architectures, of options, of neighbours, of steps from one to the next
 
 
-class RandomSearch(Exercise):
+class RandomSearch(SearchExercise):
     """`random_search(objective, space, budget, rng)`: the objective's values and the log of its calls are
     kept outside."""
 
     name, lesson = "random_search", "01_random_search"
     hides = ("nas_lib.search:RandomSearch.ask",)
-    has_reference = False
+    twice = ("repeats-proposals", "samples with replacement: {} was proposed twice")
     false_fail = _COUNTS * _ALPHA
 
     def instances(self, seed: int) -> list[Instance]:
@@ -83,136 +77,15 @@ class RandomSearch(Exercise):
             ),
         ]
 
-    def oracle(self, instance: Instance) -> Oracle:
-        """The objective, with a limit far above what any budget here allows."""
-        return Oracle(
-            {"objective": Objective(instance)}, limit=20 * len(instance["seeds"]) * (instance["budget"] + 10)
-        )
-
-    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The history of one run per seed."""
-        budget = instance["budget"]
-        if "bad" in instance:
-            return raised(
-                lambda: fn(oracle.objective, space_of(instance), budget, default_rng(instance["seeds"][0]))
-            )
-        return [
-            plain(fn(oracle.objective, space_of(instance), budget, default_rng(seed)))
-            for seed in instance["seeds"]
-        ]
-
-    def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
-        """Each run against the log of calls; then, over many runs, the distribution of what was proposed."""
-        count, budget = len(instance["seeds"]), instance["budget"]
-        runs = rows(answer.value, count, self.name)
-        calls = [call for call in answer.calls if call.method == "objective"]
-        refused = next((call.refused for call in calls if call.refused), None)
-        archs = [[cell(one) for one in entries(run, "archs", self.name)] for run in runs]
-        found = archs[0]
-        if len(set(found)) < len(found):
-            twice = next(arch for arch, times in Counter(found).items() if times > 1)
-            return fail(
-                "repeats-proposals", f"samples with replacement: {show(list(twice), 120)} was proposed twice"
-            )
-        called = {tuple(call.args[0]) for call in calls if not call.refused}
-        if any(arch not in called for run in archs for arch in run):
-            return fail(
-                "not-evaluated", "the history holds architectures for which the objective was not called"
-            )
-        if len(calls) > count * budget:
-            return self._too_many(calls, budget, count)
-        if refused:
-            return fail("not-an-arch", refused)
-        at = 0
-        for run, found in zip(runs, archs):
-            verdict = _one_run(
-                found, run, [(tuple(call.args[0]), call.value) for call in calls[at : at + budget]], budget
-            )
-            if verdict:
-                return verdict
-            at += budget
-        if count == 1:
-            return RIGHT
-        return _random_runs(space_of(instance), archs, budget) or RIGHT
-
-    def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
-        """An endless loop, or an objective called too often, says more than the exception does."""
-        budget, count = instance["budget"], len(instance["seeds"])
-        if answer.error_type == "Endless":
-            return fail(
-                "endless", "the loop never ends: it draws architectures for ever without filling the history"
-            )
-        if answer.error_type == "Refused" and len(answer.calls) <= count * budget:
-            return fail("not-an-arch", (answer.error or "").partition(":")[2].strip())
-        if answer.error_type != "NotPlainData" and len(answer.calls) > count * budget:
-            return self._too_many(answer.calls, budget, count)
-        return error_verdict(instance, answer)
-
-    @staticmethod
-    def _too_many(calls: Sequence[Any], budget: int, count: int) -> Verdict:
-        runs = f" in {count} runs" if count > 1 else ""
-        return fail(
-            "over-budget",
-            f"the objective was called {len(calls)} times{runs} with a budget of {budget}: "
-            "every call counts, repeats too",
+    def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
+        """Over many runs, the distribution of what was proposed."""
+        return _random_runs(
+            space_of(instance), [[arch for arch, _ in run] for run in runs], instance["budget"]
         )
 
 
-def _one_run(
-    found: list[tuple[Any, ...]], run: dict[str, Any], log: list[tuple[tuple[Any, ...], float]], budget: int
-) -> Verdict | None:
-    """What is wrong with one run, given the calls that were made; None if nothing is."""
-    if len(set(found)) < len(found):
-        return fail("repeats-proposals", "samples with replacement: some architectures were proposed twice")
-    if len(found) != budget:
-        return fail(
-            "wrong-length",
-            f"the history has {len(found)} entries with a budget of {budget}: one for each evaluation",
-        )
-    called = [arch for arch, _ in log]
-    if len(called) < budget or set(found) - set(called):
-        return fail("not-evaluated", "the history holds architectures for which the objective was not called")
-    given = column(run["values"], budget, "the history's values")
-    true = dict(log)
-    right = [true[arch] for arch in found]
-    if np.allclose(given, right, rtol=1e-6, atol=1e-9):
-        if found == called:
-            return None
-        return fail(
-            "wrong-order", "the history is not in the order of evaluation: regret over time needs that order"
-        )
-    in_order = [value for _, value in log]
-    best_so_far = [max(in_order[: at + 1]) for at in range(budget)]
-    if np.allclose(given, best_so_far, rtol=1e-6):
-        return fail(
-            "incumbents-not-values",
-            "the history's values are the best so far; they should be what each evaluation gave",
-        )
-    if np.allclose(given, -np.asarray(right), rtol=1e-6):
-        return fail("negated", "the values have the wrong sign: objectives are maximised as they are")
-    if np.allclose(np.sort(given), np.sort(right), rtol=1e-6):
-        return fail(
-            "mismatched-values",
-            "values and architectures do not belong together: values[i] is the value of archs[i]",
-        )
-    return fail(
-        "wrong-values",
-        f"value {show(float(given[0]))} was recorded for an architecture of value {show(right[0])}",
-    )
-
-
-def _random_runs(space: Any, archs: list[list[tuple[Any, ...]]], budget: int) -> Verdict | None:
-    """Judge many runs of which the last has the first one's seed."""
-    *runs, again = archs
-    if again != runs[0]:
-        return fail(
-            "ignores-rng",
-            "two runs from generators with the same seed differ: all randomness must come from `rng`",
-        )
-    if all(run == runs[0] for run in runs):
-        return fail(
-            "fixed-seed", "every generator gives the same architectures: draw them with the `rng` passed in"
-        )
+def _random_runs(space: Any, runs: list[list[tuple[Any, ...]]], budget: int) -> Verdict | None:
+    """Judge many runs, each from a seed of its own."""
     count, size = len(runs), len(space)
     picked = Counter(arch for run in runs for arch in run)
     high = count_range(count, budget / size, _ALPHA)[1]
