@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -267,7 +266,7 @@ def _corpus(arguments: argparse.Namespace) -> int:
 
     sandbox.choose()  # never without: this is what it is for
 
-    from autograder import corpus
+    from autograder import corpus, scratch
 
     wanted = re.compile(arguments.only)
     chosen = [case for case in corpus.cases() if wanted.search(case.name) or wanted.search(case.row)]
@@ -275,8 +274,8 @@ def _corpus(arguments: argparse.Namespace) -> int:
     if not chosen and not downloads:
         raise ValueError(f"only must match a case's name or row, got {arguments.only!r}, which matches none.")
     outcomes = []
-    with tempfile.TemporaryDirectory(prefix="nas-corpus-") as folder:
-        for outcome in corpus.run(arguments.lesson, chosen, downloads, Path(folder), arguments.jobs):
+    with scratch.folder("corpus") as folder:
+        for outcome in corpus.run(arguments.lesson, chosen, downloads, folder, arguments.jobs):
             outcomes.append(outcome)
             print(corpus.line(outcome), flush=True)
     print(f"\n{corpus.summary(outcomes)}")

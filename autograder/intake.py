@@ -16,7 +16,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder import archives
+from autograder import archives, scratch
 from autograder.archives import IGNORED, NOTEBOOK_BYTES, BadArchive
 
 NOTE_CELL = "intake-note"
@@ -102,8 +101,8 @@ def collected(source: Path, lesson: str) -> Iterator[Collection]:
 
     Archives are unpacked into a temporary folder, which is there until the block ends.
     """
-    with tempfile.TemporaryDirectory(prefix="nas-intake-") as quarantine:
-        yield find(source, lesson, Path(quarantine))
+    with scratch.folder("intake") as quarantine:
+        yield find(source, lesson, quarantine)
 
 
 def find(source: Path, lesson: str, quarantine: Path) -> Collection:

@@ -13,11 +13,9 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from typing import Any, Protocol
 
 import nas_lib
 from autograder.matching import Step
+from autograder.scratch import Scratch
 
 WORKER = Path(__file__).with_name("worker.py")
 GRACE_SECONDS = 1.0  # after the learner's own alarm, before the whole process is killed
@@ -247,7 +246,7 @@ class Session:
         self._limits = limits or Limits()
         self._launcher = launcher or _usual_launcher()
         self._process: Process | None = None
-        self._folder: Path | None = None
+        self._folder: Scratch | None = None
         self._read_fd = self._write_fd = -1
         self._received = bytearray()
         self._left_out: set[int] = set()
@@ -388,7 +387,8 @@ class Session:
     # -- process -----------------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="nas-learner-"))
+        self._folder = Scratch("learner")
+        home = self._folder.path
         their_read, self._write_fd = os.pipe()
         self._read_fd, their_write = os.pipe()
         os.set_blocking(self._read_fd, False)
@@ -400,7 +400,7 @@ class Session:
         command += [str(library_folder()), self._lesson, self._imports]
         try:
             self._process = self._launcher.launch(
-                command, (their_read, their_write), self._folder, _environment(self._folder)
+                command, (their_read, their_write), home, _environment(home)
             )
         finally:
             os.close(their_read)
@@ -424,7 +424,7 @@ class Session:
                 os.close(fd)
         self._read_fd = self._write_fd = -1
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.close()
             self._folder = None
 
     # -- messages ----------------------------------------------------------------------------------
@@ -533,7 +533,7 @@ def _death(status: int | None) -> str:
     if status < 0:
         name = signal.Signals(-status).name if -status in signal.valid_signals() else f"signal {-status}"
         return f"the Python process died of {name} while it ran"
-    return f"the Python process was ended while it ran (exit status {status})"
+    return f"your code ended the whole Python process, as os._exit does (exit status {status})"
 
 
 def _out_of_time(seconds: float) -> str:
