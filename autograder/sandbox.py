@@ -58,7 +58,7 @@ class SandboxLimits:
     memory_bytes: int = 2 * 2**30
     processes: int = 64  # threads and bubblewrap's first process included
     cpu_seconds: int = 150  # of each process
-    open_files: int = 256
+    open_files: int = 512  # half of them for one cell or probe, if earlier ones left none open
     file_bytes: int = 64 * 2**20
     home_bytes: int = 128 * 2**20
     scratch_bytes: int = 128 * 2**20

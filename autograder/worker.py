@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 PRINTED_CHARACTERS = 10_000  # kept of each cell; the rest is dropped as it is printed
 FILE_BYTES = 64 * 1024 * 1024
+FILES_LEFT = 64  # to open, whatever earlier cells have left open
 INSTANCE_SECONDS = 4.0
 BAD_INPUT_SECONDS = 2.0  # refusing bad input takes no time at all
 # `import solutions` would hand out the answers wherever the course is installed from its own folder.
@@ -142,6 +143,7 @@ class Worker:
         )
         sys.modules["__main__"] = module
         builtins.input = lambda *_: ""  # nobody is there to answer
+        self._files = _Files()
 
     def serve(self) -> None:
         """Answer the grader until it hangs up."""
@@ -155,6 +157,7 @@ class Worker:
 
     def _run(self, message: dict[str, Any]) -> dict[str, Any]:
         """Run one cell. Whatever it raises becomes one line, and the next cell can run."""
+        self._files.allow()
         name, seconds = message["name"], message["seconds"]
         printed, error, late = Printed(), None, False
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -186,6 +189,7 @@ class Worker:
 
     def _fork(self, message: dict[str, Any]) -> None:
         """Probe one exercise in a child, so that a crash or a changed library costs this exercise alone."""
+        self._files.allow()
         gc.freeze()  # what is there now is never collected in the child, so its pages stay shared
         child = os.fork()
         if child == 0:
@@ -374,6 +378,26 @@ def _limit_resources() -> None:
         hard = resource.getrlimit(kind)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))  # hard: it cannot be raised again
+
+
+class _Files:
+    """Gives every cell and every probe some files to open, also after a cell that has opened all it could."""
+
+    def __init__(self) -> None:
+        import resource
+
+        # Bound now: with no file left to open, nothing more can be imported.
+        self._get, self._set, self._kind = resource.getrlimit, resource.setrlimit, resource.RLIMIT_NOFILE
+        hard = self._get(self._kind)[1]
+        self._usual = hard // 2 if hard != resource.RLIM_INFINITY else self._get(self._kind)[0]
+
+    def allow(self) -> None:
+        """Allow as many as usual, or a few more than are open."""
+        with contextlib.suppress(OSError, ValueError):
+            hard = self._get(self._kind)[1]
+            self._set(self._kind, (hard, hard))  # looking what is open takes one more
+            still_open = len(os.listdir("/proc/self/fd"))
+            self._set(self._kind, (min(hard, max(self._usual, still_open + FILES_LEFT)), hard))
 
 
 def prepare(library: str, lesson: str, modules: str) -> None:
