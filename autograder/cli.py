@@ -122,7 +122,7 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     mutants.add_argument(
         "--machine",
         action="store_true",
-        help="try machine-made mutants of the references too (a minute or two; needs the extra `dev`)",
+        help="try machine-made mutants of the references too (minutes; needs the extra `dev`)",
     )
     mutants.set_defaults(run=_mutants)
 

@@ -239,8 +239,8 @@ def regularized_evolution(objective, space, budget, population, sample, rng):
         raise ValueError(f"budget must pay for the first population of {population}, got {budget!r}")
     archs, values = [], []
     alive = deque(maxlen=population)  # a full deque drops its oldest entry for a new one
-    while len(archs) < budget:
-        if len(alive) < population:
+    for born in range(budget):
+        if born < population:
             arch = space.sample(rng)
         else:
             tournament = [alive[rng.integers(population)] for _ in range(sample)]
@@ -400,7 +400,7 @@ def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
     Source: Jamieson and Talwalkar (2016); one bracket of Hyperband (Li et al. 2018).
     """
     ### BEGIN SOLUTION
-    if len(configs) == 0:
+    if len(configs) < 1:
         raise ValueError("configs must hold at least one config, got none")
     if eta < 2:
         raise ValueError(f"eta must be at least 2, or nothing is ever dropped, got {eta!r}")
@@ -506,7 +506,7 @@ def spearman(a, b):
     deviations = []
     for values in paired_numbers(a, b):
         _, group, size = np.unique(values, return_inverse=True, return_counts=True)
-        ranks = (np.cumsum(size) - (size - 1) / 2)[group]  # the middle of the ranks that a group of equals takes up
+        ranks = (np.cumsum(size) - size / 2)[group]  # the mean rank of a group of equals, less ½ for all alike
         deviations.append(ranks - ranks.mean())
     x, y = deviations
     return float(x @ y / math.sqrt((x @ x) * (y @ y)))
@@ -552,7 +552,7 @@ def kendall_tau(a, b):
     ### BEGIN SOLUTION
     a, b = paired_numbers(a, b)
     agreement = untied_a = untied_b = 0.0
-    for i in range(1, len(a)):  # all pairs of i with an earlier one at once
+    for i in range(len(a)):  # all pairs of i with an earlier one at once
         order_a, order_b = np.sign(a[i] - a[:i]), np.sign(b[i] - b[:i])
         agreement += order_a @ order_b
         untied_a += order_a @ order_a

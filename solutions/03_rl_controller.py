@@ -112,7 +112,7 @@ def exact_policy_gradient(logits, rewards):
     if not isinstance(logits, torch.Tensor):
         logits = torch.as_tensor(np.asarray(logits, dtype=float))
     rewards = torch.as_tensor(rewards, dtype=logits.dtype)
-    if logits.ndim != 1 or len(logits) == 0 or rewards.shape != logits.shape:
+    if logits.ndim != 1 or len(logits) < 1 or rewards.shape != logits.shape:
         shapes = tuple(logits.shape), tuple(rewards.shape)
         raise ValueError(f"logits and rewards must have one shape (k,) with k ≥ 1, got {shapes}")
     if not torch.isfinite(rewards).all():
@@ -232,7 +232,7 @@ def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
     if log_probs.ndim != 1 or not log_probs.shape == rewards.shape == entropies.shape:
         shapes = tuple(log_probs.shape), tuple(rewards.shape), tuple(entropies.shape)
         raise ValueError(f"log_probs, rewards and entropies must have one shape (n,), got {shapes}")
-    if baseline.ndim > 0 and baseline.shape != rewards.shape:
+    if baseline.shape not in ((), rewards.shape):
         raise ValueError(f"baseline must be a number or of shape (n,), got {tuple(baseline.shape)}")
     advantages = (rewards - baseline).detach()
     if not torch.isfinite(advantages).all():
@@ -341,7 +341,7 @@ def ema_baseline(rewards, decay):
     """
     ### BEGIN SOLUTION
     rewards = np.asarray(rewards, dtype=float)
-    if rewards.ndim != 1 or len(rewards) == 0 or not np.isfinite(rewards).all():
+    if rewards.ndim != 1 or len(rewards) < 1 or not np.isfinite(rewards).all():
         raise ValueError(f"rewards must be finite numbers of shape (n,) with n ≥ 1, got {rewards!r}")
     if not 0 <= decay <= 1:
         raise ValueError(f"decay must be from 0 to 1, got {decay!r}")
@@ -457,7 +457,7 @@ class Controller(nn.Module):
     def __init__(self, choices, hidden=64, embedding=32):
         super().__init__()
         self.sizes = [options if isinstance(options, int) else len(options) for options in choices]
-        if len(self.sizes) == 0 or min(self.sizes) < 1:
+        if not self.sizes or min(self.sizes) < 1:
             raise ValueError(f"choices must hold options for at least one decision, got {choices!r}")
         self.start = nn.Parameter(torch.randn(1, embedding))  # the input of step 0
         self.embed = nn.ModuleList([nn.Embedding(size, embedding) for size in self.sizes])
@@ -479,7 +479,7 @@ class Controller(nn.Module):
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n!r}")
         draw = functools.partial(torch.multinomial, num_samples=1, generator=generator)
-        return self._walk(n, lambda place, log_p: draw(log_p.exp())[:, 0])
+        return self._walk(n, lambda place, log_p: draw(log_p.exp()).squeeze(1))
         ### END SOLUTION
 
     def log_prob(self, actions):
@@ -492,7 +492,7 @@ class Controller(nn.Module):
             ValueError: another shape, or a position outside of its decision's options.
         """
         ### BEGIN SOLUTION
-        if actions.ndim != 2 or actions.shape[1] != len(self.sizes):
+        if actions.shape[1:] != (len(self.sizes),):
             raise ValueError(f"actions must have the shape (n, {len(self.sizes)}), got {tuple(actions.shape)}")
         if (actions < 0).any() or (actions >= torch.tensor(self.sizes)).any():
             raise ValueError(f"actions must be positions from 0 to below {self.sizes}, got {actions.tolist()}")
@@ -503,13 +503,13 @@ class Controller(nn.Module):
         x, state = self.start.expand(n, -1), None
         actions, log_probs, entropies = [], [], []
         for place, (head, embed) in enumerate(zip(self.head, self.embed)):
-            state = self.cell(x, state)
-            log_p = head(state[0]).log_softmax(dim=1)
+            h, c = self.cell(x, state)
+            log_p = head(h).log_softmax(dim=1)
             action = choose(place, log_p)
             actions.append(action)
             log_probs.append(log_p[torch.arange(n), action])
             entropies.append(-(log_p.exp() * log_p).sum(dim=1))
-            x = embed(action)
+            x, state = embed(action), (h, c)
         return torch.stack(actions, dim=1), sum(log_probs), sum(entropies)
         ### END SOLUTION
 
@@ -620,7 +620,7 @@ def discounted_returns(rewards, gamma):
     """
     ### BEGIN SOLUTION
     rewards = np.asarray(rewards, dtype=float)
-    if rewards.ndim != 1 or len(rewards) == 0 or not np.isfinite(rewards).all():
+    if rewards.ndim != 1 or len(rewards) < 1 or not np.isfinite(rewards).all():
         raise ValueError(f"rewards must be finite numbers of shape (n,) with n ≥ 1, got {rewards!r}")
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma must be from 0 to 1, got {gamma!r}")

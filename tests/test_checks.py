@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -522,6 +523,53 @@ def test_errors_on_bad_input_can_only_cost(item):
     found = checks.verdicts(item, instances, [claim] * len(instances), _expected(item))
     assert core.worst(found).score == 0.0
     assert all(verdict.right for instance, verdict in zip(instances, found) if "bad" in instance)
+
+
+def _refused():
+    raise core.Refused("train_to was called with 0 epochs: a whole number from 1 up is needed")
+
+
+# What raises where nobody looked at the argument, and what the verdict quotes of it.
+ACCIDENTS = {
+    "max() ": lambda: max([]),
+    "len() of a 0-d tensor": lambda: len(torch.tensor(1.0)),
+    "len() of unsized object": lambda: len(np.array(1.0)),
+    "too many indices for": lambda: torch.ones(3)[:, 0],
+    "setting an array element with a sequence": lambda: np.zeros(2).__setitem__(0, np.ones(5)),
+    "size mismatch, got input": lambda: torch.ones(3, 3) @ torch.ones(2),
+    "inconsistent tensor": lambda: torch.ones(3) @ torch.ones(1),
+    "size of tensor a (": lambda: torch.ones(2, 4) >= torch.ones(3),
+    "The expanded size of the tensor": lambda: torch.ones(3).expand(2),
+    "index out of range in self": lambda: torch.nn.Embedding(2, 3)(torch.tensor([-1])),
+    "out of bounds for dimension": lambda: torch.ones(2, 3)[:, 3],
+    "cannot sample n_sample": lambda: torch.multinomial(torch.ones(2, 0), 1),
+    "is accepted (train_to was called with 0 epochs": _refused,
+}
+
+
+@pytest.mark.parametrize(("quoted", "call"), ACCIDENTS.items(), ids=ACCIDENTS)
+def test_an_error_that_nobody_raised_on_purpose_is_none_for_bad_input(quoted, call):
+    answer = Answer(roundtrip(core.raised(call)))
+    verdict = core.judge_bad({"bad": "a thing"}, answer)
+    assert (verdict.score, verdict.concept) == (1 - core.BAD_INPUT, "accepts-bad-input")
+    assert quoted in verdict.message and "raise a ValueError" in verdict.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("min_epochs must be from 1 to 4, got 0"),
+        TypeError("rewards must be a sequence, got 1.0"),
+        AssertionError("actions must have the shape (n, 3)"),
+        ValueError("size mismatch: 3 logits and 2 rewards"),
+    ],
+    ids=repr,
+)
+def test_any_error_on_purpose_will_do_for_bad_input(error):
+    def refuses():
+        raise error
+
+    assert core.judge_bad({"bad": "a thing"}, Answer(roundtrip(core.raised(refuses)))).right
 
 
 @by_name(FUNCTIONS)

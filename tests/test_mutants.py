@@ -28,8 +28,6 @@ ALTERNATIVES = [
     if not variant.is_mutant
 ]
 ZERO = "00_start_here"
-# The lessons whose machine-made mutants have been gone through, one by one: each has a file of its survivors.
-GONE_THROUGH = [lesson for lesson in LESSONS if (machine.FOLDER / f"{lesson}.toml").is_file()]
 QUICK = ("00_start_here", "01_random_search")  # others train or sample networks in their checks
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # wrong answers divide by zero
@@ -142,7 +140,7 @@ def test_mutants_are_single_changes_of_the_reference_by_cosmic_ray():
 
 
 @forks
-@by_name([item for item in FUNCTIONS if item.lesson in GONE_THROUGH])
+@by_name(FUNCTIONS)
 def test_a_sample_of_the_machine_made_mutants_dies(item):
     pytest.importorskip("cosmic_ray")
     known = machine.equivalents(item.lesson)
@@ -153,7 +151,7 @@ def test_a_sample_of_the_machine_made_mutants_dies(item):
 
 @pytest.mark.slow
 @forks
-@pytest.mark.parametrize("lesson", GONE_THROUGH)
+@pytest.mark.parametrize("lesson", LESSONS)
 def test_machine_made_mutants_die_or_are_known_to_be_equivalent(lesson, capsys):
     found = report.of_lesson(lesson, with_machine=True)
     with capsys.disabled():

@@ -65,7 +65,14 @@ def test_huge_logits_and_tensors_of_any_kind_are_fine() -> None:
 
 @pytest.mark.parametrize(
     ("logits", "rewards"),
-    [([0.0, 1.0], [1.0]), ([], []), ([[0.0]], [[1.0]]), ([0.0, 1.0], [1.0, math.nan])],
+    [
+        ([0.0, 1.0], [1.0]),
+        ([0.0], [1.0, 2.0]),
+        ([], []),
+        ([[0.0]], [[1.0]]),
+        (0.0, 1.0),
+        ([0.0, 1.0], [1.0, math.nan]),
+    ],
 )
 def test_what_is_no_decision_is_refused(logits: Any, rewards: Any) -> None:
     with pytest.raises(ValueError, match="rewards"):
@@ -110,8 +117,11 @@ def test_its_expected_gradient_is_the_exact_one_whatever_the_baseline() -> None:
         ({"rewards": torch.tensor([[1.0], [2.0]])}, "rewards"),
         ({"rewards": torch.tensor([1.0])}, "rewards"),
         ({"log_probs": -torch.ones(2, 2)}, "log_probs"),
+        ({"log_probs": -torch.ones(1)}, "log_probs"),
         ({"entropies": torch.ones(3)}, "entropies"),
+        ({"entropies": torch.ones(1)}, "entropies"),
         ({"baseline": torch.ones(2, 1)}, "baseline"),
+        ({"baseline": torch.ones(1)}, "baseline"),
         ({"baseline": math.nan}, "baseline"),
     ],
 )
@@ -159,6 +169,7 @@ def test_returns_outlast_the_powers_of_gamma() -> None:
         ([math.inf], 0.5, "rewards"),
         ([], 0.5, "rewards"),
         ([[1.0, 2.0]], 0.5, "rewards"),
+        (1.0, 0.5, "rewards"),
         ([1.0], 1.1, "1.1"),
         ([1.0], -0.1, "-0.1"),
         ([1.0], math.nan, "nan"),
@@ -213,9 +224,9 @@ def test_a_controller_needs_options(choices: Any) -> None:
 def test_bad_calls_of_a_controller_are_refused(controller: Any) -> None:
     with pytest.raises(ValueError, match="n must be at least 1, got 0"):
         controller.sample(0, _generator())
-    for row in ([0, 0, 0], [0, 0, 2, 0], [0, -1, 0, 0]):
+    for rows in ([[0, 0, 0]], [[0] * 5], [0] * 4, [[[0]] * 4], [[0, 0, 2, 0]], [[0, -1, 0, 0]]):
         with pytest.raises(ValueError, match="actions"):
-            controller.log_prob(torch.tensor([row]))
+            controller.log_prob(torch.tensor(rows))
 
 
 def test_reinforce_with_these_parts_climbs_to_the_best_of_a_small_space(controller: Any) -> None:

@@ -26,6 +26,7 @@ says(
         "value-not-gradient": r"not its gradient|gradient has an entry for each logit",
         "divided": r"nothing has to be divided",
         "jacobian": r"a matrix of derivatives",
+        "tensors-only": r"any sequence will do",
         "wrong-gradient": r"the gradient is \[.*\], not|the gradient says .* really changes by",
         "overflow": r"exp overflows",
         "sum-not-mean": r"the sum over the batch, not the mean|summed, not averaged",
@@ -168,8 +169,26 @@ def estimates_it(logits, rewards):
     return (rewards[actions][:, None] * scores).mean(0)
 
 
+@mutant("exact_policy_gradient", concept="tensors-only")
+def knows_no_lists(logits, rewards):
+    if logits.ndim != 1 or logits.shape != rewards.shape or len(logits) == 0 or rewards.isnan().any():
+        raise ValueError(f"logits and rewards must be equally many numbers, got {logits} and {rewards}")
+    p = torch.softmax(logits, 0)
+    return p * (rewards - p @ rewards)
+
+
+@mutant("exact_policy_gradient", concept="accepts-bad-input")
+def takes_matrices(logits, rewards):
+    logits, rewards = torch.as_tensor(logits), torch.as_tensor(rewards)
+    if logits.shape != rewards.shape or logits.numel() == 0 or rewards.isnan().any():
+        raise ValueError(f"logits and rewards must be equally many numbers, got {logits} and {rewards}")
+    p = torch.softmax(logits, 0)
+    return p * (rewards - (p * rewards).sum(0))
+
+
 @mutant("exact_policy_gradient", concept="accepts-bad-input")
 def checks_nothing(logits, rewards):
+    logits, rewards = torch.as_tensor(logits), torch.as_tensor(rewards)
     p = torch.softmax(logits, 0)
     return p * (rewards - (p * rewards).sum())
 
@@ -180,6 +199,8 @@ def checks_nothing(logits, rewards):
 def _same_shapes(log_probs, rewards, baseline, entropies):
     if log_probs.ndim != 1 or rewards.shape != log_probs.shape or entropies.shape != log_probs.shape:
         raise ValueError(f"rewards must have the shape {log_probs.shape}, got {rewards.shape}")
+    if isinstance(baseline, torch.Tensor) and baseline.dim() and baseline.shape != rewards.shape:
+        raise ValueError(f"baseline must be a number or of the shape {rewards.shape}, got {baseline.shape}")
     if torch.isnan(rewards).any():
         raise ValueError(f"rewards must be numbers, got {rewards}")
 

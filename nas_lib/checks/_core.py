@@ -218,10 +218,14 @@ _ACCIDENTS = frozenset(
     ]
 )
 
-# Nor does an error of arithmetic or indexing that went wrong with what was passed in, whatever its class.
+# Nor does an error of arithmetic, indexing or shapes that went wrong with what was passed in, whatever its class.
 _ACCIDENTAL = re.compile(
     r"math domain error|expected a (positive|nonnegative) input|expected argument value > -1|math range error"
-    r"|cannot convert float (NaN|infinity)|out of bounds for axis"
+    r"|cannot convert float (NaN|infinity)|out of bounds for (axis|dimension)|index out of range in self"
+    r"|(max|min)\(\) (arg is an empty sequence|iterable argument is empty)"
+    r"|len\(\) of (a 0-d tensor|unsized object)|too many indices for|setting an array element with a sequence"
+    r"|(inconsistent|The expanded size of the) tensor|size of tensor a \(|size mismatch, got input"
+    r"|cannot sample n_sample"
 )
 
 
@@ -269,6 +273,12 @@ def judge_bad(instance: Instance, answer: Answer) -> Verdict:
             f"with {what} your code never ends: raise a ValueError before you start",
         )
     text = answer.value.get("text")
+    if "Refused" in names:  # a ValueError too, but the objective's own
+        return Verdict(
+            partly,
+            "accepts-bad-input",
+            f"{what} is accepted ({clean(str(text))}): raise a ValueError instead",
+        )
     found = _ACCIDENTAL.search(text) if isinstance(text, str) else None
     accidental = [name for name in names if name in _ACCIDENTS] + ([f'"{found.group()}"'] if found else [])
     if accidental:

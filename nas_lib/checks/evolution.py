@@ -198,7 +198,7 @@ class HillClimb(SearchExercise):
         nothing = {"choices": small, "budget": 18}
         return [
             _case(
-                rng, ops=_some_ops(rng, 3), budget=int(rng.integers(150, 200)), about="a space of 729 cells"
+                rng, ops=_some_ops(rng, 3), budget=int(rng.integers(260, 300)), about="a space of 729 cells"
             ),
             _case(rng, ops=_some_ops(rng, 2), budget=64, about="a budget of the whole space"),
             _case(
@@ -361,9 +361,9 @@ class RegularizedEvolution(SearchExercise):
             _case(
                 rng,
                 choices=wide(),
-                budget=8,
-                population=8,
-                sample=8,
+                budget=2,
+                population=2,
+                sample=2,
                 about="a budget of the first population",
             ),
             _case(
@@ -375,7 +375,7 @@ class RegularizedEvolution(SearchExercise):
                 seeds=_seeds(rng, 45),
                 about="45 short runs",
             ),
-            _case(rng, **plain | {"population": 0, "sample": 0}, bad="a population of 0"),
+            _case(rng, **plain | {"population": 1, "sample": 1}, bad="a population of 1"),
             _case(rng, **plain | {"sample": 0}, bad="tournaments of 0"),
             _case(rng, **plain | {"sample": 11}, bad="tournaments of 11 in a population of 10"),
             _case(rng, **plain | {"budget": 9}, bad="a budget of 9 with a population of 10"),
@@ -600,7 +600,7 @@ class SuccessiveHalving(Exercise):
             race(names(45), 3, 1, 9, _slope=-15, about="45 configs, eta 3, epochs 1 to 9"),
             race(odd, 2, 1, 16, _slope=-15, about="a number that eta does not divide"),
             race(cells, 3, 2, 25, _slope=-15, about="cells as configs, and a last rung cut at max_epochs"),
-            race(settings, 4, 1, 64, about="dicts as configs, of which one is left early"),
+            race(settings, 4, 1, 1024, about="dicts as configs, of which one is left early"),
             race(names(17), 2, 4, 4, about="min_epochs = max_epochs"),
             race(names(1), 3, 1, 9, about="a single config"),
             race(ok, 1, 1, 4, bad="eta = 1"),

@@ -20,6 +20,7 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 
 from nas_lib.checks._core import (
+    BAD_INPUT,
     RIGHT,
     Answer,
     ConceptQuestion,
@@ -76,7 +77,8 @@ class ExactPolicyGradient(Exercise):
     hides = ("nas_lib.lesson:_exact_policy_gradient",)
 
     def instances(self, seed: int) -> list[Instance]:
-        """Two to seven options, rewards around 0 and far from it, one option, logits that exp cannot take."""
+        """Two to seven options, rewards around 0 and far from it, one option, logits that exp cannot take, lists;
+        bad ones."""
         rng = default_rng(seed)
         k = int(rng.integers(4, 8))
         huge = [900.0, 898.5, 897.0, -900.0]
@@ -93,16 +95,27 @@ class ExactPolicyGradient(Exercise):
             {"logits": _floats(rng, 2, -3, 3), "rewards": _floats(rng, 2, -1, 1), "about": "two options"},
             {"logits": huge, "rewards": _floats(rng, 4, 0, 5), "about": "logits of ±900"},
             {"logits": _floats(rng, 1, -3, 3), "rewards": _floats(rng, 1, 1, 5), "about": "a single option"},
+            {
+                "logits": _floats(rng, 4, -2, 2),
+                "rewards": _floats(rng, 4, -3, 3),
+                "lists": True,
+                "about": "lists",
+            },
             {"bad": "more logits than rewards", "logits": [0.5, 1.0, -1.0], "rewards": [1.0]},
+            {"bad": "more rewards than logits", "logits": [0.5], "rewards": [1.0, 2.0, 4.0]},
             {"bad": "a reward of NaN", "logits": _floats(rng, 4, -1, 1), "rewards": nan},
             {"bad": "no options at all", "logits": [], "rewards": []},
+            {"bad": "a pair of numbers", "logits": 0.5, "rewards": 1.0},
+            {"bad": "a pair of matrices", **{key: np.eye(3).tolist() for key in ("logits", "rewards")}},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The gradient for two float64 tensors."""
+        """The gradient for two float64 tensors, or two lists."""
         import torch
 
-        given = [torch.tensor(instance[key], dtype=torch.float64) for key in ("logits", "rewards")]
+        given = [instance[key] for key in ("logits", "rewards")]
+        if not instance.get("lists"):
+            given = [torch.tensor(one, dtype=torch.float64) for one in given]
         return raised(lambda: fn(*given)) if "bad" in instance else fn(*given)
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
@@ -121,7 +134,8 @@ class ExactPolicyGradient(Exercise):
                 "value-not-gradient", "one number came back: the gradient has an entry for each logit"
             )
         found = column(value, len(logits), self.name)
-        if _close(found, right):
+        # What is made of a list may well be float32, torch's default.
+        if _close(found, right, 1e-5 if instance.get("lists") else 1e-9):
             return RIGHT
         if not np.isfinite(found).all():
             return fail(
@@ -188,6 +202,16 @@ class ExactPolicyGradient(Exercise):
             f"not {show(found)}{hint}",
         )
 
+    def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
+        """Where all that is missing is a word for lists, that costs a part."""
+        if instance.get("lists") and answer.error_type in ("AttributeError", "TypeError"):
+            return fail(
+                "tensors-only",
+                f"any sequence will do, so begin with torch.as_tensor: two lists end in {answer.error}",
+                1 - BAD_INPUT,
+            )
+        return error_verdict(instance, answer)
+
 
 # ------------------------------------------------------------------------------------------------- the loss
 
@@ -216,6 +240,8 @@ class ReinforceLoss(Exercise):
         nan = _floats(rng, n, 55, 95)
         nan[int(rng.integers(n))] = float("nan")
         square = [_floats(rng, n, -2, -0.5) for _ in range(n)]
+        names = ("log_probs", "rewards", "entropies")
+        numbers, columns = dict.fromkeys(names, 2.0), {name: [[2.0]] * n for name in names}
         return [
             case(n + 2),
             case(n + 1, weight=0.0, about="an entropy weight of 0"),
@@ -228,6 +254,12 @@ class ReinforceLoss(Exercise):
             case(n, bad=f"rewards of shape ({n}, 1)", rewards=[[one] for one in _floats(rng, n, 55, 95)]),
             case(n, bad=f"log_probs of shape ({n}, {n}), one per decision,", log_probs=square),
             case(n, bad="an entropy too many", entropies=_floats(rng, n + 1, 1, 8)),
+            case(n, bad="an entropy too few", entropies=_floats(rng, n - 1, 1, 8)),
+            case(n, bad=f"one log-probability for {n} rewards", log_probs=[-2.5]),
+            case(n, bad=f"one reward for {n} samples", rewards=[70.0], entropies=[2.0]),
+            case(n, bad=f"a baseline of shape ({n}, 1)", baseline=[[one] for one in _floats(rng, n, 55, 95)]),
+            case(n, bad=f"log_probs, rewards and entropies of shape ({n}, 1)", **columns),
+            case(n, bad="one number each for log_probs, rewards and entropies", **numbers),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -434,6 +466,7 @@ class OfRewards(Exercise):
             {"bad": "a reward of NaN", "rewards": nan, "option": 0.9},
             {"bad": "no rewards", "rewards": [], "option": 0.9},
             {"bad": "rewards of shape (1, 5)", "rewards": [good], "option": 0.9},
+            {"bad": "one number for the rewards", "rewards": good[0], "option": 0.9},
             {"bad": f"a {self.option} of 1.5", "rewards": good, "option": 1.5},
             {"bad": f"a {self.option} of -0.1", "rewards": good, "option": -0.1},
         ]
@@ -710,10 +743,13 @@ class ControllerClass(Exercise):
             case(bad="choices without a decision", **{**small, "sizes": []}),
             case(bad="a decision without options", **{**small, "sizes": [2, 0, 3]}),
             case(bad="action 2 where a decision has two options,", actions=[[0, 1, 2], [2, 1, 2]], **small),
-            case(bad="action -1", actions=[[0, 1, 2], [1, -1, 2]], **small),
+            case(bad="action 5 where a decision has four options,", actions=[[0, 1, 2], [1, 5, 2]], **small),
+            case(bad="action -1", actions=[[0, 1, 2], [1, 3, -1]], **small),
             case(
                 bad="actions for four decisions out of three", actions=[[0, 1, 2, 0], [1, 1, 2, 0]], **small
             ),
+            case(bad="actions for two decisions out of three", actions=[[0, 1], [1, 1]], **small),
+            case(bad="actions of shape (3,), a single architecture,", actions=[0, 1, 2], **small),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
