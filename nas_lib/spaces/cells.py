@@ -1,22 +1,21 @@
-"""Search spaces: what an architecture is, how to draw one, number it and move to a neighbour.
+"""NAS-Bench-201's cell space, with its op names and strings (Dong & Yang 2020, arXiv:2001.00326).
 
-Holds NAS-Bench-201's cell space with its op names and strings (Dong & Yang 2020, arXiv:2001.00326), and the
-algebra that tells which cells compute the same function. Networks are built elsewhere (`nas_lib.networks`);
-nothing here needs torch, and nothing is computed at import.
+And the algebra that tells which cells compute the same function. Networks of cells are built in `nas_lib.networks`.
 """
 
 from __future__ import annotations
 
-import builtins
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import permutations, product
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+from nas_lib.spaces._protocol import Str, require_generator
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """NAS-Bench-201's operations in its own order; the index counts in this order."""
@@ -27,62 +26,8 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 CONVS = ("nor_conv_1x1", "nor_conv_3x3")
 """The operations with weights: each edge that carries one has weights of its own."""
 
-Arch: TypeAlias = Any
-"""An architecture of some space: a small frozen (hashable) value, for example a `Cell`."""
-
-Str: TypeAlias = builtins.str  # spaces have a method called `str`, which hides the type inside their bodies
-
 _OUTPUT = EDGES[-1][1]
 _TOKEN = re.compile(r"([a-z0-9_]+)~([0-9])")
-
-
-# ---------------------------------------------------------------------------------------------- protocol
-
-
-@runtime_checkable
-class Space(Protocol):
-    """What searchers and benchmarks ask of a search space; any object with these members will do."""
-
-    @property
-    def choices(self) -> tuple[tuple[Any, ...], ...]:
-        """The options of each decision, one tuple per decision."""
-        ...
-
-    def __len__(self) -> int:
-        """Number of architectures."""
-        ...
-
-    def sample(self, rng: Generator) -> Arch:
-        """One architecture, uniformly at random."""
-        ...
-
-    def neighbors(self, arch: Arch) -> list[Any]:
-        """Every architecture that differs from `arch` in one decision."""
-        ...
-
-    def mutate(self, arch: Arch, rng: Generator) -> Arch:
-        """One neighbour of `arch`, at random."""
-        ...
-
-    def index(self, arch: Arch) -> int:
-        """Number of `arch`, from 0 to len − 1."""
-        ...
-
-    def from_index(self, index: int) -> Arch:
-        """The architecture with that number."""
-        ...
-
-    def encode(self, arch: Arch) -> NDArray[np.float64]:
-        """A fixed-length vector of features."""
-        ...
-
-    def parse(self, string: Str) -> Arch:
-        """The architecture that `string` spells."""
-        ...
-
-    def str(self, arch: Arch) -> Str:
-        """The spelling of `arch`; `parse` reads it back."""
-        ...
 
 
 # ------------------------------------------------------------------------------------------------- cells
@@ -153,12 +98,6 @@ def _read(string: Any) -> tuple[str, ...]:
     return names
 
 
-def _require_generator(rng: Any) -> None:
-    if not isinstance(rng, Generator):
-        example = "numpy.random.default_rng(0)"
-        raise TypeError(f"rng must be a numpy.random.Generator such as {example}, got {rng!r}")
-
-
 # ------------------------------------------------------------------------------------------------- space
 
 
@@ -209,7 +148,7 @@ class CellSpace:
 
     def sample(self, rng: Generator) -> Cell:
         """One cell, uniformly at random."""
-        _require_generator(rng)
+        require_generator(rng)
         return _all_cells(self.ops)[rng.integers(len(self))]
 
     def neighbors(self, arch: Sequence[Str]) -> list[Cell]:
@@ -226,7 +165,7 @@ class CellSpace:
         Raises:
             ValueError: `arch` is not in the space, or the space has one op only, so that nothing can change.
         """
-        _require_generator(rng)
+        require_generator(rng)
         i, n = self.index(arch), len(self.ops)
         if n < 2:
             raise ValueError(f"ops must hold at least two ops for a mutation, got {self.ops!r}")

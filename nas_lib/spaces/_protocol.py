@@ -1,0 +1,68 @@
+"""What a search space is to searchers and benchmarks, and the checks of arguments that every space makes."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from numpy import float64
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Arch: TypeAlias = Any
+"""An architecture of some space: a small frozen (hashable) value, for example a `Cell`."""
+
+Str: TypeAlias = builtins.str  # spaces have a method called `str`, which hides the type inside their bodies
+
+
+@runtime_checkable
+class Space(Protocol):
+    """What searchers and benchmarks ask of a search space; any object with these members will do."""
+
+    @property
+    def choices(self) -> tuple[tuple[Any, ...], ...]:
+        """The options of each decision, one tuple per decision."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of architectures."""
+        ...
+
+    def sample(self, rng: Generator) -> Arch:
+        """One architecture, uniformly at random."""
+        ...
+
+    def neighbors(self, arch: Arch) -> list[Any]:
+        """Every architecture that differs from `arch` in one decision."""
+        ...
+
+    def mutate(self, arch: Arch, rng: Generator) -> Arch:
+        """One neighbour of `arch`, at random."""
+        ...
+
+    def index(self, arch: Arch) -> int:
+        """Number of `arch`, from 0 to len − 1."""
+        ...
+
+    def from_index(self, index: int) -> Arch:
+        """The architecture with that number."""
+        ...
+
+    def encode(self, arch: Arch) -> NDArray[float64]:
+        """A fixed-length vector of features."""
+        ...
+
+    def parse(self, string: Str) -> Arch:
+        """The architecture that `string` spells."""
+        ...
+
+    def str(self, arch: Arch) -> Str:
+        """The spelling of `arch`; `parse` reads it back."""
+        ...
+
+
+def require_generator(rng: Any) -> None:
+    """TypeError unless `rng` is numpy's Generator."""
+    if not isinstance(rng, Generator):
+        example = "numpy.random.default_rng(0)"
+        raise TypeError(f"rng must be a numpy.random.Generator such as {example}, got {rng!r}")
