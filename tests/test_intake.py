@@ -144,10 +144,13 @@ def test_without_a_sandbox_autograde_refuses_before_it_touches_anything(place, m
 
 @pytest.mark.slow
 def test_without_a_sandbox_the_command_ends_with_one_sentence(place):
-    done = nbgrader(place, "autograde", LESSON, path=str(Path(sys.executable).parent))
+    late = hand_in(place, "late")
+    done = nbgrader(place, "autograde", LESSON, "--student", "late", path=str(Path(sys.executable).parent))
     assert done.returncode == 1
     assert "Nothing has been graded: bubblewrap" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (place.root / "autograded" / "late").exists()
+    shutil.rmtree(late.parent)
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
