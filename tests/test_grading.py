@@ -497,7 +497,7 @@ LOST: dict[str, tuple[str, str, str]] = {
     "leaving the process": (
         "def cell_index(arch):\n    import os\n    os._exit(0)",
         "crash",
-        "ended while it ran",
+        "ended the whole Python process",
     ),
     "killing the process": (
         "def cell_index(arch):\n    import os\n    os.kill(os.getpid(), 9)",

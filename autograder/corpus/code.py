@@ -35,7 +35,7 @@ time.sleep(3)
 MEMORY = "hoard = []\nwhile True: hoard.append(b'x' * (64 * 2**20))"
 SHOUTING = "while True: print('x' * 100_000)"
 ENDS = "does a loop never end|ran for more|after its time was up|stopped after|processor time"
-GONE = "process|ended while it ran|died of|no answer"
+GONE = "process|died of|no answer"
 MUCH = "GB of memory|MemoryError"
 MANY = "processes|threads|GB of memory|does a loop never end|after its time"
 
