@@ -1,4 +1,4 @@
-"""Temporary folders that vanish with the run that made them, or, if that one was killed, with the next.
+"""Temporary folders that vanish with the run that made them, or, if that one was killed, with a later one.
 
 A folder is its maker's for as long as the maker holds a lock on it; the kernel lets go of the lock whatever ends the
 maker. It is not for what has to outlive a run: that lies in the course folder.

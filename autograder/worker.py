@@ -388,8 +388,8 @@ class _Files:
 
         # Bound now: with no file left to open, nothing more can be imported.
         self._get, self._set, self._kind = resource.getrlimit, resource.setrlimit, resource.RLIMIT_NOFILE
-        hard = self._get(self._kind)[1]
-        self._usual = hard // 2 if hard != resource.RLIM_INFINITY else self._get(self._kind)[0]
+        soft, hard = self._get(self._kind)
+        self._usual = soft if hard == resource.RLIM_INFINITY else min(soft, hard // 2)
 
     def allow(self) -> None:
         """Allow as many as usual, or a few more than are open."""

@@ -149,10 +149,10 @@ class MobileNetwork(_Frame):
     """The network of one architecture: images (B, in_channels, r, r) -> logits (B, classes)."""
 
     def __init__(self, arch: Sequence[float], config: MobileConfig | None = None) -> None:
-        self_arch, config = MobileArch(arch), config or MobileConfig()
-        super().__init__(self_arch.width, config)
-        self.arch = self_arch
-        self.blocks = nn.Sequential(*(InvertedBottleneck(block) for block in plan(self_arch, config)))
+        arch, config = MobileArch(arch), config or MobileConfig()
+        super().__init__(arch.width, config)
+        self.arch = arch
+        self.blocks = nn.Sequential(*(InvertedBottleneck(block) for block in plan(arch, config)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Images to logits."""

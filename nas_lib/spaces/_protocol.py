@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from numpy import float64
+from numpy import bool_, float64, integer
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -66,3 +66,11 @@ def require_generator(rng: Any) -> None:
     if not isinstance(rng, Generator):
         example = "numpy.random.default_rng(0)"
         raise TypeError(f"rng must be a numpy.random.Generator such as {example}, got {rng!r}")
+
+
+def require_index(index: Any, size: int) -> None:
+    """TypeError unless `index` is an integer, ValueError unless it is from 0 to size − 1."""
+    if isinstance(index, (bool, bool_)) or not isinstance(index, (int, integer)):
+        raise TypeError(f"index must be an integer from 0 to {size - 1}, got {index!r}")
+    if not 0 <= index < size:
+        raise ValueError(f"index must be from 0 to {size - 1}, got {index!r}")

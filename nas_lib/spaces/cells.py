@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from nas_lib.spaces._protocol import Str, require_generator
+from nas_lib.spaces._protocol import Str, require_generator, require_index
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """NAS-Bench-201's operations in its own order; the index counts in this order."""
@@ -191,13 +191,9 @@ class CellSpace:
             TypeError: `index` is not an integer.
             ValueError: `index` is outside 0 … len − 1.
         """
-        if type(index) is not int and (
-            isinstance(index, (bool, np.bool_)) or not isinstance(index, (int, np.integer))
-        ):
-            raise TypeError(f"index must be an integer from 0 to {len(self) - 1}, got {index!r}")
         cells = _all_cells(self.ops)
-        if not 0 <= index < len(cells):
-            raise ValueError(f"index must be from 0 to {len(self) - 1}, got {index!r}")
+        if type(index) is not int or not 0 <= index < len(cells):  # the usual case takes no further look
+            require_index(index, len(cells))
         return cells[index]
 
     def encode(self, arch: Sequence[Str]) -> NDArray[np.float64]:

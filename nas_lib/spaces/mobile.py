@@ -17,7 +17,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from nas_lib.spaces._protocol import Str, require_generator
+from nas_lib.spaces._protocol import Str, require_generator, require_index
 
 Option: TypeAlias = float
 """What a decision is settled by: an int, or a float for the width."""
@@ -230,10 +230,7 @@ class MobileSpace:
             TypeError: `index` is not an integer.
             ValueError: `index` is outside 0 … len − 1.
         """
-        if isinstance(index, (bool, np.bool_)) or not isinstance(index, (int, np.integer)):
-            raise TypeError(f"index must be an integer from 0 to {len(self) - 1}, got {index!r}")
-        if not 0 <= index < len(self):
-            raise ValueError(f"index must be from 0 to {len(self) - 1}, got {index!r}")
+        require_index(index, len(self))
         return MobileArch(
             options[int(index) // place % len(options)]
             for options, place in zip(self._choices, self._places, strict=True)
