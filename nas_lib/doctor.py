@@ -25,24 +25,42 @@ DISK = 500e6
 
 # Distributions whose module has another name, by normalised name.
 _MODULES = {"scikit-learn": "sklearn"}
-# As in `torch>=2.4` and `jupyterlab>=4.2; extra == "course"`.
+# As in `torch>=2.4` and `soupsieve!=3.0,>=2.6; extra == "course"`: installers write the versions in any order.
 _REQUIREMENT = re.compile(
-    r"(?P<name>[\w.-]+)\s*>=\s*(?P<least>[\d.]+)\s*(?:;\s*extra\s*==\s*['\"](?P<extra>[\w-]+)['\"])?"
+    r"(?P<name>[\w.-]+?)\s*(?P<versions>[!<>=~][^;]*)(?:;\s*extra\s*==\s*['\"](?P<extra>[\w-]+)['\"])?"
 )
+_VERSION = re.compile(r"(>=|!=)\s*([\d.]+)")
 _INSTALL = f"{sys.executable} -m pip install"
 
 
 class Requirement(NamedTuple):
-    """A package that the course needs: name, least version and extra ("" for what nas_lib itself needs)."""
+    """A package that the course needs.
+
+    `extra` is "" for what nas_lib itself needs; `excluded` are versions, from `least` on, that do not work.
+    """
 
     name: str
     least: str
     extra: str = ""
+    excluded: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
         """The name that Python imports it by."""
         return _MODULES.get(self.name.lower(), self.name.lower().replace("-", "_"))
+
+    @property
+    def specifier(self) -> str:
+        """What pip is asked for, such as "numpy>=1.26"."""
+        return ",".join([f"{self.name}>={self.least}", *(f"!={version}" for version in self.excluded)])
+
+    def trouble(self, version: str) -> str:
+        """What is wrong with an installed version, "" if nothing is."""
+        if _release(version) < _release(self.least):
+            return f"is older than {self.least}"
+        if _release(version) in map(_release, self.excluded):
+            return "is known not to work"
+        return ""
 
 
 class Finding(NamedTuple):
@@ -101,8 +119,7 @@ def requirements() -> list[Requirement]:
         lines = list(project["dependencies"])
         for extra, more in project["optional-dependencies"].items():
             lines += [f"{line}; extra == '{extra}'" for line in more]
-    matches = [_REQUIREMENT.match(line) for line in lines]
-    return [Requirement(match["name"], match["least"], match["extra"] or "") for match in matches if match]
+    return [_requirement(line) for line in lines]
 
 
 def python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:
@@ -115,13 +132,13 @@ def python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:
 
 def package(requirement: Requirement) -> Finding:
     """Is a package there, new enough, and does it import? (torchvision built for another torch does not.)"""
-    remedy = f'{_INSTALL} "{requirement.name}>={requirement.least}"'
+    remedy = f'{_INSTALL} "{requirement.specifier}"'
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
         return Finding("FAIL", f"{requirement.name} is missing: {remedy}")
-    if _older(version, requirement.least):
-        return Finding("FAIL", f"{requirement.name} {version} is older than {requirement.least}: {remedy}")
+    if trouble := requirement.trouble(version):
+        return Finding("FAIL", f"{requirement.name} {version} {trouble}: {remedy}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -140,8 +157,8 @@ def jupyter(wanted: list[Requirement]) -> Finding:
     lacking = []
     for requirement in wanted:
         try:
-            if _older(metadata.version(requirement.name), requirement.least):
-                lacking.append(f"{requirement.name}>={requirement.least}")
+            if requirement.trouble(metadata.version(requirement.name)):
+                lacking.append(requirement.specifier)
         except metadata.PackageNotFoundError:
             lacking.append(requirement.name)
     if lacking:
@@ -209,12 +226,18 @@ def bubblewrap(no_sandbox: Callable[[], str] | None = None) -> Finding:
     return Finding("note", f"no bubblewrap ({how}); only instructors who grade want it")
 
 
-def _older(version: str, least: str) -> bool:
-    """Compare release numbers: "2.4" is older than "2.14.1+cu130"; suffixes do not count."""
-    return _release(version) < _release(least)
+def _requirement(line: str) -> Requirement:
+    match = _REQUIREMENT.fullmatch(line.strip())
+    versions = _VERSION.findall(match["versions"]) if match else []
+    least = [version for relation, version in versions if relation == ">="]
+    if not match or len(least) != 1:
+        raise ValueError(f"requirement {line!r} gives no least version, as in 'numpy>=1.26'")
+    excluded = sorted(version for relation, version in versions if relation == "!=")
+    return Requirement(match["name"], least[0], match["extra"] or "", tuple(excluded))
 
 
 def _release(version: str) -> list[int]:
+    """The numbers to compare versions by: "2.4" is older than "2.14.1+cu130"; suffixes do not count."""
     match = re.match(r"\d+(?:\.\d+)*", version)
     numbers = [int(number) for number in match[0].split(".")] if match else []
     while numbers and numbers[-1] == 0:

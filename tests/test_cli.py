@@ -66,6 +66,16 @@ def test_versions_are_compared_as_numbers(
     assert not older or f'install "numpy>={least}"' in finding.text
 
 
+@pytest.mark.parametrize(
+    ("version", "level"), [("2.9", "OK"), ("3.0", "note"), ("3.0.0", "note"), ("3.1", "OK")]
+)
+def test_a_version_that_does_not_work_is_told(monkeypatch: pytest.MonkeyPatch, version: str, level: str):
+    monkeypatch.setattr(doctor.metadata, "version", lambda name: version)
+    finding = doctor.jupyter([Requirement("soupsieve", "2.6", "course", ("3.0", "3.0.1"))])
+    assert finding.level == level
+    assert level == "OK" or "soupsieve>=2.6,!=3.0,!=3.0.1" in finding.text
+
+
 def test_a_missing_package_comes_with_the_command_that_installs_it():
     finding = doctor.package(Requirement("no-such-package", "1.0"))
     assert finding.level == "FAIL"
