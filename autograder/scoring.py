@@ -172,7 +172,7 @@ class WorkerTransport:
         """
         if not questions:
             return {}
-        probes = [(question.name, {}) for question in questions]
+        probes: list[tuple[str, Any]] = [(question.name, {}) for question in questions]
         came = self._session.probe(probes, lambda place, message: serve(None, message))
         answers = [self._answer(came, place, None) for place in range(len(probes))]
         if any(answer.error_type in ("Crash", "OutOfTime") for answer in answers):
