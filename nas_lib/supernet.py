@@ -226,7 +226,9 @@ def inherit(supernet: Supernet, arch: Sequence[str]) -> CellNetwork:
     arch = Cell(arch)
     network = CellNetwork(arch, supernet.config)
     if len(network.body) != len(supernet.body):
-        raise ValueError(f"supernet must have one cell per stage, got {len(supernet.body)} blocks in its body")
+        raise ValueError(
+            f"supernet must have one cell per stage, got {len(supernet.body)} blocks in its body"
+        )
     for name in ("stem", "head", "classifier"):
         getattr(network, name).load_state_dict(getattr(supernet, name).state_dict())
     for ours, theirs in zip(network.body, supernet.body, strict=True):
