@@ -1,0 +1,651 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 04 · Differentiable search
+#
+# **130 minutes · 31 points.** At the end of this lesson you will be able to
+#
+# - turn the choice of an operation into a mixture, and build a cell in which all 15,625 cells are present at once;
+# - write the two steps of DARTS, and the second-order step whose best-known implementation is wrong;
+# - test a gradient against exact differentiation, and say when a finite difference can be trusted;
+# - draw discrete choices that still pass a gradient on (Gumbel-softmax), and search with them (SNAS, GDAS);
+# - measure what is lost between a supernet and the cell that comes out of it, and recognise a search that collapses.
+#
+# The notebook computes for about two minutes, most of it in section 5. You need the space, the data and the table of
+# lesson 00; no exercise of an earlier lesson is used here.
+#
+# ## A choice that can be differentiated
+#
+# Random search, evolution and the controller treat a network as a black box: train it, read off one number. DARTS
+# (Liu, Simonyan and Yang 2019) opens the box. Put *all* candidates on each edge, weigh them, and let gradient
+# descent find the weights, beside the network's own. One training replaces thousands.
+#
+# > **A common mistake.** "DARTS cut the cost of a search from 22,000 GPU-days to 4." The first number belongs to another
+# > paper and another space. DARTS compares itself with about 2,000 GPU-days (reinforcement learning) and 3,150
+# > (evolution) on a space like its own; its first-order version took 1.5, its second-order version 4.
+#
+# What comes out may be far worse than what the search believed in. On NAS-Bench-201 the cells that DARTS finds reach
+# 54.30 % test accuracy on CIFAR-10, where random search has 93.70 and the best cell 94.37: all edges have become skip
+# connections. On our table every cell's accuracy is known, so you can see how large the gap is here, and where it opens.
+
+# %% tags=["setup"]
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from nas_lib.checks import check
+from nas_lib.ops import OPERATIONS
+from nas_lib.spaces import EDGES, OPS
+
+
+def gradients(loss, tensors):
+    """Gradient of a scalar loss by each tensor, zeros where it does not depend on one; no .grad is touched."""
+    if not torch.isfinite(loss).all():
+        raise ValueError(f"loss must be a finite number, got {loss.detach()}")
+    found = torch.autograd.grad(loss, tensors, allow_unused=True)
+    return [torch.zeros_like(one) if slope is None else slope for one, slope in zip(tensors, found)]
+
+# %% [markdown]
+# ## 1 · From a choice to a mixture
+#
+# One edge of a cell has five candidates, $o_1, \dots, o_5$. Give each a number $\alpha_k$, and let the edge deliver
+#
+# $$\bar o(x) = \sum_k p_k\, o_k(x), \qquad p_k = \frac{e^{\alpha_k}}{\sum_j e^{\alpha_j}}.$$
+#
+# For $\alpha_3 \to \infty$ the edge *is* operation 3. In between it is something that no cell of the space can be. That is
+# the bargain of the whole lesson: the mixture has a gradient, and it is not what you want in the end.
+#
+# ### Exercise 4.1 · `mixed_op` · ●○○○○ · 8 min · 2 points
+#
+# **Why it matters.** The softmax lets operations *compete*: what one gains, the others lose. Later methods change this very
+# line (a sigmoid for each operation, a sample instead of the softmax), so know what it does.
+#
+# Example: the outputs `[2, 2]` and `[6, 10]` with equal logits give `[4, 6]`.
+#
+# <details><summary>Hint: "the size of tensor a must match the size of tensor b"</summary>
+#
+# A weight is a single number, and multiplies a whole output. Loop over pairs, or stack the outputs into (K, …) and use
+# `torch.tensordot(p, stacked, dims=1)`.
+#
+# </details>
+# <details><summary>Hint: "the gradient that arrives at alphas is None"</summary>
+#
+# `float(p)`, `p.item()`, `p.tolist()` and `.detach()` cut the graph. Use the entries of the tensor as they are.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "mixed_op", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+def mixed_op(outputs, alphas):
+    """The softmax-weighted sum of what the candidates of one edge deliver.
+
+    Args:
+        outputs: list of K ≥ 1 float tensors of one shape, one per operation.
+        alphas: float tensor (K,), the logits of the operations.
+
+    Returns:
+        Float tensor of the outputs' shape, Σ_k softmax(alphas)_k · outputs[k], with gradients to both.
+
+    Raises:
+        ValueError: no outputs, outputs of different shapes, or other than one logit for each.
+
+    Source: Liu et al. (2019), equation 2.
+    """
+    ### BEGIN SOLUTION
+    if alphas.shape != (len(outputs),) or len(outputs) < 1:
+        raise ValueError(f"alphas must be one logit for each of {len(outputs)} outputs, got {tuple(alphas.shape)}")
+    shapes = {tuple(one.shape) for one in outputs}
+    if len(shapes) != 1:
+        raise ValueError(f"outputs must have one shape, got {sorted(shapes)}")
+    chances = torch.softmax(alphas, dim=0)
+    return sum(p * one for p, one in zip(chances, outputs))
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "mixed_op-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("mixed_op", mixed_op)
+
+# %% [markdown]
+# Now a whole cell. Node 0 is its input. Node j is the sum of what the edges i→j deliver, each a mixture of all five
+# operations applied to node i. Six edges with five logits each: $\alpha$ is a table of shape (6, 5), shared by all cells of
+# the network.
+#
+# ### Exercise 4.2 · `CellSupernet` · ●●●○○ · 20 min · 4 points
+#
+# **Why it matters.** This cell contains every cell of the space. The layers are given: `self.edges[e][k]` is the operation
+# `OPS[k]` on the edge `EDGES[e]`. Write `forward`; row e of `self.alphas` belongs to edge e.
+#
+# One line of `__init__` deserves a look. The batch norms lose their learnable scale, as in the paper. If they kept it, an
+# operation with a small $p_k$ could make itself loud again by its scale, and $\alpha$ would mean nothing.
+#
+# <details><summary>Hint: "where do I start?"</summary>
+#
+# `nodes = [x, 0, 0, 0]`, then go through `zip(EDGES, self.edges, self.alphas)`. `EDGES` is ordered such that a node is complete
+# before anything reads it.
+#
+# </details>
+# <details><summary>Hint: "the softmax runs over the edges"</summary>
+#
+# `torch.softmax(self.alphas, dim=0)` normalises columns. The competitors are the five operations of one edge, a row.
+#
+# </details>
+# <details><summary>Hint: "every edge reads the cell's input"</summary>
+#
+# Edge (1, 3) applies its operations to node 1, not to x.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "CellSupernet", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+class CellSupernet(nn.Module):
+    """One cell with all five operations on each of its six edges.
+
+    Args:
+        channels: C ≥ 1, of input and output.
+        alphas: float tensor (6, 5), logits of the operations of each edge, shared by all cells of a network.
+
+    Raises:
+        ValueError: fewer than one channel, or alphas of another shape.
+    """
+
+    def __init__(self, channels, alphas):
+        super().__init__()
+        if channels < 1 or alphas.shape != (len(EDGES), len(OPS)):
+            shape = tuple(alphas.shape)
+            raise ValueError(f"channels must be at least 1 and alphas of shape (6, 5), got {channels!r} and {shape}")
+        self.alphas = alphas
+        self.edges = nn.ModuleList(nn.ModuleList(OPERATIONS[op](channels, 1) for op in OPS) for _ in EDGES)
+        for layer in self.modules():
+            if isinstance(layer, nn.BatchNorm2d):  # scale 1 and shift 0 for good
+                layer.requires_grad_(False)
+
+    def forward(self, x):
+        """Computes the nodes in order: (B, C, H, W) -> the same shape; x itself is left as it is.
+
+        Node 0 is x; node j is the sum, over its incoming edges e = (i, j), of Σ_k softmax(alphas[e])_k · op_k(node i); node
+        3 is the output.
+
+        Source: Liu et al. (2019), equations 1 and 2, on the cell of Dong and Yang (2020).
+        """
+        ### BEGIN SOLUTION
+        nodes = [x, 0, 0, 0]
+        for (source, target), operations, alphas in zip(EDGES, self.edges, self.alphas):
+            outputs = [operation(nodes[source]) for operation in operations]
+            weights = torch.softmax(alphas, dim=0)
+            nodes[target] = nodes[target] + sum(p * one for p, one in zip(weights, outputs))
+        return nodes[3]
+        ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "CellSupernet-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("CellSupernet", CellSupernet)
+
+# %% [markdown]
+# `Supernet` of the library puts such cells where the network of lesson 00 has its cell, and offers what the coming steps
+# need: `weights()` and `alphas()`, two lists of tensors. What does it cost to have everything at once?
+
+# %% tags=["experiment"]
+import time
+
+from nas_lib import darts, plotting
+from nas_lib.benchmark import TabularBenchmark
+from nas_lib.lesson import or_fallback
+from nas_lib.networks import build_network
+from nas_lib.supernet import Supernet
+from nas_lib.training import load_splits
+
+torch.set_num_threads(1)  # the networks of this lesson are tiny: a second thread would only get in the way
+benchmark = TabularBenchmark.load()
+splits = load_splits()
+Mixed = or_fallback("CellSupernet", CellSupernet)
+
+
+def milliseconds(call, repeats=15):
+    """Median processor time of a call."""
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        call()
+        times.append(1000 * (time.process_time() - start))
+    return float(np.median(times))
+
+
+batch = splits.train[0][:64], splits.train[1][:64]
+one_cell, supernet = build_network(("nor_conv_3x3",) * 6), Supernet(cell=Mixed)
+for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supernet", supernet)):
+    cost = milliseconds(lambda net=net: F.cross_entropy(net(batch[0]), batch[1]).backward())
+    parameters = sum(one.numel() for one in net.parameters())
+    print(f"{name:36} {parameters:7,} parameters, {cost:5.1f} ms forward and backward for 64 images")
+
+# %% [markdown]
+# The supernet is larger than any one cell, and dearer, by a factor, not by 15,625. That is the whole attraction.
+#
+# ## 2 · Back to a choice
+#
+# At the end an architecture has to come out: on every edge the operation with the largest logit. DARTS leaves out `none`,
+# although it takes part in the mixture, for a reason that you can work out. Zeros do not pass through a batch norm of
+# their own, so the logit of `none` only scales what the other operations deliver. The next batch norm undoes that, so the
+# loss hardly depends on it.
+#
+# ### Exercise 4.3 · `discretize` · ●●○○○ · 8 min · 2 points
+#
+# **Why it matters.** It is one line with room for two famous slips: an index that is off by one after `none` has been cut
+# away, and a mask of 0 that wins as soon as all other logits are negative.
+#
+# Example: a row with the logits 2, −1, −3, −0.5, −2 gives `"nor_conv_3x3"`; with `exclude_none=False` it gives `"none"`.
+#
+# <details><summary>Hint: "the names are shifted by one"</summary>
+#
+# `alphas[:, 1:].argmax(dim=1)` counts from the second operation. Take the names out of `OPS[1:]` as well.
+#
+# </details>
+# <details><summary>Hint: "'list' object has no attribute …"</summary>
+#
+# `alphas = torch.as_tensor(alphas)` at the beginning makes a tensor of nested lists, and leaves a tensor alone.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "discretize", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+def discretize(alphas, exclude_none=True):
+    """The cell of the strongest operation on each edge.
+
+    Args:
+        alphas: float tensor (or nested list) of shape (6, 5), logits in the order of EDGES and OPS.
+        exclude_none: whether `none` is no candidate.
+
+    Returns:
+        Tuple of six op names, in the order of EDGES.
+
+    Raises:
+        ValueError: another shape, or a logit that is NaN.
+
+    Source: Liu et al. (2019), section 2.4; every edge is kept here, where theirs keep two per node.
+    """
+    ### BEGIN SOLUTION
+    alphas = torch.as_tensor(alphas)
+    if alphas.shape != (len(EDGES), len(OPS)) or alphas.isnan().any():
+        raise ValueError(f"alphas must be numbers of shape ({len(EDGES)}, {len(OPS)}), got {alphas}")
+    candidates = [k for k, op in enumerate(OPS) if not (exclude_none and op == "none")]
+    return tuple(OPS[max(candidates, key=row.__getitem__)] for row in alphas.tolist())
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "discretize-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("discretize", discretize)
+
+# %% [markdown]
+# ## 3 · Two levels
+#
+# Weights $w$ are trained on training images. If $\alpha$ were trained on the same images, it would choose whatever
+# *memorises* best. So the training images are split in two: one half for $w$, the other for $\alpha$. Written down, it is a
+# problem within a problem:
+#
+# $$\min_\alpha\; L_{valid}(w^*(\alpha), \alpha) \qquad\text{where}\qquad w^*(\alpha) = \arg\min_w L_{train}(w, \alpha).$$
+#
+# Nobody solves the inner problem for each $\alpha$. DARTS takes turns: one step of $\alpha$ on a validation batch, one step
+# of $w$ on a training batch.
+#
+# ### Exercise 4.4 · `weight_step` · ●●○○○ · 10 min · 2 points
+#
+# **Why it matters.** Two groups of parameters live in one network and in one computation graph. `loss.backward()` fills the
+# gradients of *both*. Whether that does harm depends on who clears what, and when. `gradients` of the set-up cell asks
+# for the gradient of one group and touches nothing else.
+#
+# Models offer `weights()` and `alphas()`, lists of tensors; the loss is `loss_fn(model(x), y)`.
+#
+# <details><summary>Hint: "the weights move by a plain gradient step"</summary>
+#
+# The optimiser has its own idea of a step (momentum, weight decay). Put the gradient where it looks, `w.grad = g`, and call
+# `optimizer.step()`.
+#
+# </details>
+# <details><summary>Hint: "gradients from before are added"</summary>
+#
+# `backward()` adds to what is there. `optimizer.zero_grad()` comes first, or assign `.grad` as above.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "weight_step", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+def weight_step(model, loss_fn, batch, optimizer):
+    """One step of the weights on a training batch, the alphas held still.
+
+    Args:
+        model: maps x to predictions; `weights()` and `alphas()` list its two groups of tensors. A weight on which the loss
+            does not depend has the gradient zero.
+        loss_fn: maps (predictions, y) to a scalar tensor.
+        batch: the pair (x, y).
+        optimizer: a torch optimiser over the weights. Gradients that stand on them from before do not count.
+
+    Returns:
+        The loss before the step, a float.
+
+    Raises:
+        ValueError: the loss is NaN or infinite; nothing is changed then.
+    """
+    ### BEGIN SOLUTION
+    x, y = batch
+    loss = loss_fn(model(x), y)
+    for weight, slope in zip(model.weights(), gradients(loss, model.weights())):
+        weight.grad = slope
+    optimizer.step()
+    return loss.item()
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "weight_step-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("weight_step", weight_step)
+
+# %% [markdown]
+# ### Exercise 4.5 · `alpha_step_first_order` · ●●○○○ · 10 min · 3 points
+#
+# **Why it matters.** Simply hold $w$ still and follow $\nabla_\alpha L_{valid}(w, \alpha)$. That is the version that most
+# people run. Mind the symmetric danger: a gradient of the *validation* loss that stays behind on the weights will be added
+# to the next weight step if that one does not clear it. Then weights are trained on validation images and no error tells.
+#
+# <details><summary>Hint: "a gradient is left on the weights"</summary>
+#
+# `loss.backward()` reaches all leaves. `gradients(loss, model.alphas())` reaches the alphas alone.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "alpha_step_first_order", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
+    """One step of the alphas on a validation batch, the weights held still.
+
+    Args:
+        model, loss_fn: as in `weight_step`.
+        valid_batch: the pair (x, y).
+        alpha_optimizer: a torch optimiser over the alphas. Gradients that stand on them from before do not count.
+
+    Returns:
+        The validation loss before the step, a float. The weights keep their values, and no gradient is left on them.
+
+    Raises:
+        ValueError: the loss is NaN or infinite; nothing is changed then.
+
+    Source: Liu et al. (2019), equation 6 with ξ = 0.
+    """
+    ### BEGIN SOLUTION
+    x, y = valid_batch
+    loss = loss_fn(model(x), y)
+    for alpha, slope in zip(model.alphas(), gradients(loss, model.alphas())):
+        alpha.grad = slope
+    alpha_optimizer.step()
+    return loss.item()
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "alpha_step_first_order-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("alpha_step_first_order", alpha_step_first_order)
+
+# %% [markdown]
+# ## 4 · The second order
+#
+# Holding $w$ still ignores that $w$ will *react* to a new $\alpha$. DARTS approximates the reaction by a single virtual step,
+#
+# $$w' = w - \xi\, \nabla_w L_{train}(w, \alpha),$$
+#
+# and differentiates $L_{valid}(w'(\alpha), \alpha)$, in which $\alpha$ now appears twice. The chain rule gives
+#
+# $$\nabla_\alpha L_{valid}(w', \alpha) \;-\; \xi\, \nabla^2_{\alpha, w} L_{train}(w, \alpha)\; v, \qquad
+# v = \nabla_{w'} L_{valid}(w', \alpha).$$
+#
+# The matrix $\nabla^2_{\alpha,w} L_{train}$ has as many columns as there are weights. It is never built: its product with $v$ is
+# the *change* of $\nabla_\alpha L_{train}$ along $v$, and a change can be measured. With $r = \varepsilon / \lVert v \rVert$
+# and $w^\pm = w \pm r v$,
+#
+# $$\nabla^2_{\alpha, w} L_{train}\; v \;\approx\; \frac{\nabla_\alpha L_{train}(w^+, \alpha) - \nabla_\alpha L_{train}(w^-, \alpha)}{2 r}.$$
+#
+# > **A common mistake.** The most copied PyTorch port computes `(p - n) / 2. * eps`. That *multiplies* by the radius
+# > instead of dividing by it, so the second-order term is smaller by the square of a small number: it is switched off. The searches still
+# > run, and the accuracies do not tell. Only a test of the gradient does.
+#
+# ### Exercise 4.6 · `alpha_step_second_order` · ●●●●● · 30 min · 6 points
+#
+# **Why it matters.** It is the hardest function of this course to get right by looking at it, and among the easiest to test.
+# The check holds your step against exact differentiation, twice, in float64.
+#
+# Example, the toy of the paper: $L_{train} = w^2 - 2\alpha w + \alpha^2$, $L_{valid} = \alpha w - 2w + 1$. At $\alpha = 1$, $w = 0$
+# with $\xi = \tfrac14$: $w' = \tfrac12$, $v = \alpha - 2 = -1$, $\nabla^2_{\alpha,w} L_{train} = -2$, and the gradient is
+# $w' - \xi \cdot (-2) \cdot v = \tfrac12 - \tfrac12 = 0$.
+#
+# <details><summary>Hint: "where do I start?"</summary>
+#
+# In this order: copy the weights; gradient of the training loss, virtual step in place (`with torch.no_grad(): w -= …`);
+# validation loss there, its gradients by alphas *and* by weights; put w + r·v in, gradient of the training loss by the
+# alphas; the same at w − r·v; put the copies back; combine; step.
+#
+# </details>
+# <details><summary>Hint: "a leaf Variable that requires grad is being used in an in-place operation"</summary>
+#
+# Changing weights in place belongs into `with torch.no_grad():`. The losses belong outside of it.
+#
+# </details>
+# <details><summary>Hint: "the weights end … away from where they began"</summary>
+#
+# `w + r·v − 2r·v + r·v` is not exactly w in floating point, and an error on the way leaves the weights moved. Copy them at the beginning
+# (`w.detach().clone()`) and put the copies back in a `finally:`.
+#
+# </details>
+# <details><summary>Hint: "NaN" or "division by zero"</summary>
+#
+# Where v is zero there is no direction. The second-order term is 0 then. It happens: the toy in the paper starts at such
+# a point, $\alpha = 2$.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "alpha_step_second_order", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+def alpha_step_second_order(model, loss_fn, train_batch, valid_batch, alpha_optimizer, weight_lr, eps=0.01):
+    """One step of the alphas on the validation loss after one virtual step of the weights.
+
+    Args:
+        model, loss_fn: as in `weight_step`.
+        train_batch, valid_batch: pairs (x, y).
+        alpha_optimizer: a torch optimiser over the alphas. Gradients that stand on them from before do not count.
+        weight_lr: ξ ≥ 0, size of the virtual step, which is plain gradient descent.
+        eps: > 0; the finite difference takes points at a distance of eps from the weights, in all tensors together.
+
+    Returns:
+        The validation loss at the virtual weights, a float. The weights end as they were, and no gradient is left on them.
+
+    Raises:
+        ValueError: a loss is NaN or infinite, weight_lr is negative or NaN, or eps is not positive.
+
+    Source: Liu et al. (2019), equations 6 to 8.
+    """
+    ### BEGIN SOLUTION
+    if not weight_lr >= 0:
+        raise ValueError(f"weight_lr must be a number from 0 up, got {weight_lr!r}")
+    if not eps > 0:
+        raise ValueError(f"eps must be a positive number, got {eps!r}")
+    weights, alphas = model.weights(), model.alphas()
+    start = [weight.detach().clone() for weight in weights]
+
+    def loss_at(values, batch):
+        with torch.no_grad():
+            for weight, value in zip(weights, values):
+                weight.copy_(value)
+        return loss_fn(model(batch[0]), batch[1])
+
+    try:
+        inner = gradients(loss_at(start, train_batch), weights)
+        loss = loss_at([w - weight_lr * g for w, g in zip(start, inner)], valid_batch)
+        slopes = gradients(loss, [*alphas, *weights])
+        slopes, v = slopes[: len(alphas)], slopes[len(alphas) :]
+        length = sum(float((one**2).sum()) for one in v) ** 0.5
+        if length > 0:
+            r = eps / length
+            p = gradients(loss_at([w + r * one for w, one in zip(start, v)], train_batch), alphas)
+            n = gradients(loss_at([w - r * one for w, one in zip(start, v)], train_batch), alphas)
+            slopes = [slope - weight_lr * (up - down) / (2 * r) for slope, up, down in zip(slopes, p, n)]
+    finally:
+        with torch.no_grad():
+            for weight, value in zip(weights, start):
+                weight.copy_(value)
+    for alpha, slope in zip(alphas, slopes):
+        alpha.grad = slope
+    alpha_optimizer.step()
+    return loss.item()
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "alpha_step_second_order-check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("alpha_step_second_order", alpha_step_second_order)
+
+# %% [markdown]
+# On the toy everything can be worked out. For given $\alpha$ the inner problem has the solution $w^* = \alpha$. So the outer
+# one is to minimise $\alpha^2 - 2\alpha + 1$: the optimum is $\alpha = w = 1$. Where do the two orders go?
+
+# %% tags=["experiment"]
+step_of_weights = or_fallback("weight_step", weight_step)
+first_order = or_fallback("alpha_step_first_order", alpha_step_first_order)
+second_order = or_fallback("alpha_step_second_order", alpha_step_second_order)
+
+
+class Toy(nn.Module):
+    """Predictions (w², αw, w, α², 1), so that a row of coefficients is a loss. Starts where the paper's does."""
+
+    def __init__(self):
+        super().__init__()
+        self.w, self.a = (nn.Parameter(torch.tensor(at, dtype=torch.float64)) for at in (-2.0, 2.0))
+
+    def weights(self):
+        """The inner variable."""
+        return [self.w]
+
+    def alphas(self):
+        """The outer one."""
+        return [self.a]
+
+    def forward(self, x):
+        """The monomials; there are no images."""
+        return torch.stack([self.w**2, self.a * self.w, self.w, self.a**2, torch.ones_like(self.w)])
+
+
+def polynomial(out, coefficients):
+    """The loss of a toy."""
+    return out @ coefficients
+
+
+toy_train = None, torch.tensor([1.0, -2.0, 0.0, 1.0, 0.0], dtype=torch.float64)
+toy_valid = None, torch.tensor([0.0, 1.0, -2.0, 0.0, 1.0], dtype=torch.float64)
+
+
+def toy_path(xi, steps=400):
+    """Positions (α, w) of alternating steps; ξ = 0 is the first order."""
+    toy = Toy()
+    outer, inner = torch.optim.SGD(toy.alphas(), 0.05), torch.optim.SGD(toy.weights(), 0.1)
+    path = []
+    for _ in range(steps):
+        path.append((toy.a.item(), toy.w.item()))
+        if xi == 0:
+            first_order(toy, polynomial, toy_valid, outer)
+        else:
+            second_order(toy, polynomial, toy_train, toy_valid, outer, xi)
+        step_of_weights(toy, polynomial, toy_train, inner)
+    return np.array(path)
+
+
+rates = (0.0, 0.1, 0.25, 0.5)
+paths = {xi: toy_path(xi) for xi in rates}
+made, axes = plotting.figure(1, 2, width=4.4, height=3.2)
+for xi, look in zip(rates, plotting.LOOKS):
+    axes[0, 0].plot(*paths[xi].T, color=look.color, linestyle=look.line, label=f"ξ = {xi:g}")
+    axes[0, 0].plot(*paths[xi][-1], color=look.color, marker=look.marker)
+axes[0, 0].plot(1, 1, "k*", markersize=12)
+axes[0, 0].set(xlabel="α", ylabel="w", title="Paths from (2, −2); the star is the optimum")
+axes[0, 0].legend()
+losses = {f"ξ = {xi:g}": (paths[xi][:, 0] - 1) ** 2 for xi in rates}
+plotting.lines(losses, axes[0, 1], xlabel="step", ylabel="L_valid at w*(α)", title="What each α is really worth")
+for xi in rates:
+    print(f"ξ = {xi:<5g} ends at α = {paths[xi][-1, 0]:.3f}, w = {paths[xi][-1, 1]:.3f}; on paper {4 * xi / (1 + 2 * xi):.3f}")
+
+# %% [markdown]
+# "On paper": where the steps come to rest, $w = \alpha$ and $w' + 2\xi(\alpha - 2) = 0$. Hence $\alpha = 4\xi/(1 + 2\xi)$. The first
+# order comes to rest at 0, and only with $\xi = \tfrac12$ does one virtual step solve the inner problem completely, so
+# that the optimum is found. The second order is no small correction here.
+#
+# A toy is smooth. A network with ReLUs is not: within the radius of the finite difference some units switch on and off,
+# and each switch is a kink in the loss. How well does the difference agree with the exact product then?
+
+# %% tags=["experiment"]
+class Bend(nn.Module):
+    """A small model of two mixed layers around a chosen nonlinearity."""
+
+    def __init__(self, bend, units=24):
+        super().__init__()
+        self.bend = bend
+        draw = torch.Generator().manual_seed(3)
+        self.layers = nn.ParameterList(
+            nn.Parameter(torch.randn(3, n, m, generator=draw, dtype=torch.float64) / n**0.5)
+            for n, m in ((144, units), (units, 10))
+        )
+        self.choice = nn.Parameter(torch.zeros(2, 3, dtype=torch.float64))
+
+    def weights(self):
+        """Matrices of the three candidates in each layer."""
+        return list(self.layers)
+
+    def alphas(self):
+        """Logits of the candidates."""
+        return [self.choice]
+
+    def forward(self, x):
+        """Images to logits."""
+        for weight, logits in zip(self.layers, self.choice):
+            mixed = torch.einsum("k,bkm->bm", logits.softmax(0), self.bend(torch.einsum("bn,knm->bkm", x, weight)))
+            x = mixed
+        return x
+
+
+def alpha_slope(model, xi, eps, train_batch, valid_batch):
+    """The gradient that the second-order step uses, read off from a step of size 1."""
+    before = [one.detach().clone() for one in model.alphas()]
+    second_order(model, F.cross_entropy, train_batch, valid_batch, torch.optim.SGD(model.alphas(), 1.0), xi, eps)
+    slopes = [start - one.detach() for start, one in zip(before, model.alphas())]
+    with torch.no_grad():
+        for one, start in zip(model.alphas(), before):
+            one.copy_(start)
+    return torch.cat([one.flatten() for one in slopes])
+
+
+def term_agreement(model, eps, xi=0.5):
+    """Cosine between the second-order term by finite difference and the exact one."""
+    x, y = splits.train[0][:128].double(), splits.train[1][:128]
+    batches = (x[:64].flatten(1), y[:64]), (x[64:].flatten(1), y[64:])
+    exact = darts.exact_alpha_gradient(model, F.cross_entropy, *batches, xi)
+    exact = torch.cat([one.flatten() for one in exact])
+    # The gradient at the virtual weights alone: what is left when ξ enters the virtual step, but not the term.
+    moved = [w - xi * g for w, g in zip(model.weights(), gradients(F.cross_entropy(model(batches[0][0]), y[:64]), model.weights()))]
+    kept = [w.detach().clone() for w in model.weights()]
+    with torch.no_grad():
+        for w, value in zip(model.weights(), moved):
+            w.copy_(value)
+    alone = torch.cat([one.flatten() for one in gradients(F.cross_entropy(model(batches[1][0]), y[64:]), model.alphas())])
+    with torch.no_grad():
+        for w, value in zip(model.weights(), kept):
+            w.copy_(value)
+    measured = alpha_slope(model, xi, eps, *batches) - alone
+    return float(F.cosine_similarity(measured, exact - alone, dim=0))
+
+
+radii = 10.0 ** np.arange(-5, 1)
+bends = {"tanh": torch.tanh, "ReLU": torch.relu}
+agreement = {name: [term_agreement(Bend(bend), float(eps)) for eps in radii] for name, bend in bends.items()}
+ax = plotting.lines(
+    agreement, x=radii, xlabel="eps (length of the move from w)", ylabel="cosine with the exact term",
+    title="Second-order term: finite difference against exact differentiation",
+)
+ax.set_xscale("log")
+ax.axvline(0.01, color="black", linewidth=1)
+for name, values in agreement.items():
+    print(f"{name}: " + ", ".join(f"{value:.4f} at {eps:g}" for eps, value in zip(radii, values)))
+
+# %% [markdown]
+# The vertical line is the paper's $\varepsilon = 0.01$. Compare the two curves. Wherever a curve drops, the step is a step in
+# some other direction, and neither an error nor an odd-looking loss will tell you. So test gradients on smooth functions, in
+# float64, and with a small radius. If a formula is wrong there, it is wrong everywhere; if it is right there, it may still
+# be noisy on the real network.
