@@ -649,3 +649,274 @@ for name, values in agreement.items():
 # some other direction, and neither an error nor an odd-looking loss will tell you. So test gradients on smooth functions, in
 # float64, and with a small radius. If a formula is wrong there, it is wrong everywhere; if it is right there, it may still
 # be noisy on the real network.
+
+# %% [markdown]
+# ## 5 · A choice that is drawn
+#
+# A mixture is not a cell, and the weights of a supernet are trained for the mixture. Two methods draw a choice instead.
+# Take the logits, add noise of its own to each, and look which is largest. If the noise is **Gumbel** noise,
+# $g = -\log(-\log u)$ with $u$ uniform on (0, 1), then option k wins with probability $\text{softmax}(\alpha)_k$, exactly. The
+# largest has no gradient, so it is softened by a temperature $\tau$:
+#
+# $$y = \text{softmax}\bigl((\alpha + g) / \tau\bigr).$$
+#
+# For a low $\tau$ this is nearly one-hot, for a high one nearly uniform, and *which* entry is largest does not depend on
+# $\tau$. The noise is fixed once it has been drawn, so $y$ is a differentiable function of $\alpha$. SNAS (Xie et al. 2019) uses
+# $y$ in the place of the softmax of section 1.
+#
+# GDAS (Dong and Yang 2019) goes one step further. It *forwards* the one-hot vector, so that one operation per edge has to be
+# computed, and sends the gradient back as if $y$ had been forwarded. This is the **straight-through** estimator, in one line:
+# `one_hot - y.detach() + y` has the value of `one_hot` and the gradient of `y`.
+#
+# ### Exercise 4.7 · `gumbel_softmax_sample` · ●●●○○ · 20 min · 4 points
+#
+# **Why it matters.** The line is short, and each part of it is needed. Without the detach the two `y` cancel and nothing
+# is learned; with the soft vector forwarded the network is a mixture again; with noise outside of the division the
+# temperature changes *what* is drawn.
+#
+# <details><summary>Hint: "two generators with the same seed give different samples"</summary>
+#
+# `torch.rand(logits.shape, generator=generator, dtype=logits.dtype)` draws u. `torch.rand_like` and
+# `F.gumbel_softmax` take no generator.
+#
+# </details>
+# <details><summary>Hint: "with hard=True no gradient comes back"</summary>
+#
+# A one-hot vector made by argmax has no gradient. `one_hot - y + y` has none either: the two y cancel. One of them needs
+# `.detach()`.
+#
+# </details>
+# <details><summary>Hint: "with hard=True another option than the soft sample"</summary>
+#
+# Draw the noise once, whatever `hard` is, and round that very sample.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "gumbel_softmax_sample", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+def gumbel_softmax_sample(logits, tau, generator, hard=False):
+    """A draw from the Gumbel-softmax (concrete) distribution, row by row.
+
+    Args:
+        logits: float tensor (…, K), K ≥ 1; the last axis holds the options.
+        tau: temperature, > 0.
+        generator: a torch.Generator, the source of all noise. Equal generators give the same noise, hard or not.
+        hard: forward the one-hot of the largest entry of each row, with the gradient of the soft sample.
+
+    Returns:
+        Float tensor of the shape of logits, whose rows add up to 1, with a gradient to the logits.
+
+    Raises:
+        ValueError: tau is not positive, a logit is NaN, or logits have no axis.
+
+    Source: Jang et al. (2017) and Maddison et al. (2017); straight-through as in Dong and Yang (2019).
+    """
+    ### BEGIN SOLUTION
+    if not tau > 0:
+        raise ValueError(f"tau must be a positive number, got {tau!r}")
+    if logits.ndim < 1 or logits.isnan().any():
+        raise ValueError(f"logits must be numbers with at least one axis, got {logits}")
+    u = torch.rand(logits.shape, generator=generator, dtype=logits.dtype, device=logits.device)
+    noise = -torch.log(-torch.log(u))
+    y = torch.softmax((logits + noise) / tau, dim=-1)
+    if not hard:
+        return y
+    one_hot = F.one_hot(y.argmax(dim=-1), y.shape[-1]).to(y.dtype)
+    return one_hot - y.detach() + y
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "gumbel_softmax_sample-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("gumbel_softmax_sample", gumbel_softmax_sample)
+
+# %% tags=["experiment"]
+draw = or_fallback("gumbel_softmax_sample", gumbel_softmax_sample)
+example = torch.tensor([0.0, 0.5, 1.0, 2.0, -1.0])
+rows = example.repeat(4_000, 1)
+temperatures = (0.1, 0.5, 2.0, 10.0)
+drawn = {tau: draw(rows, tau, torch.Generator().manual_seed(1)) for tau in temperatures}
+made, axes = plotting.figure(1, 2, width=4.6, height=3.2)
+largest = {f"τ = {tau:g}": one.max(dim=1).values for tau, one in drawn.items()}
+plotting.histogram(largest, axes[0, 0], xlabel="largest entry of a sample", ylabel="number of samples")
+shares = {f"τ = {tau:g}": F.one_hot(one.argmax(1), 5).float().mean(0) for tau, one in drawn.items()}
+ax = plotting.lines(
+    shares | {"softmax of the logits": example.softmax(0)}, axes[0, 1],
+    xlabel="option", ylabel="share of samples in which it is largest",
+)
+ax.set_xticks(range(5))
+for tau, one in drawn.items():
+    print(f"τ = {tau:<4g} the mean of the samples is {np.round(one.mean(0).numpy(), 3)}")
+print(f"the softmax of the logits    {np.round(example.softmax(0).numpy(), 3)}")
+
+# %% [markdown]
+# The winner is right at every temperature. The *mean* of the soft samples is not: for a high $\tau$ it is far from the
+# probabilities. So SNAS and GDAS begin with a high temperature, whose gradients are tame, and lower it as they go.
+#
+# What does one update of weights and alphas cost by each method?
+
+# %% tags=["experiment"]
+config = darts.SearchConfig()
+other = splits.train[0][64:128], splits.train[1][64:128]
+for name, method in darts.METHODS.items():
+    model = darts.Relaxed(Supernet(), method)
+    optimizers = torch.optim.SGD(model.weights(), 0.01), torch.optim.Adam(model.alphas(), 0.01)
+    update = darts.Bilevel(model, F.cross_entropy, *optimizers, order=method.order)
+    print(f"{name:20} {milliseconds(lambda update=update: update(batch, other)):6.1f} ms for an update of both")
+
+# %% [markdown]
+# ## 6 · A search, live
+#
+# Now search: first-order DARTS, with your cell, your steps and your rule at the end. The library's loop does the rest.
+# Half of the 4,096 training images train the weights, the other half the alphas; SGD with a cosine for the
+# weights, Adam for the alphas, 20 epochs. The stop button of the notebook ends it early and keeps what it has.
+
+# %% tags=["experiment"]
+choose = or_fallback("discretize", discretize)
+
+
+def one_update(model, weight_optimizer, alpha_optimizer, train_batch, valid_batch):
+    """The alphas, then the weights."""
+    valid_loss = first_order(model, F.cross_entropy, valid_batch, alpha_optimizer)
+    return step_of_weights(model, F.cross_entropy, train_batch, weight_optimizer), valid_loss
+
+
+run = darts.search(splits, "DARTS, first order", config, seed=0, cell=Mixed, update=one_update, curvature=True)
+short = {"none": "none", "skip_connect": "skip", "nor_conv_1x1": "conv 1×1", "nor_conv_3x3": "conv 3×3", "avg_pool_3x3": "pool 3×3"}
+made, axes = plotting.figure(2, 3, width=3.4, height=2.4, sharex=True, sharey=True)
+for (source, target), ax, path in zip(EDGES, axes.flat, run.mixing.permute(1, 2, 0)):
+    for op, look, values in zip(OPS, plotting.LOOKS, path):
+        ax.plot(values, color=look.color, linestyle=look.line, marker=look.marker, markevery=5, label=short[op])
+    ax.set_title(f"edge {source}→{target}")
+axes[0, 0].legend(fontsize=7)
+axes[0, 0].set_ylabel("softmax of α")
+axes[1, 0].set(xlabel="epoch", ylabel="softmax of α")
+cell = choose(run.logits[-1])
+plotting.draw_cell(cell, title="the cell that comes out")
+print(f"{run.seconds:.0f} s of processor time for the search")
+margins = run.mixing[-1][:, 1:].topk(2, dim=1).values
+print("weight of the chosen operation and of the next:", ", ".join(f"{a:.2f}/{b:.2f}" for a, b in margins.tolist()))
+
+# %% [markdown]
+# Look at the last line before you look at the cell. If the chosen operation carries 0.4 of the weight and the next
+# 0.3, then throwing away all but the first throws away most of what the edge computes. This **discretisation gap** can be
+# followed in four stages: (1) the supernet as it is; (2) the chosen cell with the weights that it inherits, once as they are,
+# once after its batch norms have seen the cell's own activations; (3) the cell trained from scratch by the table's recipe;
+# (4) its place among all 15,625 cells.
+
+# %% tags=["experiment"]
+test = benchmark.final("test")  # (cells,), percent, mean over seeds, in the space's index order
+
+
+def rank(arch):
+    """1 for the best cell of the table by test accuracy."""
+    return 1 + int((test > test[benchmark.space.index(arch)]).sum())
+
+
+def percentile(arch):
+    """Percent of all cells that are better."""
+    return 100 * (rank(arch) - 1) / len(test)
+
+
+inherited = darts.inherited_accuracy(run.supernet, cell, splits)
+retrained = darts.retrained_accuracy(cell, splits, seed=100)
+stages = {
+    "1  supernet": darts.supernet_accuracy(run, splits, config),
+    "2a cell, inherited weights": inherited.as_is,
+    "2b ... and new batch-norm statistics": inherited.renormalised,
+    "3  cell, trained from scratch": retrained.valid,
+}
+plotting.dots({"validation accuracy (%)": stages}, xlabel="percent", title="One search: where the accuracy goes")
+print(f"4  in the table: {test[benchmark.space.index(cell)]:.2f} % test accuracy, rank {rank(cell):,} of {len(test):,}")
+print(f"   the best cell has {test.max():.2f} %, the median cell {np.median(test):.2f} %")
+lost, back = stages["1  supernet"] - inherited.as_is, retrained.valid - inherited.as_is
+print(f"discretising costs {lost:.1f} points at once; training from scratch brings {back:.1f} points")
+
+# %% [markdown]
+# ## 7 · Four methods, many seeds
+#
+# One search is an anecdote. `python -m scripts.darts_runs record` has run each method with several seeds, by the same
+# configuration and on the library's faster supernet. It stored the logits of every epoch and stages 1 to 3. The ranks are
+# looked up in your table now.
+
+# %% tags=["experiment"]
+recorded = darts.recorded_runs()
+methods = list(darts.METHODS)
+by_method = {name: [one for one in recorded if one.method == name] for name in methods}
+print(f"{'method':20} {'seeds':>5} {'supernet':>9} {'as it is':>9} {'new norms':>9} {'retrained':>9} {'table':>7} {'rank: median (all)'}")
+for name, runs in by_method.items():
+    means = [np.mean([getattr(one, field) for one in runs]) for field in ("supernet", "inherited", "renormalised", "retrained_valid")]
+    accuracy = np.mean([test[benchmark.space.index(one.cell)] for one in runs])
+    ranks = sorted(rank(one.cell) for one in runs)
+    columns = " ".join(f"{value:9.2f}" for value in means)
+    print(f"{name:20} {len(runs):5} {columns} {accuracy:7.2f} {int(np.median(ranks)):,} ({', '.join(f'{one:,}' for one in ranks)})")
+random_ranks = np.random.default_rng(0).integers(len(test), size=(2_000, 10)).min(axis=1) + 1
+print(f"\nfor comparison: the best of 10 random cells has the median rank {int(np.median(random_ranks)):,}")
+boxes = {name.replace(", ", ",\n"): [percentile(one.cell) for one in runs] for name, runs in by_method.items()}
+plotting.boxes(boxes, xlabel="", ylabel="cells that are better (%)", title="True rank of the found cells");
+
+# %% [markdown]
+# Two more comparisons are worth a look. Does the supernet's accuracy tell which seed found the better cell? And where do the
+# operations go: does a method **collapse**, onto skip connections, as on the CIFAR-10 version of this space, or onto the
+# largest operation, or not at all?
+
+# %% tags=["experiment"]
+from scipy import stats
+
+names = [short[op] for op in OPS]
+maps, final = {}, {}
+for name, runs in by_method.items():
+    shares = np.stack([[cell.count(op) for op in OPS] for cell in (one.cell for one in runs)]) / len(EDGES)
+    final[name] = shares.mean(0)
+    counts = [np.mean([[cell.count(op) for op in OPS] for cell in (one.cells[epoch] for one in runs)], axis=0) for epoch in range(len(runs[0].cells))]
+    maps[name] = np.array(counts).T
+made, axes = plotting.figure(1, len(methods), width=3.0, height=2.8, sharey=True)
+for ax, (name, counts) in zip(axes[0], maps.items()):
+    for op, look, values in zip(names, plotting.LOOKS, counts):
+        ax.plot(values, color=look.color, linestyle=look.line, marker=look.marker, markevery=5, label=op)
+    ax.set(title=name, xlabel="epoch")
+axes[0, 0].set_ylabel("edges of the chosen cell (mean over seeds)")
+axes[0, -1].legend(fontsize=7)
+for name, runs in by_method.items():
+    most = int(np.argmax(final[name]))
+    verdict = f"collapses onto {names[most]}" if final[name][most] >= 5 / 6 else "no collapse onto one operation"
+    parts = ", ".join(f"{op} {6 * share:.1f}" for op, share in zip(names, final[name]))
+    print(f"{name:20} {parts} of 6 edges: {verdict}")
+supernet_accuracy, truth = zip(*[(one.supernet, test[benchmark.space.index(one.cell)]) for one in recorded if one.method.startswith("DARTS")])
+tau, p = stats.kendalltau(supernet_accuracy, truth)
+print(f"\nDARTS: supernet accuracy against the table, Kendall tau {tau:.2f} over {len(truth)} searches (p = {p:.2f})")
+
+# %% [markdown]
+# ## 8 · Stop earlier?
+#
+# Two remedies need no new algorithm. *The curvature* (Zela et al. 2020): the largest eigenvalue of $\nabla^2_\alpha L_{valid}$
+# rises before DARTS degenerates, because a sharp minimum in $\alpha$ does not survive the jump to a corner of the simplex. Stop
+# when it has risen by a given factor, and go back to where it began. *The skip count* (DARTS+, Liang et al. 2019): stop before a cell has
+# more than two skip connections. Both are applied to the recorded searches after the fact: which epoch would they have kept,
+# and what is that cell worth? Sampling (GDAS) is the third remedy, and stands in the table above.
+
+# %% tags=["experiment"]
+rules = {
+    "run to the end": lambda one: len(one.cells) - 1,
+    "curvature": lambda one: darts.stop_at_curvature(one.curvature),
+    "at most two skips": lambda one: darts.stop_at_skips(one.cells),
+}
+darts_runs = {name: runs for name, runs in by_method.items() if name.startswith("DARTS")}
+made, axes = plotting.figure(1, 2, width=4.6, height=3.2)
+curves = {name: [one.curvature for one in runs] for name, runs in darts_runs.items()}
+epochs = np.arange(1, len(darts_runs[methods[0]][0].curvature) + 1)
+plotting.lines(curves, axes[0, 0], x=epochs, xlabel="epoch", ylabel="dominant eigenvalue")
+regrets = {
+    name: [[test.max() - test[benchmark.space.index(cell)] for cell in one.cells] for one in runs]
+    for name, runs in darts_runs.items()
+}
+plotting.lines(regrets, axes[0, 1], xlabel="epoch", ylabel="test regret of the chosen cell\n(percentage points)")
+for name, runs in darts_runs.items():
+    for rule, keep in rules.items():
+        kept = [keep(one) for one in runs]
+        cells = [one.cells[epoch] for one, epoch in zip(runs, kept)]
+        regret = np.mean([test.max() - test[benchmark.space.index(cell)] for cell in cells])
+        median = int(np.median([rank(cell) for cell in cells]))
+        print(f"{name:20} {rule:18} epochs kept {kept}, mean regret {regret:5.2f} points, median rank {median:6,}")
+
+# %% [markdown]
+# Read the right figure together with the printed rows: did waiting make the cells better or worse? If a rule keeps every epoch, its
+# symptom did not appear in these searches, and a remedy for an illness that is not there cannot help. That, too, depends
+# on the space, the data and the length of the search, so measure before you add a remedy.
