@@ -920,3 +920,140 @@ for name, runs in darts_runs.items():
 # Read the right figure together with the printed rows: did waiting make the cells better or worse? If a rule keeps every epoch, its
 # symptom did not appear in these searches, and a remedy for an illness that is not there cannot help. That, too, depends
 # on the space, the data and the length of the search, so measure before you add a remedy.
+
+# %% [markdown]
+# ## 9 · Recap
+#
+# - A softmax mixture makes the choice of an operation differentiable. The mixture is not a cell of the space.
+# - Weights learn from training images, alphas from validation images. Neither step may leave anything on the other's leaves.
+# - The second order follows one virtual step; its matrix product is a finite difference, *divided* by twice the radius.
+# - Gradients are tested on smooth functions in float64. On ReLU networks even a right formula can be noisy.
+# - Gumbel noise draws from the softmax exactly; the temperature only softens it; straight-through forwards one operation.
+# - A supernet's accuracy is not the accuracy of its cell. Follow it down the stages, over seeds, to the rank in the table.
+#
+# ## 10 · Questions
+#
+# ### Question 4.1 · `concept_04_1` · ●○○○○ · 1 min · 1 point
+#
+# Why are the alphas trained on other images than the weights?
+#
+# - **a** so that both optimisers can run in parallel
+# - **b** so that the choice is not rewarded for operations that only fit the training images better
+# - **c** because the second order needs two different losses to have a gradient
+# - **d** because the weights would otherwise get too small a learning rate
+
+# %% nbgrader={"grade": false, "grade_id": "concept_04_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+### BEGIN SOLUTION
+concept_04_1 = "b"
+### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "concept_04_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("concept_04_1", concept_04_1)
+
+# %% [markdown]
+# ### Question 4.2 · `concept_04_2` · ●●○○○ · 2 min · 1 point
+#
+# A port of DARTS computes the second-order term as `(p - n) / 2. * r`, with $r = 0.01/\lVert v \rVert$ about 0.01. What do its
+# searches look like?
+#
+# - **a** they diverge, since the term is ten thousand times too large
+# - **b** they end in an error, since the shapes do not fit
+# - **c** like those of the first order at w′: the term is smaller by about ten thousand, and nothing else shows it
+# - **d** like right ones: the optimiser of the alphas makes up for the factor
+
+# %% nbgrader={"grade": false, "grade_id": "concept_04_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+### BEGIN SOLUTION
+concept_04_2 = "c"
+### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "concept_04_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("concept_04_2", concept_04_2)
+
+# %% [markdown]
+# ### Question 4.3 · `concept_04_3` · ●●○○○ · 2 min · 1 point
+#
+# You halve the temperature of `gumbel_softmax_sample(..., hard=True)`. What changes?
+#
+# - **a** how often each option is drawn: the strongest one more often
+# - **b** the values of the samples: they become more nearly one-hot
+# - **c** nothing at all, since a hard sample is one-hot at any temperature
+# - **d** only the gradients: the options are drawn with the same probabilities as before
+
+# %% nbgrader={"grade": false, "grade_id": "concept_04_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+### BEGIN SOLUTION
+concept_04_3 = "d"
+### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "concept_04_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("concept_04_3", concept_04_3)
+
+# %% [markdown]
+# ### Question 4.4 · `concept_04_4` · ●●●○○ · 2 min · 1 point
+#
+# A supernet has 82 % validation accuracy, its cell with inherited weights 20 %, with new batch-norm statistics 61 %, trained
+# from scratch 85 %. What is the most that you may conclude?
+#
+# - **a** much of the first loss was wrong statistics, and none of the first three numbers tells how good the cell is
+# - **b** the search has failed, since the inherited cell lost most of the accuracy
+# - **c** the cell is among the best, since it beats the supernet that contains it
+# - **d** the search should have run longer, until the supernet reached 85 %
+
+# %% nbgrader={"grade": false, "grade_id": "concept_04_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+### BEGIN SOLUTION
+concept_04_4 = "a"
+### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "concept_04_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("concept_04_4", concept_04_4)
+
+# %% [markdown] nbgrader={"grade": false, "grade_id": "open_04_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# ### Open question 4.1 · `open_04_1` · ●●●●○ · 15 min · 4 points
+#
+# Your group has run DARTS once on a new space. The supernet reached 94 %, the found cell, trained from scratch, 91 %, and five of
+# its eight edges are skip connections. One member wants the second order, one wants early stopping, one wants GDAS. In eight to
+# ten sentences: which measurements would you make first, in which order, and what would each tell you? Which remedy follows
+# from which finding? How would you know that the search is better than spending the same compute on random cells? Use
+# what you measured in this lesson.
+#
+# ### BEGIN MARK SCHEME
+# One point each, half points allowed:
+# 1. Stages: separates supernet, inherited cell (with and without new batch-norm statistics) and retrained cell; says that the
+#    supernet's accuracy is no estimate of the cell's.
+# 2. Diagnosis: several seeds; path of the alphas and of the counts; curvature over time; whether the gradient itself is right
+#    (a test on a smooth problem) before an order is blamed.
+# 3. Remedies tied to findings: early stopping if the cell was better earlier or the curvature rises; sampling if the mixture is the
+#    problem; the second order only if its term is right and differs from noise; none if there is no symptom.
+# 4. A fair baseline: random search with equal compute, tuning included, paired over seeds with an interval.
+# ### END MARK SCHEME
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "open_04_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# I would first repeat the search with five seeds, since one run says nothing about the method, and train five random cells
+# for the same compute. Then I would follow each run through its stages: supernet, cell with inherited weights, the same with new
+# batch-norm statistics, trained from scratch. The 94 % of the supernet belong to a mixture and say nothing about the cell. From the
+# stored alphas I would draw the cell of every epoch and train a few of them: if an early cell is better than the last one
+# and the curvature or the number of skips rises in between, then early stopping is the remedy. If the cells are equally poor
+# all along, stopping cannot help; if the chosen operations win by small margins, the mixture itself is the
+# problem, and I would try GDAS, which trains with one operation per edge and is cheaper as well. The second order comes last: it
+# costs several times as much, and before using it I would test its gradient against exact differentiation on a
+# smooth problem, because a wrong factor switches it off unnoticed. In the end the interval of the difference to random cells at equal
+# compute decides, tuning included.
+
+# %% [markdown]
+# ## References
+#
+# - H. Liu, K. Simonyan and Y. Yang (2019). *DARTS: Differentiable Architecture Search.* ICLR.
+#   [arXiv:1806.09055](https://arxiv.org/abs/1806.09055).
+# - S. Xie, H. Zheng, C. Liu and L. Lin (2019). *SNAS: Stochastic Neural Architecture Search.* ICLR.
+#   [arXiv:1812.09926](https://arxiv.org/abs/1812.09926).
+# - X. Dong and Y. Yang (2019). *Searching for a Robust Neural Architecture in Four GPU Hours* (GDAS). CVPR.
+#   [arXiv:1910.04465](https://arxiv.org/abs/1910.04465).
+# - E. Jang, S. Gu and B. Poole (2017). *Categorical Reparameterization with Gumbel-Softmax.* ICLR.
+#   [arXiv:1611.01144](https://arxiv.org/abs/1611.01144).
+# - C. J. Maddison, A. Mnih and Y. W. Teh (2017). *The Concrete Distribution.* ICLR.
+#   [arXiv:1611.00712](https://arxiv.org/abs/1611.00712).
+# - A. Zela, T. Elsken, T. Saikia, Y. Marrakchi, T. Brox and F. Hutter (2020). *Understanding and Robustifying Differentiable
+#   Architecture Search.* ICLR. [arXiv:1909.09656](https://arxiv.org/abs/1909.09656).
+# - H. Liang et al. (2019). *DARTS+: Improved Differentiable Architecture Search with Early Stopping.*
+#   [arXiv:1909.06035](https://arxiv.org/abs/1909.06035).
+# - X. Dong and Y. Yang (2020). *NAS-Bench-201.* ICLR. [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of
+#   the published results above.
