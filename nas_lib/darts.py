@@ -7,11 +7,13 @@ interrupted. The rest looks at results: curvature, rules for stopping early, and
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -28,7 +30,9 @@ __all__ = [
     "METHODS",
     "Bilevel",
     "Inherited",
+    "RecordedRun",
     "Relaxed",
+    "Retrained",
     "SearchConfig",
     "SearchRun",
     "alpha_hessian",
@@ -36,6 +40,7 @@ __all__ = [
     "concrete_sample",
     "exact_alpha_gradient",
     "inherited_accuracy",
+    "recorded_runs",
     "retrained_accuracy",
     "search",
     "stop_at_curvature",
@@ -222,12 +227,16 @@ class Bilevel:
         loss, weights = self.loss(batch), self.model.weights()
         return self._apply(self.weight_optimizer, weights, _slopes(loss, weights), loss)
 
-    def update_alphas(self, train_batch: Batch, valid_batch: Batch) -> float:
-        """One step of the logits; the weights end as they were."""
+    def update_alphas(self, train_batch: Batch, valid_batch: Batch, rate: float | None = None) -> float:
+        """One step of the logits; the weights end as they were.
+
+        `rate` is that of the second order's virtual step, by default the weights' own learning rate.
+        """
         if self.order == 1:
             loss, alphas = self.loss(valid_batch), self.model.alphas()
             return self._apply(self.alpha_optimizer, alphas, _slopes(loss, alphas), loss)
-        rate = self.weight_optimizer.param_groups[0]["lr"]
+        if rate is None:
+            rate = float(self.weight_optimizer.param_groups[0]["lr"])
         slopes, loss = self.unrolled(train_batch, valid_batch, rate)
         return self._apply(self.alpha_optimizer, self.model.alphas(), slopes, loss)
 
@@ -489,11 +498,73 @@ def _renormalise(network: nn.Module, images: Tensor, batch_size: int = 128) -> N
             network(batch)
 
 
+class Retrained(NamedTuple):
+    """Accuracies (percent) of the chosen cell trained from scratch."""
+
+    valid: float
+    test: float
+
+
 def retrained_accuracy(
     arch: Sequence[str], splits: DataSplits, recipe: Recipe = RECIPE, seed: int = 0
-) -> float:
-    """Test accuracy (percent) of the cell trained from scratch by the table's recipe."""
-    return 100.0 * train(arch, splits, recipe, seed).test_correct / len(splits.test[1])
+) -> Retrained:
+    """The cell trained from scratch by the table's recipe; `valid` is over all validation images."""
+    result = train(arch, splits, recipe, seed)
+    pairs = ((result.valid_correct[-1], splits.final_valid), (result.test_correct, splits.test))
+    return Retrained(*(100.0 * correct / len(labels) for correct, (_, labels) in pairs))
+
+
+# --------------------------------------------------------------------------------------------- recorded runs
+
+RUNS_PATH = Path(__file__).parent / "assets" / "darts_runs.jsonl"
+"""Searches of all methods over seeds, written by `scripts/darts_runs.py`."""
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """One recorded search; accuracies are percent, `retrained_test` of test images, the others of validation images.
+
+    `cells` has the cell at the beginning and after each epoch, `logits` the logits that it comes from (6, 5).
+    """
+
+    method: str
+    seed: int
+    cells: tuple[Cell, ...]
+    logits: tuple[Any, ...]
+    curvature: tuple[float, ...]
+    supernet: float
+    inherited: float
+    renormalised: float
+    retrained_valid: float
+    retrained_test: float
+    seconds: float
+
+    @property
+    def cell(self) -> Cell:
+        """What the search hands over."""
+        return self.cells[-1]
+
+
+def recorded_runs(path: Path | str = RUNS_PATH) -> list[RecordedRun]:
+    """The recorded searches, in the order of `METHODS` and of seeds.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a line is no recorded search.
+    """
+    runs = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            data = json.loads(line)
+            logits = tuple(data.pop("logits"))
+            cells = tuple(chosen_cell(torch.tensor(one)) for one in logits)
+            runs.append(RecordedRun(cells=cells, logits=logits, **data))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise ValueError(
+                f"{path} must hold one recorded search per line; line {number}: {error}"
+            ) from None
+    names = list(METHODS)
+    return sorted(runs, key=lambda run: (names.index(run.method), run.seed))
 
 
 def alpha_hessian(supernet: Supernet, loss_fn: LossFunction, batch: Batch) -> Tensor:
