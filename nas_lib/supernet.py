@@ -40,12 +40,17 @@ class MixedCell(nn.Module):
     Args:
         channels: C.
         alphas: logits (6, 5), shared by all cells of a network; `mixing` is their softmax by default.
+
+    Raises:
+        ValueError: fewer than one channel.
     """
 
     zeros: Tensor
 
     def __init__(self, channels: int, alphas: Tensor) -> None:
         super().__init__()
+        if channels < 1:
+            raise ValueError(f"channels must be at least 1, got {channels!r}")
         self.channels, self.alphas = channels, alphas
         self.filters = nn.ParameterDict()
         self.register_buffer("zeros", torch.zeros(len(EDGES) * channels), persistent=False)

@@ -989,11 +989,11 @@ class WeightStep(Step):
     def returned(self, instance: Instance) -> tuple[float, list[tuple[float, str]]]:
         """The training loss before the step."""
         exact = _Exact(instance)
-        right = float(exact.value("train"))
+        right = float(exact.value("train").detach())
         past = [_tensor(one) for one in instance["past"]["weights"]]
         slopes = exact.slopes("train", "weights")
         moved = [w - _RATE * (0.9 * p + s) for w, p, s in zip(exact.start, past, slopes)]
-        return right, [(float(exact.at(moved).value("train")), "that after the step")]
+        return right, [(float(exact.at(moved).value("train").detach()), "that after the step")]
 
 
 class AlphaStep(Step):
@@ -1047,7 +1047,7 @@ class AlphaStepFirstOrder(AlphaStep):
     def returned(self, instance: Instance) -> tuple[float, list[tuple[float, str]]]:
         """The validation loss before the step."""
         exact = _Exact(instance)
-        return float(exact.value("valid")), []
+        return float(exact.value("valid").detach()), []
 
 
 _ON_TRAINING = (
@@ -1213,8 +1213,8 @@ class AlphaStepSecondOrder(AlphaStep):
     def returned(self, instance: Instance) -> tuple[float, list[tuple[float, str]]]:
         """The validation loss at the virtual weights."""
         exact = _Exact(instance)
-        train, before = float(exact.value("train")), float(exact.value("valid"))
-        right = float(exact.at(exact.ahead()).value("valid"))
+        train, before = float(exact.value("train").detach()), float(exact.value("valid").detach())
+        right = float(exact.at(exact.ahead()).value("valid").detach())
         return right, [(before, "the validation loss at w"), (train, "the training loss")]
 
     def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
