@@ -26,8 +26,8 @@ says(
         "softmax-of-outputs": r"softmax is taken of the",
         "no-exponential": r"divided by their sum",
         "not-normalised": r"is not divided by the sum",
-        "not-summed": r"one entry per operation came back",
-        "back-to-front": r"back to front",
+        "operations-apart": r"one entry per operation came back",
+        "reversed-order": r"back to front",
         "wrong-mixture": r"the mixture begins with",
         "no-gradient-of-alphas": r"arrives at alphas is|gradient by alphas is not",
         "no-gradient-of-outputs": r"outputs do not get their gradient",
@@ -35,8 +35,8 @@ says(
         "softmax-over-everything": r"over all 30 logits",
         "one-row-for-all": r"the first row of alphas",
         "reads-the-input": r"every edge reads the cell's input",
-        "edge-order": r"in another order than EDGES|the last edge counts most|back to front",
-        "mean-not-sum": r"(is|are) the mean",
+        "edges-out-of-order": r"in another order than EDGES",
+        "mean-of-arrivals": r"(is|are) the mean",
         "last-edge-only": r"what the last edge delivers",
         "all-nodes": r"sum of the nodes 1, 2 and 3",
         "init-changed": r"self\.edges is gone",
@@ -50,17 +50,17 @@ says(
         "wrong-axis": r"largest logit of each \*column\*|softmax is over the",
         "prunes-edges": r"edges are dropped",
         "numbers-not-names": r"these are positions",
-        "tensors-only": r"any sequence will do|nested lists will do",
         "wrong-operation": r"the choice is",
         "no-step": r"did not move",
         "ignores-the-optimizer": r"by a plain gradient step",
-        "wrong-sign": r"go \*up\* the loss",
-        "no-gradient": r"steps without a gradient|comes without a gradient",
-        "old-gradients": r"gradients from before|earlier backward pass",
+        "climbs": r"go \*up\* the loss",
+        "empty-gradient": r"steps without a gradient",
+        "cut-from-logits": r"comes without a gradient by the logits",
+        "stale-gradients": r"gradients from before",
         "summed-twice": r"counts twice: is backward",
         "moves-both": r"step is for the weights alone",
         "unused-weight": r"stands for zeros",
-        "wrong-loss": r"loss that is returned|gradients are right, the loss is not",
+        "other-loss": r"loss that is returned",
         "weights-not-restored": r"the weights end",
         "leaks-gradients": r"a gradient is left on the weights",
         "eps-multiplied": r"\*divided\* by twice the radius",
@@ -78,19 +78,20 @@ says(
         "virtual-step-up": r"the virtual step goes \*up\*",
         "zero-direction": r"there is no direction",
         "no-noise": r"noise is missing",
-        "ignores-generator": r"generators with the same seed give different samples",
-        "fixed-seed": r"generators? (with different seeds )?gives? the same",
         "ignores-tau": r"temperature is not used",
         "multiplies-by-tau": r"tau multiplies",
         "noise-not-scaled": r"added after the division",
         "wrong-noise": r"Gumbel noise is −log",
+        "ignores-generator": r"generators with the same seed give different samples",
+        "tensors-only": r"any sequence will do",
+        "not-one-hot": r"with hard=True a row is",
         "same-noise": r"all rows are the same sample",
         "soft-forwarded": r"hard=True returns the soft sample",
         "other-option": r"picks another option",
         "no-straight-through": r"with hard=True no gradient",
         "hard-gradient": r"with hard=True the gradient is",
         "no-distribution": r"entries of a row add up to",
-        "wrong-gradient": r"the gradient is \[.*\], not|the gradient says .* really changes by|was given .* as the gradient",
+        "other-gradient": r"was given .* as the gradient|but the sample changes by",
     }
 )
 
@@ -136,11 +137,11 @@ _mix("sigmoids", "sigmoid", lambda a: a.sigmoid())
 _mix("strongest_alone", "argmax", lambda a: F.one_hot(a.argmax(), len(a)) + 0 * a)
 _mix("plain_mean", "ignores-alphas", lambda a: torch.full_like(a, 1 / len(a)))
 _mix("divided_by_the_sum", "no-exponential", lambda a: a / a.sum())
-_mix("mean_of_the_mixture", "mean-not-sum", lambda a: a.softmax(0) / len(a))
+_mix("mean_of_the_mixture", "mean-of-arrivals", lambda a: a.softmax(0) / len(a))
 _mix("exponentials_alone", "not-normalised", lambda a: a.exp())
 _mix("detached_weights", "no-gradient-of-alphas", lambda a: a.detach().softmax(0))
 _mix("weights_as_floats", "no-gradient-of-alphas", lambda a: a.softmax(0).tolist())
-_mix("reversed_weights", "back-to-front", lambda a: a.softmax(0).flip(0))
+_mix("reversed_weights", "reversed-order", lambda a: a.softmax(0).flip(0))
 _mix("temperature", "wrong-mixture", lambda a: (a / 2).softmax(0))
 
 
@@ -150,7 +151,7 @@ def softmax_of_the_products(outputs, alphas):
     return torch.softmax(torch.stack([a * one for a, one in zip(alphas, outputs)]), dim=0).sum(0)
 
 
-@mutant("mixed_op", concept="not-summed")
+@mutant("mixed_op", concept="operations-apart")
 def keeps_them_apart(outputs, alphas):
     _fits(outputs, alphas)
     return torch.stack([p * one for p, one in zip(alphas.softmax(0), outputs)])
@@ -245,7 +246,7 @@ class every_edge_reads_x(_Given):
         return sum(self.message(edge, x) for edge, (_, target) in enumerate(EDGES) if target == 3)
 
 
-@mutant("CellSupernet", concept="edge-order")
+@mutant("CellSupernet", concept="edges-out-of-order")
 class sorted_edges(_Given):
     def forward(self, x):
         nodes, order = [x, 0, 0, 0], sorted(EDGES)
@@ -263,7 +264,7 @@ class overwrites_nodes(_Given):
         return nodes[3]
 
 
-@mutant("CellSupernet", concept="mean-not-sum")
+@mutant("CellSupernet", concept="mean-of-arrivals")
 class means_at_nodes(_Given):
     def forward(self, x):
         nodes = [[x], [], [], []]
@@ -338,7 +339,7 @@ def _choice(name, concept, choose):
 _choice("none_may_win", "none-chosen", lambda a, no: _names(a.argmax(1)))
 _choice("none_never_wins", "none-always-excluded", lambda a, no: _names(a[:, 1:].argmax(1), OPS[1:]))
 _choice("off_by_one", "shifted", lambda a, no: _names(a[:, 1:].argmax(1)) if no else _names(a.argmax(1)))
-_choice("by_column", "wrong-axis", lambda a, no: (*_names(a.argmax(0)), "none"))
+_choice("by_column", "wrong-axis", lambda a, no: (*_names(a.argmax(0) % 5), "none"))
 _choice(
     "smallest_logit",
     "weakest",
@@ -348,7 +349,7 @@ _choice("positions", "numbers-not-names", lambda a, no: tuple(int(no) + a[:, int
 _choice("five_edges", "wrong-length", lambda a, no: _names(a[:5, int(no) :].argmax(1), OPS[int(no) :]))
 _choice("one_string", "wrong-type", lambda a, no: str(Cell(_names(a[:, 1:].argmax(1), OPS[1:]))))
 _choice(
-    "other_direction", "back-to-front", lambda a, no: _names(a[:, int(no) :].argmax(1), OPS[int(no) :])[::-1]
+    "other_direction", "reversed-order", lambda a, no: _names(a[:, int(no) :].argmax(1), OPS[int(no) :])[::-1]
 )
 
 
@@ -458,8 +459,10 @@ def _clears_too_late(model, loss_fn, batch, optimizer, loss):
 
 
 def _moves_the_alphas(model, loss_fn, batch, optimizer, loss):
-    _moved(model.alphas(), _slopes(loss_fn(model(batch[0]), batch[1]), model.alphas()), -0.01)
-    return _descend(model, optimizer, loss)
+    slopes = _slopes_kept(loss, model.alphas())
+    _descend(model, optimizer, loss)
+    _moved(model.alphas(), slopes, -0.01)
+    return loss.item()
 
 
 def _backward_twice(model, loss_fn, batch, optimizer, loss):
@@ -470,17 +473,17 @@ def _backward_twice(model, loss_fn, batch, optimizer, loss):
     return loss.item()
 
 
-_weights("never_clears", "old-gradients", _never_clears)
+_weights("never_clears", "stale-gradients", _never_clears)
 _weights("steps_by_hand", "ignores-the-optimizer", _steps_by_hand)
-_weights("clears_before_the_step", "no-gradient", _clears_too_late)
+_weights("clears_before_the_step", "empty-gradient", _clears_too_late)
 _weights("moves_the_alphas_too", "moves-both", _moves_the_alphas)
 _weights("backward_twice", "summed-twice", _backward_twice)
-_weights("ascends", "wrong-sign", lambda m, f, b, o, loss: _descend(m, o, loss, -1.0))
-_weights("halves", "wrong-gradient", lambda m, f, b, o, loss: _descend(m, o, loss, 0.5))
+_weights("ascends", "climbs", lambda m, f, b, o, loss: _descend(m, o, loss, -1.0))
+_weights("halves", "other-gradient", lambda m, f, b, o, loss: _descend(m, o, loss, 0.5))
 _weights("only_the_loss", "no-step", lambda m, f, b, o, loss: loss.item())
 _weights(
     "loss_after_the_step",
-    "wrong-loss",
+    "other-loss",
     lambda m, f, b, o, loss: (_descend(m, o, loss), f(m(b[0]), b[1]).item())[1],
 )
 _weights("forgets_to_return", "returns-nothing", lambda m, f, b, o, loss: (_descend(m, o, loss), None)[1])
@@ -547,9 +550,10 @@ def _adds_up(model, optimizer, loss):
 
 
 def _trains_the_weights_too(model, optimizer, loss):
-    weights = _slopes_kept(loss, model.weights())
-    _moved(model.weights(), weights, -0.05)
-    return _follow(model, optimizer, loss)
+    slopes = _slopes_kept(loss, model.weights())
+    _follow(model, optimizer, loss)
+    _moved(model.weights(), slopes, -0.05)
+    return loss.item()
 
 
 def _slopes_kept(loss, tensors):
@@ -563,13 +567,15 @@ def _by_hand(model, optimizer, loss):
 
 
 _first("leaves_gradients_on_the_weights", "leaks-gradients", _leaks)
-_first("adds_to_old_gradients", "old-gradients", _adds_up)
+_first("adds_to_old_gradients", "stale-gradients", _adds_up)
 _first("trains_the_weights_too", "weights-not-restored", _trains_the_weights_too)
 _first("moves_alphas_by_hand", "ignores-the-optimizer", _by_hand)
-_first("climbs", "wrong-sign", lambda m, o, loss: _follow(m, o, loss, -1.0))
-_first("scaled", "wrong-gradient", lambda m, o, loss: _follow(m, o, loss, 0.1))
+_first("climbs", "climbs", lambda m, o, loss: _follow(m, o, loss, -1.0))
+_first("scaled", "other-gradient", lambda m, o, loss: _follow(m, o, loss, 0.1))
 _first("does_not_step", "no-step", lambda m, o, loss: loss.item())
-_first("steps_without_gradients", "no-gradient", lambda m, o, loss: (o.zero_grad(), o.step(), loss.item())[2])
+_first(
+    "steps_without_gradients", "empty-gradient", lambda m, o, loss: (o.zero_grad(), o.step(), loss.item())[2]
+)
 _first("twice", "summed-twice", lambda m, o, loss: _follow(m, o, loss, 2.0))
 _first("returns_none", "returns-nothing", lambda m, o, loss: (_follow(m, o, loss), None)[1])
 
@@ -784,7 +790,7 @@ def _adding(self, slopes):
     self.optimizer.step()
 
 
-_second("adds_to_what_is_there", "old-gradients", apply=_adding)
+_second("adds_to_what_is_there", "stale-gradients", apply=_adding)
 _second(
     "alphas_by_hand",
     "ignores-the-optimizer",
@@ -804,7 +810,7 @@ def _old_loss(self):
     return first
 
 
-_second("returns_the_loss_before", "wrong-loss", run=_old_loss)
+_second("returns_the_loss_before", "other-loss", run=_old_loss)
 
 
 def _divides_by_zero(self):
@@ -920,7 +926,9 @@ _sample(
 )
 _sample("no_softmax", "no-distribution", lambda lg, t, g: (lg + _gumbel(lg, g)) / t)
 _sample(
-    "logits_detached", "no-gradient", lambda lg, t, g: torch.softmax((lg.detach() + _gumbel(lg, g)) / t, -1)
+    "logits_detached",
+    "cut-from-logits",
+    lambda lg, t, g: torch.softmax((lg.detach() + _gumbel(lg, g)) / t, -1),
 )
 _sample("no_detach", "no-straight-through", hard=lambda y: _straight(y).detach() - y + y)
 _sample("one_hot_alone", "no-straight-through", hard=lambda y: _straight(y).detach())

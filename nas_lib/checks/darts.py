@@ -161,7 +161,8 @@ class MixedOp(Exercise):
         value = answer.value["mixed"]
         if isinstance(value, np.ndarray) and value.shape == outputs.shape and k > 1:
             return fail(
-                "not-summed", "one entry per operation came back: the weighted outputs have to be summed"
+                "operations-apart",
+                "one entry per operation came back: the weighted outputs have to be summed",
             )
         found = _array(value, right.shape, "the mixture")
         if not _close(found, right):
@@ -193,13 +194,13 @@ class MixedOp(Exercise):
                     "softmax-of-outputs",
                     "the softmax is taken of the weighted outputs: it belongs to the alphas alone",
                 ),
-                (right / k, "mean-not-sum", "this is the mean: the weights add up to 1 already, so sum"),
+                (right / k, "mean-of-arrivals", "this is the mean: the weights add up to 1 already, so sum"),
                 (
                     mixed(alphas / alphas.sum()) if abs(alphas.sum()) > 1e-9 else None,
                     "no-exponential",
                     "the alphas are divided by their sum: a softmax takes their exponentials first",
                 ),
-                (mixed(p[::-1]), "back-to-front", "the weights are assigned back to front"),
+                (mixed(p[::-1]), "reversed-order", "the weights are assigned back to front"),
                 (
                     mixed(np.exp(alphas)),
                     "not-normalised",
@@ -362,10 +363,10 @@ class CellSupernetClass(Exercise):
             ),
             (
                 walk(p, [EDGES[e] for e in _BY_SOURCE]),
-                "edge-order",
+                "edges-out-of-order",
                 "the edges are taken in another order than EDGES: (0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)",
             ),
-            (walk(p, mean=True), "mean-not-sum", "a node is the mean of what arrives: it is the *sum*"),
+            (walk(p, mean=True), "mean-of-arrivals", "a node is the mean of what arrives: it is the *sum*"),
             (
                 walk(p, overwrite=True),
                 "last-edge-only",
@@ -503,7 +504,7 @@ class Discretize(Exercise):
             return fail("wrong-length", f"{len(found)} entries: there are six edges, one operation for each")
         if found == right:
             return RIGHT
-        by_column = (*(OPS[int(i)] for i in alphas.argmax(axis=0)), OPS[0])
+        by_column = (*(OPS[int(i) % len(OPS)] for i in alphas.argmax(axis=0)), OPS[0])
         shifted = tuple(OPS[int(i)] for i in alphas[:, 1:].argmax(axis=1))
         masked = np.concatenate([np.zeros((len(EDGES), 1)), alphas[:, 1:]], axis=1)
         mistakes = [
@@ -537,7 +538,7 @@ class Discretize(Exercise):
             (by_column, "wrong-axis", "the largest logit of each *column* is taken: an edge is a row"),
             (
                 tuple(right[::-1]),
-                "back-to-front",
+                "reversed-order",
                 "the edges come out back to front: row e of alphas belongs to EDGES[e]",
             ),
             (
@@ -561,7 +562,7 @@ class Discretize(Exercise):
         if instance.get("lists") and answer.error_type in ("AttributeError", "TypeError"):
             return fail(
                 "tensors-only",
-                f"nested lists will do as well, so begin with torch.as_tensor: they end in {answer.error}",
+                f"any sequence will do, so begin with torch.as_tensor: nested lists end in {answer.error}",
                 1 - BAD_INPUT,
             )
         return error_verdict(instance, answer)
@@ -763,12 +764,12 @@ class Step(Exercise):
         mistakes: list[Mistake] = [
             (
                 -right,
-                "wrong-sign",
+                "climbs",
                 f"the {self.moved} go *up* the loss{about}: the optimiser descends by itself",
             ),
             (
                 np.zeros_like(right),
-                "no-gradient",
+                "empty-gradient",
                 f"the optimiser steps without a gradient{about}: fill .grad first",
             ),
         ]
@@ -783,17 +784,17 @@ class Step(Exercise):
                 "(optimizer.zero_grad()), or set .grad"
             )
             mistakes += [
-                (right + stale, "old-gradients", stale_message),
+                (right + stale, "stale-gradients", stale_message),
                 (
                     stale,
-                    "old-gradients",
+                    "stale-gradients",
                     f"the optimiser steps by gradients from before: {self.moved}.grad is old",
                 ),
             ]
         mistakes += [(found_, *self.words[name]) for name, found_ in candidates.items() if name != "right"]
         tolerance = self.tolerance(instance)
         return _named(found, right, mistakes, tolerance) or fail(
-            "wrong-gradient",
+            "other-gradient",
             f"the optimiser was given {show(found)} as the gradient of the {self.moved}{about}; it is {show(right)}",
         )
 
@@ -836,10 +837,10 @@ class Step(Exercise):
         for other, what in others:
             if _close(value, other, 1e-6):
                 return fail(
-                    "wrong-loss", f"the loss that is returned is {what}{about}; wanted is {self.wanted}"
+                    "other-loss", f"the loss that is returned is {what}{about}; wanted is {self.wanted}"
                 )
         return fail(
-            "wrong-loss",
+            "other-loss",
             f"the loss that is returned is {show(value)}{about}, not {show(right)}: {self.wanted}",
         )
 
@@ -1128,7 +1129,7 @@ class AlphaStepSecondOrder(AlphaStep):
     def problems(self, rng: Generator) -> list[Instance]:
         """A large radius; a validation gradient of zero, as at the toy's start in the paper; a steep loss."""
         steep = smooth(rng, scale=300.0, about="a steep loss")
-        steep["weight_lr"] = round(float(rng.uniform(0.2, 0.5)) / 3000, 6)
+        steep["weight_lr"] = round(float(rng.uniform(0.2, 0.5)) / 300, 6)
         return [
             {**closed_form(rng), "eps": 0.3, "about": "the toy of the DARTS paper, eps = 0.3"},
             {**closed_form(rng, w=-2.0, a=2.0), "about": "α = 2, where the toy's ∇_w L_valid is zero"},
@@ -1384,7 +1385,7 @@ def _wrong_slope(slope: Any, soft: Array, upstream: Array, tau: float, about: st
     right = _slope(soft, upstream) / tau
     if slope is None:
         return fail(
-            "no-gradient",
+            "cut-from-logits",
             f"the sample comes without a gradient by the logits{about}: only the noise has none, no detach() elsewhere",
         )
     slope = np.asarray(slope, dtype=float)
@@ -1400,9 +1401,9 @@ def _wrong_slope(slope: Any, soft: Array, upstream: Array, tau: float, about: st
             ),
         ]
         return _named(slope, right, mistakes, 1e-7) or fail(
-            "wrong-gradient", _slope_words(slope, right, about)
+            "other-gradient", _slope_words(slope, right, about)
         )
-    return fail("wrong-gradient", _slope_words(slope, right, about))
+    return fail("other-gradient", _slope_words(slope, right, about))
 
 
 def _slope_words(slope: Array, right: Array, about: str) -> str:
