@@ -544,6 +544,11 @@ class RecordedRun:
         """What the search hands over."""
         return self.cells[-1]
 
+    @property
+    def counts(self) -> list[list[int]]:
+        """How many edges of each cell carry each operation, in the order of `OPS`."""
+        return [[cell.count(op) for op in OPS] for cell in self.cells]
+
 
 def recorded_runs(path: Path | str = RUNS_PATH) -> list[RecordedRun]:
     """The recorded searches, in the order of `METHODS` and of seeds.

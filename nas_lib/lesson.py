@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +34,16 @@ def progress(items: Iterable[T], unit: str = "run") -> Iterator[T]:
     from tqdm import tqdm
 
     yield from tqdm(items, unit=unit, file=sys.stdout, ncols=80, mininterval=0.5)
+
+
+def milliseconds(call: Callable[[], Any], repeats: int = 15) -> float:
+    """Median processor time of a call, after one that does not count."""
+    times = []
+    for _ in range(repeats + 1):
+        start = time.process_time()
+        call()
+        times.append(1000 * (time.process_time() - start))
+    return float(np.median(times[1:]))
 
 
 def or_fallback(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

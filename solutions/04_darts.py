@@ -21,7 +21,7 @@
 # - draw discrete choices that still pass a gradient on (Gumbel-softmax), and search with them (SNAS, GDAS);
 # - measure what is lost between a supernet and the cell that comes out of it, and recognise a search that collapses.
 #
-# The notebook computes for about two minutes, most of it in section 5. You need the space, the data and the table of
+# The notebook computes for about two minutes, most of it in section 6. You need the space, the data and the table of
 # lesson 00; no exercise of an earlier lesson is used here.
 #
 # ## A choice that can be differentiated
@@ -74,16 +74,8 @@ def gradients(loss, tensors):
 # Example: the outputs `[2, 2]` and `[6, 10]` with equal logits give `[4, 6]`.
 #
 # <details><summary>Hint: "the size of tensor a must match the size of tensor b"</summary>
-#
 # A weight is a single number, and multiplies a whole output. Loop over pairs, or stack the outputs into (K, …) and use
-# `torch.tensordot(p, stacked, dims=1)`.
-#
-# </details>
-# <details><summary>Hint: "the gradient that arrives at alphas is None"</summary>
-#
-# `float(p)`, `p.item()`, `p.tolist()` and `.detach()` cut the graph. Use the entries of the tensor as they are.
-#
-# </details>
+# <code>torch.tensordot(p, stacked, dims=1)</code>.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "mixed_op", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def mixed_op(outputs, alphas):
@@ -128,21 +120,11 @@ check("mixed_op", mixed_op)
 # operation with a small $p_k$ could make itself loud again by its scale, and $\alpha$ would mean nothing.
 #
 # <details><summary>Hint: "where do I start?"</summary>
-#
-# `nodes = [x, 0, 0, 0]`, then go through `zip(EDGES, self.edges, self.alphas)`. `EDGES` is ordered such that a node is complete
-# before anything reads it.
-#
-# </details>
+# <code>nodes = [x, 0, 0, 0]</code>, then go through <code>zip(EDGES, self.edges, self.alphas)</code>. <code>EDGES</code>
+# is ordered such that a node is complete before anything reads it.</details>
 # <details><summary>Hint: "the softmax runs over the edges"</summary>
-#
-# `torch.softmax(self.alphas, dim=0)` normalises columns. The competitors are the five operations of one edge, a row.
-#
-# </details>
-# <details><summary>Hint: "every edge reads the cell's input"</summary>
-#
-# Edge (1, 3) applies its operations to node 1, not to x.
-#
-# </details>
+# <code>torch.softmax(self.alphas, dim=0)</code> normalises columns. The competitors are the five operations of one edge, a
+# row.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "CellSupernet", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 class CellSupernet(nn.Module):
@@ -192,11 +174,9 @@ check("CellSupernet", CellSupernet)
 # need: `weights()` and `alphas()`, two lists of tensors. What does it cost to have everything at once?
 
 # %% tags=["experiment"]
-import time
-
 from nas_lib import darts, plotting
 from nas_lib.benchmark import TabularBenchmark
-from nas_lib.lesson import or_fallback
+from nas_lib.lesson import milliseconds, or_fallback
 from nas_lib.networks import build_network
 from nas_lib.supernet import Supernet
 from nas_lib.training import load_splits
@@ -205,18 +185,6 @@ torch.set_num_threads(1)  # the networks of this lesson are tiny: a second threa
 benchmark = TabularBenchmark.load()
 splits = load_splits()
 Mixed = or_fallback("CellSupernet", CellSupernet)
-
-
-def milliseconds(call, repeats=15):
-    """Median processor time of a call."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        call()
-        times.append(1000 * (time.process_time() - start))
-    return float(np.median(times))
-
-
 batch = splits.train[0][:64], splits.train[1][:64]
 one_cell, supernet = build_network(("nor_conv_3x3",) * 6), Supernet(cell=Mixed)
 for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supernet", supernet)):
@@ -242,15 +210,11 @@ for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supern
 # Example: a row with the logits 2, −1, −3, −0.5, −2 gives `"nor_conv_3x3"`; with `exclude_none=False` it gives `"none"`.
 #
 # <details><summary>Hint: "the names are shifted by one"</summary>
-#
-# `alphas[:, 1:].argmax(dim=1)` counts from the second operation. Take the names out of `OPS[1:]` as well.
-#
-# </details>
+# <code>alphas[:, 1:].argmax(dim=1)</code> counts from the second operation. Take the names out of <code>OPS[1:]</code> as
+# well.</details>
 # <details><summary>Hint: "'list' object has no attribute …"</summary>
-#
-# `alphas = torch.as_tensor(alphas)` at the beginning makes a tensor of nested lists, and leaves a tensor alone.
-#
-# </details>
+# <code>alphas = torch.as_tensor(alphas)</code> at the beginning makes a tensor of nested lists, and leaves a tensor
+# alone.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "discretize", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def discretize(alphas, exclude_none=True):
@@ -300,16 +264,11 @@ check("discretize", discretize)
 # Models offer `weights()` and `alphas()`, lists of tensors; the loss is `loss_fn(model(x), y)`.
 #
 # <details><summary>Hint: "the weights move by a plain gradient step"</summary>
-#
-# The optimiser has its own idea of a step (momentum, weight decay). Put the gradient where it looks, `w.grad = g`, and call
-# `optimizer.step()`.
-#
-# </details>
+# The optimiser has its own idea of a step (momentum, weight decay). Put the gradient where it looks, <code>w.grad =
+# g</code>, and call <code>optimizer.step()</code>.</details>
 # <details><summary>Hint: "gradients from before are added"</summary>
-#
-# `backward()` adds to what is there. `optimizer.zero_grad()` comes first, or assign `.grad` as above.
-#
-# </details>
+# <code>backward()</code> adds to what is there. <code>optimizer.zero_grad()</code> comes first, or assign
+# <code>.grad</code> as above.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "weight_step", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def weight_step(model, loss_fn, batch, optimizer):
@@ -348,10 +307,8 @@ check("weight_step", weight_step)
 # to the next weight step if that one does not clear it. Then weights are trained on validation images and no error tells.
 #
 # <details><summary>Hint: "a gradient is left on the weights"</summary>
-#
-# `loss.backward()` reaches all leaves. `gradients(loss, model.alphas())` reaches the alphas alone.
-#
-# </details>
+# <code>loss.backward()</code> reaches all leaves. <code>gradients(loss, model.alphas())</code> reaches the alphas
+# alone.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "alpha_step_first_order", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
@@ -421,16 +378,11 @@ check("alpha_step_first_order", alpha_step_first_order)
 #
 # </details>
 # <details><summary>Hint: "a leaf Variable that requires grad is being used in an in-place operation"</summary>
-#
-# Changing weights in place belongs into `with torch.no_grad():`. The losses belong outside of it.
-#
-# </details>
+# Changing weights in place belongs into <code>with torch.no_grad():</code>. The losses belong outside of it.</details>
 # <details><summary>Hint: "the weights end … away from where they began"</summary>
-#
-# `w + r·v − 2r·v + r·v` is not exactly w in floating point, and an error on the way leaves the weights moved. Copy them at the beginning
-# (`w.detach().clone()`) and put the copies back in a `finally:`.
-#
-# </details>
+# <code>w + r·v − 2r·v + r·v</code> is not exactly w in floating point, and an error on the way leaves the weights moved.
+# Copy them at the beginning (<code>w.detach().clone()</code>) and put the copies back in a
+# <code>finally:</code>.</details>
 # <details><summary>Hint: "NaN" or "division by zero"</summary>
 #
 # Where v is zero there is no direction. The second-order term is 0 then. It happens: the toy in the paper starts at such
@@ -500,52 +452,25 @@ check("alpha_step_second_order", alpha_step_second_order)
 # one is to minimise $\alpha^2 - 2\alpha + 1$: the optimum is $\alpha = w = 1$. Where do the two orders go?
 
 # %% tags=["experiment"]
+from nas_lib.bilevel_toys import MixedLayers, PaperToy, term_agreement
+
 step_of_weights = or_fallback("weight_step", weight_step)
 first_order = or_fallback("alpha_step_first_order", alpha_step_first_order)
 second_order = or_fallback("alpha_step_second_order", alpha_step_second_order)
 
 
-class Toy(nn.Module):
-    """Predictions (w², αw, w, α², 1), so that a row of coefficients is a loss. Starts where the paper's does."""
-
-    def __init__(self):
-        super().__init__()
-        self.w, self.a = (nn.Parameter(torch.tensor(at, dtype=torch.float64)) for at in (-2.0, 2.0))
-
-    def weights(self):
-        """The inner variable."""
-        return [self.w]
-
-    def alphas(self):
-        """The outer one."""
-        return [self.a]
-
-    def forward(self, x):
-        """The monomials; there are no images."""
-        return torch.stack([self.w**2, self.a * self.w, self.w, self.a**2, torch.ones_like(self.w)])
-
-
-def polynomial(out, coefficients):
-    """The loss of a toy."""
-    return out @ coefficients
-
-
-toy_train = None, torch.tensor([1.0, -2.0, 0.0, 1.0, 0.0], dtype=torch.float64)
-toy_valid = None, torch.tensor([0.0, 1.0, -2.0, 0.0, 1.0], dtype=torch.float64)
-
-
 def toy_path(xi, steps=400):
     """Positions (α, w) of alternating steps; ξ = 0 is the first order."""
-    toy = Toy()
+    toy = PaperToy()
     outer, inner = torch.optim.SGD(toy.alphas(), 0.05), torch.optim.SGD(toy.weights(), 0.1)
     path = []
     for _ in range(steps):
         path.append((toy.a.item(), toy.w.item()))
         if xi == 0:
-            first_order(toy, polynomial, toy_valid, outer)
+            first_order(toy, toy.loss, toy.VALID, outer)
         else:
-            second_order(toy, polynomial, toy_train, toy_valid, outer, xi)
-        step_of_weights(toy, polynomial, toy_train, inner)
+            second_order(toy, toy.loss, toy.TRAIN, toy.VALID, outer, xi)
+        step_of_weights(toy, toy.loss, toy.TRAIN, inner)
     return np.array(path)
 
 
@@ -569,72 +494,18 @@ for xi in rates:
 # that the optimum is found. The second order is no small correction here.
 #
 # A toy is smooth. A network with ReLUs is not: within the radius of the finite difference some units switch on and off,
-# and each switch is a kink in the loss. How well does the difference agree with the exact product then?
+# and each switch is a kink in the loss. Two mixed layers, once around tanh and once around ReLU, on real images: how well
+# does your second-order term agree with the exact one, by differentiating twice?
 
 # %% tags=["experiment"]
-class Bend(nn.Module):
-    """A small model of two mixed layers around a chosen nonlinearity."""
-
-    def __init__(self, bend, units=24):
-        super().__init__()
-        self.bend = bend
-        draw = torch.Generator().manual_seed(3)
-        self.layers = nn.ParameterList(
-            nn.Parameter(torch.randn(3, n, m, generator=draw, dtype=torch.float64) / n**0.5)
-            for n, m in ((144, units), (units, 10))
-        )
-        self.choice = nn.Parameter(torch.zeros(2, 3, dtype=torch.float64))
-
-    def weights(self):
-        """Matrices of the three candidates in each layer."""
-        return list(self.layers)
-
-    def alphas(self):
-        """Logits of the candidates."""
-        return [self.choice]
-
-    def forward(self, x):
-        """Images to logits."""
-        for weight, logits in zip(self.layers, self.choice):
-            mixed = torch.einsum("k,bkm->bm", logits.softmax(0), self.bend(torch.einsum("bn,knm->bkm", x, weight)))
-            x = mixed
-        return x
-
-
-def alpha_slope(model, xi, eps, train_batch, valid_batch):
-    """The gradient that the second-order step uses, read off from a step of size 1."""
-    before = [one.detach().clone() for one in model.alphas()]
-    second_order(model, F.cross_entropy, train_batch, valid_batch, torch.optim.SGD(model.alphas(), 1.0), xi, eps)
-    slopes = [start - one.detach() for start, one in zip(before, model.alphas())]
-    with torch.no_grad():
-        for one, start in zip(model.alphas(), before):
-            one.copy_(start)
-    return torch.cat([one.flatten() for one in slopes])
-
-
-def term_agreement(model, eps, xi=0.5):
-    """Cosine between the second-order term by finite difference and the exact one."""
-    x, y = splits.train[0][:128].double(), splits.train[1][:128]
-    batches = (x[:64].flatten(1), y[:64]), (x[64:].flatten(1), y[64:])
-    exact = darts.exact_alpha_gradient(model, F.cross_entropy, *batches, xi)
-    exact = torch.cat([one.flatten() for one in exact])
-    # The gradient at the virtual weights alone: what is left when ξ enters the virtual step, but not the term.
-    moved = [w - xi * g for w, g in zip(model.weights(), gradients(F.cross_entropy(model(batches[0][0]), y[:64]), model.weights()))]
-    kept = [w.detach().clone() for w in model.weights()]
-    with torch.no_grad():
-        for w, value in zip(model.weights(), moved):
-            w.copy_(value)
-    alone = torch.cat([one.flatten() for one in gradients(F.cross_entropy(model(batches[1][0]), y[64:]), model.alphas())])
-    with torch.no_grad():
-        for w, value in zip(model.weights(), kept):
-            w.copy_(value)
-    measured = alpha_slope(model, xi, eps, *batches) - alone
-    return float(F.cosine_similarity(measured, exact - alone, dim=0))
-
-
+images, labels = splits.train[0][:128].double(), splits.train[1][:128]
+halves = (images[:64], labels[:64]), (images[64:], labels[64:])
 radii = 10.0 ** np.arange(-5, 1)
 bends = {"tanh": torch.tanh, "ReLU": torch.relu}
-agreement = {name: [term_agreement(Bend(bend), float(eps)) for eps in radii] for name, bend in bends.items()}
+agreement = {
+    name: [term_agreement(second_order, MixedLayers(bend), *halves, 0.5, float(eps)) for eps in radii]
+    for name, bend in bends.items()
+}
 ax = plotting.lines(
     agreement, x=radii, xlabel="eps (length of the move from w)", ylabel="cosine with the exact term",
     title="Second-order term: finite difference against exact differentiation",
@@ -675,22 +546,11 @@ for name, values in agreement.items():
 # temperature changes *what* is drawn.
 #
 # <details><summary>Hint: "two generators with the same seed give different samples"</summary>
-#
-# `torch.rand(logits.shape, generator=generator, dtype=logits.dtype)` draws u. `torch.rand_like` and
-# `F.gumbel_softmax` take no generator.
-#
-# </details>
+# <code>torch.rand(logits.shape, generator=generator, dtype=logits.dtype)</code> draws u. <code>torch.rand_like</code> and
+# <code>F.gumbel_softmax</code> take no generator.</details>
 # <details><summary>Hint: "with hard=True no gradient comes back"</summary>
-#
-# A one-hot vector made by argmax has no gradient. `one_hot - y + y` has none either: the two y cancel. One of them needs
-# `.detach()`.
-#
-# </details>
-# <details><summary>Hint: "with hard=True another option than the soft sample"</summary>
-#
-# Draw the noise once, whatever `hard` is, and round that very sample.
-#
-# </details>
+# A one-hot vector made by argmax has no gradient. <code>one_hot - y + y</code> has none either: the two y cancel. One of
+# them needs <code>.detach()</code>.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "gumbel_softmax_sample", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def gumbel_softmax_sample(logits, tau, generator, hard=False):
@@ -779,15 +639,8 @@ def one_update(model, weight_optimizer, alpha_optimizer, train_batch, valid_batc
 
 
 run = darts.search(splits, "DARTS, first order", config, seed=0, cell=Mixed, update=one_update, curvature=True)
-short = {"none": "none", "skip_connect": "skip", "nor_conv_1x1": "conv 1×1", "nor_conv_3x3": "conv 3×3", "avg_pool_3x3": "pool 3×3"}
-made, axes = plotting.figure(2, 3, width=3.4, height=2.4, sharex=True, sharey=True)
-for (source, target), ax, path in zip(EDGES, axes.flat, run.mixing.permute(1, 2, 0)):
-    for op, look, values in zip(OPS, plotting.LOOKS, path):
-        ax.plot(values, color=look.color, linestyle=look.line, marker=look.marker, markevery=5, label=short[op])
-    ax.set_title(f"edge {source}→{target}")
-axes[0, 0].legend(fontsize=7)
-axes[0, 0].set_ylabel("softmax of α")
-axes[1, 0].set(xlabel="epoch", ylabel="softmax of α")
+edges = {f"edge {source}→{target}": path for (source, target), path in zip(EDGES, run.mixing.permute(1, 2, 0))}
+plotting.op_paths(edges, xlabel="epoch", ylabel="softmax of α", across=3)
 cell = choose(run.logits[-1])
 plotting.draw_cell(cell, title="the cell that comes out")
 print(f"{run.seconds:.0f} s of processor time for the search")
@@ -860,25 +713,13 @@ plotting.boxes(boxes, xlabel="", ylabel="cells that are better (%)", title="True
 # %% tags=["experiment"]
 from scipy import stats
 
-names = [short[op] for op in OPS]
-maps, final = {}, {}
-for name, runs in by_method.items():
-    shares = np.stack([[cell.count(op) for op in OPS] for cell in (one.cell for one in runs)]) / len(EDGES)
-    final[name] = shares.mean(0)
-    counts = [np.mean([[cell.count(op) for op in OPS] for cell in (one.cells[epoch] for one in runs)], axis=0) for epoch in range(len(runs[0].cells))]
-    maps[name] = np.array(counts).T
-made, axes = plotting.figure(1, len(methods), width=3.0, height=2.8, sharey=True)
-for ax, (name, counts) in zip(axes[0], maps.items()):
-    for op, look, values in zip(names, plotting.LOOKS, counts):
-        ax.plot(values, color=look.color, linestyle=look.line, marker=look.marker, markevery=5, label=op)
-    ax.set(title=name, xlabel="epoch")
-axes[0, 0].set_ylabel("edges of the chosen cell (mean over seeds)")
-axes[0, -1].legend(fontsize=7)
-for name, runs in by_method.items():
-    most = int(np.argmax(final[name]))
-    verdict = f"collapses onto {names[most]}" if final[name][most] >= 5 / 6 else "no collapse onto one operation"
-    parts = ", ".join(f"{op} {6 * share:.1f}" for op, share in zip(names, final[name]))
-    print(f"{name:20} {parts} of 6 edges: {verdict}")
+counts = {name: np.mean([one.counts for one in runs], axis=0) for name, runs in by_method.items()}
+edges_of = {name: one.T for name, one in counts.items()}  # (operations, epochs)
+plotting.op_paths(edges_of, xlabel="epoch", ylabel="edges of the chosen cell,\nmean over seeds", across=4)
+for name, one in counts.items():
+    most = int(one[-1].argmax())
+    verdict = f"collapses onto {OPS[most]}" if one[-1][most] >= 5 else "no collapse onto one operation"
+    print(f"{name:20} {', '.join(f'{op} {count:.1f}' for op, count in zip(OPS, one[-1]))} of 6 edges: {verdict}")
 supernet_accuracy, truth = zip(*[(one.supernet, test[benchmark.space.index(one.cell)]) for one in recorded if one.method.startswith("DARTS")])
 tau, p = stats.kendalltau(supernet_accuracy, truth)
 print(f"\nDARTS: supernet accuracy against the table, Kendall tau {tau:.2f} over {len(truth)} searches (p = {p:.2f})")
@@ -1027,33 +868,22 @@ check("concept_04_4", concept_04_4)
 # ### END MARK SCHEME
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "open_04_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# I would first repeat the search with five seeds, since one run says nothing about the method, and train five random cells
-# for the same compute. Then I would follow each run through its stages: supernet, cell with inherited weights, the same with new
-# batch-norm statistics, trained from scratch. The 94 % of the supernet belong to a mixture and say nothing about the cell. From the
-# stored alphas I would draw the cell of every epoch and train a few of them: if an early cell is better than the last one
-# and the curvature or the number of skips rises in between, then early stopping is the remedy. If the cells are equally poor
-# all along, stopping cannot help; if the chosen operations win by small margins, the mixture itself is the
-# problem, and I would try GDAS, which trains with one operation per edge and is cheaper as well. The second order comes last: it
-# costs several times as much, and before using it I would test its gradient against exact differentiation on a
-# smooth problem, because a wrong factor switches it off unnoticed. In the end the interval of the difference to random cells at equal
-# compute decides, tuning included.
+# I would first repeat the search with five seeds, and train random cells for the same compute. Then I would follow each run
+# through its stages: the 94 % of the supernet belong to a mixture and say nothing about the cell. From the stored alphas I
+# would draw the cell of every epoch and train a few: if an early one is better than the last and the curvature or the
+# number of skips rises in between, early stopping is the remedy. If all are equally poor, stopping cannot help; if the
+# chosen operations win by small margins, the mixture is the problem, and I would try GDAS, which trains one operation per
+# edge. The second order comes last: it costs several times as much, and its gradient has to be tested against exact
+# differentiation on a smooth problem first. In the end the interval of the difference to random cells decides.
 
 # %% [markdown]
 # ## References
 #
-# - H. Liu, K. Simonyan and Y. Yang (2019). *DARTS: Differentiable Architecture Search.* ICLR.
-#   [arXiv:1806.09055](https://arxiv.org/abs/1806.09055).
-# - S. Xie, H. Zheng, C. Liu and L. Lin (2019). *SNAS: Stochastic Neural Architecture Search.* ICLR.
-#   [arXiv:1812.09926](https://arxiv.org/abs/1812.09926).
-# - X. Dong and Y. Yang (2019). *Searching for a Robust Neural Architecture in Four GPU Hours* (GDAS). CVPR.
-#   [arXiv:1910.04465](https://arxiv.org/abs/1910.04465).
-# - E. Jang, S. Gu and B. Poole (2017). *Categorical Reparameterization with Gumbel-Softmax.* ICLR.
-#   [arXiv:1611.01144](https://arxiv.org/abs/1611.01144).
-# - C. J. Maddison, A. Mnih and Y. W. Teh (2017). *The Concrete Distribution.* ICLR.
-#   [arXiv:1611.00712](https://arxiv.org/abs/1611.00712).
-# - A. Zela, T. Elsken, T. Saikia, Y. Marrakchi, T. Brox and F. Hutter (2020). *Understanding and Robustifying Differentiable
-#   Architecture Search.* ICLR. [arXiv:1909.09656](https://arxiv.org/abs/1909.09656).
-# - H. Liang et al. (2019). *DARTS+: Improved Differentiable Architecture Search with Early Stopping.*
-#   [arXiv:1909.06035](https://arxiv.org/abs/1909.06035).
-# - X. Dong and Y. Yang (2020). *NAS-Bench-201.* ICLR. [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of
-#   the published results above.
+# - H. Liu, K. Simonyan and Y. Yang (2019). *DARTS: Differentiable Architecture Search.* ICLR. [arXiv:1806.09055](https://arxiv.org/abs/1806.09055).
+# - S. Xie, H. Zheng, C. Liu and L. Lin (2019). *SNAS: Stochastic Neural Architecture Search.* ICLR. [arXiv:1812.09926](https://arxiv.org/abs/1812.09926).
+# - X. Dong and Y. Yang (2019). *Searching for a Robust Neural Architecture in Four GPU Hours* (GDAS). CVPR. [arXiv:1910.04465](https://arxiv.org/abs/1910.04465).
+# - E. Jang, S. Gu and B. Poole (2017). *Categorical Reparameterization with Gumbel-Softmax.* ICLR. [arXiv:1611.01144](https://arxiv.org/abs/1611.01144).
+# - C. J. Maddison, A. Mnih and Y. W. Teh (2017). *The Concrete Distribution.* ICLR. [arXiv:1611.00712](https://arxiv.org/abs/1611.00712).
+# - A. Zela, T. Elsken, T. Saikia, Y. Marrakchi, T. Brox and F. Hutter (2020). *Understanding and Robustifying Differentiable Architecture Search.* ICLR. [arXiv:1909.09656](https://arxiv.org/abs/1909.09656).
+# - H. Liang et al. (2019). *DARTS+: Improved Differentiable Architecture Search with Early Stopping.* [arXiv:1909.06035](https://arxiv.org/abs/1909.06035).
+# - X. Dong and Y. Yang (2020). *NAS-Bench-201.* ICLR. [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of the published results above.
