@@ -1,5 +1,5 @@
-"""Small problems with two levels on which search gradients can be looked at exactly: the DARTS paper's toy, and a network
-of two mixed layers around a nonlinearity of choice.
+"""Small problems with two levels on which search gradients can be looked at exactly: the DARTS paper's toy, and a
+network of two mixed layers around a nonlinearity of choice.
 
 Both are modules in float64 with `weights()` and `alphas()`, as the steps of lesson 04 want them.
 """

@@ -82,7 +82,7 @@ class SearchConfig:
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     train_images: int = RECIPE.train_images
-    epochs: int = 20
+    epochs: int = 25
     batch_size: int = 64
     lr: float = 0.05
     lr_min: float = 0.001
@@ -396,7 +396,7 @@ def search(
             run.valid_loss.append(losses[1])
             run.logits.append(_logits(supernet))
             if curvature:
-                last = slice(config.train_images - 2 * config.batch_size, config.train_images)
+                last = slice(config.train_images - config.batch_size, config.train_images)
                 hessian = alpha_hessian(supernet, F.cross_entropy, (images[last], labels[last]))
                 run.curvature.append(float(torch.linalg.eigvalsh(hessian)[-1]))
             bar.set_postfix_str(f"validation loss {losses[1]:.2f}")

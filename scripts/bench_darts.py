@@ -1,4 +1,4 @@
-"""Measures one DARTS update, weights and alphas, of the library's supernet against the taught one, and GDAS's hard path.
+"""Measures one DARTS update, weights and alphas, of the library's supernet against the taught one, and GDAS's cost.
 
     python -m scripts.bench_darts [--repeats N] [--sizes NAME ...] [--device cpu]      one thread, a few minutes
 

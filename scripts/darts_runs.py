@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python -m scripts.darts_runs record [--seeds N]
 
-Each search is followed through its stages: accuracy of the supernet, of the chosen cell with inherited weights (as they
-are, and with new batch-norm statistics), and of the cell trained from scratch by the table's recipe. The table itself is
-not read: ranks are looked up when the lesson runs. One line per search; an interrupted recording goes on where it was, and a
-changed configuration is refused. About half a minute of processor time per search, the second order twice that.
+Each search is followed through its stages: accuracy of the supernet, of the chosen cell with inherited weights (as
+they are, and with new batch-norm statistics), and of the cell trained from scratch by the table's recipe. The table
+itself is not read: ranks are looked up when the lesson runs. One line per search; an interrupted recording goes on
+where it was, and a changed configuration is refused. About half a minute of processor time per search.
 """
 
 from __future__ import annotations

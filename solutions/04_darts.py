@@ -626,7 +626,7 @@ for name, method in darts.METHODS.items():
 #
 # Now search: first-order DARTS, with your cell, your steps and your rule at the end. The library's loop does the rest.
 # Half of the 4,096 training images train the weights, the other half the alphas; SGD with a cosine for the
-# weights, Adam for the alphas, 20 epochs. The stop button of the notebook ends it early and keeps what it has.
+# weights, Adam for the alphas, 25 epochs. The stop button of the notebook ends it early and keeps what it has.
 
 # %% tags=["experiment"]
 choose = or_fallback("discretize", discretize)
@@ -638,7 +638,7 @@ def one_update(model, weight_optimizer, alpha_optimizer, train_batch, valid_batc
     return step_of_weights(model, F.cross_entropy, train_batch, weight_optimizer), valid_loss
 
 
-run = darts.search(splits, "DARTS, first order", config, seed=0, cell=Mixed, update=one_update, curvature=True)
+run = darts.search(splits, "DARTS, first order", config, seed=0, cell=Mixed, update=one_update)
 edges = {f"edge {source}→{target}": path for (source, target), path in zip(EDGES, run.mixing.permute(1, 2, 0))}
 plotting.op_paths(edges, xlabel="epoch", ylabel="softmax of α", across=3)
 cell = choose(run.logits[-1])
