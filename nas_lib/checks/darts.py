@@ -1128,13 +1128,24 @@ class AlphaStepSecondOrder(AlphaStep):
 
     def problems(self, rng: Generator) -> list[Instance]:
         """A large radius; a validation gradient of zero, as at the toy's start in the paper; a steep loss."""
-        steep = smooth(rng, scale=300.0, about="a steep loss")
-        steep["weight_lr"] = round(float(rng.uniform(0.2, 0.5)) / 300, 6)
+        steep = self._steep(rng)
+        while not self._radius_matters(steep):
+            steep = self._steep(rng)
         return [
             {**closed_form(rng), "eps": 0.3, "about": "the toy of the DARTS paper, eps = 0.3"},
             {**closed_form(rng, w=-2.0, a=2.0), "about": "α = 2, where the toy's ∇_w L_valid is zero"},
             steep,
         ]
+
+    @staticmethod
+    def _steep(rng: Generator) -> Instance:
+        steep = smooth(rng, scale=300.0, about="a steep loss")
+        return {**steep, "weight_lr": round(float(rng.uniform(0.2, 0.5)) / 300, 6)}
+
+    def _radius_matters(self, steep: Instance) -> bool:
+        """Would an answer whose radius is eps itself be told from a right one? Not where the slope is small."""
+        found = self.candidates(steep)
+        return not _close(found["radius"], found["right"], 20 * self.tolerance(steep))
 
     def bad(self, rng: Generator) -> list[Instance]:
         """Impossible radii and rates."""
