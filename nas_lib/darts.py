@@ -82,7 +82,7 @@ class SearchConfig:
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     train_images: int = RECIPE.train_images
-    epochs: int = 25
+    epochs: int = 20
     batch_size: int = 64
     lr: float = 0.05
     lr_min: float = 0.001

@@ -626,7 +626,7 @@ for name, method in darts.METHODS.items():
 #
 # Now search: first-order DARTS, with your cell, your steps and your rule at the end. The library's loop does the rest.
 # Half of the 4,096 training images train the weights, the other half the alphas; SGD with a cosine for the
-# weights, Adam for the alphas, 25 epochs. The stop button of the notebook ends it early and keeps what it has.
+# weights, Adam for the alphas, 20 epochs. The stop button of the notebook ends it early and keeps what it has.
 
 # %% tags=["experiment"]
 choose = or_fallback("discretize", discretize)
