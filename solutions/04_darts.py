@@ -198,9 +198,8 @@ for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supern
 # ## 2 · Back to a choice
 #
 # At the end an architecture has to come out: on every edge the operation with the largest logit. DARTS leaves out `none`,
-# although it takes part in the mixture, for a reason that you can work out. Zeros do not pass through a batch norm of
-# their own, so the logit of `none` only scales what the other operations deliver. The next batch norm undoes that, so the
-# loss hardly depends on it.
+# although it takes part in the mixture: raising the logit of `none` only scales down what the edge delivers, the next batch
+# norm scales it up again, and the loss hardly tells how strong `none` should be.
 #
 # ### Exercise 4.3 · `discretize` · ●●○○○ · 8 min · 2 points
 #

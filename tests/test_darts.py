@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 import solutions
 from autograder import grade, samples
-from nas_lib import bilevel_toys, checks, darts, supernet
+from nas_lib import bilevel_toys, checks, darts, plotting, supernet
 from nas_lib.checks import darts as checks_darts
-from nas_lib.lesson import FALLBACKS
+from nas_lib.lesson import FALLBACKS, milliseconds
 from nas_lib.networks import CellNetwork, NetworkConfig
 from nas_lib.spaces import EDGES, OPS, CellSpace
 from nas_lib.training import DataSplits, Recipe
@@ -590,6 +590,17 @@ def test_the_samples_earn_what_they_should_in_the_sandbox(tmp_path: Path) -> Non
     assert points["half"] == nothing | half | {"open_04_1": 0}
     assert points["wrong"]["CellSupernet"] == points["wrong"]["alpha_step_second_order"] == 0
     assert points["blank"] == nothing | {"open_04_1": 0}
+
+
+def test_paths_are_drawn_per_operation_and_times_are_medians() -> None:
+    made = plotting.op_paths(
+        {"a": np.ones((5, 4)), "b": np.zeros((5, 4))}, xlabel="epoch", ylabel="share", across=3
+    )
+    assert [len(ax.lines) for ax in made.axes] == [5, 5]
+    assert made.axes[0].get_ylabel() == "share" and made.axes[1].get_xlabel() == "epoch"
+    assert len({(line.get_linestyle(), line.get_marker()) for line in made.axes[0].lines}) == 5
+    calls: list[int] = []
+    assert milliseconds(lambda: calls.append(0), repeats=3) >= 0 and len(calls) == 4
 
 
 def test_edges_are_grouped_by_their_source_in_the_fast_cell() -> None:
