@@ -362,7 +362,7 @@ def search(
         raise ValueError(f"splits must hold {config.train_images} training images, got {len(labels)}")
     device = images.device
     supernet = Supernet(config.network, cell=cell, seed=seed).to(device)
-    supernet = supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    supernet = supernet.to(memory_format=torch.channels_last)
     generator = torch.Generator(device).manual_seed(seed)
     model = Relaxed(supernet, METHODS[method], config.tau[0], generator, sample, amp)
     weight_optimizer, alpha_optimizer = _optimizers(model, config)

@@ -94,7 +94,7 @@ def mixed_op(outputs, alphas):
     Source: Liu et al. (2019), equation 2.
     """
     ### BEGIN SOLUTION
-    if alphas.shape != (len(outputs),) or len(outputs) < 1:
+    if alphas.shape != (len(outputs),):
         raise ValueError(f"alphas must be one logit for each of {len(outputs)} outputs, got {tuple(alphas.shape)}")
     shapes = {tuple(one.shape) for one in outputs}
     if len(shapes) != 1:

@@ -40,6 +40,7 @@ says(
         "last-edge-only": r"what the last edge delivers",
         "all-nodes": r"sum of the nodes 1, 2 and 3",
         "init-changed": r"self\.edges is gone",
+        "learnable-scale": r"can learn their scale again",
         "changes-its-input": r"the input was changed",
         "wrong-cell": r"the output begins with",
         "none-chosen": r"`none` is chosen where",
@@ -178,6 +179,12 @@ class _Given(nn.Module):
             raise ValueError(f"channels and alphas do not fit: {channels!r}, {tuple(alphas.shape)}")
         self.alphas = alphas
         self.edges = nn.ModuleList(nn.ModuleList(OPERATIONS[op](channels, 1) for op in OPS) for _ in EDGES)
+        self.freeze()
+
+    def freeze(self):
+        for layer in self.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.requires_grad_(False)
 
     def mixing(self):
         return torch.softmax(self.alphas, dim=1)
@@ -237,6 +244,7 @@ _cell(
     "argmax",
     mixing=lambda self: F.one_hot(self.alphas.argmax(1), len(OPS)) + 0 * self.alphas,
 )
+_cell("scales_that_learn", "learnable-scale", freeze=lambda self: None)
 _cell("alphas_detached", "no-gradient-of-alphas", mixing=lambda self: self.alphas.detach().softmax(1))
 
 

@@ -264,7 +264,7 @@ class CellSupernetClass(Exercise):
                 **more,
             }
 
-        strong = case(about="logits that all but decide")
+        strong = case(channels=1, about="logits that all but decide")
         strong["alphas"] = (4 * np.array(strong["alphas"])).round(3).tolist()
         own = case(about="its own operations")
         own["coefficients"] = None
@@ -274,6 +274,7 @@ class CellSupernetClass(Exercise):
             own,
             case(bad="alphas of shape (5, 6)", alphas=_normal(rng, 5, 6)),
             case(bad="alphas of shape (6, 4)", alphas=_normal(rng, 6, 4)),
+            case(bad="alphas of shape (7, 5)", alphas=_normal(rng, 7, 5)),
             case(bad="channels = 0", channels=0),
         ]
 
@@ -301,7 +302,13 @@ class CellSupernetClass(Exercise):
         slope = None
         if isinstance(out, torch.Tensor) and out.requires_grad and out.shape == upstream.shape:
             (slope,) = torch.autograd.grad((out * upstream).sum(), alphas, allow_unused=True)
-        return {"out": out, "slope": slope, "kept": bool(torch.equal(x, kept))}
+        norms = [one for one in made.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+        return {
+            "out": out,
+            "slope": slope,
+            "kept": bool(torch.equal(x, kept)),
+            "learnable": [p.requires_grad for norm in norms for p in norm.parameters()],
+        }
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """The output first, then the gradient."""
@@ -322,6 +329,12 @@ class CellSupernetClass(Exercise):
                 "no-gradient-of-alphas",
                 f"the output is right, but the gradient by alphas is not{about}: use self.alphas itself, "
                 "without detach() or .data",
+            )
+        if value["learnable"] != expected.value["learnable"]:
+            return fail(
+                "learnable-scale",
+                "the batch norms of the operations can learn their scale again, and with it undo what the alphas "
+                "say: keep __init__ as it is given",
             )
         if value["kept"] is not True:
             return fail(
@@ -478,6 +491,7 @@ class Discretize(Exercise):
             {"alphas": np.array(logits(-1, 1)).T.tolist(), "bad": "alphas of shape (5, 6)"},
             {"alphas": [row[:4] for row in logits(-1, 1)], "bad": "alphas of shape (6, 4)"},
             {"alphas": logits(-1, 1)[:5], "bad": "five rows of alphas"},
+            {"alphas": [*logits(-1, 1), [0.5, 0.1, 0.2, 0.3, 0.4]], "bad": "seven rows of alphas"},
             {"alphas": nan, "bad": "a logit of NaN"},
         ]
 
@@ -595,6 +609,11 @@ def _toy(spec: Instance) -> Any:
     import torch
 
     class Toy(torch.nn.Module):
+        w: Any
+        a: Any
+        v: Any
+        b: Any
+
         def __init__(self) -> None:
             super().__init__()
             for name, value in spec["weights"].items():
@@ -639,7 +658,7 @@ class Momentum:
     """
 
     def __init__(self, parameters: Sequence[Any], past: Sequence[Any], rate: float) -> None:
-        self.param_groups = [{"params": list(parameters), "lr": rate}]
+        self.param_groups: list[dict[str, Any]] = [{"params": list(parameters), "lr": rate}]
         self.past = [_tensor(one) for one in past]
         self.state: dict[Any, Any] = {}
 
@@ -746,16 +765,17 @@ class Step(Exercise):
     ) -> Verdict | None:
         past = _flat([np.array(one, dtype=float) for one in instance["past"][self.moved]])
         begin, end = _flat(start[self.moved]), _flat(after[self.moved])
-        candidates = self.candidates(instance)
+        unit = instance.get("scale", 1.0)
+        candidates = {name: value / unit for name, value in self.candidates(instance).items()}
         right = candidates["right"]
-        found = (begin - end) / _RATE - 0.9 * past
+        found = ((begin - end) / _RATE - 0.9 * past) / unit
         if _close(found, right, self.tolerance(instance)):
             return None
         if _close(end, begin):
             return fail(
                 "no-step", f"the {self.moved} did not move{about}: the optimiser's step() has to be called"
             )
-        if _close(found, -0.9 * past + right, 1e-3):
+        if _close(found, -0.9 * past / unit + right, 1e-3):
             return fail(
                 "ignores-the-optimizer",
                 f"the {self.moved} move by a plain gradient step{about}: let the optimiser that was passed in do it, "
@@ -1127,24 +1147,26 @@ class AlphaStepSecondOrder(AlphaStep):
     }
 
     def problems(self, rng: Generator) -> list[Instance]:
-        """A large radius; a validation gradient of zero, as at the toy's start in the paper; a steep loss."""
-        steep = self._steep(rng)
+        """A large radius; a validation gradient of zero, as at the toy's start in the paper; no virtual step; losses
+        so steep and so flat that the radius has to follow."""
+        steep = self._scaled(rng, 300.0, "a steep loss")
         while not self._radius_matters(steep):
-            steep = self._steep(rng)
+            steep = self._scaled(rng, 300.0, "a steep loss")
         return [
             {**closed_form(rng), "eps": 0.3, "about": "the toy of the DARTS paper, eps = 0.3"},
             {**closed_form(rng, w=-2.0, a=2.0), "about": "α = 2, where the toy's ∇_w L_valid is zero"},
+            {**smooth(rng), "weight_lr": 0.0, "about": "weight_lr = 0"},
             steep,
+            self._scaled(rng, 0.003, "a flat loss"),
         ]
 
     @staticmethod
-    def _steep(rng: Generator) -> Instance:
-        steep = smooth(rng, scale=300.0, about="a steep loss")
-        return {**steep, "weight_lr": round(float(rng.uniform(0.2, 0.5)) / 300, 6)}
+    def _scaled(rng: Generator, scale: float, about: str) -> Instance:
+        return {**smooth(rng, scale=scale, about=about), "weight_lr": round(rng.uniform(0.2, 0.5) / scale, 6)}
 
     def _radius_matters(self, steep: Instance) -> bool:
         """Would an answer whose radius is eps itself be told from a right one? Not where the slope is small."""
-        found = self.candidates(steep)
+        found = {name: value / steep["scale"] for name, value in self.candidates(steep).items()}
         return not _close(found["radius"], found["right"], 20 * self.tolerance(steep))
 
     def bad(self, rng: Generator) -> list[Instance]:
