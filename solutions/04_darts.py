@@ -757,8 +757,9 @@ for name, runs in darts_runs.items():
         print(f"{name:20} {rule:18} epochs kept {kept}, mean regret {regret:5.2f} points, median rank {median:6,}")
 
 # %% [markdown]
-# Read the right figure together with the printed rows: did waiting make the cells better or worse? If a rule keeps every epoch, its
-# symptom did not appear in these searches, and a remedy for an illness that is not there cannot help. That, too, depends
+# Read the right figure together with the printed rows: did waiting make the cells better or worse? If a rule keeps every
+# epoch, its symptom did not appear in these searches, and a remedy for an illness that is not there cannot help. If it fires
+# at the first opportunity, it is no warning either: the eigenvalue also grows because the supernet learns. All this depends
 # on the space, the data and the length of the search, so measure before you add a remedy.
 
 # %% [markdown]
