@@ -40,4 +40,14 @@ BINDING: dict[str, tuple[str, ...]] = {
         "Controller.log_prob(actions)",
         "discounted_returns(rewards, gamma)",
     ),
+    "04_darts": (
+        "mixed_op(outputs, alphas)",
+        "CellSupernet(channels, alphas)",
+        "CellSupernet.forward(x)",
+        "discretize(alphas, exclude_none=True)",
+        "weight_step(model, loss_fn, batch, optimizer)",
+        "alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer)",
+        "alpha_step_second_order(model, loss_fn, train_batch, valid_batch, alpha_optimizer, weight_lr, eps=0.01)",
+        "gumbel_softmax_sample(logits, tau, generator, hard=False)",
+    ),
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +34,16 @@ def progress(items: Iterable[T], unit: str = "run") -> Iterator[T]:
     from tqdm import tqdm
 
     yield from tqdm(items, unit=unit, file=sys.stdout, ncols=80, mininterval=0.5)
+
+
+def milliseconds(call: Callable[[], Any], repeats: int = 15) -> float:
+    """Median processor time of a call, after one that does not count."""
+    times = []
+    for _ in range(repeats + 1):
+        start = time.process_time()
+        call()
+        times.append(1000 * (time.process_time() - start))
+    return float(np.median(times[1:]))
 
 
 def or_fallback(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -305,6 +316,59 @@ def _controller(choices: Sequence[Sequence[Any]], hidden: int = 64, embedding: i
     return ArchPolicy([len(options) for options in choices], hidden, embedding)
 
 
+def _mixed_op(outputs: Sequence[Any], alphas: Any) -> Any:
+    import torch
+
+    return torch.tensordot(alphas.softmax(0), torch.stack(list(outputs)), dims=1)
+
+
+def _cell_supernet(channels: int, alphas: Any) -> Any:
+    from nas_lib.supernet import MixedCell
+
+    return MixedCell(channels, alphas)
+
+
+def _discretize(alphas: Any, exclude_none: bool = True) -> Any:
+    import torch
+
+    from nas_lib.darts import chosen_cell
+
+    return chosen_cell(torch.as_tensor(alphas), with_none=not exclude_none)
+
+
+def _weight_step(model: Any, loss_fn: Any, batch: Any, optimizer: Any) -> float:
+    from nas_lib.darts import Bilevel
+
+    return Bilevel(model, loss_fn, optimizer, None).update_weights(batch)
+
+
+def _alpha_step_first_order(model: Any, loss_fn: Any, valid_batch: Any, alpha_optimizer: Any) -> float:
+    from nas_lib.darts import Bilevel
+
+    return Bilevel(model, loss_fn, None, alpha_optimizer).update_alphas(valid_batch, valid_batch)
+
+
+def _alpha_step_second_order(
+    model: Any,
+    loss_fn: Any,
+    train_batch: Any,
+    valid_batch: Any,
+    alpha_optimizer: Any,
+    weight_lr: float,
+    eps: float = 0.01,
+) -> float:
+    from nas_lib.darts import Bilevel
+
+    bilevel = Bilevel(model, loss_fn, None, alpha_optimizer, order=2, eps=eps)
+    return bilevel.update_alphas(train_batch, valid_batch, rate=weight_lr)
+
+
+def _gumbel_softmax_sample(logits: Any, tau: float, generator: Any, hard: bool = False) -> Any:
+    from nas_lib.darts import concrete_sample
+
+    return concrete_sample(logits, tau, generator, hard)
+
+
 RECORDED_CONFIDENCE = 0.95
 RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
 """Results of the reference's `samples_for_top_fraction` for the fractions that lesson 01 asks for."""
@@ -332,5 +396,12 @@ FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
     "ema_baseline": (_ema_baseline, _LIBRARY),
     "Controller": (_controller, "the library's own controller"),
     "discounted_returns": (_discounted_returns, _LIBRARY),
+    "mixed_op": (_mixed_op, _LIBRARY),
+    "CellSupernet": (_cell_supernet, "the library's own, faster cell"),
+    "discretize": (_discretize, _LIBRARY),
+    "weight_step": (_weight_step, _LIBRARY),
+    "alpha_step_first_order": (_alpha_step_first_order, _LIBRARY),
+    "alpha_step_second_order": (_alpha_step_second_order, _LIBRARY),
+    "gumbel_softmax_sample": (_gumbel_softmax_sample, _LIBRARY),
 }
 """For each exercise what stands in for it, and in words what that is."""

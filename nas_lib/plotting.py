@@ -21,7 +21,7 @@ from matplotlib.patches import Circle, FancyArrowPatch
 from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from nas_lib.spaces import EDGES, Cell, live_edges
+from nas_lib.spaces import EDGES, OPS, Cell, live_edges
 
 HOUSE: dict[Any, Any] = {
     "figure.dpi": 100,
@@ -545,6 +545,44 @@ def choice_maps(
         for (row, column), share in np.ndenumerate(values):
             ink = "white" if share > 0.5 else "black"
             ax.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7.5, color=ink)
+    if title:
+        made.suptitle(title, fontsize=10.5, x=0.01, ha="left")
+    return made
+
+
+@house_style()
+def op_paths(
+    panels: Mapping[str, ArrayLike], *, xlabel: str, ylabel: str, across: int = 3, title: str = ""
+) -> Figure:
+    """One curve per operation in each panel: how a search's preference for each changes.
+
+    Args:
+        panels: title → array (operations in the order of `OPS`, n).
+        across: panels in a row.
+    """
+    across = min(across, len(panels))
+    made, axes = figure(-(-len(panels) // across), across, width=3.2, height=2.5, sharex=True, sharey=True)
+    names = [_OP_LOOKS[op][0] if op in _OP_LOOKS else op for op in OPS]
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    for ax, (name, paths) in zip(axes.flat, panels.items()):
+        for op, look, values in zip(names, LOOKS, np.asarray(paths, dtype=float), strict=False):
+            marks = max(1, len(values) // 4)
+            ax.plot(
+                values,
+                color=look.color,
+                linestyle=look.line,
+                marker=look.marker,
+                ms=4,
+                markevery=marks,
+                label=op,
+            )
+        ax.set_title(name, fontsize=9.5)
+    for ax in axes[-1]:
+        ax.set_xlabel(xlabel)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(ylabel)
+    axes[0, 0].legend(fontsize=7)
     if title:
         made.suptitle(title, fontsize=10.5, x=0.01, ha="left")
     return made

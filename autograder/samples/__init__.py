@@ -60,6 +60,15 @@ HALF: dict[str, dict[str, str]] = {
         "concept_03_1": "reference",
         "concept_03_2": "wrong",
     },
+    "04_darts": {
+        "mixed_op": "part",
+        "CellSupernet": "wrong",
+        "discretize": "reference",
+        "weight_step": "reference",
+        "alpha_step_first_order": "part",
+        "concept_04_1": "reference",
+        "concept_04_2": "wrong",
+    },
 }
 OPEN_ANSWER = "I would ask for equal budgets and for every run, not only the best one."
 

@@ -155,6 +155,61 @@ def discounted_returns(rewards, gamma):
     return np.cumsum(np.asarray(rewards)[::-1])[::-1]
 
 
+# ---- 04_darts
+
+
+def mixed_op(outputs, alphas):
+    return sum(alpha * one for alpha, one in zip(alphas, outputs))
+
+
+class CellSupernet(nn.Module):
+    def __init__(self, channels, alphas):
+        super().__init__()
+        if channels < 1 or alphas.shape != (len(EDGES), len(OPS)):
+            raise ValueError(f"channels and alphas do not fit: {channels!r}, {tuple(alphas.shape)}")
+        self.alphas = alphas
+        self.edges = nn.ModuleList(nn.ModuleList(OPERATIONS[op](channels, 1) for op in OPS) for _ in EDGES)
+
+    def forward(self, x):
+        nodes = [x, 0, 0, 0]
+        weights = torch.softmax(self.alphas, dim=0)
+        for (source, target), operations, row in zip(EDGES, self.edges, weights):
+            nodes[target] = nodes[target] + sum(p * op(nodes[source]) for p, op in zip(row, operations))
+        return nodes[3]
+
+
+def discretize(alphas, exclude_none=True):
+    first = 1 if exclude_none else 0
+    return tuple(OPS[int(i)] for i in alphas[:, first:].argmax(dim=1))
+
+
+def weight_step(model, loss_fn, batch, optimizer):
+    loss = loss_fn(model(batch[0]), batch[1])
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
+    loss = loss_fn(model(valid_batch[0]), valid_batch[1])
+    with torch.no_grad():
+        for alpha, slope in zip(model.alphas(), gradients(loss, model.alphas())):
+            alpha -= 0.01 * slope
+    return loss.item()
+
+
+def alpha_step_second_order(model, loss_fn, train_batch, valid_batch, alpha_optimizer, weight_lr, eps=0.01):
+    loss = loss_fn(model(valid_batch[0]), valid_batch[1])
+    for alpha, slope in zip(model.alphas(), gradients(loss, model.alphas())):
+        alpha.grad = slope
+    alpha_optimizer.step()
+    return loss.item()
+
+
+def gumbel_softmax_sample(logits, tau, generator, hard=False):
+    return F.gumbel_softmax(logits, tau, hard)
+
+
 class right_in_part:
     def cell_index(arch):
         number = 0
@@ -174,3 +229,15 @@ class right_in_part:
     def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
         advantages = torch.as_tensor(rewards - baseline).detach()
         return -(advantages * log_probs).mean() - entropy_weight * entropies.mean()
+
+    def mixed_op(outputs, alphas):
+        return sum(p * one for p, one in zip(torch.softmax(alphas, 0), outputs))
+
+    def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
+        loss = loss_fn(model(valid_batch[0]), valid_batch[1])
+        if not torch.isfinite(loss):
+            raise ValueError(f"loss must be finite, got {loss}")
+        alpha_optimizer.zero_grad()
+        loss.backward()
+        alpha_optimizer.step()
+        return loss.item()
