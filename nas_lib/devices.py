@@ -88,7 +88,8 @@ DEVICES: dict[str, Device] = {
             "peak": "4 large cores at 2.5 GHz (Google, Pixel 3 technical specifications) times 8 FLOP per cycle "
             "(two 64-bit FP/SIMD pipes with fused multiply-add, as in the Cortex-A75 that they derive from)",
             "bandwidth": "quad-channel (4 x 16 bit) LPDDR4X-3733, "
-            "https://en.wikichip.org/wiki/qualcomm/snapdragon_800/845: 3,733 MT/s x 8 bytes; the interface's limit, not measured",
+            "https://en.wikichip.org/wiki/qualcomm/snapdragon_800/845: 3,733 MT/s x 8 bytes; "
+            "the interface's limit, not measured",
             "overhead": f"{ASSUMED}: a framework's dispatch of one operation on a fast mobile core",
         },
     ),
