@@ -66,15 +66,15 @@ def test_warm_up_is_not_timed_and_every_call_is_timed_alone() -> None:
 
 def test_a_queue_is_waited_for_before_the_first_and_after_every_timed_call() -> None:
     machine = Machine([100.0, 1.0, 2.0, 3.0], queued=True)
-    timings = time_calls(
-        machine.call, warmup=1, repeats=3, synchronize=machine.wait, clock=machine.clock
-    )
+    timings = time_calls(machine.call, warmup=1, repeats=3, synchronize=machine.wait, clock=machine.clock)
     np.testing.assert_allclose(timings.seconds, [1.0, 2.0, 3.0])
     blind = Machine([100.0, 1.0, 2.0, 3.0], queued=True)
     assert time_calls(blind.call, warmup=1, repeats=3, clock=blind.clock).seconds.sum() == 0
 
 
-@pytest.mark.parametrize(("name", "value"), [("warmup", -1), ("repeats", 0), ("repeats", 2.5), ("warmup", True)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("warmup", -1), ("repeats", 0), ("repeats", 2.5), ("warmup", True)]
+)
 def test_impossible_numbers_of_calls_are_refused(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
         time_calls(lambda: None, **{name: value})  # type: ignore[arg-type]
@@ -143,7 +143,9 @@ def test_the_layers_of_a_mobile_network_have_its_arithmetic() -> None:
 
 @pytest.mark.parametrize("space", ["cells", "mobile"])
 def test_a_built_layer_takes_and_gives_the_shapes_that_it_says(space: str) -> None:
-    every = cell_layers(("nor_conv_3x3", "skip_connect", "nor_conv_1x1", "avg_pool_3x3", "skip_connect", "nor_conv_1x1"))
+    every = cell_layers(
+        ("nor_conv_3x3", "skip_connect", "nor_conv_1x1", "avg_pool_3x3", "skip_connect", "nor_conv_1x1")
+    )
     mobile = mobile_layers(MOBILE.largest)
     assert build_mobile(MOBILE.largest).arch == MOBILE.largest
     for layer in every if space == "cells" else mobile:
@@ -247,7 +249,12 @@ def test_devices_disagree_about_which_network_is_faster() -> None:
 def test_thirty_frames_leave_a_thirtieth_of_a_second() -> None:
     assert frame_budget(30) == pytest.approx(33.333, abs=1e-3)
     assert frame_budget(30, 8.0) == pytest.approx(25.333, abs=1e-3)
-    for fps, other, name in ((0, 0, "fps"), (30, 34.0, "other_ms"), (30, -1, "other_ms"), (float("nan"), 0, "fps")):
+    for fps, other, name in (
+        (0, 0, "fps"),
+        (30, 34.0, "other_ms"),
+        (30, -1, "other_ms"),
+        (float("nan"), 0, "fps"),
+    ):
         with pytest.raises(ValueError, match=name):
             frame_budget(fps, other)
 
