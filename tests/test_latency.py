@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from nas_lib import latency, real_data
 from nas_lib.devices import ASSUMED, DEVICES, Device, frame_budget
 from nas_lib.latency import (
-    Layer,
     LatencyTable,
+    Layer,
     Work,
     build_layer,
     cell_layers,
@@ -88,9 +88,14 @@ def test_a_clock_that_runs_backwards_is_refused() -> None:
 
 def test_threads_are_put_back_even_after_an_error() -> None:
     before = torch.get_num_threads()
-    with pytest.raises(KeyError), pinned_threads(before + 1):
-        assert torch.get_num_threads() == before + 1
-        raise KeyError
+
+    def fails() -> None:
+        with pinned_threads(before + 1):
+            assert torch.get_num_threads() == before + 1
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
     assert torch.get_num_threads() == before
     for wrong in (0, 1.0, True):
         with pytest.raises(ValueError, match="threads"), pinned_threads(wrong):  # type: ignore[arg-type]
