@@ -40,4 +40,15 @@ BINDING: dict[str, tuple[str, ...]] = {
         "Controller.log_prob(actions)",
         "discounted_returns(rewards, gamma)",
     ),
+    "06_hardware_aware": (
+        "benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_counter)",
+        "latency_table(ops, shapes, measure)",
+        "predict_latency(keys, table, overhead=0.0)",
+        "roofline_latency(macs, bytes_moved, device)",
+        "mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07)",
+        "pareto_front(accuracy, latency)",
+        "hypervolume_2d(accuracy, latency, reference)",
+        "fake_quantize(x, bits, per_channel=False)",
+        "search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng)",
+    ),
 }

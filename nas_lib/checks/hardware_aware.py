@@ -137,7 +137,9 @@ class BenchmarkLatency(Exercise):
 
         return [
             case(int(rng.integers(3, 6)), int(rng.integers(9, 14))),
-            case(int(rng.integers(2, 5)), int(rng.integers(8, 12)), queued=True, about="a device with a queue"),
+            case(
+                int(rng.integers(2, 5)), int(rng.integers(8, 12)), queued=True, about="a device with a queue"
+            ),
             case(2, 1, about="a single repeat"),
             case(0, 6, about="no warm-up"),
             case(3, 2, queued=True, about="a queue and two repeats"),
@@ -164,14 +166,17 @@ class BenchmarkLatency(Exercise):
             return fail("returns-nothing", "benchmark_latency returned None: is there a return statement?")
         if is_number(scalar(value)):
             return fail(
-                "one-number", f"three numbers are asked for (25th percentile, median, 75th), not the one number {show(value)}"
+                "one-number",
+                f"three numbers are asked for (25th percentile, median, 75th), not the one number {show(value)}",
             )
         found, right = column(value, 3, self.name), column(expected.value["result"], 3, self.name)
         calls, wanted = answer.value["calls"], instance["warmup"] + instance["repeats"]
         if _close(found, right):
             if calls != wanted:
                 return fail(
-                    "wrong-number-of-calls", f"fn ran {calls} times, should be {wanted}: warmup + repeats", 1 - BAD_INPUT
+                    "wrong-number-of-calls",
+                    f"fn ran {calls} times, should be {wanted}: warmup + repeats",
+                    1 - BAD_INPUT,
                 )
             return RIGHT
         return _named(found, right, self._mistakes(instance, right)) or fail(
@@ -194,7 +199,11 @@ class BenchmarkLatency(Exercise):
         found: list[Mistake] = [
             (right * 1e3, "milliseconds", "these are milliseconds: return seconds"),
             (right[::-1], "swapped", "the percentiles are swapped: the lowest comes first"),
-            (quartiles(seconds), "times-the-warm-up", "the warm-up calls are in the statistics: run them before you time"),
+            (
+                quartiles(seconds),
+                "times-the-warm-up",
+                "the warm-up calls are in the statistics: run them before you time",
+            ),
             (
                 quartiles(seconds[:repeats]),
                 "no-warm-up",
@@ -239,11 +248,11 @@ class BenchmarkLatency(Exercise):
                 *((wrong, "not-synchronised", unsynchronised) for wrong in ([0.0] * 3, quartiles(late))),
             ]
             if repeats > 1:  # a queue that is emptied before each call and not after it
-                found.append(
-                    (quartiles(np.zeros(repeats)), "not-synchronised", unsynchronised)
-                )
+                found.append((quartiles(np.zeros(repeats)), "not-synchronised", unsynchronised))
         elif float(right.min()) > 1:
-            found.append(([0.0] * 3, "ignores-the-clock", "no time passes: read `clock`, before and after each call"))
+            found.append(
+                ([0.0] * 3, "ignores-the-clock", "no time passes: read `clock`, before and after each call")
+            )
         return found
 
 
@@ -260,7 +269,10 @@ class LatencyTableExercise(Exercise):
         rng.shuffle(names)
 
         def case(ops: int, shapes: int, **given: Any) -> Instance:
-            sizes = [[int(c), int(c), int(s)] for c, s in zip(rng.permutation([8, 16, 24, 32])[:shapes], (32, 16, 8, 4))]
+            sizes = [
+                [int(c), int(c), int(s)]
+                for c, s in zip(rng.permutation([8, 16, 24, 32])[:shapes], (32, 16, 8, 4))
+            ]
             seconds = [_floats(rng, shapes, 1, 9) for _ in range(ops)]
             return {"ops": names[:ops], "shapes": sizes, "seconds": seconds, **given}
 
@@ -285,7 +297,9 @@ class LatencyTableExercise(Exercise):
 
         def measure(op: Any, shape: Any) -> float:
             if op not in ops or shape not in shapes:
-                raise ValueError(f"measure was called with {op!r} and {shape!r}: it takes an operation and a shape")
+                raise ValueError(
+                    f"measure was called with {op!r} and {shape!r}: it takes an operation and a shape"
+                )
             measured.append([ops.index(op), shapes.index(shape)])
             return float(instance["seconds"][ops.index(op)][shapes.index(shape)])
 
@@ -300,7 +314,9 @@ class LatencyTableExercise(Exercise):
         if answer.value["entries"] is None:
             return fail("returns-nothing", "latency_table returned None: is there a return statement?")
         if not answer.value["is_dict"]:
-            return fail("wrong-type", f"latency_table should return a dict, not {describe(answer.value['entries'])}")
+            return fail(
+                "wrong-type", f"latency_table should return a dict, not {describe(answer.value['entries'])}"
+            )
         found = {repr(key): (key, value) for key, value in answer.value["entries"]}
         right = {repr(key): value for key, value in expected.value["entries"]}
         if found.keys() != right.keys():
@@ -309,7 +325,8 @@ class LatencyTableExercise(Exercise):
             value = scalar(found[name][1])
             if not is_number(value) or not _close(value, wanted):
                 return fail(
-                    "wrong-entry", f"the entry of {show(found[name][0])} is {show(value)}, measure gave {show(wanted)}"
+                    "wrong-entry",
+                    f"the entry of {show(found[name][0])} is {show(value)}, measure gave {show(wanted)}",
                 )
         if len(answer.value["measured"]) != len(right):
             return fail(
@@ -421,11 +438,26 @@ class RooflineLatency(NumberExercise):
         def case(macs: float, moved: float, **given: Any) -> Instance:
             peak, bandwidth = _floats(rng, 1, 20, 90)[0] * 1e9, _floats(rng, 1, 4, 20)[0] * 1e9
             overhead = round(float(rng.uniform(5, 40)), 2) * 1e-6
-            return {"macs": macs, "moved": moved, "peak": peak, "bandwidth": bandwidth, "overhead": overhead, **given}
+            return {
+                "macs": macs,
+                "moved": moved,
+                "peak": peak,
+                "bandwidth": bandwidth,
+                "overhead": overhead,
+                **given,
+            }
 
         return [
-            case(float(rng.integers(50, 90)) * 1e6, float(rng.integers(1, 9)) * 1e5, about="a layer with much arithmetic"),
-            case(float(rng.integers(1, 9)) * 1e4, float(rng.integers(20, 90)) * 1e6, about="a layer with much traffic"),
+            case(
+                float(rng.integers(50, 90)) * 1e6,
+                float(rng.integers(1, 9)) * 1e5,
+                about="a layer with much arithmetic",
+            ),
+            case(
+                float(rng.integers(1, 9)) * 1e4,
+                float(rng.integers(20, 90)) * 1e6,
+                about="a layer with much traffic",
+            ),
             # Without the factor 2 memory would be the limit here.
             case(20e6, 3e6, peak=40e9, bandwidth=5e9, about="a layer near the ridge"),
             case(0.0, 0.0, about="a layer without work"),
@@ -437,7 +469,9 @@ class RooflineLatency(NumberExercise):
 
     def arguments(self, instance: Instance) -> tuple[Any, ...]:
         """Work and a device of plain attributes."""
-        device = SimpleNamespace(**{name: instance[name] for name in ("peak", "bandwidth", "overhead")}, name="made up")
+        device = SimpleNamespace(
+            **{name: instance[name] for name in ("peak", "bandwidth", "overhead")}, name="made up"
+        )
         return instance["macs"], instance["moved"], device
 
     def mistakes(self, instance: Instance, right: float) -> list[Mistake]:
@@ -466,7 +500,11 @@ class RooflineLatency(NumberExercise):
                 "overhead-inside",
                 "the overhead hides behind the work here: it comes before it, so add it to the maximum",
             ),
-            (overhead + arithmetic, "no-memory", "only arithmetic counts here: memory traffic can take longer"),
+            (
+                overhead + arithmetic,
+                "no-memory",
+                "only arithmetic counts here: memory traffic can take longer",
+            ),
             (overhead + traffic, "no-arithmetic", "only traffic counts here: arithmetic can take longer"),
             (right * 1e3, "milliseconds", "these are milliseconds: return seconds"),
         ]
@@ -545,9 +583,21 @@ class MnasnetReward(Exercise):
                 "swapped",
                 "alpha and beta are swapped: alpha is for networks within the target, beta for slower ones",
             ),
-            (a * ratio**alpha, "alpha-only", "alpha is used on both sides: a network slower than the target gets beta"),
-            (a * ratio**beta, "beta-only", "beta is used on both sides: a network within the target gets alpha"),
-            (a * ratio**default, "ignores-the-exponents", "alpha and beta are not used: −0.07 is only the default"),
+            (
+                a * ratio**alpha,
+                "alpha-only",
+                "alpha is used on both sides: a network slower than the target gets beta",
+            ),
+            (
+                a * ratio**beta,
+                "beta-only",
+                "beta is used on both sides: a network within the target gets alpha",
+            ),
+            (
+                a * ratio**default,
+                "ignores-the-exponents",
+                "alpha and beta are not used: −0.07 is only the default",
+            ),
             (
                 a * (1 / ratio) ** np.where(ratio <= 1, alpha, beta),
                 "inverted-ratio",
@@ -568,7 +618,11 @@ class MnasnetReward(Exercise):
                 "nothing-below-the-target",
                 "within the target the reward is the accuracy alone here: that is so only for alpha = 0",
             ),
-            (np.where(ratio <= 1, a, 0.0), "cut-off", "networks above the target get nothing: they get (latency/target)^beta"),
+            (
+                np.where(ratio <= 1, a, 0.0),
+                "cut-off",
+                "networks above the target get nothing: they get (latency/target)^beta",
+            ),
             (
                 a / 100 * ratio ** np.where(ratio <= 1, alpha, beta),
                 "fractions",
@@ -614,7 +668,10 @@ class Points(Exercise):
     def problems(self, rng: np.random.Generator) -> list[Instance]:
         """Spread points, ties in either objective, copies, one point."""
         n = int(rng.integers(9, 14))
-        few = {"accuracy": rng.integers(70, 75, 12).astype(float).tolist(), "latency": rng.integers(1, 6, 12).astype(float).tolist()}
+        few = {
+            "accuracy": rng.integers(70, 75, 12).astype(float).tolist(),
+            "latency": rng.integers(1, 6, 12).astype(float).tolist(),
+        }
         rising = sorted(_floats(rng, 6, 60, 90))
         return [
             {"accuracy": _floats(rng, n, 60, 95), "latency": _floats(rng, n, 2, 30)},
@@ -624,8 +681,16 @@ class Points(Exercise):
                 "latency": [5.0, 5.0, 5.0, 9.0, 12.0, 1.0],
                 "about": "copies, and equal accuracies or latencies",
             },
-            {"accuracy": rising, "latency": sorted(_floats(rng, 6, 2, 20)), "about": "points that are all on the front"},
-            {"accuracy": rising[::-1], "latency": sorted(_floats(rng, 6, 2, 20)), "about": "one point that beats all others"},
+            {
+                "accuracy": rising,
+                "latency": sorted(_floats(rng, 6, 2, 20)),
+                "about": "points that are all on the front",
+            },
+            {
+                "accuracy": rising[::-1],
+                "latency": sorted(_floats(rng, 6, 2, 20)),
+                "about": "one point that beats all others",
+            },
             {"accuracy": [81.5], "latency": [4.0], "about": "a single point"},
         ]
 
@@ -674,7 +739,9 @@ class ParetoFront(Points):
         if set(points) != set(right):
             return self._wrong_points(instance, set(points), set(right))
         if len(points) > len(right):
-            return fail("keeps-copies", "two points that are equal in both are both kept: one of them is enough")
+            return fail(
+                "keeps-copies", "two points that are equal in both are both kept: one of them is enough"
+            )
         if points != sorted(points, key=lambda point: point[1]):
             by_accuracy = points == sorted(points, key=lambda point: -point[0])
             return fail(
@@ -688,13 +755,20 @@ class ParetoFront(Points):
         n = len(accuracy)
         if isinstance(value, np.ndarray):
             if value.dtype.kind == "b":
-                return fail("a-mask", "this is a mask of True and False: return indices, `np.flatnonzero(mask)` has them")
+                return fail(
+                    "a-mask",
+                    "this is a mask of True and False: return indices, `np.flatnonzero(mask)` has them",
+                )
             value = value.tolist()
         if type(value) is not list:
-            return fail("wrong-type", f"pareto_front should return an array of indices, not {describe(value)}")
+            return fail(
+                "wrong-type", f"pareto_front should return an array of indices, not {describe(value)}"
+            )
         value = [scalar(one) for one in value]
         if len(value) == n and value and all(type(one) is bool for one in value):
-            return fail("a-mask", "this is a mask of True and False: return indices, `np.flatnonzero(mask)` has them")
+            return fail(
+                "a-mask", "this is a mask of True and False: return indices, `np.flatnonzero(mask)` has them"
+            )
         if any(not is_number(one) or one != int(one) or not 0 <= one < n for one in value):
             return fail(
                 "not-indices",
@@ -722,7 +796,10 @@ class ParetoFront(Points):
                 f"the point {show(a)} % at {show(t)} is kept, but {show(b)} % at {show(s)} is {what}",
             )
         a, t = missing[0]
-        return fail("misses-points", f"the point {show(a)} % at {show(t)} is missing, and nothing beats it{_about(instance)}")
+        return fail(
+            "misses-points",
+            f"the point {show(a)} % at {show(t)} is missing, and nothing beats it{_about(instance)}",
+        )
 
 
 class Hypervolume(Points):
@@ -749,8 +826,18 @@ class Hypervolume(Points):
             "about": "no point better than the reference",
         }
         bad = [one | {"reference": [50.0, 40.0]} for one in self.bad()]
-        three: Instance = {"bad": "a reference of three numbers", "accuracy": [80.0], "latency": [3.0], "reference": [1.0, 2.0, 3.0]}
-        nan: Instance = {"bad": "a reference of NaN", "accuracy": [80.0], "latency": [3.0], "reference": [float("nan"), 9.0]}
+        three: Instance = {
+            "bad": "a reference of three numbers",
+            "accuracy": [80.0],
+            "latency": [3.0],
+            "reference": [1.0, 2.0, 3.0],
+        }
+        nan: Instance = {
+            "bad": "a reference of NaN",
+            "accuracy": [80.0],
+            "latency": [3.0],
+            "reference": [float("nan"), 9.0],
+        }
         return [problems[5], *problems[:5], cut, nothing, *bad, three, nan]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -804,7 +891,9 @@ class Hypervolume(Points):
                 "this is the box around all points: below the steps of the front nothing is dominated",
             ),
             (
-                float(np.trapezoid(np.append(kept[0], kept[0][-1:]) - worst, np.append(kept[1], slowest))) if inside else None,
+                float(np.trapezoid(np.append(kept[0], kept[0][-1:]) - worst, np.append(kept[1], slowest)))
+                if inside
+                else None,
                 "trapezoids",
                 "points are joined by straight lines: between two points only the worse accuracy is reached, so "
                 "the front is a staircase",
@@ -900,7 +989,9 @@ class FakeQuantize(Exercise):
         top = 2 ** (bits - 1) - 1
         others = tuple(range(1, x.ndim))
 
-        def quantized(largest: Any, levels: float = top, rounding: Callable[[Any], Any] = np.round, scaled: bool = True) -> Array:
+        def quantized(
+            largest: Any, levels: float = top, rounding: Callable[[Any], Any] = np.round, scaled: bool = True
+        ) -> Array:
             scale = np.where(np.asarray(largest) > 0, np.asarray(largest), 1.0) / levels
             return np.asarray(rounding(x / scale) * (scale if scaled else 1.0))
 
@@ -926,8 +1017,16 @@ class FakeQuantize(Exercise):
                 "stays-integer",
                 "these are the integers: multiply by the scale again, so that the weights keep their size",
             ),
-            (quantized(largest, rounding=np.floor), "floors", "values are rounded down: take the *nearest* level"),
-            (quantized(largest, rounding=np.trunc), "floors", "values are rounded towards 0: take the *nearest* level"),
+            (
+                quantized(largest, rounding=np.floor),
+                "floors",
+                "values are rounded down: take the *nearest* level",
+            ),
+            (
+                quantized(largest, rounding=np.trunc),
+                "floors",
+                "values are rounded towards 0: take the *nearest* level",
+            ),
             (
                 quantized(largest, 2 ** (bits - 1)),
                 "one-level-too-many",
@@ -935,7 +1034,9 @@ class FakeQuantize(Exercise):
                 "a level that there is not",
             ),
             (
-                np.clip(quantized(largest, 2 ** (bits - 1), scaled=False), -top - 1, top) * np.asarray(largest) / 2 ** (bits - 1),
+                np.clip(quantized(largest, 2 ** (bits - 1), scaled=False), -top - 1, top)
+                * np.asarray(largest)
+                / 2 ** (bits - 1),
                 "one-level-too-many",
                 "the scale is max/2^(bits−1): a symmetric range ends at 2^(bits−1) − 1, or the largest weight needs "
                 "a level that there is not",
@@ -959,7 +1060,11 @@ class FakeQuantize(Exercise):
             (x, "not-quantized", "x comes back as it was"),
         ]
         for value, concept, message in mistakes:
-            if value is not None and np.allclose(found, value, rtol=1e-6) and not np.allclose(value, right, rtol=1e-6):
+            if (
+                value is not None
+                and np.allclose(found, value, rtol=1e-6)
+                and not np.allclose(value, right, rtol=1e-6)
+            ):
                 return fail(concept, message)
         at = np.unravel_index(int(np.abs(found - right).argmax()), x.shape)
         return fail(
@@ -1005,7 +1110,9 @@ class SearchBits(Exercise):
 
         def case(n: int, bits: list[int], fitting: int, budget: int, **given: Any) -> Instance:
             archs = [f"net{i}" for i in rng.permutation(n).tolist()]
-            sizes = [[weight * width for width in bits] for weight in rng.permutation(range(10, 10 + n)).tolist()]
+            sizes = [
+                [weight * width for width in bits] for weight in rng.permutation(range(10, 10 + n)).tolist()
+            ]
             limit = sorted(itertools.chain(*sizes))[fitting - 1] if fitting else 1
             return {
                 "archs": archs,
@@ -1074,7 +1181,10 @@ class SearchBits(Exercise):
         sizes = list(itertools.chain(*instance["sizes"]))
         fits = {pair for pair, i in where.items() if sizes[i] <= instance["limit"]}
         if answer.value.get("kind"):
-            return fail("wrong-type", f"search_bits should return a pair ((arch, bits), History), not {answer.value['kind']}")
+            return fail(
+                "wrong-type",
+                f"search_bits should return a pair ((arch, bits), History), not {answer.value['kind']}",
+            )
         for arch, bits, _ in calls:
             if (arch, bits) not in fits:
                 return fail(
@@ -1084,7 +1194,10 @@ class SearchBits(Exercise):
                 )
         pairs = [(arch, bits) for arch, bits, _ in calls]
         if len(set(pairs)) < len(pairs):
-            return fail("evaluates-twice", "a pair was evaluated twice: an evaluation is a training, so remember what was seen")
+            return fail(
+                "evaluates-twice",
+                "a pair was evaluated twice: an evaluation is a training, so remember what was seen",
+            )
         due = min(instance["budget"], len(fits))
         if len(pairs) > instance["budget"]:
             return fail("over-budget", f"{len(pairs)} evaluations, the budget was {instance['budget']}")
@@ -1095,16 +1208,17 @@ class SearchBits(Exercise):
     @staticmethod
     def _too_few(pairs: list[Any], fits: set[Any], due: int, instance: Instance) -> Verdict:
         missing = fits - set(pairs)
-        if len({bits for _, bits in pairs}) < len({bits for _, bits in fits}) or len({arch for arch, _ in pairs}) < len(
-            {arch for arch, _ in fits}
-        ):
+        if len({bits for _, bits in pairs}) < len({bits for _, bits in fits}) or len(
+            {arch for arch, _ in pairs}
+        ) < len({arch for arch, _ in fits}):
             return fail(
                 "one-after-the-other",
                 f"{len(pairs)} evaluations instead of {due}: pairs such as {show(min(missing))} are never tried. Architecture "
                 "and bits are chosen *together*",
             )
         return fail(
-            "under-budget", f"{len(pairs)} evaluations where {due} were paid for{_about(instance)}: go on while pairs are left"
+            "under-budget",
+            f"{len(pairs)} evaluations where {due} were paid for{_about(instance)}: go on while pairs are left",
         )
 
     @staticmethod
@@ -1115,12 +1229,18 @@ class SearchBits(Exercise):
         seen = [tuple(one) if type(one) is list else one for one in archs]
         values = column(value["values"], len(calls), "the history's values")
         if seen != [(arch, bits) for arch, bits, _ in calls]:
-            return fail("wrong-history", "the history's archs should be the pairs (arch, bits) in the order of evaluation")
+            return fail(
+                "wrong-history",
+                "the history's archs should be the pairs (arch, bits) in the order of evaluation",
+            )
         if not _close(values, [one[2] for one in calls]):
             return fail("wrong-history", "the history's values are not what evaluate gave, in order")
         winner = tuple(value["winner"]) if type(value["winner"]) is list else value["winner"]
         if winner not in seen:
-            return fail("wrong-winner", f"the winner should be one of the pairs (arch, bits) evaluated, not {show(winner)}")
+            return fail(
+                "wrong-winner",
+                f"the winner should be one of the pairs (arch, bits) evaluated, not {show(winner)}",
+            )
         if values[seen.index(winner)] < values.max():
             return fail(
                 "wrong-winner",
