@@ -43,8 +43,13 @@ says(
         "macs-not-flops": r"is two operations",
         "sum-not-maximum": r"not their sum",
         "overhead-inside": r"hides behind the work",
-        "no-memory": r"only arithmetic counts",
-        "no-arithmetic": r"only traffic counts",
+        "not-the-longer": r"the shorter of the two decides",
+        "wrong-value": r"gives .* should be|earns .*, not",
+        "wrong-keys": r"each should be a pair",
+        "wrong-area": r"the area is",
+        "not-quantized": r"comes back as it was",
+        "mean-of-layers": r"mean of the layers",
+        "nothing-below-the-target": r"that is so only for alpha = 0",
         "alpha-only": r"alpha is used on both sides",
         "beta-only": r"beta is used on both sides",
         "ignores-the-exponents": r"is only the default",
@@ -59,32 +64,32 @@ says(
         "dominated": r"is better in both",
         "weakly-dominated": r"is equal in one, better in the other",
         "keeps-copies": r"are both kept",
-        "wrong-order": r"their order is",
+        "not-by-latency": r"their order is",
         "a-mask": r"a mask of True and False",
         "not-indices": r"are these the points themselves",
-        "misses-points": r"is missing, and nothing beats it",
+        "front-too-small": r"is missing, and nothing beats it",
         "counts-overlaps": r"though they overlap",
         "beyond-the-reference": r"points beyond the reference",
         "bounding-box": r"the box around all points",
         "trapezoids": r"joined by straight lines",
         "stops-at-the-last-point": r"goes on to the reference",
         "per-channel-ignored": r"here it is the other",
-        "wrong-axis": r"belong to axis 1",
+        "input-channel-scales": r"belong to axis 1",
         "stays-integer": r"these are the integers",
         "floors": r"take the \*nearest\* level",
         "one-level-too-many": r"a level that there is not",
         "forgets-the-sign": r"one bit is the sign",
         "loses-the-sign": r"have become positive",
-        "asymmetric": r"symmetric means",
+        "not-symmetric": r"symmetric means",
         "divides-by-zero": r"the scale must not be",
         "gradient-of-the-scale": r"runs through the scale",
         "evaluates-what-does-not-fit": r"exceeds the limit",
-        "evaluates-twice": r"evaluated twice",
-        "over-budget": r"the budget was",
+        "pair-twice": r"was evaluated twice",
+        "too-many-evaluations": r"the budget was",
         "under-budget": r"go on while pairs are left",
         "one-after-the-other": r"chosen \*together\*",
         "wrong-history": r"the history's (archs|values)",
-        "wrong-winner": r"the winner (should|has)",
+        "not-the-best-pair": r"the winner (should|has)",
     }
 )
 
@@ -316,7 +321,7 @@ _predict("each_layer_once", "counts-repeats-once", lambda e, k, t, o: o + sum(t[
 _predict("without_overhead", "no-overhead", lambda e, k, t, o: sum(e))
 _predict("overhead_each_time", "overhead-per-layer", lambda e, k, t, o: sum(one + o for one in e))
 _predict("overhead_as_factor", "overhead-multiplied", lambda e, k, t, o: sum(e) * o if o else sum(e))
-_predict("mean_of_layers", "mean-not-sum", lambda e, k, t, o: o + sum(e) / max(1, len(e)))
+_predict("mean_of_layers", "mean-of-layers", lambda e, k, t, o: o + sum(e) / max(1, len(e)))
 _predict("the_slowest", "slowest-only", lambda e, k, t, o: o + max(e, default=0.0))
 _predict("everything_there_is", "sums-the-table", lambda e, k, t, o: o + sum(t.values()))
 _predict("nothing_back", "returns-nothing", lambda e, k, t, o: None)
@@ -362,11 +367,11 @@ def _roofline(name, concept, made):
 
 _roofline("counts_macs", "macs-not-flops", lambda a, t, o: max(a / 2, t) + o)
 _roofline("adds_both", "sum-not-maximum", lambda a, t, o: a + t + o)
-_roofline("the_shorter", "minimum", lambda a, t, o: min(a, t) + o)
+_roofline("the_shorter", "not-the-longer", lambda a, t, o: min(a, t) + o)
 _roofline("forgets_overhead", "no-overhead", lambda a, t, o: max(a, t))
 _roofline("overhead_overlaps", "overhead-inside", lambda a, t, o: max(a, t, o))
-_roofline("arithmetic_alone", "no-memory", lambda a, t, o: a + o)
-_roofline("traffic_alone", "no-arithmetic", lambda a, t, o: t + o)
+_roofline("arithmetic_alone", "not-the-longer", lambda a, t, o: a + o)
+_roofline("traffic_alone", "not-the-longer", lambda a, t, o: t + o)
 _roofline("in_thousandths", "milliseconds", lambda a, t, o: 1e3 * (max(a, t) + o))
 _roofline("twice_the_traffic", "wrong-value", lambda a, t, o: max(a, 2 * t) + o)
 
@@ -504,13 +509,13 @@ _front(
     "keeps-copies",
     lambda a, t: _kept(a, t, lambda b, s, x, y: b >= x and s <= y and (b > x or s < y)),
 )
-_front("most_accurate_first", "wrong-order", lambda a, t: by_definition(a, t)[::-1])
-_front("as_they_came", "wrong-order", lambda a, t: sorted(by_definition(a, t)))
+_front("most_accurate_first", "not-by-latency", lambda a, t: by_definition(a, t)[::-1])
+_front("as_they_came", "not-by-latency", lambda a, t: sorted(by_definition(a, t)))
 _front("true_and_false", "a-mask", lambda a, t: np.isin(np.arange(len(a)), by_definition(a, t)))
 _front("the_points", "not-indices", lambda a, t: [(a[i], t[i]) for i in by_definition(a, t)])
 _front("all_of_them", "dominated", lambda a, t: np.argsort(t, kind="stable"))
-_front("without_the_fastest", "misses-points", lambda a, t: by_definition(a, t)[1:] or by_definition(a, t))
-_front("the_best_alone", "misses-points", lambda a, t: [by_definition(a, t)[-1]])
+_front("without_the_fastest", "front-too-small", lambda a, t: by_definition(a, t)[1:] or by_definition(a, t))
+_front("the_best_alone", "front-too-small", lambda a, t: [by_definition(a, t)[-1]])
 
 
 @mutant("pareto_front", concept="accepts-bad-input")
@@ -687,7 +692,7 @@ _quantizer("cuts_off", "floors", lambda x, s, top, bits: torch.trunc(x / s) * s)
 _quantizer("a_power_of_two", "one-level-too-many", _other_scale(lambda bits: 2 ** (bits - 1)))
 _quantizer("all_bits_for_size", "forgets-the-sign", _other_scale(lambda bits: 2**bits - 1))
 _quantizer("positive_only", "loses-the-sign", lambda x, s, top, bits: torch.round(x.abs() / s) * s)
-_quantizer("from_least_to_most", "asymmetric", _asymmetric)
+_quantizer("from_least_to_most", "not-symmetric", _asymmetric)
 _quantizer("as_it_was", "not-quantized", lambda x, s, top, bits: x)
 
 
@@ -702,7 +707,7 @@ def _scaled(name, concept, scale):
 
 _scaled("one_scale_always", "per-channel-ignored", lambda x, top, each: _scale(x, top, False))
 _scaled("always_per_channel", "per-channel-ignored", lambda x, top, each: _scale(x, top, True))
-_scaled("input_channels", "wrong-axis", lambda x, top, each: _scale(x, top, each, axis=1))
+_scaled("input_channels", "input-channel-scales", lambda x, top, each: _scale(x, top, each, axis=1))
 _scaled("a_scale_of_zero", "divides-by-zero", lambda x, top, each: _largest(x, each) / top)
 
 
@@ -802,10 +807,8 @@ def _drawn(fits, every, rng, budget):
 
 
 _searcher("everything_at_all", "evaluates-what-does-not-fit", lambda f, e, rng, b: e[::-1][:b])
-_searcher(
-    "with_repetition", "evaluates-twice", lambda f, e, rng, b: [f[i % max(1, len(f) - 1)] for i in range(b)]
-)
-_searcher("one_more", "over-budget", lambda f, e, rng, b: _drawn(f, e, rng, b + 1))
+_searcher("with_repetition", "pair-twice", lambda f, e, rng, b: [f[i % max(1, len(f) - 1)] for i in range(b)])
+_searcher("one_more", "too-many-evaluations", lambda f, e, rng, b: _drawn(f, e, rng, b + 1))
 _searcher("one_less", "under-budget", lambda f, e, rng, b: _drawn(f, e, rng, max(1, b - 1)))
 _searcher(
     "widest_bits_only",
@@ -817,8 +820,8 @@ _searcher(
     "one-after-the-other",
     lambda f, e, rng, b: [pair for pair in f if pair[0] == f[0][0]][:b],
 )
-_searcher("the_last_wins", "wrong-winner", _drawn, lambda w, h: (h.archs[-1], h))
-_searcher("the_worst_wins", "wrong-winner", _drawn, lambda w, h: (h.archs[int(np.argmin(h.values))], h))
+_searcher("the_last_wins", "not-the-best-pair", _drawn, lambda w, h: (h.archs[-1], h))
+_searcher("the_worst_wins", "not-the-best-pair", _drawn, lambda w, h: (h.archs[int(np.argmin(h.values))], h))
 _searcher(
     "archs_alone", "wrong-history", _drawn, lambda w, h: (w, History([arch for arch, _ in h.archs], h.values))
 )
@@ -827,8 +830,6 @@ _searcher("history_alone", "wrong-type", _drawn, lambda w, h: h)
 
 
 @mutant("search_bits", concept="accepts-bad-input")
-def nan_is_an_accuracy(evaluate, size, archs, bit_choices, size_limit, budget, rng):
-    fits = _fitting(size, archs, bit_choices, size_limit, budget)
-    pairs = _drawn(fits, [], rng, budget)
-    values = [evaluate(*pair) for pair in pairs]
-    return pairs[int(np.argmax(values))], History(pairs, np.array(values))
+def a_budget_of_one_at_least(evaluate, size, archs, bit_choices, size_limit, budget, rng):
+    fits = _fitting(size, archs, bit_choices, size_limit, max(1, budget))
+    return _told(evaluate, _drawn(fits, [], rng, max(1, budget)))

@@ -409,7 +409,7 @@ class PredictLatency(NumberExercise):
             (sum(entries) - overhead, "overhead-subtracted", "the overhead is subtracted: it is added"),
             (
                 overhead + sum(entries) / max(1, len(entries)),
-                "mean-not-sum",
+                "mean-of-layers",
                 "this is the mean of the layers: they run one after the other, so their times add up",
             ),
             (
@@ -448,6 +448,7 @@ class RooflineLatency(NumberExercise):
             }
 
         return [
+            case(float(rng.integers(1, 9)) * 1e3, 400.0, about="a tiny layer"),
             case(
                 float(rng.integers(50, 90)) * 1e6,
                 float(rng.integers(1, 9)) * 1e5,
@@ -491,8 +492,9 @@ class RooflineLatency(NumberExercise):
             ),
             (
                 overhead + min(arithmetic, traffic),
-                "minimum",
-                "the shorter of the two is the minimum: a layer cannot be faster than the *longer* one",
+                "not-the-longer",
+                "the shorter of the two decides here, or only one of them counts: a layer takes the *longer* of 2·macs/peak "
+                "and bytes/bandwidth",
             ),
             (max(arithmetic, traffic), "no-overhead", "the overhead per operation is missing"),
             (
@@ -500,12 +502,6 @@ class RooflineLatency(NumberExercise):
                 "overhead-inside",
                 "the overhead hides behind the work here: it comes before it, so add it to the maximum",
             ),
-            (
-                overhead + arithmetic,
-                "no-memory",
-                "only arithmetic counts here: memory traffic can take longer",
-            ),
-            (overhead + traffic, "no-arithmetic", "only traffic counts here: arithmetic can take longer"),
             (right * 1e3, "milliseconds", "these are milliseconds: return seconds"),
         ]
 
@@ -536,13 +532,13 @@ class MnasnetReward(Exercise):
 
         fast, slow = _floats(rng, 1, 2, 8)[0], _floats(rng, 1, 12, 30)[0]
         return [
+            case([fast, slow, 10.0, fast / 3, 2 * slow], about="arrays"),
             case(slow, about="a network slower than the target"),
             case(fast, about="a network faster than the target"),
             case(fast, options={}, target=_floats(rng, 1, 9, 30)[0], about="the default exponents"),
             case(slow, options={"alpha": 0.0, "beta": -1.0}, about="the hard form"),
             case(fast, options={"alpha": 0.0, "beta": -1.0}, about="the hard form, within the target"),
             case(10.0, about="a network exactly at the target"),
-            case([fast, slow, 10.0, fast / 3, 2 * slow], about="arrays"),
             case(0.0, bad="a latency of 0"),
             case(-2.0, bad="a latency of -2"),
             case(fast, target=0.0, bad="a target of 0"),
@@ -619,7 +615,7 @@ class MnasnetReward(Exercise):
                 "within the target the reward is the accuracy alone here: that is so only for alpha = 0",
             ),
             (
-                np.where(ratio <= 1, a, 0.0),
+                np.where(ratio <= 1, a * ratio**alpha, 0.0),
                 "cut-off",
                 "networks above the target get nothing: they get (latency/target)^beta",
             ),
@@ -745,7 +741,7 @@ class ParetoFront(Points):
         if points != sorted(points, key=lambda point: point[1]):
             by_accuracy = points == sorted(points, key=lambda point: -point[0])
             return fail(
-                "wrong-order",
+                "not-by-latency",
                 f"the points are right, their order is {'by falling accuracy' if by_accuracy else 'another'}: sort them by "
                 "rising latency",
             )
@@ -797,7 +793,7 @@ class ParetoFront(Points):
             )
         a, t = missing[0]
         return fail(
-            "misses-points",
+            "front-too-small",
             f"the point {show(a)} % at {show(t)} is missing, and nothing beats it{_about(instance)}",
         )
 
@@ -1009,7 +1005,7 @@ class FakeQuantize(Exercise):
             ),
             (
                 quantized(span(True, second)) if instance["per_channel"] else None,
-                "wrong-axis",
+                "input-channel-scales",
                 "the scales belong to axis 1 here: a kernel's output channels are axis 0",
             ),
             (
@@ -1053,7 +1049,7 @@ class FakeQuantize(Exercise):
             ),
             (
                 low + np.round((x - low) / width) * width,
-                "asymmetric",
+                "not-symmetric",
                 "the range runs from the smallest to the largest value: symmetric means from −max|x| to max|x|, with 0 as a "
                 "level",
             ),
@@ -1094,7 +1090,8 @@ class FakeQuantize(Exercise):
             )
         return fail(
             "wrong-gradient",
-            f"the gradient at x is {show(found.ravel()[:3])}; straight-through makes it {show(incoming.ravel()[:3])}, what came in",
+            f"the gradient is {show(found.ravel()[:3])}, not {show(incoming.ravel()[:3])}: straight-through hands on what "
+            "comes in",
         )
 
 
@@ -1195,12 +1192,14 @@ class SearchBits(Exercise):
         pairs = [(arch, bits) for arch, bits, _ in calls]
         if len(set(pairs)) < len(pairs):
             return fail(
-                "evaluates-twice",
+                "pair-twice",
                 "a pair was evaluated twice: an evaluation is a training, so remember what was seen",
             )
         due = min(instance["budget"], len(fits))
         if len(pairs) > instance["budget"]:
-            return fail("over-budget", f"{len(pairs)} evaluations, the budget was {instance['budget']}")
+            return fail(
+                "too-many-evaluations", f"{len(pairs)} evaluations, the budget was {instance['budget']}"
+            )
         if len(pairs) < due:
             return self._too_few(pairs, fits, due, instance)
         return self._of_the_answer(answer.value, calls)
@@ -1208,9 +1207,8 @@ class SearchBits(Exercise):
     @staticmethod
     def _too_few(pairs: list[Any], fits: set[Any], due: int, instance: Instance) -> Verdict:
         missing = fits - set(pairs)
-        if len({bits for _, bits in pairs}) < len({bits for _, bits in fits}) or len(
-            {arch for arch, _ in pairs}
-        ) < len({arch for arch, _ in fits}):
+        stuck = len({bits for _, bits in pairs}) == 1 or len({arch for arch, _ in pairs}) == 1
+        if stuck and len({bits for _, bits in fits}) > 1 and len({arch for arch, _ in fits}) > 1:
             return fail(
                 "one-after-the-other",
                 f"{len(pairs)} evaluations instead of {due}: pairs such as {show(min(missing))} are never tried. Architecture "
@@ -1238,12 +1236,12 @@ class SearchBits(Exercise):
         winner = tuple(value["winner"]) if type(value["winner"]) is list else value["winner"]
         if winner not in seen:
             return fail(
-                "wrong-winner",
+                "not-the-best-pair",
                 f"the winner should be one of the pairs (arch, bits) evaluated, not {show(winner)}",
             )
         if values[seen.index(winner)] < values.max():
             return fail(
-                "wrong-winner",
+                "not-the-best-pair",
                 f"the winner has {show(float(values[seen.index(winner)]))} %, and {show(float(values.max()))} % was seen: return "
                 "the *best* pair",
             )
