@@ -89,6 +89,31 @@ def quantization_aware(network: nn.Module, bits: int) -> nn.Module:
     return twin
 
 
+def fine_tuned(
+    network: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    lr: float = 0.02,
+    batch: int = 64,
+    seed: int = 0,
+) -> nn.Module:
+    """One more epoch of SGD with momentum on a network, in place; meant for `quantization_aware` ones.
+
+    Args:
+        network: images (B, C, H, W) -> logits (B, classes); it comes back in training mode.
+        images, labels: all of them, seen once in an order that `seed` draws.
+        lr: learning rate, constant.
+        batch: images per step.
+    """
+    optimizer = torch.optim.SGD(network.train().parameters(), lr=lr, momentum=0.9)
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    for chosen in order.to(images.device).split(batch):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(images[chosen]), labels[chosen]).backward()
+        optimizer.step()
+    return network
+
+
 def settled(network: nn.Module) -> nn.Module:
     """The network with its quantised weights as plain parameters; changes it in place and returns it."""
     for module in _weighted(network):

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 06 · Hardware-aware search
 #
-# **100 minutes · 34 points.** At the end of this lesson you will be able to
+# **98 minutes · 33 points.** At the end of this lesson you will be able to
 #
 # - measure a latency that means something, and say what each broken rule of the protocol does to it;
 # - predict the latency of networks that were never run, from a table of operations, and state the error;
@@ -56,16 +56,8 @@ from nas_lib.search import History
 # Example: if the calls take 50, 40 (warm-up), 1, 2, 3 and 9 s, then `warmup=2, repeats=4` gives (1.75, 2.5, 4.5).
 #
 # <details><summary>Hint: "the clock is stopped when the call has been queued"</summary>
-#
-# Where `synchronize` is given, call it three times over: after the warm-up, so that the queue is empty when the first
-# timed call starts, and after *each* timed call, before you read the clock.
-#
-# </details>
-# <details><summary>Hint: "the quartiles are … not …"</summary>
-#
-# `np.percentile(seconds, [25, 50, 75])` interpolates linearly, which is what is asked for.
-#
-# </details>
+# Where <code>synchronize</code> is given, call it three times over: after the warm-up, so that the queue is empty when the first
+# timed call starts, and after <em>each</em> timed call, before you read the clock. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "benchmark_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
@@ -127,15 +119,12 @@ cell = ("nor_conv_3x3", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_poo
 network = build_network(cell, deployed).to(device).eval()
 images = torch.rand(1, 3, 32, 32, device=device)
 
-
 def forward():
     with torch.inference_mode():
         network(images)
 
-
 def in_ms(quartiles):
     return f"{1e3 * quartiles[1]:8.3f} ms   [{1e3 * quartiles[0]:.3f}, {1e3 * quartiles[2]:.3f}]"
-
 
 wait = latency.synchronizer(device)
 with latency.pinned_threads(1):
@@ -202,11 +191,8 @@ for name, conv in kinds.items():
 # Example: two operations at three shapes give six entries, `table["nor_conv_3x3", (16, 16, 32)]` one of them.
 #
 # <details><summary>Hint: "one shape overwrites the other" or "unhashable type"</summary>
-#
-# The key is the pair `(op, shape)`. Make a tuple of the shape if it is a list; `itertools.product(ops, shapes)` gives
-# all pairs.
-#
-# </details>
+# The key is the pair <code>(op, shape)</code>. Make a tuple of the shape if it is a list; <code>itertools.product(ops, shapes)</code> gives
+# all pairs. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "latency_table", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def latency_table(ops, shapes, measure):
@@ -246,10 +232,7 @@ check("latency_table", latency_table)
 # Example: entries of 2 and 3 ms, a network with the first layer twice and the second once, overhead 1 ms: 8 ms.
 #
 # <details><summary>Hint: "a layer that occurs several times takes its time several times"</summary>
-#
-# `keys` is a list with repetitions. A set or the keys of a dict would count each layer once.
-#
-# </details>
+# <code>keys</code> is a list with repetitions. A set or the keys of a dict would count each layer once. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "predict_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def predict_latency(keys, table, overhead=0.0):
@@ -290,7 +273,6 @@ make_table = or_fallback("latency_table", latency_table)
 predict = or_fallback("predict_latency", predict_latency)
 rng = np.random.default_rng(6)
 
-
 def measure(op, shape):
     """Median seconds of one layer, on one thread."""
     layer = latency.Layer(op, shape)
@@ -300,44 +282,38 @@ def measure(op, shape):
         x = x.contiguous(memory_format=torch.channels_last)
         return bench(lambda: module(x), 10, 100, wait)[1]
 
-
 def whole(arch):
     """Median seconds of a whole network, on one thread."""
     x = torch.rand(1, 3, 32, 32, device=device)
     net = build_network(arch, deployed).to(device).to(memory_format=torch.channels_last)
     return latency.measure_network(net, x, warmup=5, repeats=40).median
 
-
 edge_ops = [op for op in space.ops if op != "none"]
 stages = [(w, w, s) for w, s in zip(deployed.widths, deployed.resolutions)]
 table = make_table(edge_ops, stages, measure)
-around = [layer for layer in latency.cell_layers(("none",) * 6, deployed)]
+around = latency.cell_layers(("none",) * 6, deployed)  # stem, reductions, classifier
 table |= {(layer.op, layer.shape): measure(layer.op, layer.shape) for layer in around}
 sampled = [space.from_index(int(i)) for i in rng.choice(len(space), 62, replace=False)]
-keys = [[tuple(layer) for layer in latency.cell_layers(arch, deployed)] for arch in sampled]
+networks = [latency.cell_layers(arch, deployed) for arch in sampled]
 measured = np.array([whole(arch) for arch in progress(sampled, unit="network")])
-raw = np.array([predict(one, table) for one in keys])
-macs = np.array([sum(w.macs for layer in one for w in latency.layer_work(latency.Layer(*layer))) for one in keys])
-
-
-def calibrate(sums, seconds):
-    """Scale and overhead with the least relative error on the first twelve networks."""
-    design = np.column_stack([sums, np.ones(len(sums))])[:12] / seconds[:12, None]
-    scale, overhead = np.linalg.lstsq(design, np.ones(12), rcond=None)[0]
-    return scale * sums + overhead, (float(scale), float(overhead))
-
-
-calibrated, (scale, overhead) = calibrate(raw, measured)
-by_macs, _ = calibrate(macs.astype(float), measured)
+raw = np.array([predict([tuple(layer) for layer in layers], table) for layers in networks])
+# Least squares of the relative error on the first twelve networks: a scale and an overhead.
+by_time = latency.LatencyTable({latency.Layer(*key): seconds for key, seconds in table.items()})
+macs = {layer: sum(work.macs for work in latency.layer_work(layer)) for layer in by_time.seconds}
+by_time, by_macs = (one.calibrated(networks[:12], measured[:12]) for one in (by_time, latency.LatencyTable(macs)))
+guesses = {
+    "raw sum": raw,
+    "sum, calibrated on 12": by_time.overhead + by_time.scale * raw,
+    "MACs, calibrated on 12": np.array([by_macs.predict(layers) for layers in networks]),
+}
 print(f"{'50 unseen networks':28} {'median error':>12} {'worst':>8} {'bias':>8} {'Spearman':>9}")
-for name, guess in (("raw sum", raw), ("sum, calibrated on 12", calibrated), ("MACs, calibrated on 12", by_macs)):
+for name, guess in guesses.items():
     fit = latency.compare(guess[12:], measured[12:])
     print(f"{name:28} {fit.median_error:12.1%} {fit.worst_error:8.1%} {fit.bias:+8.1%} {fit.spearman:9.3f}")
 figure, (panels,) = plotting.figure(1, 2, sharey=True)
-for ax, guess, title in ((panels[0], calibrated, "table"), (panels[1], by_macs, "MACs")):
-    plotting.scatter(
-        1e3 * guess[12:], 1e3 * measured[12:], ax, xlabel="predicted (ms)", ylabel="measured (ms)", diagonal=True, title=title
-    )
+for ax, title in zip(panels, list(guesses)[1:]):
+    x, y = 1e3 * guesses[title][12:], 1e3 * measured[12:]
+    plotting.scatter(x, y, ax, xlabel="predicted (ms)", ylabel="measured (ms)", diagonal=True, title=title)
 
 # %% [markdown]
 # Read the column of the bias first: a raw sum leaves out what lies between the layers. Then compare the last column of
@@ -359,10 +335,7 @@ for ax, guess, title in ((panels[0], calibrated, "table"), (panels[1], by_macs, 
 # Example: 10⁷ MACs and 10⁶ bytes on a device with 20 GFLOP/s, 5 GB/s and no overhead take 1 ms: arithmetic is the limit.
 #
 # <details><summary>Hint: "a multiply-accumulate is two operations"</summary>
-#
-# Vendors count a multiplication and an addition as two, so a peak of 48 GFLOP/s means 24 billion MACs per second.
-#
-# </details>
+# Vendors count a multiplication and an addition as two, so a peak of 48 GFLOP/s means 24 billion MACs per second. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "roofline_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def roofline_latency(macs, bytes_moved, device):
@@ -403,17 +376,15 @@ from nas_lib.devices import DEVICES
 
 roofline = or_fallback("roofline_latency", roofline_latency)
 
-
 def on_device(arch, name, config=deployed):
     """Roofline of a network in ms: its convolutions and poolings one after the other."""
     profile = DEVICES[name]
     works = [work for layer in latency.cell_layers(arch, config) for work in latency.layer_work(layer)]
     return 1e3 * sum(roofline(work.macs, work.bytes_moved(width=profile.width), profile) for work in works)
 
-
 some = [space.from_index(int(i)) for i in rng.choice(len(space), 300, replace=False)]
 bounds = {name: np.array([on_device(arch, name) for arch in some]) for name in DEVICES}
-for name, profile in DEVICES.items():
+for profile in DEVICES.values():
     print(f"{profile.name:48} {profile.peak / 1e9:9,.0f} GFLOP/s {profile.bandwidth / 1e9:7.1f} GB/s, ridge {profile.ridge:5.1f} FLOP/byte")
 names = list(DEVICES)
 agreement = np.array([[spearmanr(bounds[a], bounds[b])[0] for b in names] for a in names])
@@ -454,10 +425,7 @@ else:
 # Example: 80 % at 20 ms with T = 10 ms, α = 0 and β = −1 earns 40. At 5 ms it earns 80.
 #
 # <details><summary>Hint: "The truth value of an array with more than one element is ambiguous"</summary>
-#
-# `if` asks one question; an array has many answers. `np.where(latency <= target, alpha, beta)` chooses one each.
-#
-# </details>
+# <code>if</code> asks one question; an array has many answers. <code>np.where(latency &lt;= target, alpha, beta)</code> chooses one each. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "mnasnet_reward", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
@@ -503,7 +471,8 @@ reward_of = or_fallback("mnasnet_reward", mnasnet_reward)
 benchmark = TabularBenchmark.load()
 accuracy = benchmark.final("valid")
 cells = [space.from_index(i) for i in range(len(space))]
-lat = np.array([1e3 * (overhead + scale * predict([tuple(k) for k in latency.cell_layers(a, deployed)], table)) for a in cells])
+lat = np.array([predict([tuple(layer) for layer in latency.cell_layers(arch, deployed)], table) for arch in cells])
+lat = 1e3 * (by_time.overhead + by_time.scale * lat)
 print(f"{'':12} {'soft (−0.07, −0.07)':>26} {'hard (0, −1)':>24} {'most accurate within T':>26}")
 soft_choices, missed = set(), 0
 for share in (0.2, 0.4, 0.6):
@@ -536,12 +505,9 @@ print(f"constrained optimum in {missed} of 3 cases.")
 # Example: accuracies 70, 80, 75 at 1, 5, 6 ms: the front is points 0 and 1.
 #
 # <details><summary>Hint: "is kept, but … is equal in one, better in the other"</summary>
-#
 # Ties: of two points with equal latency only the more accurate one may stay, and of two with equal accuracy the faster.
-# Sort by latency, and among equal latencies by *falling* accuracy; then keep a point if it is strictly more accurate than
-# all before it.
-#
-# </details>
+# Sort by latency, and among equal latencies by <em>falling</em> accuracy; then keep a point if it is strictly more accurate than
+# all before it. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "pareto_front", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def pareto_front(accuracy, latency):
@@ -586,16 +552,10 @@ check("pareto_front", pareto_front)
 # Example: reference (60 %, 10 ms). The point (70 %, 4 ms) alone covers 10 · 6 = 60; with (80 %, 8 ms) it is 80.
 #
 # <details><summary>Hint: "the rectangles … are added, though they overlap"</summary>
-#
 # Walk along the front by rising latency. From this point's latency to the next one's (the last time: to the reference)
-# the best accuracy reached is this point's.
-#
-# </details>
+# the best accuracy reached is this point's. </details>
 # <details><summary>Hint: "points beyond the reference"</summary>
-#
-# Leave out what is not better than the reference in *both*. If nothing is left, the area is 0.
-#
-# </details>
+# Leave out what is not better than the reference in <em>both</em>. If nothing is left, the area is 0. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "hypervolume_2d", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def hypervolume_2d(accuracy, latency, reference):
@@ -649,21 +609,14 @@ reference = (float(np.quantile(accuracy, 0.05)), float(lat.max()))
 everything = volume(accuracy, lat, reference)
 place = {arch: i for i, arch in enumerate(cells)}
 
-
 class AtRandom(RandomSearch):
     """Random search, which learns nothing from what it is told."""
-
-    def tell(self, arch, values):
-        pass
-
-
-def objectives(arch):
-    return accuracy[place[arch]], -lat[place[arch]]  # both are maximised
-
+    tell = lambda self, arch, values: None
 
 reached = {"NSGA-II": [], "random search": []}
 for seed in progress(range(20)):
     for name, searcher in (("NSGA-II", NSGA2), ("random search", AtRandom)):
+        objectives = lambda arch: (accuracy[place[arch]], -lat[place[arch]])  # both are maximised
         found = run_multi(searcher(space, np.random.default_rng(seed)), objectives, 200).values
         reached[name].append(100 * volume(found[:, 0], -found[:, 1], reference) / everything)
 whole_front = front_of(accuracy, lat)
@@ -693,20 +646,11 @@ print(f"NSGA-II minus random search: {difference:+.2f} points on average")
 # Example: x = (1.0, −0.4) with 2 bits has L = 1 and s = 1: the result is (1, 0), and the gradient arrives unchanged.
 #
 # <details><summary>Hint: "no gradient arrives at x"</summary>
-#
-# `x + (rounded - x).detach()` has the value of `rounded` and the derivative 1.
-#
-# </details>
+# <code>x + (rounded - x).detach()</code> has the value of <code>rounded</code> and the derivative 1. </details>
 # <details><summary>Hint: "the largest value gets another gradient than the rest"</summary>
-#
-# The scale depends on x as well. Compute it from `x.detach()`.
-#
-# </details>
+# The scale depends on x as well. Compute it from <code>x.detach()</code>. </details>
 # <details><summary>Hint: "a channel of zeros gives nan"</summary>
-#
-# Its scale is 0. Replace it by 1 there: whatever the scale, 0 stays 0.
-#
-# </details>
+# Its scale is 0. Replace it by 1 there: whatever the scale, 0 stays 0. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "fake_quantize", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def fake_quantize(x, bits, per_channel=False):
@@ -754,28 +698,18 @@ check("fake_quantize", fake_quantize)
 import copy
 from dataclasses import replace
 
-from nas_lib.data import load_dataset
-from nas_lib.training import RECIPE, DataSplits, count_correct, load_splits, train
+from nas_lib.training import RECIPE, count_correct, load_splits, train
 
 DATASET = "cluttered_digits"
 quantize = or_fallback("fake_quantize", fake_quantize)
 recipe = replace(RECIPE, epochs=3, train_images=2048, valid_images=1000, final_images=1000)
-if DATASET == "cifar10":
+if DATASET != "cluttered_digits":
     recipe = replace(RECIPE, network=deployed, epochs=12, train_images=40_000, final_images=10_000)
-    parts = {
-        split: load_dataset(DATASET, "data", split, n, download=True).tensors()
-        for split, n in (("train", 40_000), ("valid", None), ("test", None))
-    }
-    x, y = parts["valid"]
-    splits = DataSplits(parts["train"], (x[:1000], y[:1000]), parts["valid"], parts["test"])
-else:
-    splits = load_splits(recipe)
-splits = splits.to(device)
+splits = load_splits(recipe, DATASET).to(device)
 candidates = [functions()[0][i] for i in np.linspace(0, len(functions()[0]) - 1, 4).astype(int)[1:]]
 candidates += [cell, ("nor_conv_1x1",) * 6, ("nor_conv_3x3",) + ("skip_connect",) * 5]
 candidates = list(dict.fromkeys(candidates))
 trained = {arch: train(arch, splits, recipe).network.eval() for arch in progress(candidates, unit="network")}
-
 
 @torch.no_grad()
 def rounded_copy(network, bits, per_channel=True):
@@ -786,11 +720,9 @@ def rounded_copy(network, bits, per_channel=True):
             module.weight.copy_(quantize(module.weight, bits, per_channel=per_channel))
     return twin
 
-
 def accuracy_of(network):
     x, y = splits.final_valid
     return 100 * count_correct(network, x, y) / len(y)
-
 
 widths = [8, 6, 5, 4, 3, 2]
 curves = {
@@ -807,18 +739,12 @@ plotting.lines(
 # more short training, at three bits and at two, beginning with the float weights:
 
 # %% tags=["experiment"]
-from nas_lib.quantization import deployed_bytes, quantization_aware, settled
+from nas_lib.quantization import deployed_bytes, fine_tuned, quantization_aware, settled
 
-x, y = splits.train
 for bits in (3, 2):
     aware = quantization_aware(trained[cell], bits)
     before = accuracy_of(aware.eval())
-    optimizer = torch.optim.SGD(aware.train().parameters(), lr=0.02, momentum=0.9)
-    order = torch.Generator().manual_seed(0)
-    for batch in torch.randperm(len(x), generator=order).split(64):
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(aware(x[batch]), y[batch]).backward()
-        optimizer.step()
+    aware = fine_tuned(aware, *splits.train)
     print(f"{bits} bits: {before:.1f} % rounded after training, {accuracy_of(settled(aware.eval())):.1f} % after one epoch through it")
 
 # %% [markdown]
@@ -837,17 +763,11 @@ for bits in (3, 2):
 # evaluations do. Example: two architectures, bits 4 and 8, three pairs that fit, a budget of 10: three evaluations.
 #
 # <details><summary>Hint: "where do I start?"</summary>
-#
-# List all pairs, keep those whose size fits, and shuffle them with `rng.permutation`: that is random search over the
-# joint space. If you like, prefer pairs that share a coordinate with the best one so far.
-#
-# </details>
+# List all pairs, keep those whose size fits, and shuffle them with <code>rng.permutation</code>: that is random search over the
+# joint space. If you like, prefer pairs that share a coordinate with the best one so far. </details>
 # <details><summary>Hint: "should be a pair ((arch, bits), History)"</summary>
-#
-# `History(archs, values)` with `archs` a list of pairs `(arch, bits)` and `values` an array, both in the order of
-# evaluation.
-#
-# </details>
+# <code>History(archs, values)</code> with <code>archs</code> a list of pairs <code>(arch, bits)</code> and <code>values</code> an array, both in the order of
+# evaluation. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "search_bits", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
@@ -891,14 +811,11 @@ check("search_bits", search_bits)
 joint = or_fallback("search_bits", search_bits)
 choices = [2, 3, 4, 6, 8]
 
-
 def kilobytes(arch, bits):
     return deployed_bytes(latency.cell_layers(arch, recipe.network), bits) / 1024
 
-
 def rounded_accuracy(arch, bits):
     return accuracy_of(rounded_copy(trained[arch], bits))
-
 
 sizes = [kilobytes(arch, 8) for arch in candidates]
 limit = float(np.median(sizes))
@@ -1032,24 +949,6 @@ concept_06_3 = "d"
 # %% nbgrader={"grade": true, "grade_id": "concept_06_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("concept_06_3", concept_06_3)
 
-# %% [markdown]
-# ### Question 6.4 · `concept_06_4` · ●●○○○ · 2 min · 1 point
-#
-# One output channel of a kernel has weights fifty times as large as the others. At 4 bits you should
-#
-# - **a** use one scale per output channel, so that the small channels keep their levels
-# - **b** use one scale per layer, so that all channels are rounded alike
-# - **c** drop the large channel
-# - **d** use an asymmetric range
-
-# %% nbgrader={"grade": false, "grade_id": "concept_06_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
-### BEGIN SOLUTION
-concept_06_4 = "a"
-### END SOLUTION
-
-# %% nbgrader={"grade": true, "grade_id": "concept_06_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
-check("concept_06_4", concept_06_4)
-
 # %% [markdown] nbgrader={"grade": false, "grade_id": "open_06_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### Open question 6.1 · `open_06_1` · ●●●○○ · 15 min · 4 points
 #
@@ -1069,15 +968,12 @@ check("concept_06_4", concept_06_4)
 # ### END MARK SCHEME
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "open_06_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# FLOPs are the wrong target: three convolutions with equal MACs took clearly different times here, and MACs predicted whole
-# networks worse than a table. I would start from the budget: 33.3 ms per frame minus capture and preprocessing, measured on
-# the Pi. Then I would build a latency table on the Pi itself, one entry per operation and shape, in onnxruntime with one
-# thread setting, and calibrate it on a dozen whole networks; the GPU server ranks networks differently, so its latencies are
-# of no use. The search should keep a Pareto front, or use the hard reward, because the soft one forgets its target. Bit
-# width belongs into the search as a further decision, since a larger network with fewer bits can beat a small one with
-# eight. Whether int8 is faster is to be measured on the Pi for the two or three finalists, warmed up, as quartiles of single
-# calls, along with its accuracy on test images that played no part in the calibration. If float32 meets the budget and is
-# more accurate, I would ship that.
+# FLOPs are the wrong target: three convolutions with equal MACs took clearly different times here. I would start from the
+# budget: 33.3 ms per frame minus capture and preprocessing, measured on the Pi. Then a latency table on the Pi itself, in the
+# runtime that ships, calibrated on a dozen whole networks; the server ranks networks differently. The search keeps a Pareto
+# front or uses the hard reward, because the soft one forgets its target, and bit width is one of its decisions. Whether int8
+# is faster is measured on the Pi for the finalists, warmed up, as quartiles of single calls, with its accuracy on test images
+# that played no part in the calibration. If float32 meets the budget and is more accurate, I would ship that.
 
 # %% [markdown]
 # ## References

@@ -44,7 +44,7 @@ says(
         "sum-not-maximum": r"not their sum",
         "overhead-inside": r"hides behind the work",
         "not-the-longer": r"the shorter of the two decides",
-        "wrong-value": r"gives .* should be|earns .*, not",
+        "wrong-number": r"gives .* should be|earns .*, not",
         "wrong-keys": r"each should be a pair",
         "wrong-area": r"the area is",
         "not-quantized": r"comes back as it was",
@@ -373,7 +373,7 @@ _roofline("overhead_overlaps", "overhead-inside", lambda a, t, o: max(a, t, o))
 _roofline("arithmetic_alone", "not-the-longer", lambda a, t, o: a + o)
 _roofline("traffic_alone", "not-the-longer", lambda a, t, o: t + o)
 _roofline("in_thousandths", "milliseconds", lambda a, t, o: 1e3 * (max(a, t) + o))
-_roofline("twice_the_traffic", "wrong-value", lambda a, t, o: max(a, 2 * t) + o)
+_roofline("twice_the_traffic", "wrong-number", lambda a, t, o: max(a, 2 * t) + o)
 
 
 @mutant("roofline_latency", concept="accepts-bad-input")
