@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib.search import RandomSearch
 from nas_lib.spaces import Arch, Space
 
 Points = NDArray[np.float64]
@@ -226,6 +227,20 @@ class NSGA2:
         options = tuple(m if first else f for m, f, first in zip(mother, father, from_mother.tolist()))
         child = self._space.from_index(self._space.index(options))
         return self._space.mutate(child, self._rng) if self._rng.random() < self.mutation else child
+
+
+class RandomMulti:
+    """Random search without repetition, for comparison: it learns nothing from what it is told."""
+
+    def __init__(self, space: Space, rng: Generator) -> None:
+        self._search = RandomSearch(space, rng)
+
+    def ask(self) -> Arch:
+        """The next architecture; StopIteration after the last one."""
+        return self._search.ask()
+
+    def tell(self, arch: Arch, values: Sequence[float]) -> None:
+        """Does nothing."""
 
 
 def run_multi(

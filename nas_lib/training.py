@@ -78,7 +78,7 @@ def load_splits(recipe: Recipe = RECIPE, dataset: str = "cluttered_digits", root
 
     Args:
         recipe: says how many images, and at which resolution digits are drawn.
-        dataset: "cluttered_digits", or a name that `nas_lib.data.load_dataset` knows; then the files are fetched if they
+        dataset: "cluttered_digits", or a name that `nas_lib.data.load_dataset` knows; its files are fetched if they
             are not under `root`, and the recipe's network has to fit them.
         root: the folder of the other data set.
     """

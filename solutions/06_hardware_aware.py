@@ -105,7 +105,6 @@ check("benchmark_latency", benchmark_latency)
 
 # %% tags=["experiment"]
 from concurrent.futures import ThreadPoolExecutor
-
 from nas_lib import latency, plotting
 from nas_lib.lesson import or_fallback, progress
 from nas_lib.networks import NetworkConfig, build_network, count_macs
@@ -149,8 +148,7 @@ else:
 
 # %% [markdown]
 # Compare the last two lines. The unsynchronised number is the time to *hand over* the work, and it would be the same for
-# a network ten times as large. This mistake has put papers into the world in which a dense convolution is as fast as
-# a depthwise one.
+# a network ten times as large.
 #
 # > **A common mistake.** "Depthwise convolutions have fewer MACs than pointwise ones, but are slower on a GPU." The
 # > literature compares depthwise with *dense* convolutions, and many such tables were measured without synchronisation.
@@ -230,9 +228,6 @@ check("latency_table", latency_table)
 # **Why it matters.** This is all there is between a search and a device: a sum.
 #
 # Example: entries of 2 and 3 ms, a network with the first layer twice and the second once, overhead 1 ms: 8 ms.
-#
-# <details><summary>Hint: "a layer that occurs several times takes its time several times"</summary>
-# <code>keys</code> is a list with repetitions. A set or the keys of a dict would count each layer once. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "predict_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def predict_latency(keys, table, overhead=0.0):
@@ -275,18 +270,14 @@ rng = np.random.default_rng(6)
 
 def measure(op, shape):
     """Median seconds of one layer, on one thread."""
-    layer = latency.Layer(op, shape)
-    x = torch.rand(1, shape[0], shape[2], shape[2], device=device)
+    module = latency.build_layer(latency.Layer(op, shape)).to(device).to(memory_format=torch.channels_last).eval()
+    x = torch.rand(1, shape[0], shape[2], shape[2], device=device).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode(), latency.pinned_threads(1):
-        module = latency.build_layer(layer).to(device).to(memory_format=torch.channels_last).eval()
-        x = x.contiguous(memory_format=torch.channels_last)
         return bench(lambda: module(x), 10, 100, wait)[1]
 
 def whole(arch):
-    """Median seconds of a whole network, on one thread."""
-    x = torch.rand(1, 3, 32, 32, device=device)
     net = build_network(arch, deployed).to(device).to(memory_format=torch.channels_last)
-    return latency.measure_network(net, x, warmup=5, repeats=40).median
+    return latency.measure_network(net, images, warmup=5, repeats=40).median
 
 edge_ops = [op for op in space.ops if op != "none"]
 stages = [(w, w, s) for w, s in zip(deployed.widths, deployed.resolutions)]
@@ -316,9 +307,8 @@ for ax, title in zip(panels, list(guesses)[1:]):
     plotting.scatter(x, y, ax, xlabel="predicted (ms)", ylabel="measured (ms)", diagonal=True, title=title)
 
 # %% [markdown]
-# Read the column of the bias first: a raw sum leaves out what lies between the layers. Then compare the last column of
-# the table with that of the MACs. The goal in practice is a median error of at most 10 % and a rank correlation of at
-# least 0.95. If your machine was busy, neither holds: run the cell again and see how much of the error was noise.
+# Read the bias first: a raw sum leaves out what lies between the layers. Then compare the ranks with those of the MACs. The
+# goal in practice is a median error of at most 10 % and a rank correlation of at least 0.95; on a busy machine, try again.
 #
 # ## 3 · A device that you do not have
 #
@@ -365,12 +355,11 @@ def roofline_latency(macs, bytes_moved, device):
 check("roofline_latency", roofline_latency)
 
 # %% [markdown]
-# Four devices, one of each class. Each figure has a source; look one up with `DEVICES["a100"].sources`. The overhead is
-# published by nobody and is our assumption. So believe the ranks here rather than the milliseconds.
+# Four devices, one of each class. Each figure has a source, such as `DEVICES["a100"].sources`; only the overhead is our
+# assumption, since nobody publishes it. So believe the ranks here rather than the milliseconds.
 
 # %% tags=["experiment"]
 from scipy.stats import spearmanr
-
 from nas_lib import real_data
 from nas_lib.devices import DEVICES
 
@@ -391,10 +380,8 @@ agreement = np.array([[spearmanr(bounds[a], bounds[b])[0] for b in names] for a 
 print("\nrank agreement (Spearman) over 300 cells:")
 for name, row in zip(names, agreement):
     print(f"{name:16}", "  ".join(f"{value:5.2f}" for value in row))
-plotting.scatter(
-    bounds["raspberry_pi_4"], bounds["a100"], xlabel="Raspberry Pi 4, roofline (ms)", ylabel="A100, roofline (ms)",
-    title="The same cells on two devices",
-)
+labels = {"xlabel": "Raspberry Pi 4, roofline (ms)", "ylabel": "A100, roofline (ms)"}
+plotting.scatter(bounds["raspberry_pi_4"], bounds["a100"], **labels, title="The same cells on two devices")
 path = real_data.find_nas_bench_201()
 if path is None:
     print("\nReal latencies (HW-NAS-Bench) are not on this machine, so there is nothing to compare the ranks with.")
@@ -554,8 +541,6 @@ check("pareto_front", pareto_front)
 # <details><summary>Hint: "the rectangles … are added, though they overlap"</summary>
 # Walk along the front by rising latency. From this point's latency to the next one's (the last time: to the reference)
 # the best accuracy reached is this point's. </details>
-# <details><summary>Hint: "points beyond the reference"</summary>
-# Leave out what is not better than the reference in <em>both</em>. If nothing is left, the area is 0. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "hypervolume_2d", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def hypervolume_2d(accuracy, latency, reference):
@@ -600,24 +585,17 @@ check("hypervolume_2d", hypervolume_2d)
 # pymoo's: their hypervolumes agree within their spread over seeds.) Random search gets the same budget.
 
 # %% tags=["experiment"]
-from nas_lib.pareto import NSGA2, run_multi
-from nas_lib.search import RandomSearch
+from nas_lib.pareto import NSGA2, RandomMulti, run_multi
 
 front_of = or_fallback("pareto_front", pareto_front)
 volume = or_fallback("hypervolume_2d", hypervolume_2d)
 reference = (float(np.quantile(accuracy, 0.05)), float(lat.max()))
 everything = volume(accuracy, lat, reference)
-place = {arch: i for i, arch in enumerate(cells)}
-
-class AtRandom(RandomSearch):
-    """Random search, which learns nothing from what it is told."""
-    tell = lambda self, arch, values: None
-
+both = {arch: (accuracy[i], -lat[i]) for i, arch in enumerate(cells)}  # two values to be maximised
 reached = {"NSGA-II": [], "random search": []}
 for seed in progress(range(20)):
-    for name, searcher in (("NSGA-II", NSGA2), ("random search", AtRandom)):
-        objectives = lambda arch: (accuracy[place[arch]], -lat[place[arch]])  # both are maximised
-        found = run_multi(searcher(space, np.random.default_rng(seed)), objectives, 200).values
+    for name, searcher in (("NSGA-II", NSGA2), ("random search", RandomMulti)):
+        found = run_multi(searcher(space, np.random.default_rng(seed)), both.get, 200).values
         reached[name].append(100 * volume(found[:, 0], -found[:, 1], reference) / everything)
 whole_front = front_of(accuracy, lat)
 plotting.pareto(lat, accuracy, xlabel="predicted latency (ms)", ylabel="validation accuracy (%)", title="All cells")
@@ -647,10 +625,6 @@ print(f"NSGA-II minus random search: {difference:+.2f} points on average")
 #
 # <details><summary>Hint: "no gradient arrives at x"</summary>
 # <code>x + (rounded - x).detach()</code> has the value of <code>rounded</code> and the derivative 1. </details>
-# <details><summary>Hint: "the largest value gets another gradient than the rest"</summary>
-# The scale depends on x as well. Compute it from <code>x.detach()</code>. </details>
-# <details><summary>Hint: "a channel of zeros gives nan"</summary>
-# Its scale is 0. Replace it by 1 there: whatever the scale, 0 stays 0. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "fake_quantize", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def fake_quantize(x, bits, per_channel=False):
@@ -697,7 +671,6 @@ check("fake_quantize", fake_quantize)
 # %% tags=["experiment"]
 import copy
 from dataclasses import replace
-
 from nas_lib.training import RECIPE, count_correct, load_splits, train
 
 DATASET = "cluttered_digits"
@@ -706,9 +679,7 @@ recipe = replace(RECIPE, epochs=3, train_images=2048, valid_images=1000, final_i
 if DATASET != "cluttered_digits":
     recipe = replace(RECIPE, network=deployed, epochs=12, train_images=40_000, final_images=10_000)
 splits = load_splits(recipe, DATASET).to(device)
-candidates = [functions()[0][i] for i in np.linspace(0, len(functions()[0]) - 1, 4).astype(int)[1:]]
-candidates += [cell, ("nor_conv_1x1",) * 6, ("nor_conv_3x3",) + ("skip_connect",) * 5]
-candidates = list(dict.fromkeys(candidates))
+candidates = [functions()[0][i] for i in (1753, 3506, 5259)] + [cell, ("nor_conv_1x1",) * 6, ("nor_conv_3x3",) + ("skip_connect",) * 5]
 trained = {arch: train(arch, splits, recipe).network.eval() for arch in progress(candidates, unit="network")}
 
 @torch.no_grad()
@@ -729,10 +700,8 @@ curves = {
     "one scale per channel": [accuracy_of(rounded_copy(trained[cell], bits)) for bits in widths],
     "one scale per layer": [accuracy_of(rounded_copy(trained[cell], bits, per_channel=False)) for bits in widths],
 }
-plotting.lines(
-    curves, x=widths, xlabel="bits per weight", ylabel="validation accuracy (%)",
-    levels={"float32": accuracy_of(trained[cell])}, title="One network, rounded after training (1 run)",
-)
+labels = {"xlabel": "bits per weight", "ylabel": "validation accuracy (%)", "title": "One network, rounded after training (1 run)"}
+plotting.lines(curves, x=widths, **labels, levels={"float32": accuracy_of(trained[cell])})
 
 # %% [markdown]
 # Where does it break? And can training through the quantised weights, with the straight-through gradient, repair it? One
@@ -762,9 +731,6 @@ for bits in (3, 2):
 # Any algorithm will do that spends the budget, proposes pairs within the limit only, and none twice. Sizes cost nothing,
 # evaluations do. Example: two architectures, bits 4 and 8, three pairs that fit, a budget of 10: three evaluations.
 #
-# <details><summary>Hint: "where do I start?"</summary>
-# List all pairs, keep those whose size fits, and shuffle them with <code>rng.permutation</code>: that is random search over the
-# joint space. If you like, prefer pairs that share a coordinate with the best one so far. </details>
 # <details><summary>Hint: "should be a pair ((arch, bits), History)"</summary>
 # <code>History(archs, values)</code> with <code>archs</code> a list of pairs <code>(arch, bits)</code> and <code>values</code> an array, both in the order of
 # evaluation. </details>
@@ -817,19 +783,14 @@ def kilobytes(arch, bits):
 def rounded_accuracy(arch, bits):
     return accuracy_of(rounded_copy(trained[arch], bits))
 
-sizes = [kilobytes(arch, 8) for arch in candidates]
-limit = float(np.median(sizes))
+limit = float(np.median([kilobytes(arch, 8) for arch in candidates]))
 (arch, bits), history = joint(rounded_accuracy, kilobytes, candidates, choices, limit, 20, np.random.default_rng(0))
-fits_at_8 = [one for one in candidates if kilobytes(one, 8) <= limit]
-stepwise = max(fits_at_8, key=lambda one: rounded_accuracy(one, 8))
+stepwise = max((one for one in candidates if kilobytes(one, 8) <= limit), key=lambda one: rounded_accuracy(one, 8))
 print(f"limit {limit:.1f} kB, {len(history.values)} evaluations")
 print(f"together:       {max(history.values):.1f} % with {bits} bits, {kilobytes(arch, bits):.1f} kB")
 print(f"8 bits for all: {rounded_accuracy(stepwise, 8):.1f} % with 8 bits, {kilobytes(stepwise, 8):.1f} kB")
-pairs = list(itertools.product(candidates, choices))
-plotting.pareto(
-    [kilobytes(*pair) for pair in pairs], [rounded_accuracy(*pair) for pair in pairs],
-    xlabel="size of the deployed network (kB)", ylabel="validation accuracy (%)", title="Six cells at five bit widths",
-)
+grid = np.array([(kilobytes(*pair), rounded_accuracy(*pair)) for pair in itertools.product(candidates, choices)])
+plotting.pareto(*grid.T, xlabel="size of the deployed network (kB)", title="Six cells at five bit widths")
 
 # %% [markdown]
 # ## 8 · Ship it
@@ -858,7 +819,6 @@ for channels, resolution in ((16, 32), (32, 64), (32, 128), (64, 128), (64, 224)
 # %% tags=["experiment"]
 import tempfile
 from pathlib import Path
-
 from nas_lib import deployment
 
 if deployment.missing():
@@ -871,10 +831,9 @@ else:
         int8_path = deployment.quantize_int8(float_path, Path(folder) / "int8.onnx", splits.train[0][:512].cpu().numpy())
         models = {"float32": deployment.OnnxModel(float_path), "int8": deployment.OnnxModel(int8_path)}
         gap = deployment.largest_difference(chosen, models["float32"], test_x[:256])
-        agrees = gap <= deployment.AGREEMENT
-        print(f"largest difference from PyTorch in float32: {gap:.1e} ({'within' if agrees else 'BEYOND'} {deployment.AGREEMENT:g})")
-        eager = latency.measure_network(chosen, test_x[:1])
-        print(f"{'PyTorch, one image':22} {eager}")
+        agrees = "within" if gap <= deployment.AGREEMENT else "BEYOND"
+        print(f"largest difference from PyTorch in float32: {gap:.1e} ({agrees} {deployment.AGREEMENT:g})")
+        print(f"{'PyTorch, one image':22} {latency.measure_network(chosen, test_x[:1])}")
         for name, model in models.items():
             timings = model.time(test_x[:1].numpy())
             right = model.accuracy(test_x.numpy(), test_y.tolist())
@@ -978,12 +937,10 @@ check("concept_06_3", concept_06_3)
 # %% [markdown]
 # ## References
 #
-# - M. Tan et al. (2019). *MnasNet: Platform-Aware Neural Architecture Search for Mobile.* CVPR.
-#   [arXiv:1807.11626](https://arxiv.org/abs/1807.11626).
+# - M. Tan et al. (2019). *MnasNet: Platform-Aware Neural Architecture Search for Mobile.* CVPR. [arXiv:1807.11626](https://arxiv.org/abs/1807.11626).
 # - H. Cai, L. Zhu and S. Han (2019). *ProxylessNAS.* ICLR. [arXiv:1812.00332](https://arxiv.org/abs/1812.00332). Latency tables.
 # - S. Williams, A. Waterman and D. Patterson (2009). *Roofline: An Insightful Visual Performance Model.* CACM 52(4).
 # - C. Li et al. (2021). *HW-NAS-Bench.* ICLR. [arXiv:2103.10584](https://arxiv.org/abs/2103.10584). Latencies on real devices.
 # - K. Deb, A. Pratap, S. Agarwal and T. Meyarivan (2002). *A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II.* IEEE TEC 6(2).
-# - Y. Bengio, N. Léonard and A. Courville (2013). *Estimating or Propagating Gradients Through Stochastic Neurons.*
-#   [arXiv:1308.3432](https://arxiv.org/abs/1308.3432).
+# - Y. Bengio et al. (2013). *Estimating or Propagating Gradients Through Stochastic Neurons.* [arXiv:1308.3432](https://arxiv.org/abs/1308.3432).
 # - R. Krishnamoorthi (2018). *Quantizing Deep Convolutional Networks for Efficient Inference.* [arXiv:1806.08342](https://arxiv.org/abs/1806.08342).

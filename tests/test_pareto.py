@@ -11,13 +11,13 @@ from hypothesis.extra.numpy import arrays
 from nas_lib.pareto import (
     NSGA2,
     MultiHistory,
+    RandomMulti,
     crowding_distance,
     fronts,
     hypervolume,
     non_dominated,
     run_multi,
 )
-from nas_lib.search import RandomSearch
 from nas_lib.spaces import OPS, CellSpace
 
 SPACE = CellSpace()
@@ -106,11 +106,6 @@ def _volume(history: MultiHistory) -> float:
     return hypervolume(history.values, [60.0, -30.0])
 
 
-class _AtRandom(RandomSearch):
-    def tell(self, arch: object, value: object) -> None:
-        pass
-
-
 def test_nsga2_finds_more_than_random_search_and_no_less_than_pymoos() -> None:
     pytest.importorskip("pymoo")
     from pymoo.algorithms.moo.nsga2 import NSGA2 as Theirs
@@ -134,7 +129,7 @@ def test_nsga2_finds_more_than_random_search_and_no_less_than_pymoos() -> None:
     for seed in range(8):
         rng = np.random.default_rng(seed)
         ours.append(_volume(run_multi(NSGA2(SPACE, rng), _objectives, budget)))
-        random.append(_volume(run_multi(_AtRandom(SPACE, rng), _objectives, budget)))
+        random.append(_volume(run_multi(RandomMulti(SPACE, rng), _objectives, budget)))
         problem = Cells()
         algorithm = Theirs(
             pop_size=20,
