@@ -25,35 +25,37 @@
 # busy. Packages onnx and onnxruntime are needed in section 8 only; without them it says so and goes on.
 #
 # ## Accuracy is not enough
-#
 # Up to now a network was as good as its accuracy. But a doorbell camera delivers thirty frames per second, and a
 # network that needs 40 ms for one is useless there, however accurate. MnasNet (Tan et al. 2019) put the *measured*
 # latency of a phone into the search, ProxylessNAS (Cai et al. 2019) replaced the measurement by a table. You will build
 # both, and begin where most mistakes are made: at the stopwatch.
 
 # %% tags=["setup"]
+import copy
 import itertools
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 
 from nas_lib.checks import check
 from nas_lib.search import History
 
 # %% [markdown]
 # ## 1 · The stopwatch
-#
 # A latency has five rules. **Warm up**: the first calls allocate memory and choose algorithms. **Synchronise**: a GPU
 # returns from a call when the work is *queued*. **Time single calls**, not a block, or there is no spread to see.
 # **Median and quartiles**: other programs only ever make a call slower, so the distribution has a long tail to one
 # side. **Pin the threads**: how many a library takes depends on the machine and on what ran before.
 #
 # ### Exercise 6.1 · `benchmark_latency` · ●●○○○ · 10 min · 3 points
-#
-# **Why it matters.** Everything below stands on this function. A wrong one does not fail: it returns numbers.
-#
-# Example: if the calls take 50, 40 (warm-up), 1, 2, 3 and 9 s, then `warmup=2, repeats=4` gives (1.75, 2.5, 4.5).
+# **Why it matters.** Everything below stands on this function. A wrong one does not fail: it returns numbers. Example:
+# if the calls take 50, 40 (warm-up), 1, 2, 3 and 9 s, then `warmup=2, repeats=4` gives (1.75, 2.5, 4.5).
 #
 # <details><summary>Hint: "the clock is stopped when the call has been queued"</summary>
 # Where <code>synchronize</code> is given, call it three times over: after the warm-up, so that the queue is empty when the first
@@ -77,10 +79,8 @@ def benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_cou
         ValueError: warmup below 0 or repeats below 1.
     """
     ### BEGIN SOLUTION
-    if warmup < 0:
-        raise ValueError(f"warmup must be 0 or more calls, got {warmup!r}")
-    if repeats < 1:
-        raise ValueError(f"repeats must be 1 or more calls, got {repeats!r}")
+    if warmup < 0 or repeats < 1:
+        raise ValueError(f"warmup must be ≥ 0 and repeats ≥ 1, got {warmup!r} and {repeats!r}")
     wait = synchronize if synchronize is not None else lambda: None
     for _ in range(warmup):
         fn()
@@ -91,8 +91,7 @@ def benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_cou
         fn()
         wait()
         seconds.append(clock() - start)
-    low, median, high = np.percentile(seconds, [25, 50, 75])
-    return float(low), float(median), float(high)
+    return tuple(np.percentile(seconds, [25, 50, 75]).tolist())
     ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "benchmark_latency-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
@@ -100,11 +99,10 @@ check("benchmark_latency", benchmark_latency)
 
 # %% [markdown]
 # Now break the rules one at a time, on a network of this course. The network computes images of CIFAR-10's size; where
-# there is a GPU it runs there. Without one, a worker thread plays the device with a queue: a call returns as soon as the
-# work is handed over, just as a GPU's does.
+# there is a GPU it runs there. Without one, a worker thread plays the device with a queue: a call returns as soon as
+# the work is handed over, just as a GPU's does.
 
 # %% tags=["experiment"]
-from concurrent.futures import ThreadPoolExecutor
 from nas_lib import latency, plotting
 from nas_lib.lesson import or_fallback, progress
 from nas_lib.networks import NetworkConfig, build_network, count_macs
@@ -147,13 +145,13 @@ else:
     print("not synchronised           ", in_ms(bench(forward, 10, 100)))
 
 # %% [markdown]
-# Compare the last two lines. The unsynchronised number is the time to *hand over* the work, and it would be the same for
-# a network ten times as large.
+# Compare the last two lines. The unsynchronised number is the time to *hand over* the work, and it would be the same
+# for a network ten times as large.
 #
 # > **A common mistake.** "Depthwise convolutions have fewer MACs than pointwise ones, but are slower on a GPU." The
-# > literature compares depthwise with *dense* convolutions, and many such tables were measured without synchronisation.
+# > literature compares them with *dense* ones, and without synchronisation the order reverses (PyTorch issue 18631).
 #
-# So compare fairly: one dense 3×3, one pointwise and one depthwise 3×3 convolution with **equal** multiply-accumulates
+# Compare fairly: one dense 3×3, one pointwise and one depthwise 3×3 convolution with **equal** multiply-accumulates
 # (MACs), on the same image size, in both memory layouts.
 
 # %% tags=["experiment"]
@@ -178,15 +176,12 @@ for name, conv in kinds.items():
 # count arithmetic only. And the layout can matter more than the operation, so it belongs into every table of latencies.
 #
 # ## 2 · A table instead of a phone
-#
-# A search wants the latency of thousands of networks, and running each on the device takes too long. But a space is made
-# of few operations at few shapes: measure each of them once, and add up.
+# A search wants the latency of thousands of networks, and running each on the device takes too long. But a space is
+# made of few operations at few shapes: measure each of them once, and add up.
 #
 # ### Exercise 6.2 · `latency_table` · ●○○○○ · 6 min · 2 points
-#
-# **Why it matters.** The cell space has 15,625 networks and, with three stages, a dozen different layers.
-#
-# Example: two operations at three shapes give six entries, `table["nor_conv_3x3", (16, 16, 32)]` one of them.
+# **Why it matters.** The cell space has 15,625 networks and, with three stages, a dozen different layers. Example: two
+# operations at three shapes give six entries, `table["nor_conv_3x3", (16, 16, 32)]` one of them.
 #
 # <details><summary>Hint: "one shape overwrites the other" or "unhashable type"</summary>
 # The key is the pair <code>(op, shape)</code>. Make a tuple of the shape if it is a list; <code>itertools.product(ops, shapes)</code> gives
@@ -224,10 +219,11 @@ check("latency_table", latency_table)
 
 # %% [markdown]
 # ### Exercise 6.3 · `predict_latency` · ●○○○○ · 5 min · 2 points
+# **Why it matters.** This is all there is between a search and a device: a sum. Example: entries of 2 and 3 ms, a
+# network with the first layer twice and the second once, overhead 1 ms: 8 ms.
 #
-# **Why it matters.** This is all there is between a search and a device: a sum.
-#
-# Example: entries of 2 and 3 ms, a network with the first layer twice and the second once, overhead 1 ms: 8 ms.
+# <details><summary>Hint: "a layer that occurs several times takes its time several times"</summary>
+# <code>keys</code> is a list with repetitions; a set or the keys of a dict would count each layer once. </details>
 
 # %% nbgrader={"grade": false, "grade_id": "predict_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def predict_latency(keys, table, overhead=0.0):
@@ -260,8 +256,8 @@ check("predict_latency", predict_latency)
 
 # %% [markdown]
 # Is a sum good enough? Measure 62 whole networks at random. Twelve of them *calibrate* the sum with a scale and an
-# overhead (what lies between layers is in no entry); the other fifty have never been seen. MACs alone, calibrated on the
-# same twelve, are the baseline.
+# overhead (what lies between layers is in no entry); the other fifty have never been seen. MACs alone, calibrated on
+# the same twelve, are the baseline.
 
 # %% tags=["experiment"]
 make_table = or_fallback("latency_table", latency_table)
@@ -307,11 +303,11 @@ for ax, title in zip(panels, list(guesses)[1:]):
     plotting.scatter(x, y, ax, xlabel="predicted (ms)", ylabel="measured (ms)", diagonal=True, title=title)
 
 # %% [markdown]
-# Read the bias first: a raw sum leaves out what lies between the layers. Then compare the ranks with those of the MACs. The
-# goal in practice is a median error of at most 10 % and a rank correlation of at least 0.95; on a busy machine, try again.
+# Read the bias first: a raw sum leaves out what lies between the layers. Then compare the ranks with those of the MACs.
+# The goal in practice is a median error of at most 10 % and a rank correlation of at least 0.95; on a busy machine, try
+# again.
 #
 # ## 3 · A device that you do not have
-#
 # A roofline (Williams et al. 2009) knows a device by its peak arithmetic (FLOP/s) and its memory bandwidth (bytes/s). A
 # layer cannot be faster than its arithmetic at the peak, nor than its traffic at full bandwidth; the two overlap. Every
 # operation also pays an overhead before it does anything:
@@ -319,10 +315,8 @@ for ax, title in zip(panels, list(guesses)[1:]):
 # $$t = \max\left(\frac{2 \cdot \mathrm{MACs}}{\mathrm{peak}},\; \frac{\mathrm{bytes}}{\mathrm{bandwidth}}\right) + \mathrm{overhead}$$
 #
 # ### Exercise 6.4 · `roofline_latency` · ●●○○○ · 6 min · 2 points
-#
-# **Why it matters.** It tells *why* a layer is slow, and thus whether fewer MACs would help at all.
-#
-# Example: 10⁷ MACs and 10⁶ bytes on a device with 20 GFLOP/s, 5 GB/s and no overhead take 1 ms: arithmetic is the limit.
+# **Why it matters.** It tells *why* a layer is slow, and thus whether fewer MACs would help at all. Example: 10⁷ MACs
+# and 10⁶ bytes on a device with 20 GFLOP/s, 5 GB/s and no overhead take 1 ms: arithmetic is the limit.
 #
 # <details><summary>Hint: "a multiply-accumulate is two operations"</summary>
 # Vendors count a multiplication and an addition as two, so a peak of 48 GFLOP/s means 24 billion MACs per second. </details>
@@ -332,8 +326,7 @@ def roofline_latency(macs, bytes_moved, device):
     """Shortest time that one operation can take on a device.
 
     Args:
-        macs: multiply-accumulates, ≥ 0.
-        bytes_moved: between memory and processor, ≥ 0.
+        macs, bytes_moved: multiply-accumulates, and bytes between memory and processor; both ≥ 0.
         device: has `peak` (FLOP/s), `bandwidth` (bytes/s) and `overhead` (seconds per operation).
 
     Returns:
@@ -343,12 +336,9 @@ def roofline_latency(macs, bytes_moved, device):
         ValueError: macs or bytes_moved below 0 or NaN.
     """
     ### BEGIN SOLUTION
-    for name, value in (("macs", macs), ("bytes_moved", bytes_moved)):
-        if not value >= 0:
-            raise ValueError(f"{name} must be 0 or more, got {value!r}")
-    arithmetic = 2 * macs / device.peak
-    traffic = bytes_moved / device.bandwidth
-    return float(max(arithmetic, traffic) + device.overhead)
+    if not (macs >= 0 and bytes_moved >= 0):
+        raise ValueError(f"macs and bytes_moved must be 0 or more, got {macs!r} and {bytes_moved!r}")
+    return float(max(2 * macs / device.peak, bytes_moved / device.bandwidth) + device.overhead)
     ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "roofline_latency-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
@@ -359,7 +349,6 @@ check("roofline_latency", roofline_latency)
 # assumption, since nobody publishes it. So believe the ranks here rather than the milliseconds.
 
 # %% tags=["experiment"]
-from scipy.stats import spearmanr
 from nas_lib import real_data
 from nas_lib.devices import DEVICES
 
@@ -394,11 +383,10 @@ else:
 
 # %% [markdown]
 # Two CPUs agree, a CPU and a large GPU do not: on the GPU these small layers are all overhead, so that it counts *how
-# many* operations a cell has, not how large they are. There is no such thing as "the fast network". A search has to know
-# its device.
+# many* operations a cell has, not how large they are. There is no such thing as "the fast network". A search has to
+# know its device.
 #
 # ## 4 · One number out of two: MnasNet's reward
-#
 # A controller or an evolution wants one number. MnasNet multiplies: with a target T,
 #
 # $$r = \mathrm{accuracy} \cdot \left(\frac{\mathrm{latency}}{T}\right)^{w}, \qquad w = \alpha \text{ if latency} \le T \text{ else } \beta.$$
@@ -406,10 +394,8 @@ else:
 # *Soft*: α = β = −0.07. *Hard*: α = 0 and β = −1, so nothing is gained by being faster than T.
 #
 # ### Exercise 6.5 · `mnasnet_reward` · ●●○○○ · 8 min · 3 points
-#
-# **Why it matters.** Most blog posts quote the soft form alone, and miss what it does to T. You will see it in a minute.
-#
-# Example: 80 % at 20 ms with T = 10 ms, α = 0 and β = −1 earns 40. At 5 ms it earns 80.
+# **Why it matters.** Most blog posts quote the soft form alone, and miss what it does to T. You will see it in a
+# minute. Example: 80 % at 20 ms with T = 10 ms, α = 0 and β = −1 earns 40. At 5 ms it earns 80.
 #
 # <details><summary>Hint: "The truth value of an array with more than one element is ambiguous"</summary>
 # <code>if</code> asks one question; an array has many answers. <code>np.where(latency &lt;= target, alpha, beta)</code> chooses one each. </details>
@@ -422,8 +408,7 @@ def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
         accuracy: percent, a number or an array.
         latency: of the same shape, > 0, in any unit.
         target: latency wanted, > 0, in the same unit.
-        alpha: exponent for networks within the target.
-        beta: exponent for slower ones.
+        alpha, beta: exponents for networks within the target, and for slower ones.
 
     Returns:
         accuracy · (latency / target) ** (alpha if latency ≤ target else beta), of the shape of the arguments.
@@ -448,7 +433,8 @@ check("mnasnet_reward", mnasnet_reward)
 
 # %% [markdown]
 # Let the reward choose from *all* cells, whose accuracies are in the table and whose latencies your own table predicts.
-# The targets are quantiles of those latencies. Beside it stands what the target means: the most accurate cell within it.
+# The targets are quantiles of those latencies. Beside it stands what the target means: the most accurate cell within
+# it.
 
 # %% tags=["experiment"]
 from nas_lib.benchmark import TabularBenchmark
@@ -475,21 +461,16 @@ print(f"constrained optimum in {missed} of 3 cases.")
 
 # %% [markdown]
 # Why? With α = β the reward is accuracy · latency^w · T^(−w). The last factor is the same for every network: **T drops
-# out of the argmax.** The soft form sets an exchange rate between accuracy and latency, and no target at all. That is
-# no mistake of the paper, which used it to approximate a whole trade-off curve; it is one of those who set T and expect
-# it to be met.
+# out of the argmax.** The soft form sets an exchange rate between accuracy and latency, and no target at all.
 #
 # ## 5 · No number at all: the Pareto front
-#
 # Any one reward fixes the exchange rate in advance. The alternative is to keep every network that no other one beats: a
-# point **dominates** another if it is at least as accurate *and* at least as fast, and better in one of the two. What is
-# not dominated is the Pareto front.
+# point **dominates** another if it is at least as accurate *and* at least as fast, and better in one of the two. What
+# is not dominated is the Pareto front.
 #
 # ### Exercise 6.6 · `pareto_front` · ●●○○○ · 8 min · 3 points
-#
-# **Why it matters.** It is what an engineer wants to see: every sensible offer, and nothing else.
-#
-# Example: accuracies 70, 80, 75 at 1, 5, 6 ms: the front is points 0 and 1.
+# **Why it matters.** It is what an engineer wants to see: every sensible offer, and nothing else. Example: accuracies
+# 70, 80, 75 at 1, 5, 6 ms: the front is points 0 and 1.
 #
 # <details><summary>Hint: "is kept, but … is equal in one, better in the other"</summary>
 # Ties: of two points with equal latency only the more accurate one may stay, and of two with equal accuracy the faster.
@@ -501,8 +482,7 @@ def pareto_front(accuracy, latency):
     """Indices of the points that no other point dominates.
 
     Args:
-        accuracy: sequence or array (n,), n ≥ 1, to be high.
-        latency: sequence or array (n,), to be low.
+        accuracy, latency: sequences or arrays (n,), n ≥ 1, to be high and to be low.
 
     Returns:
         Int array of indices by rising latency. Of points that are equal in both, one.
@@ -533,10 +513,9 @@ check("pareto_front", pareto_front)
 # reference point that is worse than everything: one number, larger is better, and no exchange rate had to be named.
 #
 # ### Exercise 6.7 · `hypervolume_2d` · ●●●○○ · 10 min · 3 points
-#
-# **Why it matters.** It is how multi-objective searches are compared in the literature, and easily got wrong by overlaps.
-#
-# Example: reference (60 %, 10 ms). The point (70 %, 4 ms) alone covers 10 · 6 = 60; with (80 %, 8 ms) it is 80.
+# **Why it matters.** It is how multi-objective searches are compared in the literature, and easily got wrong by
+# overlaps. Example: reference (60 %, 10 ms). The point (70 %, 4 ms) alone covers 10 · 6 = 60; with (80 %, 8 ms) it is
+# 80.
 #
 # <details><summary>Hint: "the rectangles … are added, though they overlap"</summary>
 # Walk along the front by rising latency. From this point's latency to the next one's (the last time: to the reference)
@@ -547,8 +526,7 @@ def hypervolume_2d(accuracy, latency, reference):
     """Area that the points dominate, up to a reference point.
 
     Args:
-        accuracy: sequence or array (n,), to be high.
-        latency: sequence or array (n,), to be low.
+        accuracy, latency: sequences or arrays (n,), to be high and to be low.
         reference: (worst accuracy, worst latency); points not better than it in both count nothing.
 
     Returns:
@@ -607,9 +585,8 @@ print(f"NSGA-II minus random search: {difference:+.2f} points on average")
 
 # %% [markdown]
 # ## 6 · Fewer bits
-#
-# A float32 weight takes four bytes. Most of them carry nothing: quantisation keeps an integer of a few bits and one scale
-# for many weights. Symmetric, with b bits and $L = 2^{b-1} - 1$:
+# A float32 weight takes four bytes. Most of them carry nothing: quantisation keeps an integer of a few bits and one
+# scale for many weights. Symmetric, with b bits and $L = 2^{b-1} - 1$:
 #
 # $$s = \max|x| / L, \qquad \hat x = s \cdot \mathrm{round}(x / s).$$
 #
@@ -617,11 +594,9 @@ print(f"NSGA-II minus random search: {difference:+.2f} points on average")
 # would be learned through it. The straight-through estimator (Bengio et al. 2013) simply pretends that it has 1.
 #
 # ### Exercise 6.8 · `fake_quantize` · ●●●○○ · 12 min · 4 points
-#
 # **Why it matters.** With it a network can be trained to *live with* its quantisation, and a search can count bits as a
-# decision like any other.
-#
-# Example: x = (1.0, −0.4) with 2 bits has L = 1 and s = 1: the result is (1, 0), and the gradient arrives unchanged.
+# decision like any other. Example: x = (1.0, −0.4) with 2 bits has L = 1 and s = 1: the result is (1, 0), and the
+# gradient arrives unchanged.
 #
 # <details><summary>Hint: "no gradient arrives at x"</summary>
 # <code>x + (rounded - x).detach()</code> has the value of <code>rounded</code> and the derivative 1. </details>
@@ -650,8 +625,7 @@ def fake_quantize(x, bits, per_channel=False):
     values = x.detach()
     largest = values.abs().max()
     if per_channel:
-        largest = values.abs().reshape(len(values), -1).max(dim=1).values
-        largest = largest.reshape(-1, *[1] * (x.dim() - 1))
+        largest = values.abs().reshape(len(values), -1).amax(dim=1).reshape(-1, *[1] * (x.dim() - 1))
     scale = largest / (2 ** (bits - 1) - 1)
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     rounded = torch.round(values / scale) * scale
@@ -663,14 +637,15 @@ check("fake_quantize", fake_quantize)
 
 # %% [markdown]
 # Train six different cells for real, a short training each. Then round their weights to fewer and fewer bits, without
-# any further training, with one scale per layer and with one per output channel.
+# any further training, with one scale per layer and with one per output channel. Where does it break, and can one more
+# epoch of training *through* the quantised weights, with the straight-through gradient, repair it?
 #
-# To run this at real scale, set `DATASET = "cifar10"` on a machine with a GPU (on Colab: Runtime → Change runtime type).
-# It downloads 170 MB and trains the same six cells on CIFAR-10; how many minutes that takes there was not measured.
+# To run this at real scale, set `DATASET = "cifar10"` on a machine with a GPU (on Colab: Runtime → Change runtime
+# type). It downloads 170 MB and trains the same six cells on CIFAR-10; how many minutes that takes there was not
+# measured.
 
 # %% tags=["experiment"]
-import copy
-from dataclasses import replace
+from nas_lib.quantization import deployed_bytes, fine_tuned, quantization_aware, settled
 from nas_lib.training import RECIPE, count_correct, load_splits, train
 
 DATASET = "cluttered_digits"
@@ -703,13 +678,6 @@ curves = {
 labels = {"xlabel": "bits per weight", "ylabel": "validation accuracy (%)", "title": "One network, rounded after training (1 run)"}
 plotting.lines(curves, x=widths, **labels, levels={"float32": accuracy_of(trained[cell])})
 
-# %% [markdown]
-# Where does it break? And can training through the quantised weights, with the straight-through gradient, repair it? One
-# more short training, at three bits and at two, beginning with the float weights:
-
-# %% tags=["experiment"]
-from nas_lib.quantization import deployed_bytes, fine_tuned, quantization_aware, settled
-
 for bits in (3, 2):
     aware = quantization_aware(trained[cell], bits)
     before = accuracy_of(aware.eval())
@@ -718,18 +686,17 @@ for bits in (3, 2):
 
 # %% [markdown]
 # ## 7 · Architecture and bits together
-#
-# A flash memory has a size. Is a small network with many bits better, or a large one with few? Choosing the architecture
-# first and its bits afterwards cannot find out: the best network at 8 bits may not fit, and the best that fits at 8 bits
-# may lose against a larger one at 4.
+# A flash memory has a size. Is a small network with many bits better, or a large one with few? Choosing the
+# architecture first and its bits afterwards cannot find out: the best network at 8 bits may not fit, and the best that
+# fits at 8 bits may lose against a larger one at 4.
 #
 # ### Exercise 6.9 · `search_bits` · ●●●○○ · 12 min · 4 points
-#
 # **Why it matters.** Every further decision of deployment (bits, pruning, resolution) joins the search in this way: as
 # another coordinate of the space.
 #
-# Any algorithm will do that spends the budget, proposes pairs within the limit only, and none twice. Sizes cost nothing,
-# evaluations do. Example: two architectures, bits 4 and 8, three pairs that fit, a budget of 10: three evaluations.
+# Any algorithm will do that spends the budget, proposes pairs within the limit only, and none twice. Sizes cost
+# nothing, evaluations do. Example: two architectures, bits 4 and 8, three pairs that fit, a budget of 10: three
+# evaluations.
 #
 # <details><summary>Hint: "should be a pair ((arch, bits), History)"</summary>
 # <code>History(archs, values)</code> with <code>archs</code> a list of pairs <code>(arch, bits)</code> and <code>values</code> an array, both in the order of
@@ -740,10 +707,8 @@ def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
     """Search architecture and bit width together, within a limit of size.
 
     Args:
-        evaluate: function of (arch, bits) that returns an accuracy in percent; costly.
-        size: function of (arch, bits) that returns a size; free.
-        archs: list of architectures.
-        bit_choices: list of bit widths.
+        evaluate, size: functions of (arch, bits) that return an accuracy in percent (costly) and a size (free).
+        archs, bit_choices: lists of architectures and of bit widths.
         size_limit: largest size allowed, in the unit of `size`.
         budget: evaluations, ≥ 1; where fewer pairs fit, each of them is evaluated.
         rng: numpy Generator.
@@ -794,12 +759,17 @@ plotting.pareto(*grid.T, xlabel="size of the deployed network (kB)", title="Six 
 
 # %% [markdown]
 # ## 8 · Ship it
-#
 # The camera at 30 frames per second leaves 1000/30 = 33.3 ms per frame. Capture, resizing and display take their part;
-# suppose 10 ms, so that the network has a **budget of 23.3 ms** on a Raspberry Pi 4. The roofline is a bound that nobody
-# reaches; suppose that the network reaches a third of it, and ask which cells fit, as CIFAR-sized networks of growing width.
+# suppose 10 ms, so that the network has a **budget of 23.3 ms** on a Raspberry Pi 4. The roofline is a bound that
+# nobody reaches; suppose that the network reaches a third of it, and ask at which width and resolution a cell still
+# fits.
+#
+# An estimate chooses the candidates; the device has the last word. What runs there is rarely PyTorch. So export the
+# network that the search chose to ONNX, run it in onnxruntime, and let it be quantised to int8, weights *and*
+# activations, the latter calibrated on training images. Measure both.
 
 # %% tags=["experiment"]
+from nas_lib import deployment
 from nas_lib.devices import frame_budget
 
 budget_ms, efficiency = frame_budget(30, other_ms=10), 1 / 3
@@ -810,17 +780,6 @@ for channels, resolution in ((16, 32), (32, 64), (32, 128), (64, 128), (64, 224)
     estimate = on_device(most_accurate, "raspberry_pi_4", config) / efficiency
     verdict = "fits" if estimate <= budget_ms else "does NOT fit"
     print(f"  {channels} channels, {resolution}x{resolution} images: {count_macs(most_accurate, config) / 1e6:8.1f} MMACs, {estimate:8.2f} ms: {verdict}")
-
-# %% [markdown]
-# An estimate chooses the candidates; the device has the last word. What runs there is rarely PyTorch. Export the network
-# that the search chose to ONNX, run it in onnxruntime, and let it be quantised to int8, weights *and* activations, the
-# latter calibrated on training images. Then measure both, here.
-
-# %% tags=["experiment"]
-import tempfile
-from pathlib import Path
-from nas_lib import deployment
-
 if deployment.missing():
     print(deployment.missing(), "The rest of the lesson goes on without.")
 else:
@@ -847,16 +806,12 @@ else:
 # of a tiny network is mostly description, so that it does not shrink to a quarter either.
 #
 # ## Recap
-#
 # - A latency is a measurement: warm-up, synchronisation, single calls, quartiles, pinned threads, and the memory layout.
 # - A table of layers plus two calibrated numbers predicts networks that were never run; MACs do not see memory.
-# - Devices disagree about ranks. A roofline says why; its overhead is an assumption.
-# - MnasNet's soft reward is an exchange rate in which the target drops out; the hard one is a target.
-# - A front keeps all sensible offers; its hypervolume compares searches.
-# - Bits are one more decision. Ship, then measure again.
+# - Devices disagree about ranks, and a roofline says why. MnasNet's soft reward is an exchange rate in which the target drops out; the hard one is a target.
+# - A front keeps all sensible offers, and its hypervolume compares searches. Bits are one more decision. Ship, then measure.
 #
 # ### Question 6.1 · `concept_06_1` · ●●○○○ · 2 min · 1 point
-#
 # On a GPU a network of 10 layers and one of 100 layers both take 0.2 ms in your measurement. Most likely
 #
 # - **a** the GPU computes all layers in parallel
@@ -874,7 +829,6 @@ check("concept_06_1", concept_06_1)
 
 # %% [markdown]
 # ### Question 6.2 · `concept_06_2` · ●●○○○ · 2 min · 1 point
-#
 # A layer with 5 FLOP per byte runs on a device with a ridge of 10 FLOP per byte. Which change makes it faster?
 #
 # - **a** a processor with twice the peak and the same memory
@@ -892,7 +846,6 @@ check("concept_06_2", concept_06_2)
 
 # %% [markdown]
 # ### Question 6.3 · `concept_06_3` · ●●●○○ · 2 min · 1 point
-#
 # With α = β = −0.07 a search finds a network of 30 ms. You need 20 ms and set T from 30 to 20. The best network is now
 #
 # - **a** one of at most 20 ms
@@ -910,33 +863,32 @@ check("concept_06_3", concept_06_3)
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "open_06_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### Open question 6.1 · `open_06_1` · ●●●○○ · 15 min · 4 points
-#
-# A team wants to recognise parcels with a Raspberry Pi 4 at 30 frames per second. They propose to search for the network
-# with the fewest FLOPs above 90 % accuracy, on their GPU server, and to quantise the winner to int8 "which makes it four
-# times faster". In eight to ten sentences: what would you change in this plan, in which order, and what would you measure
-# where? Use what you measured in this lesson.
+# A team wants to recognise parcels with a Raspberry Pi 4 at 30 frames per second. They propose to search for the
+# network with the fewest FLOPs above 90 % accuracy, on their GPU server, and to quantise the winner to int8 "which
+# makes it four times faster". In eight to ten sentences: what would you change in this plan, in which order, and what
+# would you measure where? Use what you measured in this lesson.
 #
 # ### BEGIN MARK SCHEME
 # One point each, half points allowed:
 # 1. The metric: FLOPs do not rank latencies (equal MACs took different times; memory, overhead). Latency on the device, or a
-#    calibrated table of it; the budget in ms after capture and preprocessing.
+# calibrated table of it; the budget in ms after capture and preprocessing.
 # 2. The device: ranks differ between devices, so a table from the Pi, not from the server; few whole networks to calibrate.
 # 3. The search: a hard target or a front instead of a soft reward; bits inside the search, not after it.
 # 4. int8: not four times faster by itself; measure accuracy and latency of both on the Pi, calibrate on training images, keep
-#    float32 if it wins; protocol (warm-up, quartiles, threads).
+# float32 if it wins; protocol (warm-up, quartiles, threads).
 # ### END MARK SCHEME
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "open_06_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# FLOPs are the wrong target: three convolutions with equal MACs took clearly different times here. I would start from the
-# budget: 33.3 ms per frame minus capture and preprocessing, measured on the Pi. Then a latency table on the Pi itself, in the
-# runtime that ships, calibrated on a dozen whole networks; the server ranks networks differently. The search keeps a Pareto
-# front or uses the hard reward, because the soft one forgets its target, and bit width is one of its decisions. Whether int8
-# is faster is measured on the Pi for the finalists, warmed up, as quartiles of single calls, with its accuracy on test images
-# that played no part in the calibration. If float32 meets the budget and is more accurate, I would ship that.
+# FLOPs are the wrong target: three convolutions with equal MACs took clearly different times here. I would start from
+# the budget: 33.3 ms per frame minus capture and preprocessing, measured on the Pi. Then a latency table on the Pi
+# itself, in the runtime that ships, calibrated on a dozen whole networks; the server ranks networks differently. The
+# search keeps a Pareto front or uses the hard reward, because the soft one forgets its target, and bit width is one of
+# its decisions. Whether int8 is faster is measured on the Pi for the finalists, warmed up, as quartiles of single
+# calls, with its accuracy on test images that played no part in the calibration. If float32 meets the budget and is
+# more accurate, I would ship that.
 
 # %% [markdown]
 # ## References
-#
 # - M. Tan et al. (2019). *MnasNet: Platform-Aware Neural Architecture Search for Mobile.* CVPR. [arXiv:1807.11626](https://arxiv.org/abs/1807.11626).
 # - H. Cai, L. Zhu and S. Han (2019). *ProxylessNAS.* ICLR. [arXiv:1812.00332](https://arxiv.org/abs/1812.00332). Latency tables.
 # - S. Williams, A. Waterman and D. Patterson (2009). *Roofline: An Insightful Visual Performance Model.* CACM 52(4).
