@@ -93,21 +93,27 @@ def fine_tuned(
     network: nn.Module,
     images: torch.Tensor,
     labels: torch.Tensor,
+    *,
+    epochs: int = 2,
     lr: float = 0.02,
     batch: int = 64,
     seed: int = 0,
 ) -> nn.Module:
-    """One more epoch of SGD with momentum on a network, in place; meant for `quantization_aware` ones.
+    """Train a network a little more, in place, by SGD with momentum; meant for `quantization_aware` ones.
 
     Args:
         network: images (B, C, H, W) -> logits (B, classes); it comes back in training mode.
-        images, labels: all of them, seen once in an order that `seed` draws.
-        lr: learning rate, constant.
+        images, labels: all of them, seen once per epoch in an order that `seed` draws.
+        epochs: how often.
+        lr: learning rate of the first step; it falls linearly to 0, so that the weights come to rest.
         batch: images per step.
     """
     optimizer = torch.optim.SGD(network.train().parameters(), lr=lr, momentum=0.9)
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-    for chosen in order.to(images.device).split(batch):
+    generator = torch.Generator().manual_seed(seed)
+    orders = [torch.randperm(len(images), generator=generator).split(batch) for _ in range(epochs)]
+    steps = [chosen.to(images.device) for order in orders for chosen in order]
+    for step, chosen in enumerate(steps):
+        optimizer.param_groups[0]["lr"] = lr * (1 - step / len(steps))
         optimizer.zero_grad()
         nn.functional.cross_entropy(network(images[chosen]), labels[chosen]).backward()
         optimizer.step()

@@ -60,7 +60,7 @@ def test_a_network_trains_through_its_quantised_weights() -> None:
     x, y = torch.rand(16, 1, 12, 12), torch.arange(16) % 10
     before = float(nn.functional.cross_entropy(aware(x), y))
     for _ in range(6):
-        fine_tuned(aware, x, y, lr=0.05)
+        fine_tuned(aware, x, y, epochs=1, lr=0.05)
     assert float(nn.functional.cross_entropy(aware(x), y)) < before
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), build_network(CELL).parameters()))
     outputs = aware.eval()(x)
