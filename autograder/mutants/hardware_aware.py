@@ -235,7 +235,7 @@ def _measured(ops, shapes, measure):
 
     def checked(op, shape):
         value = measure(op, shape)
-        if not value >= 0:
+        if not 0 <= value < float("inf"):
             raise ValueError(f"measure must give seconds, got {value}")
         return value
 
@@ -293,7 +293,7 @@ def keeps_nan(ops, shapes, measure):
 
 
 def _entries(keys, table, overhead):
-    if not overhead >= 0:
+    if not 0 <= overhead < float("inf"):
         raise ValueError(f"overhead must be 0 or more, got {overhead}")
     return [table[key] for key in keys]
 
@@ -386,7 +386,7 @@ def negative_work(macs, bytes_moved, device):
 
 def _ratio(accuracy, latency, target):
     accuracy, latency = np.asarray(accuracy, dtype=float), np.asarray(latency, dtype=float)
-    if not (np.isfinite(accuracy).all() and (latency > 0).all() and target > 0):
+    if not (np.isfinite(accuracy).all() and (latency > 0).all() and 0 < target < float("inf")):
         raise ValueError(
             f"accuracy, latency and target must be finite and positive, got {accuracy}, {latency}, {target}"
         )
@@ -452,7 +452,7 @@ def _points(accuracy, latency):
 
 
 def _nonempty(accuracy, latency):
-    if len(accuracy) == 0:
+    if np.size(accuracy) == 0:
         raise ValueError("accuracy must hold one point or more")
     return _points(accuracy, latency)
 

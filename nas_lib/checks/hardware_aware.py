@@ -103,7 +103,7 @@ class _Machine:
 
     def __init__(self, seconds: Sequence[float], queued: bool) -> None:
         self._seconds, self._queued = itertools.cycle(seconds), queued
-        self._now, self._pending = 1000.0, 0.0
+        self._now, self._pending = 3.0, 0.0
         self.calls = 0
 
     def call(self) -> None:
@@ -278,8 +278,10 @@ class LatencyTableExercise(Exercise):
 
         nan = case(2, 2)
         nan["seconds"][1][1] = float("nan")
-        negative = case(2, 2)
+        negative, endless, quick = case(2, 2), case(2, 2), case(2, 2, about="an operation that takes no time")
         negative["seconds"][0][1] = -1.0
+        endless["seconds"][0][1] = float("inf")
+        quick["seconds"] = [[0.0, 0.25], [0.5, 2.0]]
         return [
             case(3, 2),
             case(int(rng.integers(2, 5)), 4),
@@ -287,7 +289,9 @@ class LatencyTableExercise(Exercise):
             case(0, 2) | {"bad": "no operations"},
             case(2, 0) | {"bad": "no shapes"},
             nan | {"bad": "a measurement of NaN"},
+            quick,
             negative | {"bad": "a measurement of -1 s"},
+            endless | {"bad": "an infinite measurement"},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -379,6 +383,7 @@ class PredictLatency(NumberExercise):
             case([0, 7], 0.0, bad="a layer that the table does not have"),
             case([0, 1], -1.0, bad="an overhead of -1 s"),
             case([0, 1], float("nan"), bad="an overhead of NaN"),
+            case([0, 1], float("inf"), bad="an infinite overhead"),
         ]
 
     def arguments(self, instance: Instance) -> tuple[Any, ...]:
@@ -464,7 +469,7 @@ class RooflineLatency(NumberExercise):
             case(0.0, 0.0, about="a layer without work"),
             case(3e6, 4e5, overhead=0.0, about="a device without overhead"),
             case(-1.0, 4e5, bad="-1 MACs"),
-            case(1e6, -4.0, bad="-4 bytes"),
+            case(1e6, -0.5, bad="-0.5 bytes"),
             case(float("nan"), 4e5, bad="NaN MACs"),
         ]
 
@@ -536,12 +541,16 @@ class MnasnetReward(Exercise):
             case(slow, about="a network slower than the target"),
             case(fast, about="a network faster than the target"),
             case(fast, options={}, target=_floats(rng, 1, 9, 30)[0], about="the default exponents"),
+            case(slow, options={}, about="the default exponents, above the target"),
+            case(0.4, target=0.5, about="less than one unit of time"),
             case(slow, options={"alpha": 0.0, "beta": -1.0}, about="the hard form"),
             case(fast, options={"alpha": 0.0, "beta": -1.0}, about="the hard form, within the target"),
             case(10.0, about="a network exactly at the target"),
             case(0.0, bad="a latency of 0"),
             case(-2.0, bad="a latency of -2"),
             case(fast, target=0.0, bad="a target of 0"),
+            case(fast, target=-10.0, bad="a target of -10"),
+            case(fast, target=float("inf"), bad="an infinite target"),
             case(float("nan"), bad="a latency of NaN"),
             case(fast, accuracy=float("nan"), bad="an accuracy of NaN"),
         ]
@@ -673,7 +682,7 @@ class Points(Exercise):
             {"accuracy": _floats(rng, n, 60, 95), "latency": _floats(rng, n, 2, 30)},
             few | {"about": "many equal accuracies and latencies"},
             {
-                "accuracy": [80.0, 70.0, 80.0, 90.0, 90.0, 60.0],
+                "accuracy": [70.0, 80.0, 80.0, 90.0, 90.0, 60.0],
                 "latency": [5.0, 5.0, 5.0, 9.0, 12.0, 1.0],
                 "about": "copies, and equal accuracies or latencies",
             },
@@ -688,12 +697,16 @@ class Points(Exercise):
                 "about": "one point that beats all others",
             },
             {"accuracy": [81.5], "latency": [4.0], "about": "a single point"},
+            {"accuracy": [0.0], "latency": [4.0], "about": "a network that is never right"},
         ]
 
     def bad(self) -> list[Instance]:
         """Lengths that differ, and what is no number."""
         return [
             {"bad": "more accuracies than latencies", "accuracy": [80.0, 81.0], "latency": [3.0]},
+            {"bad": "more latencies than accuracies", "accuracy": [80.0], "latency": [3.0, 4.0]},
+            {"bad": "one number each", "accuracy": 80.0, "latency": 3.0},
+            {"bad": "a pair of matrices", "accuracy": [[80.0], [81.0]], "latency": [[3.0], [4.0]]},
             {"bad": "an accuracy of NaN", "accuracy": [80.0, float("nan")], "latency": [3.0, 4.0]},
             {"bad": "an infinite latency", "accuracy": [80.0, 81.0], "latency": [3.0, float("inf")]},
         ]
@@ -815,6 +828,12 @@ class Hypervolume(Points):
             "reference": [70.0, 20.0],
             "about": "points beyond the reference",
         }
+        low = {
+            "accuracy": _floats(rng, 6, 60, 95),
+            "latency": _floats(rng, 6, 2, 30),
+            "reference": [12.5, 40.0],
+            "about": "a reference of low accuracy",
+        }
         nothing = {
             "accuracy": [60.0, 65.0],
             "latency": [3.0, 30.0],
@@ -834,7 +853,7 @@ class Hypervolume(Points):
             "latency": [3.0],
             "reference": [float("nan"), 9.0],
         }
-        return [problems[5], *problems[:5], cut, nothing, *bad, three, nan]
+        return [problems[5], *problems[:5], low, cut, nothing, *bad, three, nan]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The area."""
@@ -952,7 +971,8 @@ class FakeQuantize(Exercise):
         if "bad" in instance:
             return raised(lambda: fn(x, instance["bits"], instance["per_channel"]))
         before = x.detach().clone()
-        out = fn(x, instance["bits"], per_channel=instance["per_channel"])
+        options = {"per_channel": True} if instance["per_channel"] else {}
+        out = fn(x, instance["bits"], **options)
         if isinstance(out, torch.Tensor) and out.requires_grad and out.shape == x.shape:
             (out * torch.tensor(instance["incoming"], dtype=torch.float64)).sum().backward()
         return {"out": out, "gradient": x.grad, "changed": not torch.equal(before, x.detach())}
@@ -1128,6 +1148,7 @@ class SearchBits(Exercise):
             case(5, [3, 4, 6, 8], 13, 13, about="a budget for all that fits"),
             case(4, [2, 3, 4], 7, 40, about="a budget for more than what fits"),
             case(5, [2, 8], 1, 3, about="one pair that fits"),
+            case(3, [2, 4], 5, 1, about="a budget of 1"),
             case(4, [2, 4], 0, 5, bad="a limit that nothing fits"),
             case(4, [2, 4], 5, 0, bad="a budget of 0"),
             case(0, [2, 4], 0, 4, bad="no architectures") | {"limit": 100},
