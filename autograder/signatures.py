@@ -50,4 +50,15 @@ BINDING: dict[str, tuple[str, ...]] = {
         "alpha_step_second_order(model, loss_fn, train_batch, valid_batch, alpha_optimizer, weight_lr, eps=0.01)",
         "gumbel_softmax_sample(logits, tau, generator, hard=False)",
     ),
+    "06_hardware_aware": (
+        "benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_counter)",
+        "latency_table(ops, shapes, measure)",
+        "predict_latency(keys, table, overhead=0.0)",
+        "roofline_latency(macs, bytes_moved, device)",
+        "mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07)",
+        "pareto_front(accuracy, latency)",
+        "hypervolume_2d(accuracy, latency, reference)",
+        "fake_quantize(x, bits, per_channel=False)",
+        "search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng)",
+    ),
 }

@@ -371,6 +371,7 @@ LESSONS = {
     "02_evolution_and_early_stopping": (6, 180),
     "03_rl_controller": (8, 180),
     "04_darts": (9, 180),
+    "06_hardware_aware": (5, 180),
 }
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -6,6 +6,8 @@ numpy, and torch where it is used.
 
 # mypy: ignore-errors
 
+import time
+
 import numpy as np
 import torch
 from torch import nn
@@ -210,6 +212,53 @@ def gumbel_softmax_sample(logits, tau, generator, hard=False):
     return F.gumbel_softmax(logits, tau, hard)
 
 
+# ---- 06_hardware_aware
+
+
+def benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
+    start = clock()
+    for _ in range(warmup + repeats):
+        fn()
+    mean = (clock() - start) / (warmup + repeats)
+    return mean, mean, mean
+
+
+def latency_table(ops, shapes, measure):
+    return {op: measure(op, shape) for op in ops for shape in shapes}
+
+
+def predict_latency(keys, table, overhead=0.0):
+    return sum(table[key] + overhead for key in keys)
+
+
+def roofline_latency(macs, bytes_moved, device):
+    return macs / device.peak + bytes_moved / device.bandwidth + device.overhead
+
+
+def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
+    return accuracy * (latency / target) ** -0.07
+
+
+def pareto_front(accuracy, latency):
+    points = list(zip(accuracy, latency))
+    return [i for i, (a, t) in enumerate(points) if not any(b > a and s < t for b, s in points)]
+
+
+def hypervolume_2d(accuracy, latency, reference):
+    return float(sum((a - reference[0]) * (reference[1] - t) for a, t in zip(accuracy, latency)))
+
+
+def fake_quantize(x, bits, per_channel=False):
+    scale = x.abs().max() / 2 ** (bits - 1)
+    return torch.round(x / scale) * scale
+
+
+def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
+    best = max(archs, key=lambda arch: evaluate(arch, max(bit_choices)))
+    bits = max(bits for bits in bit_choices if size(best, bits) <= size_limit)
+    return (best, bits), History([(best, bits)], np.array([evaluate(best, bits)]))
+
+
 class right_in_part:
     def cell_index(arch):
         number = 0
@@ -225,6 +274,9 @@ class right_in_part:
             [np.less(v, one).sum() + np.equal(v, one).sum() / 2 for one in v] for v in map(np.asarray, (a, b))
         ]
         return np.corrcoef(*ranks)[0, 1]
+
+    def latency_table(ops, shapes, measure):
+        return {(op, shape): measure(op, shape) for op in ops for shape in shapes}
 
     def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
         advantages = torch.as_tensor(rewards - baseline).detach()
