@@ -513,7 +513,8 @@ def test_the_bench_compares_within_repeats_and_reports(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(bench_darts, "_seconds", seconds)
     row = bench_darts.measure(size, torch.channels_last, repeats=3)
-    assert row.faster == pytest.approx(1.5) and row.gdas == pytest.approx(0.25) and row.difference < 1e-4
+    assert row.faster == pytest.approx(1.5) and row.gdas == pytest.approx(0.25)
+    assert row.difference < 1e-4 and row.exact < 1e-10
     text = bench_darts.report({("course", "NCHW"): row}, 3)
     assert "1.50x" in text and "0.25" in text
     assert [sorted(calls[at : at + 3]) for at in (0, 3, 6, 9)] == [["GDAS", "library", "plain"]] * 4
