@@ -240,8 +240,8 @@ class ConstrainedEvolution(_TurnTaking):
             architectures are within the limit, all of them.
 
     Raises:
-        ValueError: nothing is within the limit (found out by looking at the whole space once, or at `LOOKS` architectures of
-            a larger one), or a cost that is not finite.
+        ValueError: nothing is within the limit, found out by looking at the whole space once, or at `LOOKS`
+            architectures of a larger one; or a cost that is not finite.
     """
 
     TRIES = 100

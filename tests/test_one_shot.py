@@ -1,4 +1,4 @@
-"""The single-path supernet: its networks are exactly ordinary ones, its training can stop and go on, its ranking counts."""
+"""The single-path supernet: its networks are ordinary ones, its training can stop and go on, its ranking is counted."""
 
 from __future__ import annotations
 
