@@ -5,9 +5,9 @@
     python -m scripts.supernet_rankings show                        rank correlations with the table
     python -m scripts.supernet_rankings merge                       -> nas_lib/assets/supernet_rankings.json
 
-A job trains one supernet and scores the same random cells with its weights, with batch norms recalibrated for each cell
-and, for comparison, as training left them. The file holds scores, not correlations: the table may come later. Nothing is
-chosen by the table here; whoever tries settings should do so on seeds that are not recorded.
+A job trains one supernet and scores the same random cells with its weights, with batch norms recalibrated for each
+cell and, for comparison, as training left them. The file holds scores, not correlations: the table may come later.
+Nothing is chosen by the table here; whoever tries settings should do so on seeds that are not recorded.
 """
 
 from __future__ import annotations
