@@ -5,10 +5,10 @@
     python -m scripts.ofa_runs show                        rank correlations with scripts.mobile_table's networks
     python -m scripts.ofa_runs merge                       -> nas_lib/assets/ofa_runs.json
 
-A job trains one elastic network by one scheme and judges the architectures of `scripts.mobile_table` with its weights.
-With progressive shrinking it is then specialised, without training, for several limits: a search among the architectures
-that a latency table admits, by inherited accuracy. Beside each network found, the same architecture is trained by itself
-and its latency measured as a whole.
+A job trains one elastic network by one scheme and judges the architectures of `scripts.mobile_table` with its
+weights. With progressive shrinking it is then specialised, without training, for several limits: a search among the
+architectures that a latency table admits, by inherited accuracy. Beside each network found, the same architecture is
+trained by itself and its latency measured as a whole.
 """
 
 from __future__ import annotations
@@ -195,6 +195,7 @@ class Study:
             lambda arch: predicted_milliseconds(arch, parts, self.config),
             limit,
             population=min(20, self.evaluations),
+            parents=min(5, self.evaluations),
         )
         told: list[tuple[float, MobileArch]] = []
         for _ in range(self.evaluations):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def test_the_loss_mixes_labels_and_the_softened_teacher():
 
 @pytest.mark.parametrize("progressive", [True, False])
 def test_training_lowers_the_loss_of_the_smallest_network(data, progressive):
-    trained = training(data, progressive=progressive, passes=400)
+    trained = training(data, progressive=progressive, passes=200)
     x, y = data.train[6]
     losses = []
     for until in (0, trained.steps):
@@ -278,10 +279,8 @@ def test_milliseconds_are_those_of_single_calls():
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             nonlocal calls
             calls += 1
-            threading_sleep(0.002)
+            time.sleep(0.002)
             return x
-
-    from time import sleep as threading_sleep
 
     assert 2 <= milliseconds(Slow(), torch.zeros(1), warm_up=1, calls=8) < 20
     assert calls == 9
