@@ -31,7 +31,6 @@ from nas_lib.checks._core import (
     Unacceptable,
     Verdict,
     describe,
-    error_verdict,
     raised,
     show,
 )
@@ -350,7 +349,7 @@ def _numbers(net: Any) -> dict[str, Any]:
 
 
 class TrainSinglePathStep(Exercise):
-    """`train_single_path_step(supernet, batch, optimizer, path)`: one step of the path's weights, nothing else moves."""
+    """`train_single_path_step(supernet, batch, optimizer, path)`: one step of the path's weights, no others."""
 
     name, lesson = "train_single_path_step", LESSON
     hides = ("nas_lib.one_shot:OneShotTraining.advance",)
@@ -971,8 +970,9 @@ class EvolveUnderConstraint(SearchExercise):
         if share < self.SHARE:
             return fail(
                 "no-selection",
-                f"the last {third} evaluations are hardly better than random architectures within the limit (mean value "
-                f"{show(late)}, all within the limit {show(mean)}, best {show(best)}): children must come from the best",
+                f"the last {third} evaluations are hardly better than random architectures within the limit (mean "
+                f"value {show(late)}, of all within it {show(mean)}, best {show(best)}): children must come from the "
+                "best",
             )
         return None
 
