@@ -131,7 +131,8 @@ def _checked_path(value: Any, choices: Sequence[Sequence[Any]], what: str) -> tu
         if option not in options:
             if type(option) is int and 0 <= option < len(options):
                 raise Unacceptable(
-                    "indices", f"{show(list(path))} holds positions: a path names the options themselves"
+                    "indices",
+                    f"these are positions, not options: {show(list(path))}; a path names the options themselves",
                 )
             raise Unacceptable(
                 "not-an-option-here", f"{show(option)} is none of the options {show(list(options))}"
@@ -182,8 +183,8 @@ class SamplePath(_Drawing):
                 if not low <= counts[option] <= high:
                     return fail(
                         "not-uniform",
-                        f"{show(option)} came {counts[option]} times in {n} paths; with equal chances it is "
-                        f"{low} to {high}",
+                        f"draws are not uniform: {show(option)} came {counts[option]} times in {n} paths; with equal "
+                        f"chances it is {low} to {high}",
                     )
         for one, other in combinations(range(len(choices)), 2):
             cells = len(choices[one]) * len(choices[other])
@@ -193,8 +194,9 @@ class SamplePath(_Drawing):
                 if not low <= pairs[pair] <= high:
                     return fail(
                         "dependent-decisions",
-                        f"{show(pair[0])} and {show(pair[1])} come together {pairs[pair]} times in {n} paths instead "
-                        f"of {low} to {high}: each decision needs a draw of its own",
+                        f"decisions {one} and {other} are not independent: {show(pair[0])} and {show(pair[1])} come "
+                        f"together {pairs[pair]} times in {n} paths instead of {low} to {high}; draw each decision "
+                        "anew",
                     )
         return RIGHT
 
@@ -422,7 +424,7 @@ class TrainSinglePathStep(Exercise):
         ]
         if not _close(losses, right["losses"], 1e-6):
             return fail(
-                "wrong-loss",
+                "wrong-value",
                 f"the weights move rightly, but the loss returned is {show(losses[0])} instead of "
                 f"{show(right['losses'][0])}: the mean cross-entropy of the batch before the step",
             )
@@ -465,11 +467,11 @@ class TrainSinglePathStep(Exercise):
         size = len(instance["y"])
         if len(instance["paths"]) == 1 and not instance.get("stale"):
             mistakes = [
-                (-1.0, "wrong-sign", "the weights go up the loss"),
+                (-1.0, "wrong-sign", "the sign is reversed: the weights go up the loss"),
                 (
                     float(size),
                     "sum-not-mean",
-                    "this is the step of the summed loss: the cross-entropy is a mean over the batch",
+                    "this is the step of the sum over the batch, not the mean",
                 ),
             ]
             for factor, concept, message in mistakes:
@@ -1090,7 +1092,7 @@ class SliceKernel(Exercise):
             ):
                 return fail(
                     "no-gradient",
-                    f"no (or a wrong) gradient arrives at `{what}`: small kernels train the weights of large ones, so "
+                    f"no gradient arrives at `{what}`, or a wrong one: small kernels train the weights of large ones, so "
                     "cut out with slices of the tensor itself, without .data, .detach() or numpy",
                 )
         if not _close(answer.value["after"], weight):
@@ -1197,7 +1199,7 @@ class SliceWidth(Exercise):
                 (by_size, "own-importance", "the rows are ranked by their own size: use `importance`"),
                 (
                     np.argsort(-np.abs(importance), kind="stable")[:width],
-                    "absolute",
+                    "absolute-importance",
                     "an importance below 0 is low, not high: do not take absolute values",
                 ),
             ]
@@ -1220,7 +1222,7 @@ class SliceWidth(Exercise):
         if answer.value["grad"] is None or not _close(answer.value["grad"], expected.value["grad"], 1e-8):
             return fail(
                 "no-gradient",
-                "no (or a wrong) gradient arrives at `weight`: narrow layers train the weights of wide ones",
+                "no gradient arrives at `weight`, or a wrong one: narrow layers train the weights of wide ones",
             )
         if not _close(answer.value["after"], weight):
             return fail("mutates-input", "the weight was changed")
@@ -1361,7 +1363,7 @@ class ProgressiveShrinkingSchedule(Exercise):
         for holds, concept, message in candidates:
             if holds:
                 return fail(concept, message)
-        return fail("wrong-options", f"at step {step} {show(right, 90)} is allowed, not {show(found, 90)}")
+        return fail("wrong-schedule", f"at step {step} {show(right, 90)} is allowed, not {show(found, 90)}")
 
 
 class DistillationLoss(Exercise):
@@ -1435,7 +1437,7 @@ class DistillationLoss(Exercise):
             if not math.isfinite(found):
                 return fail(
                     "overflow",
-                    f"the loss is {show(found)} with large logits: use log_softmax, not the log of softmax",
+                    f"exp overflows or vanishes with logits in the hundreds, and the loss is {show(found)}: use log_softmax",
                 )
             return self._wrong(instance, found, right)
         if answer.value["student"] is None or not _close(
@@ -1443,7 +1445,7 @@ class DistillationLoss(Exercise):
         ):
             return fail(
                 "no-gradient",
-                "no (or a wrong) gradient arrives at the student's logits: nothing would be learned",
+                "no gradient arrives at the student's logits, or a wrong one: nothing would be learned",
             )
         teacher = answer.value["teacher"]
         if teacher is not None and np.abs(teacher).max() > 1e-12:
@@ -1496,7 +1498,7 @@ class DistillationLoss(Exercise):
             ),
             (
                 mixed(square * soft, ce),
-                "swapped-weights",
+                "swapped-shares",
                 "`weight` is the share of the teacher; here the labels have it",
             ),
             (
@@ -1533,7 +1535,7 @@ class DistillationLoss(Exercise):
             (
                 mixed(ce, square * soft * n),
                 "sum-not-mean",
-                "the divergence is summed over the batch: take the mean",
+                "the divergence is summed, not averaged, over the batch",
             ),
             (
                 mixed(ce, square * cross),
@@ -1544,7 +1546,7 @@ class DistillationLoss(Exercise):
             (-right, "wrong-sign", "the sign is reversed"),
         ]
         return _named(found, right, [one for one in mistakes if math.isfinite(one[0])]) or fail(
-            "wrong-loss", f"the loss is {show(found)}, should be {show(right)}"
+            "wrong-value", f"the loss is {show(found)}, should be {show(right)}"
         )
 
 

@@ -42,7 +42,7 @@ from torch.nn import functional as F
 
 from nas_lib.checks import check
 from nas_lib.search import History
-from nas_lib.spaces import OPS, CellSpace
+from nas_lib.spaces import CellSpace
 
 space = CellSpace()
 
