@@ -19,6 +19,14 @@ from nas_lib.search import History
 
 says(
     {
+        "indices": r"these are positions",
+        "dependent-decisions": r"are not independent: .* draw each decision anew",
+        "not-uniform": r"draws are not uniform",
+        "no-gradient": r"no gradient arrives|log_prob comes without a gradient",
+        "sum-not-mean": r"the sum over the batch, not the mean|summed, not averaged",
+        "wrong-sign": r"the sign is reversed|entropies are negative",
+        "overflow": r"exp overflows",
+        "rounds-down": r"rounded down",
         "never-drawn": r"never came in \d+ paths",
         "not-an-option-here": r"is none of the options",
         "not-shuffled": r"in the same order: shuffle",
@@ -118,7 +126,8 @@ def path_by_random_numbers(choices, rng):
 
 @alternative("sample_path")
 def path_by_index_of_the_product(choices, rng):
-    number = int(rng.integers(math.prod(len(options) for options in _choices(choices, rng))))
+    _choices(choices, rng)
+    number = int(rng.integers(math.prod(len(options) for options in choices)))
     path = []
     for options in reversed(choices):
         number, place = divmod(number, len(options))
@@ -502,11 +511,13 @@ _rank("tau_reversed", "wrong-sign", statistic=lambda a, b: -_tau(a, b))
 _rank("tau_of_the_best_by_score", "best-by-score", choose=lambda s, t, k: s >= np.sort(s)[-k])
 _rank("tau_of_the_worst", "worst-not-best", choose=lambda s, t, k: t <= np.sort(t)[k - 1])
 _rank("tau_that_cuts_ties", "drops-ties", choose=lambda s, t, k: np.argsort(-t, kind="stable")[:k])
-_rank(
-    "tau_rounded_down",
-    "rounds-down",
-    choose=lambda s, t, k: t >= np.sort(t)[-max(2, k if k * 4 == len(t) or len(t) == 22 else k - 1)],
-)
+
+
+@mutant("rank_correlation", concept="rounds-down")
+def tau_rounded_down(scores, truth, top=None):
+    scores, truth, top = _pairs(scores, truth, top)
+    border = np.sort(truth)[-max(2, math.floor(top * len(truth) + 1e-9))]
+    return float(_tau(scores[truth >= border], truth[truth >= border]))
 
 
 @mutant("rank_correlation", concept="accepts-bad-input")
