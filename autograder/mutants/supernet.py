@@ -782,13 +782,12 @@ _kernel("kernel_flat", "wrong-shape", lambda w, size, t, m: _times(_cut(w, size,
 
 @mutant("slice_kernel", concept="accepts-bad-input")
 def kernel_without_checks(weight, size, transform=None):
-    margin = (weight.shape[-1] - size) // 2
-    centre = weight[:, :, max(0, margin) : max(0, margin) + size, max(0, margin) : max(0, margin) + size]
-    return (
-        centre
-        if transform is None
-        else torch.einsum("oip,pq->oiq", centre.flatten(2), transform[: size**2, : size**2])
-    )
+    first = max(0, (weight.shape[-1] - size) // 2)
+    centre = weight[:, :, first : first + size, first : first + size]
+    if transform is None:
+        return centre
+    rows, columns = centre.flatten(2), transform[: size**2, : size**2]
+    return torch.einsum("oip,pq->oiq", rows, columns).reshape(centre.shape)
 
 
 # ------------------------------------------------------------------------------------------- slice_width

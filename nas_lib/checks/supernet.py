@@ -983,6 +983,23 @@ class EvolveUnderConstraint(SearchExercise):
 
     def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
         """Late evaluations against all architectures within the limit."""
+        share = self._share(instance, runs)
+        if share < -self.SHARE:
+            return fail(
+                "minimum",
+                "what is evaluated gets worse: values are maximised, and this looks for the minimum",
+            )
+        if share < self.SHARE:
+            return fail(
+                "no-selection",
+                f"late evaluations are hardly better than random architectures within the limit ({100 * share:.0f} % of "
+                "the way from their mean to the best of them): children must come from the best",
+            )
+        return None
+
+    @staticmethod
+    def _share(instance: Instance, runs: Sequence[Run]) -> float:
+        """How far the last third of the evaluations is on the way from the mean within the limit to the best."""
         choices = instance["choices"]
         within = [
             _sum_of(instance["_gains"], choices, arch)
@@ -992,20 +1009,13 @@ class EvolveUnderConstraint(SearchExercise):
         mean, best = float(np.mean(within)), max(within)
         third = instance["budget"] // 3
         late = float(np.mean([value for run in runs for _, value in run[-third:]]))
-        share = (late - mean) / (best - mean)
-        if share < -self.SHARE:
-            return fail(
-                "minimum",
-                "what is evaluated gets worse: values are maximised, and this looks for the minimum",
-            )
-        if share < self.SHARE:
-            return fail(
-                "no-selection",
-                f"the last {third} evaluations are hardly better than random architectures within the limit (mean "
-                f"value {show(late)}, of all within it {show(mean)}, best {show(best)}): children must come from the "
-                "best",
-            )
-        return None
+        return (late - mean) / (best - mean)
+
+    def share_of(self, instance: Instance, answer: Answer) -> float:
+        """The statistic that selection is judged by, of the runs behind an answer."""
+        budget = instance["budget"]
+        log = [(tuple(call.args[0]), float(call.value)) for call in answer.calls if not call.refused]
+        return self._share(instance, [log[i : i + budget] for i in range(0, len(log) - budget, budget)])
 
 
 # ------------------------------------------------------------------------------------------ once-for-all
