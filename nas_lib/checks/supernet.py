@@ -992,8 +992,8 @@ class EvolveUnderConstraint(SearchExercise):
         if share < self.SHARE:
             return fail(
                 "no-selection",
-                f"late evaluations are hardly better than random architectures within the limit ({100 * share:.0f} % of "
-                "the way from their mean to the best of them): children must come from the best",
+                f"late evaluations are hardly better than random architectures within the limit ({100 * share:.0f} % "
+                "of the way from their mean to the best of them): children must come from the best",
             )
         return None
 
