@@ -964,13 +964,15 @@ def distil_by_cross_entropies(student, teacher, labels, temperature, weight):
 
 
 @alternative("distillation_loss")
-def distil_by_distributions(student, teacher, labels, temperature, weight):
+def distil_by_hand(student, teacher, labels, temperature, weight):
     _distillable(student, teacher, temperature, weight)
-    p, q = (
-        torch.distributions.Categorical(logits=logits / temperature) for logits in (teacher.data, student)
-    )
-    soft = torch.distributions.kl_divergence(p, q).mean() * temperature**2
-    return weight * soft + (1 - weight) * F.nll_loss(student.log_softmax(1), labels)
+
+    def log_p(logits):
+        return logits - logits.logsumexp(1, keepdim=True)
+
+    p, q = log_p(teacher.data / temperature), log_p(student / temperature)
+    soft = ((p - q) * p.exp()).sum() * temperature**2 / len(labels)
+    return weight * soft - (1 - weight) * log_p(student).gather(1, labels[:, None]).mean()
 
 
 def _distil(name, concept, mix):

@@ -792,6 +792,7 @@ class RankCorrelation(Exercise):
         exactly = np.argsort(-truth, kind="stable")[:rank]
         last = np.argsort(truth, kind="stable")[::-1][:rank]
         fewer = np.argsort(-truth, kind="stable")[: max(2, math.floor(top * n + 1e-9))]
+        fewer = fewer if len(fewer) < rank else fewer[:1]  # one alone has no order: no mistake to tell
         strictly = truth > np.sort(truth)[n - rank]
         a, b = scores[best], truth[best]
         ignored = "`top` is not used: this is the correlation over all"
@@ -824,6 +825,7 @@ class RankCorrelation(Exercise):
             *(
                 (_kendall(scores[which], truth[which]), concept, message)
                 for which, concept, message in (
+                    (fewer, "rounds-down", "the number of the best is rounded down: take ⌈top·n⌉"),
                     (
                         exactly,
                         "drops-ties",
@@ -839,7 +841,6 @@ class RankCorrelation(Exercise):
                         "drops-ties",
                         "the last of the best is left out, with all that tie with it: it counts",
                     ),
-                    (fewer, "rounds-down", "the number of the best is rounded down: take ⌈top·n⌉"),
                 )
                 if len(truth[which]) > 1
             ),
@@ -1366,6 +1367,12 @@ class ProgressiveShrinkingSchedule(Exercise):
         last_listed = {name: sorted(values) for name, values in listed[-1][1].items()}
         candidates = [
             (
+                found == in_order,
+                "needs-sorted-phases",
+                "phases may come in any order: look at all of them, not only up "
+                "to the first that has not begun",
+            ),
+            (
                 repeated,
                 "repeats-options",
                 "options come twice: then they would be drawn twice as often. A union holds each once",
@@ -1391,12 +1398,6 @@ class ProgressiveShrinkingSchedule(Exercise):
                 "replaces-options",
                 f"at step {step} the options of an earlier phase are replaced: what "
                 "was open stays open, so take the union",
-            ),
-            (
-                found == in_order,
-                "needs-sorted-phases",
-                "phases may come in any order: look at all of them, not only up "
-                "to the first that has not begun",
             ),
         ]
         for holds, concept, message in candidates:
