@@ -290,7 +290,7 @@ def step_by_autograd(supernet, batch, optimizer, path):
     for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True)):
         parameter.grad = gradient
     optimizer.step()
-    return float(loss)
+    return loss.item()
 
 
 def _step(name, concept, before=None, loss_of=F.cross_entropy, forward=None, after=None, step=True):

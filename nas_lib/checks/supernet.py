@@ -864,8 +864,9 @@ def _sum_of(table: Sequence[Sequence[float]], choices: Sequence[Sequence[Any]], 
 class EvolveUnderConstraint(SearchExercise):
     """`evolve_under_constraint(...)`: within the limit and the budget, and late evaluations better than chance.
 
-    `false_fail` is for right code whose search has bad luck: in 2,000 runs of three different evolutions the statistic
-    that is compared stayed above twice its threshold.
+    `false_fail` is for right code whose search has bad luck. Over 60 seeds (eight runs each) four different evolutions
+    came at least 0.33 of the way; the weakest had a mean of 0.42 with a standard deviation of 0.04, almost seven of
+    which lie between it and the threshold.
     """
 
     name, lesson = "evolve_under_constraint", LESSON
@@ -874,7 +875,7 @@ class EvolveUnderConstraint(SearchExercise):
         "nas_lib.searchers:ConstrainedEvolution._propose",
     )
     false_fail = 1e-8
-    SHARE = 0.25
+    SHARE = 0.15
     """Of the way from the mean of all architectures within the limit to the best of them, for late evaluations."""
 
     def instances(self, seed: int) -> list[Instance]:
