@@ -356,7 +356,7 @@ class _Sgd:
     """SGD as PyTorch's, whose own optimisers import for seconds what is not needed here."""
 
     def __init__(self, parameters: Any, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
-        self.param_groups = [{"params": list(parameters), "lr": lr}]
+        self.param_groups: list[dict[str, Any]] = [{"params": list(parameters), "lr": lr}]
         self._momentum, self._decay = momentum, weight_decay
         self._buffers: dict[int, Any] = {}
 
