@@ -78,7 +78,7 @@ class Supernet(nn.Module):
             methods often go without.
     """
 
-    def __init__(self, config: NetworkConfig | None = None, seed: int = 0, affine: bool = True) -> None:
+    def __init__(self, config: NetworkConfig | None = None, seed: int = 0, affine: bool = False) -> None:
         super().__init__()
         self.config = config = config or NetworkConfig()
         # What surrounds the cells is that of an ordinary network, whose own cells are replaced.
@@ -169,13 +169,13 @@ class OneShotRecipe:
     """
 
     sampling: Sampling = "uniform"
-    passes: int = 6000
+    passes: int = 9000
     batch_size: int = 64
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-5
     clip: float = 5.0
-    affine: bool = True
+    affine: bool = False
 
     def __post_init__(self) -> None:
         if self.sampling not in SAMPLINGS:

@@ -194,7 +194,7 @@ def test_a_saved_training_goes_on_as_if_never_interrupted(splits, tmp_path: Path
 def test_another_training_is_refused(splits, tmp_path: Path):
     training(splits).save(tmp_path / "run.pt")
     with pytest.raises(ValueError, match=r"differs in affine, seed: move it away"):
-        training(splits, seed=1, affine=False).load(tmp_path / "run.pt")
+        training(splits, seed=1, affine=True).load(tmp_path / "run.pt")
 
 
 def test_an_interrupt_waits_for_the_end_of_the_step(splits):
