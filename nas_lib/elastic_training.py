@@ -356,7 +356,7 @@ def inherited_accuracy(
 class StandAloneRecipe:
     """How one network is trained by itself: SGD with Nesterov momentum, half a cosine to 0."""
 
-    epochs: int = 12
+    epochs: int = 6
     batch_size: int = 64
     lr: float = 0.1
     momentum: float = 0.9

@@ -208,30 +208,33 @@ class Study:
         accuracy, arch = max(told)
         return arch, accuracy
 
-    def estimate(self, steps: int = 5) -> float:
-        """Processor seconds of everything, from a few steps of each kind measured here."""
+    def estimate(self, steps: int = 3) -> float:
+        """Processor seconds of everything, from a few steps of each phase of each scheme measured here."""
+        schemes = [job.split()[0] for job in self.jobs]
+        first = {scheme: self.jobs[schemes.index(scheme)] for scheme in schemes}
+        return sum(schemes.count(scheme) * self._estimate_of(job, steps) for scheme, job in first.items())
+
+    def _estimate_of(self, job: str, steps: int) -> float:
+        training = self.training(job)
         total = 0.0
-        for job in self.jobs:
-            training = self.training(job)
-            for number, phase in enumerate(training.phases):
-                later = training.phases[number + 1 :]
-                last = later[0].first if later else training.steps
-                training.step = phase.first
-                start = time.process_time()
-                training.run(min(last, phase.first + steps))
-                a_step = (time.process_time() - start) / (training.step - phase.first)
-                total += a_step * (last - phase.first)
+        for number, phase in enumerate(training.phases):
+            later = training.phases[number + 1 :]
+            last = later[0].first if later else training.steps
+            training.step = phase.first
             start = time.process_time()
-            for arch in self.archs[:4]:
-                inherited_accuracy(training.network, arch, self.data)
-            judged = (time.process_time() - start) / 4
-            total += judged * 2 * len(self.archs)
-            if job.startswith("progressive"):
-                one = StandAloneRecipe(**asdict(self.alone) | {"epochs": 1})
-                start = time.process_time()
-                train_stand_alone(self.archs[-1], self.data, one, 0, self.config)
-                alone = (time.process_time() - start) * self.alone.epochs
-                total += len(QUANTILES) * (self.evaluations * judged + alone)
+            training.run(min(last, phase.first + steps))
+            total += (time.process_time() - start) / (training.step - phase.first) * (last - phase.first)
+        start = time.process_time()
+        for arch in self.archs[:4]:
+            inherited_accuracy(training.network, arch, self.data)
+        judged = (time.process_time() - start) / 4
+        total += judged * 2 * len(self.archs)
+        if job.startswith("progressive"):
+            one = StandAloneRecipe(**asdict(self.alone) | {"epochs": 1})
+            start = time.process_time()
+            train_stand_alone(self.archs[-1], self.data, one, 0, self.config)
+            alone = (time.process_time() - start) * self.alone.epochs
+            total += len(QUANTILES) * (self.evaluations * judged + alone)
         return total
 
     def merged(self) -> dict[str, Any]:
