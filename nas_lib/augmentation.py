@@ -138,7 +138,7 @@ def _equalized(channel: torch.Tensor) -> torch.Tensor:
 
 
 class Operation(NamedTuple):
-    """One operation: what it does, its strength at a level (of 31) and image size, and whether it has two directions."""
+    """What an operation does, its strength at a share of the highest magnitude and an image size, and if it has a sign."""
 
     apply: Callable[[torch.Tensor, float], torch.Tensor]
     strength: Callable[[float, int, int], float]

@@ -236,7 +236,7 @@ def efficientnet_plan(variant: str) -> Plan:
 def conv_norm(
     c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True, eps: float = 1e-5
 ) -> nn.Sequential:
-    """Convolution without bias, batch norm and, with `act`, SiLU: (B, c_in, H, W) -> (B, c_out, ⌈H/stride⌉, ⌈W/stride⌉)."""
+    """Convolution, batch norm and, with `act`, SiLU: (B, c_in, H, W) -> (B, c_out, ⌈H/stride⌉, ⌈W/stride⌉)."""
     layers = [
         nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(c_out, eps=eps),

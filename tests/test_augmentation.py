@@ -88,13 +88,15 @@ def test_rand_augment_draws_what_torchvision_draws_from():
 
     def which(found: torch.Tensor) -> tuple[str, int]:
         # torchvision's strengths are float32, which moves a rounded pixel by one now and then
-        (place,) = torch.nonzero((known - found.int()).abs().amax((1, 2, 3)) <= 1).flatten().tolist()
+        differences = (known - found.int()).abs()
+        place = int(differences.sum((1, 2, 3)).argmin())
+        assert differences[place].max() <= 1
         return drawn[place]
 
     found = [which(augment(image)) for _ in range(2800)]
     names, counts = np.unique([name for name, _ in found], return_counts=True)
     assert len(names) == 14
-    assert 140 <= counts.min() and counts.max() <= 260  # 200 expected, sd 13.6
+    assert counts.min() >= 140 and counts.max() <= 260  # 200 expected, sd 13.6
     signs = [sign for name, sign in found if OPERATIONS[name].signed]
     assert 0.45 < np.mean(np.array(signs) == 1) < 0.55
 
