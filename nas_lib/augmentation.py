@@ -129,7 +129,7 @@ def _equalize(image: torch.Tensor, _: float) -> torch.Tensor:
 
 def _equalized(channel: torch.Tensor) -> torch.Tensor:
     counts = torch.bincount(channel.flatten().int(), minlength=256)
-    step = int(counts.sum() - counts[channel.max().item()]) // 255
+    step = int(counts.sum() - counts[int(channel.max())]) // 255
     if step == 0:
         return channel
     below = counts.cumsum(0) - counts  # pixels that are darker
@@ -138,7 +138,8 @@ def _equalized(channel: torch.Tensor) -> torch.Tensor:
 
 
 class Operation(NamedTuple):
-    """What an operation does, its strength at a share of the highest magnitude and an image size, and if it has a sign."""
+    """What an operation does, its strength at a share of the highest magnitude and an image size, and whether it has a
+    sign."""
 
     apply: Callable[[torch.Tensor, float], torch.Tensor]
     strength: Callable[[float, int, int], float]

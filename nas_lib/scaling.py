@@ -289,7 +289,7 @@ def fit(
 
 
 def one_cycle(share: float) -> float:
-    """The learning rate after a share of the training, as a part of its peak: up a line to a fifth, down half a cosine."""
+    """The learning rate after a share of the training, relative to its peak: linearly up, then down half a cosine."""
     return share / 0.2 if share < 0.2 else 0.5 * (1 + math.cos(math.pi * (share - 0.2) / 0.8))
 
 

@@ -46,8 +46,8 @@ SEEDS = (0, 1, 2)
 FACTORS = (2, 4, 8)
 GRID = {"step": 0.2, "tolerance": 0.1, "limit": 2.0}
 GRID_FACTOR, GRID_EPOCHS = 4, 8
-"""The grid search compares networks of four times the base's cost after short trainings. (The paper takes phi = 1, twice
-the cost: there the seeds hide all differences between networks as small as these.)"""
+"""The grid search compares networks of four times the base's cost after short trainings. (The paper takes phi = 1,
+twice the cost; networks as small as these need the larger step to differ by more than their seeds.)"""
 FOUND = "found"
 """Name of the family along the coefficients that the grid search found."""
 AUGMENTATIONS: dict[str, dict[str, float]] = {
