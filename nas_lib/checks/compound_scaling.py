@@ -35,6 +35,7 @@ from nas_lib.checks._core import (
     show,
 )
 from nas_lib.checks._forms import column, fail, integers, is_number, number, rows, scalar
+from nas_lib.checks._small_nets import double_precision
 from nas_lib.checks._stats import count_range
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
@@ -598,7 +599,7 @@ class Block(Exercise):
         """In float64: outputs in evaluation and training, gradients, and many outputs while images are dropped."""
         import torch
 
-        with _double():
+        with double_precision():
             torch.manual_seed(instance["seed"])
             block = self._made(fn, instance, instance["drop"])
             x = torch.from_numpy(_images(instance))
@@ -676,7 +677,7 @@ class Block(Exercise):
         """What usual mistakes give, from the library's own layers with the same weights."""
         import torch
 
-        with _double(), torch.no_grad():
+        with double_precision(), torch.no_grad():
             block = self._library(instance).train(training)
             x = torch.from_numpy(_images(instance))
             shortcut = instance["stride"] == 1 and instance["c_in"] == instance["c_out"]
@@ -912,13 +913,6 @@ class FusedBlock(Block):
             )
             linear = first[1](first[0](x))
             yield linear, "no-activation", "without expansion the one convolution keeps its activation"
-
-
-def _double() -> Any:
-    """float64 for new tensors and layers."""
-    from nas_lib.checks.rl_controller import _double as double
-
-    return double()
 
 
 def _images(instance: Instance) -> Array:
