@@ -122,7 +122,11 @@ class ScaledCost(OfNumbers):
     """`scaled_cost(alpha, beta, gamma, phi)`."""
 
     name, lesson, whole = "scaled_cost", LESSON, False
-    hides = ("nas_lib.lesson:_scaled_cost", "nas_lib.scaling:Coefficients.cost", "nas_lib.scaling:Coefficients.at")
+    hides = (
+        "nas_lib.lesson:_scaled_cost",
+        "nas_lib.scaling:Coefficients.cost",
+        "nas_lib.scaling:Coefficients.at",
+    )
 
     def problems(self, rng: np.random.Generator) -> list[tuple[str, list[list[Any]]]]:
         """Coefficients above 1 and below, whole and broken steps, none and backwards."""
@@ -261,7 +265,11 @@ class RoundFilters(OfNumbers):
                 lambda f, w, d: max(d, math.ceil(f * w / d) * d),
                 "this rounds up: take the *nearest* multiple",
             ),
-            ("half-to-even", lambda f, w, d: kept(f * w, d, round(f * w / d) * d), f"round() is to even: {half}"),
+            (
+                "half-to-even",
+                lambda f, w, d: kept(f * w, d, round(f * w / d) * d),
+                f"round() is to even: {half}",
+            ),
             (
                 "half-down",
                 lambda f, w, d: kept(f * w, d, math.ceil(f * w / d - 0.5) * d),
@@ -269,9 +277,7 @@ class RoundFilters(OfNumbers):
             ),
             (
                 "no-least",
-                lambda f, w, d: (
-                    lambda r: r + d if r < 0.9 * f * w else r
-                )(int(f * w + d / 2) // d * d),
+                lambda f, w, d: (lambda r: r + d if r < 0.9 * f * w else r)(int(f * w + d / 2) // d * d),
                 "a layer needs channels: never fewer than one divisor",
             ),
             (
@@ -327,9 +333,21 @@ class RoundRepeats(OfNumbers):
             ("rounds-down", lambda n, d: max(1, int(n * d)), f"this rounds down: {up}"),
             ("rounds-to-nearest", lambda n, d: round(n * d), f"this is the nearest whole number: {up}"),
             ("rounds-to-nearest", lambda n, d: int(n * d + 0.5), f"this is the nearest whole number: {up}"),
-            ("rounds-to-nearest", lambda n, d: max(1, round(n * d)), f"this is the nearest whole number: {up}"),
-            ("one-too-many", lambda n, d: int(n * d) + 1, "where the product is whole already, this adds one too many"),
-            ("rounds-the-depth", lambda n, d: n * math.ceil(d), "the product is rounded, not the multiplier alone"),
+            (
+                "rounds-to-nearest",
+                lambda n, d: max(1, round(n * d)),
+                f"this is the nearest whole number: {up}",
+            ),
+            (
+                "one-too-many",
+                lambda n, d: int(n * d) + 1,
+                "where the product is whole already, this adds one too many",
+            ),
+            (
+                "rounds-the-depth",
+                lambda n, d: n * math.ceil(d),
+                "the product is rounded, not the multiplier alone",
+            ),
             ("adds", lambda n, d: math.ceil(n + d), "the depth multiplies, it is not added"),
             ("ignores-depth", lambda n, d: n, "`depth` is not used"),
         ]
@@ -392,7 +410,9 @@ class ProgressiveSchedule(Exercise):
         verdict = self._of_line(instance, "resolution", list(map(float, sides)), list(map(float, wanted)))
         verdict = verdict or self._of_line(instance, "magnitude", levels, tops)
         if verdict is None and any(type(side) is not int for side in sides):
-            return fail("not-an-int", f"{show(sides[0])} is right, but a float: an image has whole pixels", 0.5)
+            return fail(
+                "not-an-int", f"{show(sides[0])} is right, but a float: an image has whole pixels", 0.5
+            )
         return verdict or RIGHT
 
     def _of_line(
@@ -499,7 +519,9 @@ def _table(value: Any, stages: int) -> list[list[int]]:
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if type(value) is not list:
-        raise Unacceptable("wrong-type", f"efficientnet_stages should return a list of stages, not {describe(value)}")
+        raise Unacceptable(
+            "wrong-type", f"efficientnet_stages should return a list of stages, not {describe(value)}"
+        )
     found = []
     for stage in value:
         numbers = [scalar(one) for one in (stage.tolist() if isinstance(stage, np.ndarray) else stage)]
@@ -508,11 +530,14 @@ def _table(value: Any, stages: int) -> list[list[int]]:
         broken = [one for one in numbers if one != int(one)]
         if broken:
             raise Unacceptable(
-                "not-rounded", f"{show(broken[0])} channels or blocks: they have to be rounded to whole numbers"
+                "not-rounded",
+                f"{show(broken[0])} channels or blocks: they have to be rounded to whole numbers",
             )
         found.append([int(one) for one in numbers])
     if len(found) != stages:
-        raise Unacceptable("wrong-length", f"{len(found)} stages came back, a network has {stages}: {stages} entries")
+        raise Unacceptable(
+            "wrong-length", f"{len(found)} stages came back, a network has {stages}: {stages} entries"
+        )
     return found
 
 
@@ -527,7 +552,14 @@ def _stage_mistakes(variant: str, right: list[list[int]]) -> list[tuple[str, lis
         blocks: Callable[[int], float] = lambda n: math.ceil(n * scale.depth - 1e-9),
     ) -> list[list[int]]:
         return [
-            [s.expand, s.kernel, s.stride, int(channels(s.c_in)), int(channels(s.c_out)), int(blocks(s.repeats))]
+            [
+                s.expand,
+                s.kernel,
+                s.stride,
+                int(channels(s.c_in)),
+                int(channels(s.c_out)),
+                int(blocks(s.repeats)),
+            ]
             for s in B0.stages
         ]
 
@@ -537,12 +569,32 @@ def _stage_mistakes(variant: str, right: list[list[int]]) -> list[tuple[str, lis
     up = "blocks are rounded *up* (round_repeats)"
     return [
         ("ignores-the-variant", plain, f"these are the stages of b0: {variant} has more"),
-        ("width-only", made(blocks=lambda n: n), "the blocks are those of b0: the depth multiplies the repeats"),
+        (
+            "width-only",
+            made(blocks=lambda n: n),
+            "the blocks are those of b0: the depth multiplies the repeats",
+        ),
         ("depth-only", made(channels=lambda c: c), "the channels are those of b0: the width multiplies them"),
-        ("input-not-scaled", unchained, "the input channels are those of b0: they grow like the outputs before them"),
-        ("stem-not-scaled", stem, "the first stage's input is the stem's output, which the width multiplies too"),
-        ("rounds-down", made(blocks=lambda n: max(1, int(n * scale.depth))), f"repeats are rounded down: {up}"),
-        ("rounds-to-nearest", made(blocks=lambda n: max(1, round(n * scale.depth))), f"repeats are rounded to the nearest: {up}"),
+        (
+            "input-not-scaled",
+            unchained,
+            "the input channels are those of b0: they grow like the outputs before them",
+        ),
+        (
+            "stem-not-scaled",
+            stem,
+            "the first stage's input is the stem's output, which the width multiplies too",
+        ),
+        (
+            "rounds-down",
+            made(blocks=lambda n: max(1, int(n * scale.depth))),
+            f"repeats are rounded down: {up}",
+        ),
+        (
+            "rounds-to-nearest",
+            made(blocks=lambda n: max(1, round(n * scale.depth))),
+            f"repeats are rounded to the nearest: {up}",
+        ),
         (
             "channels-cut-off",
             made(channels=lambda c: int(c * scale.width)),
@@ -550,9 +602,7 @@ def _stage_mistakes(variant: str, right: list[list[int]]) -> list[tuple[str, lis
         ),
         (
             "swapped-multipliers",
-            made(
-                lambda c: nearest_multiple(c * scale.depth, 8), lambda n: math.ceil(n * scale.width - 1e-9)
-            ),
+            made(lambda c: nearest_multiple(c * scale.depth, 8), lambda n: math.ceil(n * scale.width - 1e-9)),
             "width and depth are exchanged: the width multiplies channels, the depth repeats",
         ),
     ]
@@ -577,7 +627,14 @@ class Block(Exercise):
         return [
             {"c_in": c, "c_out": c, "kernel": 3, "stride": 1, "expand": odd},
             {"c_in": c, "c_out": c, "kernel": 3, "stride": 2, "expand": odd, "about": "stride 2"},
-            {"c_in": c, "c_out": c + 2, "kernel": 5, "stride": 1, "expand": 2, "about": "more channels out than in"},
+            {
+                "c_in": c,
+                "c_out": c + 2,
+                "kernel": 5,
+                "stride": 1,
+                "expand": 2,
+                "about": "more channels out than in",
+            },
             {"c_in": c + 1, "c_out": c + 1, "kernel": 5, "stride": 1, "expand": 1, "about": "expand = 1"},
         ]
 
@@ -721,7 +778,9 @@ class Block(Exercise):
 
     def _dropped(self, instance: Instance, drawn: Array, whole: Array) -> Verdict:
         if drawn.shape != (_DRAWS, *whole.shape):
-            return fail("wrong-shape", f"the output should have the shape {whole.shape}, not {drawn.shape[1:]}")
+            return fail(
+                "wrong-shape", f"the output should have the shape {whole.shape}, not {drawn.shape[1:]}"
+            )
         rate = instance["drop"]
         x = _images(instance)
         if not (instance["stride"] == 1 and instance["c_in"] == instance["c_out"]):
@@ -741,8 +800,12 @@ class Block(Exercise):
         scale = share[~dropped]
         if not dropped.any():
             if _close(scale, np.ones_like(scale), 1e-6):
-                return fail("never-drops", f"with drop_rate = {show(rate)} nothing is ever dropped in training")
-            return fail("never-drops", "the branch is scaled and never dropped: the choice is made image by image")
+                return fail(
+                    "never-drops", f"with drop_rate = {show(rate)} nothing is ever dropped in training"
+                )
+            return fail(
+                "never-drops", "the branch is scaled and never dropped: the choice is made image by image"
+            )
         if len(scale) and not _close(scale, np.full_like(scale, 1 / (1 - rate)), 1e-6):
             if _close(scale, np.ones_like(scale), 1e-6):
                 return fail(
@@ -1022,7 +1085,8 @@ class GridSearch(Exercise):
         found = [scalar(one) for one in value] if isinstance(value, (list, np.ndarray)) else []
         if len(found) != 3 or not all(is_number(one) for one in found):
             return fail(
-                "wrong-type", f"{self.name} should return a tuple (alpha, beta, gamma), not {describe(value)}: {show(value)}"
+                "wrong-type",
+                f"{self.name} should return a tuple (alpha, beta, gamma), not {describe(value)}: {show(value)}",
             )
         right = _grid(instance["step"], instance["tolerance"], instance["limit"])
         asked = [_point(call.args) for call in answer.calls if call.refused is None]
@@ -1045,10 +1109,15 @@ class GridSearch(Exercise):
         if _close(chosen, min(values, key=lambda point: values[point]), 1e-6):
             return fail("minimises", "this is the point with the *lowest* accuracy: higher is better")
         if sorted(chosen) == sorted(best):
-            return fail("wrong-order", f"the coefficients are returned in another order than {best}: alpha, beta, gamma")
+            return fail(
+                "wrong-order",
+                f"the coefficients are returned in another order than {best}: alpha, beta, gamma",
+            )
         if chosen == _point(asked[-1]):
             return fail("returns-the-last", "this is the last point that was tried, not the best one")
-        return fail("not-the-best", f"{chosen} has {show(values.get(chosen))}, but {best} has {show(values[best])}")
+        return fail(
+            "not-the-best", f"{chosen} has {show(values.get(chosen))}, but {best} has {show(values[best])}"
+        )
 
 
 Point = tuple[float, ...]
@@ -1059,7 +1128,9 @@ def _point(args: Sequence[Any]) -> Point:
     return tuple(round(float(one), 6) for one in args)
 
 
-def _grid(step: float, tolerance: float, limit: float, powers: Sequence[int] = (1, 2, 2), least: int = 0) -> list[Point]:
+def _grid(
+    step: float, tolerance: float, limit: float, powers: Sequence[int] = (1, 2, 2), least: int = 0
+) -> list[Point]:
     """Points from 1 on whose product of powers is within the tolerance."""
     most = int((limit + tolerance - 1) / step + 1e-9)
     axis = [round(1 + i * step, 9) for i in range(least, most + 1)]
@@ -1076,11 +1147,31 @@ def _wrong_points(instance: Instance, asked: set[Point], right: set[Point]) -> V
         return None
     step, tolerance, limit = instance["step"], instance["tolerance"], instance["limit"]
     rules = [
-        ((1, 1, 1), "no-squares", "the constraint is taken as alpha·beta·gamma: width and resolution count squared"),
-        ((1, 2, 1), "resolution-once", "the resolution is not squared in the constraint: an image has rows *and* columns"),
-        ((1, 1, 2), "width-once", "the width is not squared in the constraint: a convolution has channels in *and* out"),
-        ((2, 2, 2), "depth-squared", "the depth is squared in the constraint: twice the blocks cost twice as much"),
-        ((2, 1, 1), "depth-squared", "the depth is squared in the constraint, and width and resolution are not"),
+        (
+            (1, 1, 1),
+            "no-squares",
+            "the constraint is taken as alpha·beta·gamma: width and resolution count squared",
+        ),
+        (
+            (1, 2, 1),
+            "resolution-once",
+            "the resolution is not squared in the constraint: an image has rows *and* columns",
+        ),
+        (
+            (1, 1, 2),
+            "width-once",
+            "the width is not squared in the constraint: a convolution has channels in *and* out",
+        ),
+        (
+            (2, 2, 2),
+            "depth-squared",
+            "the depth is squared in the constraint: twice the blocks cost twice as much",
+        ),
+        (
+            (2, 1, 1),
+            "depth-squared",
+            "the depth is squared in the constraint, and width and resolution are not",
+        ),
     ]
     for powers, concept, message in rules:
         if asked == set(_grid(step, tolerance, limit, powers)):
@@ -1109,12 +1200,19 @@ def _wrong_points(instance: Instance, asked: set[Point], right: set[Point]) -> V
     if missing and not extra:
         one = min(missing)
         if all(cost[point] > limit for point in missing):
-            return fail("lower-side-only", f"{one} costs {show(cost[one])}, which is within the tolerance too")
+            return fail(
+                "lower-side-only", f"{one} costs {show(cost[one])}, which is within the tolerance too"
+            )
         if all(cost[point] < limit for point in missing):
-            return fail("upper-side-only", f"{one} costs {show(cost[one])}, which is within the tolerance too")
+            return fail(
+                "upper-side-only", f"{one} costs {show(cost[one])}, which is within the tolerance too"
+            )
         if len(asked) == 1 and len(right) > 1:
             return fail("stops-early", "only one point was evaluated: try all before you choose")
-        return fail("misses-points", f"{len(missing)} points were never tried, such as {one}: does each axis end too early?")
+        return fail(
+            "misses-points",
+            f"{len(missing)} points were never tried, such as {one}: does each axis end too early?",
+        )
     on_grid = {round((one - 1) / step, 4) % 1 in (0.0, 1.0) for point in asked for one in point}
     if on_grid != {True}:
         return fail("wrong-grid", f"{min(extra)} lies beside the grid 1, 1 + step, 1 + 2·step, …")
@@ -1173,7 +1271,9 @@ class Mixup(Exercise):
         def call(rng: Any) -> Any:
             value = fn(x, y, instance["alpha"], rng, instance["classes"])
             if not isinstance(value, (tuple, list)) or len(value) != 2:
-                raise NotPlainData(f"mixup returned {describe(value)} where a pair (images, labels) is expected")
+                raise NotPlainData(
+                    f"mixup returned {describe(value)} where a pair (images, labels) is expected"
+                )
             return value
 
         if "bad" in instance:
@@ -1209,7 +1309,10 @@ class Mixup(Exercise):
         if verdict:
             return verdict
         if not np.allclose(np.asarray(found["again"], dtype=float), images[0]):
-            return fail("ignores-rng", "two generators with the same seed give different batches: draw from `rng` alone")
+            return fail(
+                "ignores-rng",
+                "two generators with the same seed give different batches: draw from `rng` alone",
+            )
         if all(np.allclose(np.asarray(one, dtype=float), images[0]) for one in found["other"]):
             return fail("fixed-seed", "generators with different seeds give the same batch: draw from `rng`")
         return _wrong_shares(instance, share, itself) or RIGHT
@@ -1226,8 +1329,9 @@ def _stacked(value: Any, shape: tuple[int, ...], what: str) -> Array:
     if wrong is not None:
         if what == "the soft labels" and wrong.shape == shape[:1]:
             raise Unacceptable(
-                "hard-labels", f"the labels have the shape {wrong.shape}: a mixed image has two, so there is a row of "
-                f"{shape[1]} shares for each image"
+                "hard-labels",
+                f"the labels have the shape {wrong.shape}: a mixed image has two, so there is a row of "
+                f"{shape[1]} shares for each image",
             )
         raise Unacceptable("wrong-shape", f"{what} should have the shape {shape}, not {wrong.shape}")
     stacked = np.stack(arrays).astype(float)
@@ -1250,7 +1354,11 @@ def _unmixed(images: Array, x: Array) -> tuple[Array, NDArray[np.int64]]:
         part = np.where(length > 0, part, 1.0)
         off = np.abs(mixed - (part[..., None] * flat + (1 - part[..., None]) * flat[j])).max(2)
         better = (off < rest) & (part > -1e-6) & (part < 1 + 1e-6)
-        share, partner, rest = np.where(better, part, share), np.where(better, j, partner), np.where(better, off, rest)
+        share, partner, rest = (
+            np.where(better, part, share),
+            np.where(better, j, partner),
+            np.where(better, off, rest),
+        )
     itself = np.abs(share - 1) < 1e-6
     partner = np.where(itself, np.arange(n), partner)
     return share, partner
@@ -1270,23 +1378,36 @@ def _not_a_pair(images: Array, x: Array) -> Verdict:
         )
     if whole.all() and (np.sort(np.abs(weights), 1)[:, :-2] > 1e-3).any():
         return fail("more-than-two", "an image is mixed of more than two: each has one partner")
-    return fail("not-a-mixture", "an image is no mixture λ·own + (1 − λ)·partner of two images, whole ones, of the batch")
+    return fail(
+        "not-a-mixture",
+        "an image is no mixture λ·own + (1 − λ)·partner of two images, whole ones, of the batch",
+    )
 
 
-def _wrong_labels(instance: Instance, labels: Array, share: Array, partner: NDArray[np.int64]) -> Verdict | None:
+def _wrong_labels(
+    instance: Instance, labels: Array, share: Array, partner: NDArray[np.int64]
+) -> Verdict | None:
     hot = np.eye(instance["classes"])[instance["y"]]
     own, other, part = np.broadcast_to(hot, labels.shape), hot[partner], share[..., None]
     if np.abs(labels - (part * own + (1 - part) * other)).max() < 1e-5:
         return None
     usual: list[tuple[Array, str, str]] = [
-        (own, "labels-not-mixed", "the labels are those of the image itself: they are mixed as the images are"),
+        (
+            own,
+            "labels-not-mixed",
+            "the labels are those of the image itself: they are mixed as the images are",
+        ),
         (other, "labels-not-mixed", "the labels are those of the partner: they are mixed as the images are"),
         (
             (1 - part) * own + part * other,
             "labels-swapped",
             "the labels have the shares the wrong way round: the label of the image with share λ counts λ",
         ),
-        (0.5 * own + 0.5 * other, "labels-half", "the labels are mixed half and half: they have the images' share λ"),
+        (
+            0.5 * own + 0.5 * other,
+            "labels-half",
+            "the labels are mixed half and half: they have the images' share λ",
+        ),
         (
             np.where(part >= 0.5, own, other),
             "labels-not-mixed",
@@ -1322,19 +1443,30 @@ def _wrong_shares(instance: Instance, share: Array, itself: NDArray[np.bool_]) -
         return all(low <= count <= high for count, (low, high) in zip(counts, ranges))
 
     if np.ptp(values) < 1e-6:
-        return fail("constant-share", f"λ is always {show(float(values[0]))}: it is drawn anew for each batch")
+        return fail(
+            "constant-share", f"λ is always {show(float(values[0]))}: it is drawn anew for each batch"
+        )
     if fits(beta(alpha, alpha)):
         return None
     mean = float(values.mean())
     if values.min() > 0.5 - 1e-6:
-        return fail("folded", "λ is never below 0.5: it follows the Beta distribution itself, not max(λ, 1 − λ)")
+        return fail(
+            "folded", "λ is never below 0.5: it follows the Beta distribution itself, not max(λ, 1 − λ)"
+        )
     if values.max() < 0.5 + 1e-6:
-        return fail("folded", "λ is never above 0.5: it follows the Beta distribution itself, not min(λ, 1 − λ)")
+        return fail(
+            "folded", "λ is never above 0.5: it follows the Beta distribution itself, not min(λ, 1 − λ)"
+        )
     if alpha != 1 and fits(beta(1, 1)):
         return fail("uniform-share", "all λ are equally likely: `alpha` is not used")
     if abs(mean - 0.5) > 0.1:
-        return fail("asymmetric", f"λ is {show(mean)} on average: both parameters of the Beta distribution are alpha")
-    return fail("wrong-shares", f"λ does not follow Beta({show(alpha)}, {show(alpha)}): its sd is {show(float(values.std()))}")
+        return fail(
+            "asymmetric", f"λ is {show(mean)} on average: both parameters of the Beta distribution are alpha"
+        )
+    return fail(
+        "wrong-shares",
+        f"λ does not follow Beta({show(alpha)}, {show(alpha)}): its sd is {show(float(values.std()))}",
+    )
 
 
 # ------------------------------------------------------------------------------------------------- RandAugment
@@ -1421,13 +1553,17 @@ class RandAugment(Exercise):
         if unique.dtype != np.uint8:
             return fail("wrong-type", f"rand_augment should return an image of uint8, not of {unique.dtype}")
         if found["kept"] is not True:
-            return fail("changes-its-argument", "the image that was passed in has been changed: work on a copy")
+            return fail(
+                "changes-its-argument", "the image that was passed in has been changed: work on a copy"
+            )
         if instance["n"] == 0:
             if len(unique) == 1 and np.array_equal(unique[0], image):
                 return RIGHT
             return fail("ignores-n", "with n = 0 the image should come back as it is")
         if found["repeats"] is not True:
-            return fail("ignores-rng", "generators with the same seed give different images: draw from `rng` alone")
+            return fail(
+                "ignores-rng", "generators with the same seed give different images: draw from `rng` alone"
+            )
         if found["fixed"] is True:
             return fail("fixed-seed", "generators with different seeds give the same image: draw from `rng`")
         if instance["n"] == 1:
@@ -1495,7 +1631,10 @@ def _of_one(
         low, high = count_range(total, 1 / 14, _ALPHA)
         if not low <= sum(of_name) <= high:
             if sum(of_name) == 0:
-                return fail("misses-an-operation", f"in {total} draws {name} never came: all 14 operations are drawn from")
+                return fail(
+                    "misses-an-operation",
+                    f"in {total} draws {name} never came: all 14 operations are drawn from",
+                )
             return fail(
                 "unequal-chances",
                 f"{name} came {sum(of_name)} times in {total} draws, expected are {show(total / 14)}: all 14 operations "
@@ -1576,7 +1715,10 @@ def _of_two(
             named += [known] * int(count)
     alone = sum(_matching(found, first) is not None for found in unique)
     if alone == len(unique):
-        return fail("ignores-n", "with n = 2 only one operation was applied: the second works on what the first has made")
+        return fail(
+            "ignores-n",
+            "with n = 2 only one operation was applied: the second works on what the first has made",
+        )
     if unknown > 0.02 * counts.sum():
         return fail(
             "not-one-after-the-other",
