@@ -192,7 +192,7 @@ def apply_operation(image: torch.Tensor, name: str, strength: float = 0.0) -> to
     check_image(image)
     if name not in OPERATIONS:
         raise ValueError(f"name must be one of {', '.join(OPERATIONS)}, got {name!r}")
-    return OPERATIONS[name].apply(image, strength)
+    return OPERATIONS[name].apply(image, float(strength))  # numpy's float64 would make torch compute in it
 
 
 def check_image(image: torch.Tensor) -> None:

@@ -74,9 +74,8 @@ says(
         "drops-the-shortcut": r"the shortcut with it",
         "drops-pixels": r"dropped in parts",
         "no-squeeze": r"squeeze-excite is missing",
-        "relu": r"a ReLU stands",
+        "no-silu": r"something else than SiLU",
         "no-sigmoid": r"a sigmoid comes last",
-        "linear-squeeze": r"no activation between the two",
         "adds-the-gate": r"the gate is added",
         "gate-alone": r"the gate replaces",
         "squeeze-too-early": r"before the depthwise convolution",
@@ -570,7 +569,7 @@ for _name, _concept, _gate in (
     ("NoSqueeze", "no-squeeze", lambda self, y: y),
     (
         "Relu",
-        "relu",
+        "no-silu",
         lambda self, y: y * torch.sigmoid(self.restore(F.relu(self.reduce(y.mean((2, 3), keepdim=True))))),
     ),
     (
@@ -580,7 +579,7 @@ for _name, _concept, _gate in (
     ),
     (
         "LinearSqueeze",
-        "linear-squeeze",
+        "no-silu",
         lambda self, y: y * torch.sigmoid(self.restore(self.reduce(y.mean((2, 3), keepdim=True)))),
     ),
     ("AddsTheGate", "adds-the-gate", lambda self, y: y + self.gate(y)),
@@ -853,7 +852,7 @@ def two_permutations(x, y, alpha, rng, classes):
 @mutant("mixup", concept="ignores-rng")
 def global_generator(x, y, alpha, rng, classes):
     hot = _batch(x, y, alpha, classes)
-    return _both(x, hot, float(np.random.beta(alpha, alpha)), torch.randperm(len(x)))
+    return _both(x, hot, float(torch.distributions.Beta(alpha, alpha).sample()), torch.randperm(len(x)))
 
 
 @mutant("mixup", concept="fixed-seed")
@@ -972,7 +971,7 @@ def _of_ten(name, share, height, width):
     return _strength(name, min(1.0, 3 * share), height, width)
 
 
-_augmenting("posterizes_upwards", "wrong-strength", _posterize_upwards)
+_augmenting("posterizes_upwards", "reversed-scale", _posterize_upwards)
 _augmenting("solarizes_upwards", "reversed-scale", _solarize_upwards)
 _augmenting("other_side", "swaps-height-and-width", _of_the_other_side)
 _augmenting("a_scale_of_ten", "wrong-strength", _of_ten)
