@@ -370,6 +370,7 @@ LESSONS = {
     "01_random_search": (8, 180),
     "02_evolution_and_early_stopping": (6, 180),
     "03_rl_controller": (8, 180),
+    "07_compound_scaling": (9, 180),
 }
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -426,7 +427,7 @@ def test_the_lesson_runs_through_with_the_reference(lesson: str, table: Path, pu
     assert "✗" not in printed and "stands in for it" not in printed
 
 
-SLOW = {"03_rl_controller"}  # trains its controller whether or not the learner has one
+SLOW = {"03_rl_controller", "07_compound_scaling"}  # they train whether or not the learner is done
 
 
 @pytest.mark.parametrize(

@@ -342,6 +342,7 @@ _MODULES = {
     "01_random_search": "random_search",
     "02_evolution_and_early_stopping": "evolution",
     "03_rl_controller": "rl_controller",
+    "07_compound_scaling": "compound_scaling",
 }
 
 

@@ -9,6 +9,7 @@ with probability at most `false_fail`: 5e-10 for each count (`_stats`).
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -496,9 +497,14 @@ class EfficientNetStages(Exercise):
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The stages."""
+        from nas_lib import lesson
+
+        given = {"filters": lesson._round_filters, "repeats": lesson._round_repeats}
+        # who is stuck on rounding can still do this one; a version without these arguments rounds by itself
+        options = {name: one for name, one in given.items() if name in _parameters(fn)}
         if "bad" in instance:
-            return raised(lambda: fn(instance["variant"]))
-        return fn(instance["variant"])
+            return raised(lambda: fn(instance["variant"], **options))
+        return fn(instance["variant"], **options)
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Exact; tuples, lists or an array."""
@@ -517,6 +523,14 @@ class EfficientNetStages(Exercise):
             f"stage {place} of {variant} has {_FIELDS[at]} = {stage[0][at]}, should be {stage[1][at]}: "
             f"{tuple(stage[1])} in all",
         )
+
+
+def _parameters(fn: Any) -> Sequence[str]:
+    """Names of a function's parameters; none where it does not tell."""
+    try:
+        return list(inspect.signature(fn).parameters)
+    except (TypeError, ValueError):
+        return []
 
 
 def _table(value: Any, stages: int) -> list[list[int]]:
@@ -1760,5 +1774,5 @@ register(
     Mixup(),
     RandAugment(),
     ProgressiveSchedule(),
-    *(ConceptQuestion(f"concept_07_{number}", LESSON) for number in (1, 2, 3)),
+    *(ConceptQuestion(f"concept_07_{number}", LESSON) for number in (1, 2)),
 )
