@@ -66,6 +66,9 @@ from nas_lib.efficientnet import B0, SCALES, conv_norm
 #
 # Example: `scaled_cost(2, 1, 1, 3)` is 8, and `scaled_cost(1.2, 1.1, 1.15, 1)` is 1.92.
 #
+#
+# <details><summary>Hint: "the width counts once here"</summary> A layer that is twice as wide has twice the channels out,
+# each a sum over twice the channels in.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "scaled_cost", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def scaled_cost(alpha, beta, gamma, phi):
@@ -117,11 +120,8 @@ print(f"alpha, beta, gamma = 1.2, 1.1, 1.15: {cost_of(1.2, 1.1, 1.15, 1):.3f} ti
 # Examples: 32 · 1.1 = 35.2 becomes 32; 20 becomes 24 (halfway between 16 and 24); 11 becomes 16, since 8 is below
 # 0.9 · 11.
 #
-# <details><summary>Hint: "the nearest multiple may lose more than a tenth"</summary>
-#
-# Compare the *rounded* number with nine tenths of the product, and add a divisor if it is smaller.
-#
-# </details>
+# <details><summary>Hint: "the nearest multiple may lose more than a tenth"</summary> Compare the *rounded* number with nine tenths
+# of the product. (And `round(2.5)` is 2 in Python, `int(2.5 + 0.5)` is 3.)</details>
 
 # %% nbgrader={"grade": false, "grade_id": "round_filters", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def round_filters(filters, width, divisor=8):
@@ -161,6 +161,8 @@ check("round_filters", round_filters)
 # is 1.5; rounded up, a depth of 1.1 doubles them. That is why small steps of φ are not small.
 #
 # Examples: 3 blocks at depth 1.1 become 4, 1 block at 1.1 becomes 2, and 4 blocks at 1.5 are exactly 6.
+#
+# <details><summary>Hint: "this adds one too many"</summary> `math.ceil` leaves whole numbers alone; `int(x) + 1` does not.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "round_repeats", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def round_repeats(repeats, depth):
@@ -198,9 +200,12 @@ check("round_repeats", round_repeats)
 #
 # Use `filters` and `repeats`, which are your `round_filters` and `round_repeats` unless somebody passes others. Example:
 # the first stage of B1 is `(1, 3, 1, 32, 16, 2)`.
+#
+# <details><summary>Hint: "the input channels are those of b0"</summary> What goes into a stage is what came out of the one
+# before it, and the stem's 32 channels grow as well.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "efficientnet_stages", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
-def efficientnet_stages(variant, filters=round_filters, repeats=round_repeats):
+def efficientnet_stages(variant, *, filters=round_filters, repeats=round_repeats):
     """The stages of a published EfficientNet.
 
     Args:
@@ -265,9 +270,8 @@ for variant, (millions, billions) in PUBLISHED.items():
 print("All counts are equal." if equal else "The counts differ: look at your stages.")
 
 # %% [markdown]
-# The papers write "FLOPs" and mean multiply-accumulates, and their figures differ from this count by a few per cent:
-# they are rounded, and what is counted is not quite the same. A factor of two between two papers is more often a
-# definition than a result.
+# The papers write "FLOPs" and mean multiply-accumulates; their figures are rounded, and differ from this count by a few per
+# cent. A factor of two between two papers is more often a definition than a result.
 #
 # ## 4 · The block: MBConv
 #
@@ -290,11 +294,8 @@ print("All counts are equal." if equal else "The counts differ: look at your sta
 # The layers are given; write `forward`. Example: with `drop_rate=0.5`, about half of a batch comes back exactly as it was,
 # and the other half with twice the branch added.
 #
-# <details><summary>Hint: "draw one number per image"</summary>
-#
-# `torch.rand(len(x), 1, 1, 1, device=x.device)` has one number per image, and broadcasts over channels and pixels.
-#
-# </details>
+# <details><summary>Hint: "draw one number per image"</summary> `torch.rand(len(x), 1, 1, 1)` broadcasts over channels and pixels;
+# `self.training` is True after `.train()` and False after `.eval()`.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "MBConv", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 class MBConv(nn.Module):
@@ -348,6 +349,8 @@ check("MBConv", MBConv)
 # the early stages, and leaves squeeze-and-excite out there. More arithmetic, and often less time.
 #
 # Stochastic depth and the shortcut are those of MBConv.
+#
+# <details><summary>Hint: "the input is added where it should not be"</summary> Stride 1 *and* as many channels out as in.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "FusedMBConv", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 class FusedMBConv(nn.Module):
@@ -386,8 +389,7 @@ class FusedMBConv(nn.Module):
 check("FusedMBConv", FusedMBConv)
 
 # %% [markdown]
-# Is the dense block faster on *your* machine? Both blocks at the sizes of V2-S's stages, one thread, batch 8 and half
-# of its channels and pixels: milliseconds by the clock, and how many MACs each does in a second.
+# Is the dense block faster on *your* machine? Milliseconds by the clock, and how many MACs each does in a second.
 
 # %% tags=["experiment"]
 from nas_lib import plotting
@@ -522,8 +524,7 @@ print(f"second best: {gap:.2f} points behind, where one network's seeds spread b
 print("The order of these two is " + ("more than chance." if gap > 2 * spread * (2 / len(first)) ** 0.5 else "not decided by these runs."))
 
 # %% [markdown]
-# Read the last line before you quote the first. EfficientNet's 1.2, 1.1, 1.15 is the winner of such a search too, on
-# ImageNet, for B0, for one seed. It is no constant of nature: other data or another base give another point.
+# Read the last line before you quote the first. EfficientNet's 1.2, 1.1, 1.15 won such a search too, on ImageNet, for B0.
 #
 # ### The families
 #
@@ -575,8 +576,7 @@ plotting.intervals(rows, xlabel="difference in test accuracy (percentage points)
 wins = [name for name, (_, (low, _)) in rows.items() if low > 0]
 losses = [name for name, (_, (_, high)) in rows.items() if high < 0]
 print(f"{len(wins)} of {len(rows)} comparisons are won, {len(losses)} lost, {len(rows) - len(wins) - len(losses)} not decided by three seeds.")
-for name in losses:
-    print(f"  lost: {name}, {rows[name][0]:+.2f} points")
+print("lost:", ", ".join(losses) or "none")
 
 # %% [markdown]
 # Look at the lost and undecided ones. The handwriting behind these scenes has few pixels of its own, so from some
@@ -758,6 +758,8 @@ for name, values in augment_runs.items():
 #
 # Example: four stages, resolution (12, 24) and magnitude (0, 9): stage 0 has 12 px and magnitude 0, stage 1 has 16 and 3,
 # the last one 24 and 9. A single stage has the last values.
+#
+# <details><summary>Hint: "the last stage has 21, not 24"</summary> Between four stages lie three steps.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "progressive_schedule", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def progressive_schedule(stage, stages, resolution, magnitude):
