@@ -371,8 +371,8 @@ class ProgressiveSchedule(Exercise):
 
         def case(stages: int, **given: Any) -> Instance:
             low = int(rng.integers(8, 20))
-            # steps of a whole number and a bit: nothing lies halfway
-            high = low + int((stages - 1) * rng.integers(3, 8)) + (1 if stages > 3 else 0)
+            # steps of a whole number and a bit, unless that would leave something halfway
+            high = low + int((stages - 1) * rng.integers(3, 8)) + (stages - 1) % 2
             ends = [round(float(one), 2) for one in sorted(rng.uniform(0, 20, 2))]
             return {"stages": stages, "resolution": [low, high], "magnitude": ends, **given}
 
@@ -629,14 +629,14 @@ def _stage_mistakes(variant: str, right: list[list[int]]) -> list[tuple[str, lis
 
 # ------------------------------------------------------------------------------------------------- the blocks
 
-_DRAWS, _ROWS = 30, 8
+_DRAWS, _ROWS = 12, 8
 
 
 class Block(Exercise):
     """A residual block: exact in evaluation and with batch statistics; which images it drops, by what comes out."""
 
-    # one count of dropped images in each of at most three instances
-    false_fail = 3 * (_ALPHA + 2.0**-100)
+    # in each of two instances one count of dropped images, and the chance that all or none of them are
+    false_fail = 2 * (_ALPHA + 2 * 0.75 ** (_DRAWS * _ROWS))
     fused = False
 
     def shapes(self, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -662,7 +662,7 @@ class Block(Exercise):
         rng = default_rng(seed)
         cases = []
         for given in self.shapes(rng):
-            rate = round(float(rng.choice([0.25, 0.35, 0.65, 0.75])), 2)
+            rate = float(rng.choice([0.25, 0.75]))
             cases.append({**given, "drop": rate, "seed": int(rng.integers(2**31))})
         return cases
 
@@ -694,7 +694,8 @@ class Block(Exercise):
                 found["train"] = self._made(fn, instance, 0.0).train()(x.clone())
                 block.train()
                 found["drawn"] = torch.stack([block(x.clone()) for _ in range(_DRAWS)])
-        return found
+        # the last bits of float64 are the machine's, and would differ from those that are stored
+        return {name: _single(value) for name, value in found.items()}
 
     def _made(self, fn: Any, instance: Instance, drop: float) -> Any:
         import torch
@@ -722,13 +723,13 @@ class Block(Exercise):
             if not isinstance(value, np.ndarray) or value.shape != wanted.shape:
                 shape = value.shape if isinstance(value, np.ndarray) else describe(value)
                 return fail("wrong-shape", f"the output should have the shape {wanted.shape}, not {shape}")
-        if not _close(found["eval"], right["eval"]):
+        if not _alike(found["eval"], right["eval"]):
             return self._wrong_output(instance, np.asarray(found["eval"], dtype=float), "eval")
-        if not _close(found["again"], right["again"]):
+        if not _alike(found["again"], right["again"]):
             return fail("random-in-eval", "in evaluation two passes differ: nothing is dropped then")
         if found["kept"] is not True:
             return fail("changes-its-argument", "the input was changed in place: add with x + y, not +=")
-        if not _close(found["train"], right["train"]):
+        if not _alike(found["train"], right["train"]):
             return self._wrong_output(instance, np.asarray(found["train"], dtype=float), "train")
         if not _same_gradients(found["gradients"], right["gradients"]):
             return fail(
@@ -740,7 +741,7 @@ class Block(Exercise):
 
     def _wrong_output(self, instance: Instance, found: Array, mode: str) -> Verdict:
         for value, concept, message in self.mistakes(instance, mode == "train"):
-            if value.shape == found.shape and _close(found, value):
+            if value.shape == found.shape and _alike(found, value):
                 return fail(concept, message)
         when = "in evaluation" if mode == "eval" else "in training with drop_rate = 0"
         about = f" ({instance['about']})" if instance.get("about") else ""
@@ -803,7 +804,7 @@ class Block(Exercise):
         rate = instance["drop"]
         x = _images(instance)
         if not (instance["stride"] == 1 and instance["c_in"] == instance["c_out"]):
-            if _close(drawn, np.broadcast_to(whole, drawn.shape)):
+            if _alike(drawn, np.broadcast_to(whole, drawn.shape)):
                 return RIGHT
             return fail(
                 "drops-without-shortcut",
@@ -813,20 +814,20 @@ class Block(Exercise):
         flat = branch.reshape(len(x), -1)
         share = ((drawn - x).reshape(_DRAWS, len(x), -1) * flat).sum(-1) / (flat**2).sum(-1)
         rest = (drawn - x) - share[..., None, None, None] * branch
-        if np.abs(rest).max() > 1e-6:
+        if np.abs(rest).max() > 1e-4:
             return self._not_a_share(x, whole, drawn)
-        dropped = np.abs(share) < 1e-6
+        dropped = np.abs(share) < 1e-3
         scale = share[~dropped]
         if not dropped.any():
-            if _close(scale, np.ones_like(scale), 1e-6):
+            if _close(scale, np.ones_like(scale), 1e-3):
                 return fail(
                     "never-drops", f"with drop_rate = {show(rate)} nothing is ever dropped in training"
                 )
             return fail(
                 "never-drops", "the branch is scaled and never dropped: the choice is made image by image"
             )
-        if len(scale) and not _close(scale, np.full_like(scale, 1 / (1 - rate)), 1e-6):
-            if _close(scale, np.ones_like(scale), 1e-6):
+        if len(scale) and not _close(scale, np.full_like(scale, 1 / (1 - rate)), 1e-3):
+            if _close(scale, np.ones_like(scale), 1e-3):
                 return fail(
                     "not-rescaled",
                     "the branches that stay are not scaled up: without 1/(1 − rate) their mean is another one in "
@@ -860,7 +861,7 @@ class Block(Exercise):
     def _not_a_share(x: Array, whole: Array, drawn: Array) -> Verdict:
         flat = whole.reshape(len(x), -1)
         share = (drawn.reshape(_DRAWS, len(x), -1) * flat).sum(-1) / (flat**2).sum(-1)
-        if np.abs(drawn - share[..., None, None, None] * whole).max() < 1e-6:
+        if np.abs(drawn - share[..., None, None, None] * whole).max() < 1e-4:
             return fail(
                 "drops-the-shortcut",
                 "the whole output is dropped, the shortcut with it: drop the branch *before* the input is added",
@@ -995,9 +996,21 @@ class FusedBlock(Block):
             yield linear, "no-activation", "without expansion the one convolution keeps its activation"
 
 
+def _alike(one: Any, other: Any) -> bool:
+    """Equal up to float32's rounding, in which outputs come back."""
+    return _close(one, other, 1e-5)
+
+
+def _single(value: Any) -> Any:
+    """Tensors, alone or in a list, as float32."""
+    if isinstance(value, list):
+        return [_single(one) for one in value]
+    return value.float() if hasattr(value, "is_floating_point") else value
+
+
 def _images(instance: Instance) -> Array:
     rng = default_rng(instance["seed"])
-    return rng.normal(size=(_ROWS, instance["c_in"], 5, 4))
+    return rng.normal(size=(_ROWS, instance["c_in"], 4, 3))
 
 
 def _fill(block: Any, seed: int) -> None:
@@ -1030,7 +1043,7 @@ def _gradients(output: Any, leaves: Sequence[Any]) -> list[Any]:
 def _same_gradients(found: Sequence[Any], right: Sequence[Any]) -> bool:
     pairs = zip(found, right)
     return len(found) == len(right) and all(
-        one is not None and _close(one, other, 1e-7) for one, other in pairs if other is not None
+        one is not None and _alike(one, other) for one, other in pairs if other is not None
     )
 
 
