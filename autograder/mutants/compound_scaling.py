@@ -31,21 +31,21 @@ says(
         "ignores-phi": r"`phi` is not used",
         "assumes-two": r"2\^phi holds only",
         "part-without-phi": r"phi is the exponent of the",
-        "wrong-value": r"is .*, should be",
+        "wrong-result-of-scaling": r"is .*, should be",
         "no-tenth-rule": r"may lose more than a tenth",
-        "rounds-down": r"rounds down|are rounded down",
-        "rounds-up": r"this rounds up",
+        "cuts-down": r"rounds down|are rounded down",
+        "goes-up": r"this rounds up",
         "half-to-even": r"round\(\) is to even",
         "half-down": r"here it is the smaller one",
         "no-least": r"never fewer than one divisor",
         "rounds-first": r"round after multiplying",
         "tenth-of-filters": r"not of filters",
         "ignores-divisor": r"`divisor` is not used",
-        "not-a-multiple": r"no multiple of the divisor",
-        "rounds-to-nearest": r"the nearest whole number: blocks|rounded to the nearest",
-        "one-too-many": r"adds one too many",
+        "no-multiple": r"no multiple of the divisor",
+        "takes-the-nearest": r"the nearest whole number: blocks|rounded to the nearest",
+        "adds-one-more": r"adds one too many",
         "rounds-the-depth": r"not the multiplier alone",
-        "adds": r"it is not added",
+        "adds-the-depth": r"it is not added",
         "ignores-depth": r"`depth` is not used",
         "ignores-the-variant": r"these are the stages of b0",
         "width-only": r"the blocks are those of b0",
@@ -54,23 +54,23 @@ says(
         "stem-not-scaled": r"the stem's output",
         "channels-cut-off": r"are no multiples of 8",
         "swapped-multipliers": r"width and depth are exchanged",
-        "not-rounded": r"have to be rounded|has to be rounded",
+        "left-broken": r"have to be rounded|has to be rounded",
         "wrong-stage": r"stage \d of b\d has",
-        "other-layers": r"leave __init__ as it is",
-        "random-in-eval": r"two passes differ",
-        "no-gradient": r"cut out of the graph",
+        "layers-changed": r"leave __init__ as it is",
+        "drops-in-eval": r"two passes differ",
+        "gradient-cut": r"cut out of the graph",
         "no-shortcut": r"the input is not added",
         "shortcut-everywhere": r"added where it should not be",
         "scaled-in-eval": r"the branch is scaled (up|down) in evaluation",
-        "wrong-output": r"the output is wrong",
+        "block-output": r"the output is wrong",
         "drops-without-shortcut": r"in a block without a shortcut",
         "never-drops": r"nothing is ever dropped|never dropped",
         "not-rescaled": r"are not scaled up",
-        "wrong-scale": r"are multiplied by",
+        "branch-scale": r"are multiplied by",
         "whole-batch": r"dropped together",
         "fixed-choice": r"the same images are dropped",
         "keeps-instead-of-drops": r"is the chance to \*drop\*",
-        "wrong-rate": r"images were dropped, with",
+        "drop-rate-off": r"images were dropped, with",
         "drops-the-shortcut": r"the shortcut with it",
         "drops-pixels": r"dropped in parts",
         "no-squeeze": r"squeeze-excite is missing",
@@ -83,22 +83,22 @@ says(
         "activation-at-the-end": r"an activation follows the projection",
         "no-projection": r"the projection is missing",
         "activation-twice": r"a second one follows",
-        "no-activation": r"keeps its activation",
-        "never-evaluates": r"was never called",
-        "evaluates-twice": r"none is made twice",
-        "minimises": r"the \*lowest\* accuracy",
-        "wrong-order": r"in another order",
+        "activation-missing": r"keeps its activation",
+        "trains-nothing": r"was never called",
+        "tries-twice": r"none is made twice",
+        "takes-the-lowest": r"the \*lowest\* accuracy",
+        "coefficients-in-other-order": r"in another order",
         "returns-the-last": r"the last point that was tried",
-        "not-the-best": r"has .*, but .* has",
+        "second-best-point": r"has .*, but .* has",
         "leaves-out-one": r"coefficients of exactly 1 are missing",
-        "ignores-limit": r"`limit` is not used",
+        "limit-unused": r"`limit` is not used",
         "upper-bound-only": r"cheaper points such as",
         "below-one": r"no coefficient is below 1",
         "ignores-the-constraint": r"was evaluated, which costs",
         "lower-side-only": r"which is within the tolerance too",
         "upper-side-only": r"which is within the tolerance too",
-        "stops-early": r"only one point was evaluated",
-        "misses-points": r"points were never tried",
+        "one-point-only": r"only one point was evaluated",
+        "skips-points": r"points were never tried",
         "wrong-grid": r"lies beside the grid",
         "hard-labels": r"a row of \d+ shares",
         "mixes-with-itself": r"its partner is itself",
@@ -114,9 +114,9 @@ says(
         "constant-share": r"λ is always",
         "folded": r"λ is never",
         "uniform-share": r"`alpha` is not used",
-        "asymmetric": r"both parameters of the Beta",
+        "unequal-parameters": r"both parameters of the Beta",
         "wrong-shares": r"λ does not follow",
-        "changes-its-argument": r"was changed in place|x or y was changed|has been changed",
+        "changes-the-input": r"was changed in place|x or y was changed|has been changed",
         "ignores-n": r"with n = \d",
         "misses-an-operation": r"never came",
         "unequal-chances": r"equally likely \(",
@@ -130,12 +130,12 @@ says(
         "never-arrives": r"the last stage has",
         "never-begins": r"the first stage has",
         "single-stage-low": r"a single stage is the last",
-        "constant": r"does not grow",
-        "falls": r"from the second number of the pair to the first",
-        "geometric": r"constant \*factor\*",
-        "truncates": r"take the nearest whole number",
+        "never-grows": r"does not grow",
+        "runs-from-last-to-first": r"from the second number of the pair to the first",
+        "grows-by-a-factor": r"constant \*factor\*",
+        "cuts-off-pixels": r"take the nearest whole number",
         "swapped-pairs": r"in the wrong order: \(resolution",
-        "wrong-schedule": r"should run through",
+        "other-schedule": r"should run through",
     }
 )
 
@@ -217,8 +217,8 @@ def _kept(value, divisor, rounded):
 
 for _name, _concept, _formula in (
     ("nearest_only", "no-tenth-rule", lambda f, w, d=8: max(d, _near(f * w, d))),
-    ("floors", "rounds-down", lambda f, w, d=8: _kept(f * w, d, int(f * w) // d * d)),
-    ("ceils", "rounds-up", lambda f, w, d=8: max(d, math.ceil(f * w / d) * d)),
+    ("floors", "cuts-down", lambda f, w, d=8: _kept(f * w, d, int(f * w) // d * d)),
+    ("ceils", "goes-up", lambda f, w, d=8: max(d, math.ceil(f * w / d) * d)),
     ("python_s_round", "half-to-even", lambda f, w, d=8: _kept(f * w, d, round(f * w / d) * d)),
     ("halves_go_down", "half-down", lambda f, w, d=8: _kept(f * w, d, math.ceil(f * w / d - 0.5) * d)),
     (
@@ -227,7 +227,7 @@ for _name, _concept, _formula in (
         lambda f, w, d=8: _kept(f * w, d, _near(_near(f, d) * w, d)),
     ),
     ("always_eight", "ignores-divisor", lambda f, w, d=8: _kept(f * w, 8, _near(f * w, 8))),
-    ("any_number", "not-a-multiple", lambda f, w, d=8: round(f * w)),
+    ("any_number", "no-multiple", lambda f, w, d=8: round(f * w)),
 ):
     _rule("round_filters", _name, _concept, _filters, _formula)
 
@@ -271,11 +271,11 @@ def _repeats(repeats, depth):
 
 
 for _name, _concept, _formula in (
-    ("floors_blocks", "rounds-down", lambda n, d: max(1, int(n * d))),
-    ("nearest_blocks", "rounds-to-nearest", lambda n, d: max(1, round(n * d))),
-    ("always_one_more", "one-too-many", lambda n, d: int(n * d) + 1),
+    ("floors_blocks", "cuts-down", lambda n, d: max(1, int(n * d))),
+    ("nearest_blocks", "takes-the-nearest", lambda n, d: max(1, round(n * d))),
+    ("always_one_more", "adds-one-more", lambda n, d: int(n * d) + 1),
     ("whole_multiplier", "rounds-the-depth", lambda n, d: n * math.ceil(d)),
-    ("sums", "adds", lambda n, d: math.ceil(n + d)),
+    ("sums", "adds-the-depth", lambda n, d: math.ceil(n + d)),
     ("same_as_before", "ignores-depth", lambda n, d: n),
     ("a_float", "not-an-int", lambda n, d: float(np.ceil(n * d))),
 ):
@@ -331,10 +331,10 @@ _stages(
     change=lambda made: [(*a[:3], b.c_in, *a[4:]) for a, b in zip(made, B0.stages)],
 )
 _stages("old_stem", "stem-not-scaled", change=lambda made: [(*made[0][:3], 32, *made[0][4:]), *made[1:]])
-_stages("floored_repeats", "rounds-down", blocks=lambda n, s: max(1, int(n * s.depth)))
-_stages("nearest_repeats", "rounds-to-nearest", blocks=lambda n, s: max(1, round(n * s.depth)))
+_stages("floored_repeats", "cuts-down", blocks=lambda n, s: max(1, int(n * s.depth)))
+_stages("nearest_repeats", "takes-the-nearest", blocks=lambda n, s: max(1, round(n * s.depth)))
 _stages("truncated_channels", "channels-cut-off", channels=lambda c, s: int(c * s.width))
-_stages("raw_products", "not-rounded", channels=lambda c, s: c * s.width)
+_stages("raw_products", "left-broken", channels=lambda c, s: c * s.width)
 _stages(
     "exchanged",
     "swapped-multipliers",
@@ -545,7 +545,7 @@ for _exercise in ("MBConv", "FusedMBConv"):
         ("DropsPixels", "drops-pixels", {"drop": _pixel_drop}),
         ("DropsChannels", "drops-pixels", {"drop": _channel_drop}),
         ("SurvivalRate", "keeps-instead-of-drops", {"drop": _survival}),
-        ("DividesByTheRate", "wrong-scale", {"drop": _wrong_divisor}),
+        ("DividesByTheRate", "branch-scale", {"drop": _wrong_divisor}),
         ("OldStyle", "scaled-in-eval", {"drop": _old_style}),
         ("ShortcutToo", "drops-the-shortcut", {"forward": _everything_dropped}),
         ("DropsEverywhere", "drops-without-shortcut", {"forward": _drops_everywhere}),
@@ -589,7 +589,7 @@ for _name, _concept, _gate in (
         "max-pool",
         lambda self, y: y * torch.sigmoid(self.restore(F.silu(self.reduce(y.amax((2, 3), keepdim=True))))),
     ),
-    ("DetachedGate", "no-gradient", _detached_gate),
+    ("DetachedGate", "gradient-cut", _detached_gate),
 ):
     _block("MBConv", _name, _concept, branch=_squeezed(_gate))
 
@@ -600,7 +600,7 @@ def _early(self, x):
 
 
 _block("MBConv", "SqueezeTooEarly", "squeeze-too-early", branch=_early)
-_block("FusedMBConv", "InPlace", "changes-its-argument", forward=_in_place)
+_block("FusedMBConv", "InPlace", "changes-the-input", forward=_in_place)
 
 
 def _silu_twice(self, x):
@@ -726,11 +726,11 @@ _search("everything_squared", "depth-squared", lambda a, b, c, t, limit: abs((a 
 _search("at_most", "upper-bound-only", lambda a, b, c, t, limit: a * b**2 * c**2 <= limit + t)
 _search("no_constraint", "ignores-the-constraint", lambda a, b, c, t, limit: True)
 _search("begins_above_one", "leaves-out-one", _right, start=1)
-_search("always_two", "ignores-limit", lambda a, b, c, t, limit: abs(a * b**2 * c**2 - 2) <= t)
-_search("the_worst", "minimises", _right, best=min)
+_search("always_two", "limit-unused", lambda a, b, c, t, limit: abs(a * b**2 * c**2 - 2) <= t)
+_search("the_worst", "takes-the-lowest", _right, best=min)
 
 
-@mutant("grid_search_coefficients", concept="evaluates-twice")
+@mutant("grid_search_coefficients", concept="tries-twice")
 def evaluates_again(evaluate, step, tolerance, limit=2.0):
     _grid_arguments(step, tolerance, limit)
     points = [
@@ -741,7 +741,7 @@ def evaluates_again(evaluate, step, tolerance, limit=2.0):
     return best
 
 
-@mutant("grid_search_coefficients", concept="wrong-order")
+@mutant("grid_search_coefficients", concept="coefficients-in-other-order")
 def resolution_first(evaluate, step, tolerance, limit=2.0):
     _grid_arguments(step, tolerance, limit)
     points = [
@@ -750,7 +750,7 @@ def resolution_first(evaluate, step, tolerance, limit=2.0):
     return _searched(evaluate, points)[::-1]
 
 
-@mutant("grid_search_coefficients", concept="never-evaluates")
+@mutant("grid_search_coefficients", concept="trains-nothing")
 def the_papers_answer(evaluate, step, tolerance, limit=2.0):
     _grid_arguments(step, tolerance, limit)
     return 1.2, 1.1, 1.15
@@ -838,7 +838,7 @@ _mixing("too_much", "shares-not-one", lambda x, hot, s, p: (x + (1 - s) * x[p], 
 _mixing("always_half", "constant-share", _both, share=lambda rng, alpha: 0.5)
 _mixing("larger_part", "folded", _both, share=lambda rng, a: (lambda s: max(s, 1 - s))(rng.beta(a, a)))
 _mixing("any_share", "uniform-share", _both, share=lambda rng, alpha: rng.random())
-_mixing("one_and_alpha", "asymmetric", _both, share=lambda rng, alpha: rng.beta(alpha + 1, alpha))
+_mixing("one_and_alpha", "unequal-parameters", _both, share=lambda rng, alpha: rng.beta(alpha + 1, alpha))
 _mixing("alone", "mixes-with-itself", _both, partners=lambda rng, n: np.arange(n))
 
 
@@ -863,7 +863,7 @@ def seeded_anew(x, y, alpha, rng, classes):
     return _both(x, hot, float(first.beta(alpha, alpha)) + count, torch.from_numpy(first.permutation(len(x))))
 
 
-@mutant("mixup", concept="changes-its-argument")
+@mutant("mixup", concept="changes-the-input")
 def in_place(x, y, alpha, rng, classes):
     hot = _batch(x, y, alpha, classes)
     s, p = float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x)))
@@ -1095,15 +1095,15 @@ def _share(stage, stages):
 _schedule("short_of_the_end", "never-arrives", lambda i, n: i / n)
 _schedule("from_one", "never-begins", lambda i, n: (i + 1) / n)
 _schedule("single_stage_low", "single-stage-low", lambda i, n: i / max(1, n - 1))
-_schedule("always_the_last", "constant", lambda i, n: 1.0)
-_schedule("backwards", "falls", lambda i, n: 1 - _share(i, n) if n > 1 else 1.0)
-_schedule("cut_off", "truncates", _share, int)
-_schedule("upwards", "truncates", _share, math.ceil)
-_schedule("float_sides", "not-rounded", _share, float)
+_schedule("always_the_last", "never-grows", lambda i, n: 1.0)
+_schedule("backwards", "runs-from-last-to-first", lambda i, n: 1 - _share(i, n) if n > 1 else 1.0)
+_schedule("cut_off", "cuts-off-pixels", _share, int)
+_schedule("upwards", "cuts-off-pixels", _share, math.ceil)
+_schedule("float_sides", "left-broken", _share, float)
 _schedule("whole_floats", "not-an-int", _share, lambda side: float(round(side)))
 
 
-@mutant("progressive_schedule", concept="geometric")
+@mutant("progressive_schedule", concept="grows-by-a-factor")
 def by_a_factor(stage, stages, resolution, magnitude):
     _stage(stage, stages, resolution, magnitude)
     low, high = resolution

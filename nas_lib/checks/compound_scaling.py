@@ -114,7 +114,7 @@ class OfNumbers(Exercise):
         about = f" ({instance['about']})" if instance.get("about") else ""
         arguments = ", ".join(show(one) for one in calls[at])
         return fail(
-            "wrong-value",
+            "wrong-result-of-scaling",
             f"{self.name}({arguments}) is {show(found[at])}, should be {show(right[at])}{about}",
         )
 
@@ -257,17 +257,17 @@ class RoundFilters(OfNumbers):
                 "go one multiple up",
             ),
             (
-                "rounds-down",
+                "cuts-down",
                 lambda f, w, d: kept(f * w, d, int(f * w) // d * d),
                 "this rounds down: take the *nearest* multiple",
             ),
             (
-                "rounds-down",
+                "cuts-down",
                 lambda f, w, d: max(d, int(f * w) // d * d),
                 "this rounds down: take the *nearest* multiple",
             ),
             (
-                "rounds-up",
+                "goes-up",
                 lambda f, w, d: max(d, math.ceil(f * w / d) * d),
                 "this rounds up: take the *nearest* multiple",
             ),
@@ -301,7 +301,7 @@ class RoundFilters(OfNumbers):
                 lambda f, w, d: kept(f * w, 8, int(f * w + 4) // 8 * 8),
                 "the multiple is always one of 8: `divisor` is not used",
             ),
-            ("not-a-multiple", lambda f, w, d: round(f * w), "this is no multiple of the divisor"),
+            ("no-multiple", lambda f, w, d: round(f * w), "this is no multiple of the divisor"),
         ]
 
 
@@ -335,17 +335,17 @@ class RoundRepeats(OfNumbers):
         """Other ways to round."""
         up = "blocks are rounded *up*, so that every multiplier above 1 adds some"
         return [
-            ("rounds-down", lambda n, d: int(n * d), f"this rounds down: {up}"),
-            ("rounds-down", lambda n, d: max(1, int(n * d)), f"this rounds down: {up}"),
-            ("rounds-to-nearest", lambda n, d: round(n * d), f"this is the nearest whole number: {up}"),
-            ("rounds-to-nearest", lambda n, d: int(n * d + 0.5), f"this is the nearest whole number: {up}"),
+            ("cuts-down", lambda n, d: int(n * d), f"this rounds down: {up}"),
+            ("cuts-down", lambda n, d: max(1, int(n * d)), f"this rounds down: {up}"),
+            ("takes-the-nearest", lambda n, d: round(n * d), f"this is the nearest whole number: {up}"),
+            ("takes-the-nearest", lambda n, d: int(n * d + 0.5), f"this is the nearest whole number: {up}"),
             (
-                "rounds-to-nearest",
+                "takes-the-nearest",
                 lambda n, d: max(1, round(n * d)),
                 f"this is the nearest whole number: {up}",
             ),
             (
-                "one-too-many",
+                "adds-one-more",
                 lambda n, d: int(n * d) + 1,
                 "where the product is whole already, this adds one too many",
             ),
@@ -354,7 +354,7 @@ class RoundRepeats(OfNumbers):
                 lambda n, d: n * math.ceil(d),
                 "the product is rounded, not the multiplier alone",
             ),
-            ("adds", lambda n, d: math.ceil(n + d), "the depth multiplies, it is not added"),
+            ("adds-the-depth", lambda n, d: math.ceil(n + d), "the depth multiplies, it is not added"),
             ("ignores-depth", lambda n, d: n, "`depth` is not used"),
         ]
 
@@ -448,12 +448,16 @@ class ProgressiveSchedule(Exercise):
                 "never-begins",
                 f"the first stage has {show(found[0])}, not {show(low)}: stages begin at 0",
             ),
-            (np.full(stages, float(high)), "constant", f"the {what} does not grow"),
-            (np.full(stages, float(low)), "constant", f"the {what} does not grow"),
-            (line[::-1], "falls", f"the {what} runs from the second number of the pair to the first"),
+            (np.full(stages, float(high)), "never-grows", f"the {what} does not grow"),
+            (np.full(stages, float(low)), "never-grows", f"the {what} does not grow"),
+            (
+                line[::-1],
+                "runs-from-last-to-first",
+                f"the {what} runs from the second number of the pair to the first",
+            ),
             (
                 low * (high / low) ** (steps / max(1, stages - 1)) if low > 0 and high > 0 else None,
-                "geometric",
+                "grows-by-a-factor",
                 f"the {what} grows by a constant *factor*: the schedule is linear",
             ),
         ]
@@ -465,15 +469,15 @@ class ProgressiveSchedule(Exercise):
                     return fail(concept, message)
         if what == "resolution":
             if _close(found, np.floor(line)):
-                return fail("truncates", "the resolution is cut off: take the nearest whole number")
+                return fail("cuts-off-pixels", "the resolution is cut off: take the nearest whole number")
             if _close(found, np.ceil(line - 1e-9)):
-                return fail("truncates", "the resolution is rounded up: take the nearest whole number")
+                return fail("cuts-off-pixels", "the resolution is rounded up: take the nearest whole number")
             if _close(found, line):
-                return fail("not-rounded", f"an image has whole pixels: {show(found[1])} has to be rounded")
+                return fail("left-broken", f"an image has whole pixels: {show(found[1])} has to be rounded")
         other = "magnitude" if what == "resolution" else "resolution"
         if stages > 1 and _close([found[0], found[-1]], instance[other]):
             return fail("swapped-pairs", "the two come back in the wrong order: (resolution, magnitude)")
-        return fail("wrong-schedule", f"the {what} should run through {show(right)}, not {show(found)}")
+        return fail("other-schedule", f"the {what} should run through {show(right)}, not {show(found)}")
 
 
 # ------------------------------------------------------------------------------------------------- the stages
@@ -549,7 +553,7 @@ def _table(value: Any, stages: int) -> list[list[int]]:
         broken = [one for one in numbers if one != int(one)]
         if broken:
             raise Unacceptable(
-                "not-rounded",
+                "left-broken",
                 f"{show(broken[0])} channels or blocks: they have to be rounded to whole numbers",
             )
         found.append([int(one) for one in numbers])
@@ -605,12 +609,12 @@ def _stage_mistakes(variant: str, right: list[list[int]]) -> list[tuple[str, lis
             "the first stage's input is the stem's output, which the width multiplies too",
         ),
         (
-            "rounds-down",
+            "cuts-down",
             made(blocks=lambda n: max(1, int(n * scale.depth))),
             f"repeats are rounded down: {up}",
         ),
         (
-            "rounds-to-nearest",
+            "takes-the-nearest",
             made(blocks=lambda n: max(1, round(n * scale.depth))),
             f"repeats are rounded to the nearest: {up}",
         ),
@@ -714,7 +718,7 @@ class Block(Exercise):
         found, right = answer.value, expected.value
         if found["shapes"] != right["shapes"]:
             return fail(
-                "other-layers",
+                "layers-changed",
                 f"the block has parameters of the shapes {show(found['shapes'])}; leave __init__ as it is: "
                 f"{show(right['shapes'])}",
             )
@@ -726,14 +730,14 @@ class Block(Exercise):
         if not _alike(found["eval"], right["eval"]):
             return self._wrong_output(instance, np.asarray(found["eval"], dtype=float), "eval")
         if not _alike(found["again"], right["again"]):
-            return fail("random-in-eval", "in evaluation two passes differ: nothing is dropped then")
+            return fail("drops-in-eval", "in evaluation two passes differ: nothing is dropped then")
         if found["kept"] is not True:
-            return fail("changes-its-argument", "the input was changed in place: add with x + y, not +=")
+            return fail("changes-the-input", "the input was changed in place: add with x + y, not +=")
         if not _alike(found["train"], right["train"]):
             return self._wrong_output(instance, np.asarray(found["train"], dtype=float), "train")
         if not _same_gradients(found["gradients"], right["gradients"]):
             return fail(
-                "no-gradient",
+                "gradient-cut",
                 "the output is right and its gradients are not: something is cut out of the graph (detach, no_grad, "
                 ".data) on the way",
             )
@@ -746,7 +750,7 @@ class Block(Exercise):
         when = "in evaluation" if mode == "eval" else "in training with drop_rate = 0"
         about = f" ({instance['about']})" if instance.get("about") else ""
         return fail(
-            "wrong-output",
+            "block-output",
             f"{when} the output is wrong{about}: are all layers used, in their order, each once?",
         )
 
@@ -834,7 +838,7 @@ class Block(Exercise):
                     "training than in evaluation",
                 )
             return fail(
-                "wrong-scale",
+                "branch-scale",
                 f"the branches that stay are multiplied by {show(float(scale[0]))}, should be "
                 f"1/(1 − rate) = {show(1 / (1 - rate))}",
             )
@@ -855,7 +859,7 @@ class Block(Exercise):
                 "keeps-instead-of-drops",
                 f"{count} of {n} images were dropped: drop_rate = {show(rate)} is the chance to *drop*",
             )
-        return fail("wrong-rate", f"{count} of {n} images were dropped, with drop_rate = {show(rate)}")
+        return fail("drop-rate-off", f"{count} of {n} images were dropped, with drop_rate = {show(rate)}")
 
     @staticmethod
     def _not_a_share(x: Array, whole: Array, drawn: Array) -> Verdict:
@@ -875,7 +879,7 @@ class Block(Exercise):
     def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
         """A sum of two shapes is the usual error, and one in place the other."""
         if "in-place operation" in (answer.error or ""):
-            return fail("changes-its-argument", "the input was changed in place: add with x + y, not +=")
+            return fail("changes-the-input", "the input was changed in place: add with x + y, not +=")
         if "must match the size of tensor" in (answer.error or ""):
             return fail(
                 "shortcut-everywhere",
@@ -993,7 +997,7 @@ class FusedBlock(Block):
                 "without expansion the one convolution has its activation already: a second one follows",
             )
             linear = first[1](first[0](x))
-            yield linear, "no-activation", "without expansion the one convolution keeps its activation"
+            yield linear, "activation-missing", "without expansion the one convolution keeps its activation"
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -1121,13 +1125,13 @@ class GridSearch(Exercise):
         right = _grid(instance["step"], instance["tolerance"], instance["limit"])
         asked = [_point(call.args) for call in answer.calls if call.refused is None]
         if not asked:
-            return fail("never-evaluates", "`evaluate` was never called: the coefficients are measured")
+            return fail("trains-nothing", "`evaluate` was never called: the coefficients are measured")
         verdict = _wrong_points(instance, set(asked), set(right))
         if verdict:
             return verdict
         if len(asked) > len(set(asked)):
             return fail(
-                "evaluates-twice",
+                "tries-twice",
                 f"{len(asked)} evaluations for {len(set(asked))} points: each is a training, so none is made twice",
                 0.5,
             )
@@ -1137,16 +1141,17 @@ class GridSearch(Exercise):
         if _close(chosen, best, 1e-6):
             return RIGHT
         if _close(chosen, min(values, key=lambda point: values[point]), 1e-6):
-            return fail("minimises", "this is the point with the *lowest* accuracy: higher is better")
+            return fail("takes-the-lowest", "this is the point with the *lowest* accuracy: higher is better")
         if sorted(chosen) == sorted(best):
             return fail(
-                "wrong-order",
+                "coefficients-in-other-order",
                 f"the coefficients are returned in another order than {best}: alpha, beta, gamma",
             )
         if chosen == _point(asked[-1]):
             return fail("returns-the-last", "this is the last point that was tried, not the best one")
         return fail(
-            "not-the-best", f"{chosen} has {show(values.get(chosen))}, but {best} has {show(values[best])}"
+            "second-best-point",
+            f"{chosen} has {show(values.get(chosen))}, but {best} has {show(values[best])}",
         )
 
 
@@ -1211,7 +1216,7 @@ def _wrong_points(instance: Instance, asked: set[Point], right: set[Point]) -> V
     missing, extra = right - asked, asked - right
     cost = {point: point[0] * point[1] ** 2 * point[2] ** 2 for point in asked | right}
     if limit != 2.0 and asked == set(_grid(step, tolerance, 2.0)):
-        return fail("ignores-limit", f"the points cost about 2, not {show(limit)}: `limit` is not used")
+        return fail("limit-unused", f"the points cost about 2, not {show(limit)}: `limit` is not used")
     if extra and not missing:
         if all(cost[point] <= limit + tolerance for point in asked):
             return fail(
@@ -1238,9 +1243,9 @@ def _wrong_points(instance: Instance, asked: set[Point], right: set[Point]) -> V
                 "upper-side-only", f"{one} costs {show(cost[one])}, which is within the tolerance too"
             )
         if len(asked) == 1 and len(right) > 1:
-            return fail("stops-early", "only one point was evaluated: try all before you choose")
+            return fail("one-point-only", "only one point was evaluated: try all before you choose")
         return fail(
-            "misses-points",
+            "skips-points",
             f"{len(missing)} points were never tried, such as {one}: does each axis end too early?",
         )
     on_grid = {round((one - 1) / step, 4) % 1 in (0.0, 1.0) for point in asked for one in point}
@@ -1326,7 +1331,7 @@ class Mixup(Exercise):
         images = _stacked(found["images"], (n, *x.shape[1:]), "the mixed images")
         labels = _stacked(found["labels"], (n, classes), "the soft labels")
         if found["kept"] is not True:
-            return fail("changes-its-argument", "x or y was changed: mix into a new tensor")
+            return fail("changes-the-input", "x or y was changed: mix into a new tensor")
         share, partner = _unmixed(images, x)
         if np.isnan(share).any():
             return _not_a_pair(images, x)
@@ -1491,7 +1496,8 @@ def _wrong_shares(instance: Instance, share: Array, itself: NDArray[np.bool_]) -
         return fail("uniform-share", "all λ are equally likely: `alpha` is not used")
     if abs(mean - 0.5) > 0.1:
         return fail(
-            "asymmetric", f"λ is {show(mean)} on average: both parameters of the Beta distribution are alpha"
+            "unequal-parameters",
+            f"λ is {show(mean)} on average: both parameters of the Beta distribution are alpha",
         )
     return fail(
         "wrong-shares",
@@ -1583,9 +1589,7 @@ class RandAugment(Exercise):
         if unique.dtype != np.uint8:
             return fail("wrong-type", f"rand_augment should return an image of uint8, not of {unique.dtype}")
         if found["kept"] is not True:
-            return fail(
-                "changes-its-argument", "the image that was passed in has been changed: work on a copy"
-            )
+            return fail("changes-the-input", "the image that was passed in has been changed: work on a copy")
         if instance["n"] == 0:
             if len(unique) == 1 and np.array_equal(unique[0], image):
                 return RIGHT
