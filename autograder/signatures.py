@@ -61,4 +61,18 @@ BINDING: dict[str, tuple[str, ...]] = {
         "fake_quantize(x, bits, per_channel=False)",
         "search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng)",
     ),
+    "07_compound_scaling": (
+        "scaled_cost(alpha, beta, gamma, phi)",
+        "round_filters(filters, width, divisor=8)",
+        "round_repeats(repeats, depth)",
+        "efficientnet_stages(variant)",
+        "MBConv(in_channels, out_channels, kernel, stride, expand, se_ratio, drop_rate)",
+        "MBConv.forward(x)",
+        "FusedMBConv(in_channels, out_channels, kernel, stride, expand, drop_rate)",
+        "FusedMBConv.forward(x)",
+        "grid_search_coefficients(evaluate, step, tolerance, limit=2.0)",
+        "mixup(x, y, alpha, rng, classes)",
+        "rand_augment(image, n, m, rng)",
+        "progressive_schedule(stage, stages, resolution, magnitude)",
+    ),
 }

@@ -443,6 +443,83 @@ def _search_bits(
     return best[:2], History([(arch, bits) for arch, bits, _ in found], np.array([one[2] for one in found]))
 
 
+def _scaled_cost(alpha: float, beta: float, gamma: float, phi: float) -> float:
+    from nas_lib.scaling import Coefficients
+
+    return Coefficients(alpha, beta, gamma).at(phi).cost
+
+
+def _round_filters(filters: int, width: float, divisor: int = 8) -> int:
+    from nas_lib.efficientnet import nearest_multiple
+
+    return nearest_multiple(filters * width, divisor)
+
+
+def _round_repeats(repeats: int, depth: float) -> int:
+    return int(-(-repeats * depth // 1))
+
+
+def _efficientnet_stages(variant: str) -> list[tuple[int, ...]]:
+    from nas_lib.efficientnet import efficientnet_plan
+
+    return [stage[:6] for stage in efficientnet_plan(variant).stages]
+
+
+def _mbconv(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    stride: int,
+    expand: int,
+    se_ratio: float,
+    drop_rate: float,
+) -> Any:
+    return _block("MBConv", in_channels, out_channels, kernel, stride, expand, drop_rate)
+
+
+def _fused_mbconv(
+    in_channels: int, out_channels: int, kernel: int, stride: int, expand: int, drop_rate: float
+) -> Any:
+    return _block("FusedMBConv", in_channels, out_channels, kernel, stride, expand, drop_rate)
+
+
+def _block(kind: str, *shape: Any) -> Any:
+    from nas_lib import efficientnet
+    from nas_lib.mobile import BlockPlan
+
+    *sizes, drop_rate = shape
+    return getattr(efficientnet, kind)(BlockPlan(0, 0, *sizes), drop_rate)
+
+
+def _grid_search_coefficients(
+    evaluate: Callable[[float, float, float], float], step: float, tolerance: float, limit: float = 2.0
+) -> tuple[float, float, float]:
+    from nas_lib.scaling import coefficient_grid
+
+    return max(coefficient_grid(step, tolerance, limit), key=lambda point: evaluate(*point))
+
+
+def _mixup(x: Any, y: Any, alpha: float, rng: Generator, classes: int) -> Any:
+    from nas_lib.augmentation import Mixup
+
+    return Mixup(alpha, classes, rng)(x, y)
+
+
+def _rand_augment(image: Any, n: int, m: float, rng: Generator) -> Any:
+    from nas_lib.augmentation import RandAugment
+
+    return RandAugment(n, m, rng)(image)
+
+
+def _progressive_schedule(
+    stage: int, stages: int, resolution: tuple[int, int], magnitude: tuple[float, float]
+) -> tuple[int, float]:
+    from nas_lib.scaling import growing
+
+    phase = growing(stages, resolution, magnitude)[stage]
+    return phase.resolution, phase.magnitude
+
+
 RECORDED_CONFIDENCE = 0.95
 RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
 """Results of the reference's `samples_for_top_fraction` for the fractions that lesson 01 asks for."""
@@ -486,5 +563,15 @@ FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
     "hypervolume_2d": (_hypervolume_2d, _LIBRARY),
     "fake_quantize": (_fake_quantize, _LIBRARY),
     "search_bits": (_search_bits, _LIBRARY),
+    "scaled_cost": (_scaled_cost, _LIBRARY),
+    "round_filters": (_round_filters, _LIBRARY),
+    "round_repeats": (_round_repeats, _LIBRARY),
+    "efficientnet_stages": (_efficientnet_stages, _LIBRARY),
+    "MBConv": (_mbconv, "the library's own block"),
+    "FusedMBConv": (_fused_mbconv, "the library's own block"),
+    "grid_search_coefficients": (_grid_search_coefficients, _LIBRARY),
+    "mixup": (_mixup, _LIBRARY),
+    "rand_augment": (_rand_augment, _LIBRARY),
+    "progressive_schedule": (_progressive_schedule, _LIBRARY),
 }
 """For each exercise what stands in for it, and in words what that is."""

@@ -844,7 +844,12 @@ def _fails(item, namespace, seeds):
 
 
 # Checks that train or sample take a tenth of a second or more; bad luck is looked for in the slow test below.
-FEWER_SEEDS = {"02_evolution_and_early_stopping": 25, "03_rl_controller": 25, "04_darts": 25}
+FEWER_SEEDS = {
+    "02_evolution_and_early_stopping": 25,
+    "03_rl_controller": 25,
+    "04_darts": 25,
+    "07_compound_scaling": 15,
+}
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
@@ -862,6 +867,10 @@ def test_what_is_judged_by_its_distribution_states_a_rate():
         "regularized_evolution",
         "Controller",
         "gumbel_softmax_sample",
+        "MBConv",
+        "FusedMBConv",
+        "mixup",
+        "rand_augment",
     }
 
 

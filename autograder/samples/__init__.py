@@ -79,6 +79,16 @@ HALF: dict[str, dict[str, str]] = {
         "concept_06_1": "reference",
         "concept_06_2": "wrong",
     },
+    "07_compound_scaling": {
+        "scaled_cost": "reference",
+        "round_filters": "part",
+        "round_repeats": "reference",
+        "MBConv": "wrong",
+        "mixup": "reference",
+        "progressive_schedule": "part",
+        "concept_07_1": "reference",
+        "concept_07_2": "wrong",
+    },
 }
 OPEN_ANSWER = "I would ask for equal budgets and for every run, not only the best one."
 

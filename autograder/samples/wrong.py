@@ -259,6 +259,70 @@ def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
     return (best, bits), History([(best, bits)], np.array([evaluate(best, bits)]))
 
 
+# ---- 07_compound_scaling
+
+
+def scaled_cost(alpha, beta, gamma, phi):
+    return (alpha * beta * gamma) ** phi
+
+
+def round_filters(filters, width, divisor=8):
+    return int(filters * width) // divisor * divisor
+
+
+def round_repeats(repeats, depth):
+    return round(repeats * depth)
+
+
+def efficientnet_stages(variant, filters=None, repeats=None):
+    return [stage[:6] for stage in B0.stages]
+
+
+class MBConv(nn.Module):
+    def __init__(self, in_channels, out_channels, kernel, stride, expand, se_ratio, drop_rate):
+        super().__init__()
+        hidden, squeezed = in_channels * expand, max(1, int(in_channels * se_ratio))
+        self.expand = conv_norm(in_channels, hidden, 1) if expand != 1 else nn.Identity()
+        self.depthwise = conv_norm(hidden, hidden, kernel, stride, groups=hidden)
+        self.reduce = nn.Conv2d(hidden, squeezed, 1)
+        self.restore = nn.Conv2d(squeezed, hidden, 1)
+        self.project = conv_norm(hidden, out_channels, 1, act=False)
+
+    def forward(self, x):
+        return self.project(self.depthwise(self.expand(x)))
+
+
+class FusedMBConv(nn.Module):
+    def __init__(self, in_channels, out_channels, kernel, stride, expand, drop_rate):
+        super().__init__()
+        hidden = in_channels * expand if expand != 1 else out_channels
+        self.fused = conv_norm(in_channels, hidden, kernel, stride)
+        self.project = conv_norm(hidden, out_channels, 1, act=False) if expand != 1 else nn.Identity()
+
+    def forward(self, x):
+        return self.project(self.fused(x))
+
+
+def grid_search_coefficients(evaluate, step, tolerance, limit=2.0):
+    return (1.2, 1.1, 1.15)
+
+
+def mixup(x, y, alpha, rng, classes):
+    share, partner = float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x)))
+    return share * x + (1 - share) * x[partner], F.one_hot(y, classes)
+
+
+def rand_augment(image, n, m, rng):
+    for name in rng.choice(list(OPERATIONS), size=n):
+        image = apply_operation(image, name, m / 30)
+    return image
+
+
+def progressive_schedule(stage, stages, resolution, magnitude):
+    low, high = resolution
+    return low + (high - low) * stage // stages, magnitude[1] * stage / stages
+
+
 class right_in_part:
     def cell_index(arch):
         number = 0
@@ -293,3 +357,13 @@ class right_in_part:
         loss.backward()
         alpha_optimizer.step()
         return loss.item()
+
+    def round_filters(filters, width, divisor=8):
+        wanted = filters * width
+        rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
+        return rounded + divisor if rounded < 0.9 * wanted else rounded
+
+    def progressive_schedule(stage, stages, resolution, magnitude):
+        share = stage / (stages - 1) if stages > 1 else 1.0
+        side, strength = (low + (high - low) * share for low, high in (resolution, magnitude))
+        return round(side), strength

@@ -344,6 +344,7 @@ _MODULES = {
     "03_rl_controller": "rl_controller",
     "04_darts": "darts",
     "06_hardware_aware": "hardware_aware",
+    "07_compound_scaling": "compound_scaling",
 }
 
 
