@@ -637,8 +637,8 @@ check("fake_quantize", fake_quantize)
 
 # %% [markdown]
 # Train six different cells for real, a short training each. Then round their weights to fewer and fewer bits, without
-# any further training, with one scale per layer and with one per output channel. Where does it break, and can one more
-# epoch of training *through* the quantised weights, with the straight-through gradient, repair it?
+# any further training, with one scale per layer and with one per output channel. Where does it break, and can two more
+# epochs of training *through* the quantised weights, with the straight-through gradient, repair it?
 #
 # To run this at real scale, set `DATASET = "cifar10"` on a machine with a GPU (on Colab: Runtime → Change runtime
 # type). It downloads 170 MB and trains the same six cells on CIFAR-10; how many minutes that takes there was not
