@@ -39,10 +39,10 @@ says(
         "many-forward-passes": r"one path and one pass a step",
         "eval-mode": r"was in evaluation mode",
         "decays-the-others": r"a gradient of zeros is still a gradient",
-        "stale-gradients": r"gradients (left over )?from an earlier (one|step)",
-        "no-step": r"optimizer\.step\(\) uses them",
+        "keeps-gradients": r"gradients (left over )?from an earlier (one|step)",
+        "never-steps": r"optimizer\.step\(\) uses them",
         "wrong-step": r"otherwise than one step",
-        "wrong-value": r"cross-entropy of the batch before the step|the loss is .*, should be",
+        "other-loss": r"cross-entropy of the batch before the step|the loss is .*, should be",
         "nothing-happens": r"collect only in training mode|was never called with the path",
         "weights-changed": r"only collects statistics|use torch\.no_grad",
         "mode-changed": r"put every module's mode back",
@@ -306,11 +306,11 @@ def _step(name, concept, before=None, loss_of=F.cross_entropy, forward=None, aft
     wrong("train_single_path_step", name, concept, implementation)
 
 
-_step("step_without_clearing", "stale-gradients", before=lambda supernet, optimizer: None)
+_step("step_without_clearing", "keeps-gradients", before=lambda supernet, optimizer: None)
 _step(
     "step_with_zeros", "decays-the-others", before=lambda s, optimizer: optimizer.zero_grad(set_to_none=False)
 )
-_step("step_that_never_steps", "no-step", step=False)
+_step("step_that_never_steps", "never-steps", step=False)
 _step("step_of_the_sum", "sum-not-mean", loss_of=lambda z, y: F.cross_entropy(z, y, reduction="sum"))
 _step("step_up", "wrong-sign", loss_of=lambda z, y: -F.cross_entropy(z, y))
 _step("step_of_the_softmax", "wrong-step", loss_of=lambda z, y: F.cross_entropy(z.softmax(1), y))
@@ -322,7 +322,7 @@ _step(
     "many-forward-passes",
     after=lambda supernet, x, y, path, loss: F.cross_entropy(supernet(x, path), y).item(),
 )
-_step("step_with_the_summed_loss", "wrong-value", after=lambda s, x, y, path, loss: loss.item() * len(y))
+_step("step_with_the_summed_loss", "other-loss", after=lambda s, x, y, path, loss: loss.item() * len(y))
 
 
 # ---------------------------------------------------------------------------------------- recalibrate_bn

@@ -453,7 +453,7 @@ class TrainSinglePathStep(Exercise):
         ]
         if not _close(losses, right["losses"], 1e-6):
             return fail(
-                "wrong-value",
+                "other-loss",
                 f"the weights move rightly, but the loss returned is {show(losses[0])} instead of "
                 f"{show(right['losses'][0])}: the mean cross-entropy of the batch before the step",
             )
@@ -477,7 +477,7 @@ class TrainSinglePathStep(Exercise):
         others = [name for name in right if not any(name.startswith(one) for one in used)]
         if all(_close(found[name], start[name]) for name in right):
             return fail(
-                "no-step", "no weight has moved: backward() computes gradients, optimizer.step() uses them"
+                "never-steps", "no weight has moved: backward() computes gradients, optimizer.step() uses them"
             )
         on_path = {name: right[name] - start[name] for name in right if name not in others}
         gone = {name: np.asarray(found[name]) - start[name] for name in on_path}
@@ -489,7 +489,7 @@ class TrainSinglePathStep(Exercise):
                     "on it. zero_grad() sets gradients to None by default, so that they are left alone",
                 )
             return fail(
-                "stale-gradients",
+                "keeps-gradients",
                 "options off the path have moved, by gradients left over from an earlier step: clear them before "
                 "backward()",
             )
@@ -508,7 +508,7 @@ class TrainSinglePathStep(Exercise):
                     return fail(concept, message)
         if instance.get("stale") or len(instance["paths"]) > 1:
             return fail(
-                "stale-gradients",
+                "keeps-gradients",
                 "the step contains gradients from an earlier one: clear them before backward()",
             )
         return fail(
@@ -1588,7 +1588,7 @@ class DistillationLoss(Exercise):
             (-right, "wrong-sign", "the sign is reversed"),
         ]
         return _named(found, right, [one for one in mistakes if math.isfinite(one[0])]) or fail(
-            "wrong-value", f"the loss is {show(found)}, should be {show(right)}"
+            "other-loss", f"the loss is {show(found)}, should be {show(right)}"
         )
 
 
