@@ -773,7 +773,8 @@ class Step(Exercise):
             return None
         if _close(end, begin):
             return fail(
-                "no-step", f"the {self.moved} did not move{about}: the optimiser's step() has to be called"
+                "never-moves-them",
+                f"the {self.moved} did not move{about}: the optimiser's step() has to be called",
             )
         if _close(found, -0.9 * past / unit + right, 1e-3):
             return fail(
@@ -804,10 +805,10 @@ class Step(Exercise):
                 "(optimizer.zero_grad()), or set .grad"
             )
             mistakes += [
-                (right + stale, "stale-gradients", stale_message),
+                (right + stale, "gradients-from-before", stale_message),
                 (
                     stale,
-                    "stale-gradients",
+                    "gradients-from-before",
                     f"the optimiser steps by gradients from before: {self.moved}.grad is old",
                 ),
             ]
