@@ -61,7 +61,7 @@ says(
         "summed-twice": r"counts twice: is backward",
         "moves-both": r"step is for the weights alone",
         "unused-weight": r"stands for zeros",
-        "other-loss": r"loss that is returned",
+        "returned-loss": r"loss that is returned",
         "weights-not-restored": r"the weights end",
         "leaks-gradients": r"a gradient is left on the weights",
         "eps-multiplied": r"\*divided\* by twice the radius",
@@ -491,7 +491,7 @@ _weights("halves", "other-gradient", lambda m, f, b, o, loss: _descend(m, o, los
 _weights("only_the_loss", "never-moves-them", lambda m, f, b, o, loss: loss.item())
 _weights(
     "loss_after_the_step",
-    "other-loss",
+    "returned-loss",
     lambda m, f, b, o, loss: (_descend(m, o, loss), f(m(b[0]), b[1]).item())[1],
 )
 _weights("forgets_to_return", "returns-nothing", lambda m, f, b, o, loss: (_descend(m, o, loss), None)[1])
@@ -818,7 +818,7 @@ def _old_loss(self):
     return first
 
 
-_second("returns_the_loss_before", "other-loss", run=_old_loss)
+_second("returns_the_loss_before", "returned-loss", run=_old_loss)
 
 
 def _divides_by_zero(self):

@@ -858,10 +858,10 @@ class Step(Exercise):
         for other, what in others:
             if _close(value, other, 1e-6):
                 return fail(
-                    "other-loss", f"the loss that is returned is {what}{about}; wanted is {self.wanted}"
+                    "returned-loss", f"the loss that is returned is {what}{about}; wanted is {self.wanted}"
                 )
         return fail(
-            "other-loss",
+            "returned-loss",
             f"the loss that is returned is {show(value)}{about}, not {show(right)}: {self.wanted}",
         )
 
