@@ -31,6 +31,7 @@ from autograder.matching import Master, Step, plan
 from autograder.session import Launcher, Limits, Ran, Replies, Session
 from nas_lib.checks import (
     Answer,
+    ConceptQuestion,
     Exercise,
     Instance,
     Oracle,
@@ -159,11 +160,24 @@ class WorkerTransport:
         """One answer per instance, in order; what came to nothing is an answer with an error."""
         oracles: list[Oracle | None] = [exercise.oracle(copy.deepcopy(instance)) for instance in instances]
         came = self._session.probe(
-            target,
-            [encode(public_part(instance)) for instance in instances],
+            [(target, encode(public_part(instance))) for instance in instances],
             lambda place, message: serve(oracles[min(place, len(oracles) - 1)], message),
         )
         return [self._answer(came, place, oracle) for place, oracle in enumerate(oracles)]
+
+    def answers_to(self, questions: Sequence[ConceptQuestion]) -> dict[str, list[Answer]]:
+        """What concept questions were answered with, by name; nothing where one answer may have cost another its own.
+
+        All from one child: starting one takes far longer than reading a letter.
+        """
+        if not questions:
+            return {}
+        probes: list[tuple[str, Any]] = [(question.name, {}) for question in questions]
+        came = self._session.probe(probes, lambda place, message: serve(None, message))
+        answers = [self._answer(came, place, None) for place in range(len(probes))]
+        if any(answer.error_type in ("Crash", "OutOfTime") for answer in answers):
+            return {}
+        return {question.name: [answer] for question, answer in zip(questions, answers, strict=True)}
 
     @staticmethod
     def _answer(came: Replies, place: int, oracle: Oracle | None) -> Answer:
@@ -214,7 +228,7 @@ def evaluate(
                 )
         transport = WorkerTransport(session)
         began, before = time.monotonic(), sum(session.seconds.values())
-        outcomes = {name: _outcome(lesson, name, seed, transport) for name, seed in seeds.items()}
+        outcomes = _outcomes(lesson, seeds, transport)
         spent = {
             **session.seconds,
             "judging": time.monotonic() - began - (sum(session.seconds.values()) - before),
@@ -235,10 +249,20 @@ def evaluate(
     return Result(outcomes, ran_cells, spent | {"learner's CPU": session.cpu_seconds})
 
 
-def _outcome(lesson: str, name: str, seed: int, transport: WorkerTransport) -> Outcome:
-    item = exercise(name, lesson)
-    instances, expected = problems(lesson, name, seed)
-    answers = transport.collect(item, name, instances)
+def _outcomes(lesson: str, seeds: Mapping[str, int], transport: WorkerTransport) -> dict[str, Outcome]:
+    items = {name: exercise(name, lesson) for name in seeds}
+    answers = transport.answers_to([item for item in items.values() if isinstance(item, ConceptQuestion)])
+    outcomes = {}
+    for name, item in items.items():
+        instances, expected = problems(lesson, name, seeds[name])
+        came = answers.get(name) or transport.collect(item, name, instances)
+        outcomes[name] = _outcome(item, instances, came, expected)
+    return outcomes
+
+
+def _outcome(
+    item: Exercise, instances: Sequence[Instance], answers: Sequence[Answer], expected: Sequence[Answer]
+) -> Outcome:
     crashed = next((answer for answer in answers if answer.error_type == "Crash"), None)
     if crashed is not None:
         verdict = Verdict(0.0, "crash", (crashed.error or "").partition(":")[2].strip())

@@ -45,7 +45,7 @@ class Limits:
     # Until the process answers, and for each of the course's own setup cells: imports on a busy machine.
     start_seconds: float = 60.0
     cell_seconds: float = 6.0
-    probe_seconds: float = 6.0  # for all instances of one exercise
+    probe_seconds: float = 6.0  # for all probes of one request: all instances of an exercise
     total_seconds: float = 60.0  # for all cells together, restarts included
     patience: float = 2.0
     message_bytes: int = 32 * 1024 * 1024
@@ -220,7 +220,7 @@ class Lost(Exception):
 
 @dataclass(frozen=True)
 class Replies:
-    """What came back from a probe: one reply for each instance, or fewer and the reason."""
+    """What came back: one reply for each probe, or fewer and the reason."""
 
     replies: list[Any]
     seconds: list[float]
@@ -279,48 +279,44 @@ class Session:
                 return
 
     def probe(
-        self, exercise: str, instances: Sequence[Any], serve: Callable[[int, Any], dict[str, Any]]
+        self, probes: Sequence[tuple[str, Any]], serve: Callable[[int, Any], dict[str, Any]]
     ) -> Replies:
-        """Let the exercise's probe run on each instance.
+        """Let exercises' probes run, one after the other, in one child of the learner's process.
 
         Args:
-            exercise: which probe.
-            instances: JSON-able, one after the other.
-            serve: answers the probe's calls to the oracle: (place of the instance, message) -> reply, both
-                JSON-able.
+            probes: exercises by name, each with an instance, JSON-able. They share time and fate.
+            serve: answers a probe's calls to the oracle: (its place, message) -> reply, both JSON-able.
         """
         self.start()
         began = time.monotonic()
         try:
-            return self._probe(exercise, list(instances), serve)
+            return self._probe(list(probes), serve)
         finally:
             self.seconds["probes"] += time.monotonic() - began
 
-    def _probe(
-        self, exercise: str, instances: list[Any], serve: Callable[[int, Any], dict[str, Any]]
-    ) -> Replies:
+    def _probe(self, probes: list[tuple[str, Any]], serve: Callable[[int, Any], dict[str, Any]]) -> Replies:
         replies: list[Any] = []
         seconds: list[float] = []
         clock = self._clock(self._limits.probe_seconds + 1.0 + GRACE_SECONDS)
         # A number for each, so that what an earlier one still says is not taken for this one's.
         self._probes += 1
-        request = {"op": "probe", "of": self._probes, "lesson": self._lesson, "exercise": exercise}
-        request |= {"instances": instances, "seconds": self._limits.probe_seconds}
+        request = {"op": "probe", "of": self._probes, "lesson": self._lesson, "probes": probes}
+        request |= {"seconds": self._limits.probe_seconds, "patience": self._limits.patience}
         began = time.monotonic()
         try:
-            self._send({**request, "patience": self._limits.patience}, clock)
+            self._send(request, clock)
             while True:
                 message = self._receive(clock)
                 if message.get("of") != self._probes:
                     continue
                 if message.get("op") == "call":
                     self._send({"op": "reply", "reply": serve(len(replies), message.get("wanted"))}, clock)
-                elif message.get("op") == "answer" and len(replies) < len(instances):
+                elif message.get("op") == "answer" and len(replies) < len(probes):
                     replies.append(message.get("answer"))
                     seconds.append(time.monotonic() - began)
                     began = time.monotonic()
                 elif message.get("op") == "ended":
-                    missing = len(replies) < len(instances)
+                    missing = len(replies) < len(probes)
                     return Replies(replies, seconds, self._ended(message.get("status")) if missing else None)
         except Lost as lost:
             self._kill()

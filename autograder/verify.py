@@ -478,9 +478,7 @@ def _grown_from(found: ast.arguments, wanted: ast.arguments) -> bool:
 
     def defaults(arguments: ast.arguments) -> dict[str, Any]:
         places = [argument.arg for argument in arguments.posonlyargs + arguments.args]
-        return dict(
-            zip(reversed(places), (ast.literal_eval(value) for value in reversed(arguments.defaults)))
-        )
+        return dict(zip(reversed(places), (_default(value) for value in reversed(arguments.defaults))))
 
     try:
         mine, theirs = defaults(found), defaults(wanted)
@@ -494,6 +492,11 @@ def _grown_from(found: ast.arguments, wanted: ast.arguments) -> bool:
 
 
 _NONE = object()
+
+
+def _default(value: ast.expr) -> Any:
+    """A default by its value; a name such as `time.perf_counter` by how it is written."""
+    return ast.unparse(value) if isinstance(value, (ast.Name, ast.Attribute)) else ast.literal_eval(value)
 
 
 def _hints(lesson: Lesson) -> Iterator[Problem]:

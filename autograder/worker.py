@@ -188,7 +188,7 @@ class Worker:
             exec(code, self._namespace)
 
     def _fork(self, message: dict[str, Any]) -> None:
-        """Probe one exercise in a child, so that a crash or a changed library costs this exercise alone."""
+        """Probe an exercise in a child, so that a crash or a changed library costs this exercise alone."""
         self._files.allow()
         gc.freeze()  # what is there now is never collected in the child, so its pages stay shared
         child = os.fork()
@@ -203,12 +203,11 @@ class Worker:
         self._channel.send({"op": "ended", "of": message["of"], "status": status}, fresh_line=True)
 
     def _probe(self, message: dict[str, Any]) -> None:
-        exercise = _core.exercise(message["exercise"], message["lesson"])
         oracle = _core.RemoteOracle(lambda wanted: self._call(message["of"], wanted))
         watch, patience = _Watch(os.getpid()), message["patience"]
         hung = False
-        for place, encoded in enumerate(message["instances"]):
-            instance = _core.decode(encoded)
+        for place, (name, encoded) in enumerate(message["probes"]):
+            exercise, instance = _core.exercise(name, message["lesson"]), _core.decode(encoded)
             seconds = BAD_INPUT_SECONDS if "bad" in instance else INSTANCE_SECONDS
             seconds = min(seconds, message["seconds"] - watch.spent(patience))
             if hung or seconds <= 0:

@@ -11,7 +11,7 @@ import contextlib
 import io
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -369,6 +369,157 @@ def _gumbel_softmax_sample(logits: Any, tau: float, generator: Any, hard: bool =
     return concrete_sample(logits, tau, generator, hard)
 
 
+def _benchmark_latency(
+    fn: Callable[[], Any],
+    warmup: int,
+    repeats: int,
+    synchronize: Callable[[], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[float, float, float]:
+    from nas_lib.latency import time_calls
+
+    found = time_calls(fn, warmup=warmup, repeats=repeats, synchronize=synchronize, clock=clock)
+    return found.low, found.median, found.high
+
+
+def _latency_table(
+    ops: Sequence[str], shapes: Sequence[tuple[int, ...]], measure: Callable[[str, tuple[int, ...]], float]
+) -> dict[tuple[str, tuple[int, ...]], float]:
+    return {(op, shape): measure(op, shape) for op in ops for shape in shapes}
+
+
+def _predict_latency(keys: Sequence[Any], table: Mapping[Any, float], overhead: float = 0.0) -> float:
+    from nas_lib.latency import LatencyTable
+
+    return LatencyTable(dict(table), overhead=overhead).predict(keys)
+
+
+def _roofline_latency(macs: float, bytes_moved: float, device: Any) -> float:
+    # In one line: macs per second are half the FLOP per second.
+    return device.overhead + float(np.maximum(macs / (device.peak / 2), bytes_moved / device.bandwidth))
+
+
+def _mnasnet_reward(
+    accuracy: ArrayLike, latency: ArrayLike, target: float, alpha: float = -0.07, beta: float = -0.07
+) -> Any:
+    excess = np.log(np.asarray(latency, dtype=float) / target)
+    return accuracy * np.exp(alpha * np.minimum(excess, 0.0) + beta * np.maximum(excess, 0.0))
+
+
+def _pareto_front(accuracy: ArrayLike, latency: ArrayLike) -> NDArray[np.int64]:
+    from nas_lib.pareto import non_dominated
+
+    points = np.column_stack([np.asarray(latency, dtype=float), -np.asarray(accuracy, dtype=float)])
+    _, first = np.unique(points, axis=0, return_index=True)
+    return first[non_dominated(-points[first])]
+
+
+def _hypervolume_2d(accuracy: ArrayLike, latency: ArrayLike, reference: Sequence[float]) -> float:
+    from nas_lib.pareto import hypervolume
+
+    points = np.column_stack([np.asarray(accuracy, dtype=float), -np.asarray(latency, dtype=float)])
+    return hypervolume(points, [reference[0], -reference[1]])
+
+
+def _fake_quantize(x: Any, bits: int, per_channel: bool = False) -> Any:
+    from nas_lib.quantization import rounded_weights
+
+    return rounded_weights(x, bits, axis=0 if per_channel else None)
+
+
+def _search_bits(
+    evaluate: Callable[[Any, int], float],
+    size: Callable[[Any, int], float],
+    archs: Sequence[Any],
+    bit_choices: Sequence[int],
+    size_limit: float,
+    budget: int,
+    rng: Generator,
+) -> tuple[tuple[Any, int], History]:
+    from nas_lib.quantization import evolve_bits
+
+    found = evolve_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng)
+    best = max(found, key=lambda one: one[2])
+    return best[:2], History([(arch, bits) for arch, bits, _ in found], np.array([one[2] for one in found]))
+
+
+def _scaled_cost(alpha: float, beta: float, gamma: float, phi: float) -> float:
+    from nas_lib.scaling import Coefficients
+
+    return Coefficients(alpha, beta, gamma).at(phi).cost
+
+
+def _round_filters(filters: int, width: float, divisor: int = 8) -> int:
+    from nas_lib.efficientnet import nearest_multiple
+
+    return nearest_multiple(filters * width, divisor)
+
+
+def _round_repeats(repeats: int, depth: float) -> int:
+    return int(-(-repeats * depth // 1))
+
+
+def _efficientnet_stages(variant: str) -> list[tuple[int, ...]]:
+    from nas_lib.efficientnet import efficientnet_plan
+
+    return [stage[:6] for stage in efficientnet_plan(variant).stages]
+
+
+def _mbconv(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    stride: int,
+    expand: int,
+    se_ratio: float,
+    drop_rate: float,
+) -> Any:
+    return _block("MBConv", in_channels, out_channels, kernel, stride, expand, drop_rate)
+
+
+def _fused_mbconv(
+    in_channels: int, out_channels: int, kernel: int, stride: int, expand: int, drop_rate: float
+) -> Any:
+    return _block("FusedMBConv", in_channels, out_channels, kernel, stride, expand, drop_rate)
+
+
+def _block(kind: str, *shape: Any) -> Any:
+    from nas_lib import efficientnet
+    from nas_lib.mobile import BlockPlan
+
+    *sizes, drop_rate = shape
+    return getattr(efficientnet, kind)(BlockPlan(0, 0, *sizes), drop_rate)
+
+
+def _grid_search_coefficients(
+    evaluate: Callable[[float, float, float], float], step: float, tolerance: float, limit: float = 2.0
+) -> tuple[float, float, float]:
+    from nas_lib.scaling import coefficient_grid
+
+    return max(coefficient_grid(step, tolerance, limit), key=lambda point: evaluate(*point))
+
+
+def _mixup(x: Any, y: Any, alpha: float, rng: Generator, classes: int) -> Any:
+    from nas_lib.augmentation import Mixup
+
+    return Mixup(alpha, classes, rng)(x, y)
+
+
+def _rand_augment(image: Any, n: int, m: float, rng: Generator) -> Any:
+    from nas_lib.augmentation import RandAugment
+
+    return RandAugment(n, m, rng)(image)
+
+
+def _progressive_schedule(
+    stage: int, stages: int, resolution: tuple[int, int], magnitude: tuple[float, float]
+) -> tuple[int, float]:
+    from nas_lib.scaling import growing
+
+    phase = growing(stages, resolution, magnitude)[stage]
+    return phase.resolution, phase.magnitude
+
+
 RECORDED_CONFIDENCE = 0.95
 RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
 """Results of the reference's `samples_for_top_fraction` for the fractions that lesson 01 asks for."""
@@ -403,5 +554,24 @@ FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
     "alpha_step_first_order": (_alpha_step_first_order, _LIBRARY),
     "alpha_step_second_order": (_alpha_step_second_order, _LIBRARY),
     "gumbel_softmax_sample": (_gumbel_softmax_sample, _LIBRARY),
+    "benchmark_latency": (_benchmark_latency, _LIBRARY),
+    "latency_table": (_latency_table, _LIBRARY),
+    "predict_latency": (_predict_latency, _LIBRARY),
+    "roofline_latency": (_roofline_latency, _LIBRARY),
+    "mnasnet_reward": (_mnasnet_reward, _LIBRARY),
+    "pareto_front": (_pareto_front, _LIBRARY),
+    "hypervolume_2d": (_hypervolume_2d, _LIBRARY),
+    "fake_quantize": (_fake_quantize, _LIBRARY),
+    "search_bits": (_search_bits, _LIBRARY),
+    "scaled_cost": (_scaled_cost, _LIBRARY),
+    "round_filters": (_round_filters, _LIBRARY),
+    "round_repeats": (_round_repeats, _LIBRARY),
+    "efficientnet_stages": (_efficientnet_stages, _LIBRARY),
+    "MBConv": (_mbconv, "the library's own block"),
+    "FusedMBConv": (_fused_mbconv, "the library's own block"),
+    "grid_search_coefficients": (_grid_search_coefficients, _LIBRARY),
+    "mixup": (_mixup, _LIBRARY),
+    "rand_augment": (_rand_augment, _LIBRARY),
+    "progressive_schedule": (_progressive_schedule, _LIBRARY),
 }
 """For each exercise what stands in for it, and in words what that is."""

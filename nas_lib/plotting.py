@@ -18,7 +18,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
-from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from nas_lib.spaces import EDGES, OPS, Cell, live_edges
@@ -263,6 +263,8 @@ def regret_bands(
         if x is not None and np.size(x) <= 10:  # few budgets, often within one decade: name them all
             ax.set_xticks(np.asarray(x))
             ax.xaxis.set_minor_formatter(NullFormatter())
+        else:  # within one decade matplotlib names minor ticks: 20, not 2 x 10^1
+            ax.xaxis.set_minor_formatter(LogFormatter())
     ax.set(xlabel=f"budget ({unit})", ylabel=ylabel)
     line = "median" if percentiles[1] == 50 else f"{percentiles[1]:g}th percentile"
     caption = f"{_count(arrays)}: {line}, band {percentiles[0]:g}th–{percentiles[2]:g}th percentile"

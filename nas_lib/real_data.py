@@ -1,4 +1,4 @@
-"""Real NAS-Bench-201 accuracies as a `TabularBenchmark`, for whoever has the file of them.
+"""Real NAS-Bench-201 accuracies as a `TabularBenchmark`, and latencies on real devices, for whoever has the file.
 
 The course does not come with it, and nothing depends on it: lessons show what they find here beside the course's
 own table. Downloads nothing.
@@ -69,3 +69,43 @@ def nas_bench_201(path: Path | str) -> TabularBenchmark:
         return TabularBenchmark.from_arrays(
             space, data["valid_acc_12"][order], data["valid_acc_200"][order], seconds
         )
+
+
+DEVICE_COLUMNS = {
+    "raspi4": "Raspberry Pi 4",
+    "pixel3": "Pixel 3",
+    "eyeriss": "Eyeriss",
+    "gold_6226": "Xeon Gold 6226",
+}
+"""Devices whose latencies the file has, and what they are called; the first three are HW-NAS-Bench's."""
+BOGUS_MS = 0.1
+"""Latencies on Raspberry Pi 4 and Pixel 3 below this are no measurements (disconnected cells)."""
+
+
+def device_latencies(path: Path | str) -> dict[str, NDArray[np.float64]]:
+    """Measured latencies of the cell space's networks on real devices, in ms, in the space's index order.
+
+    Where a device's entry is no measurement it is NaN. HW-NAS-Bench (Li et al. 2021, arXiv:2103.10584).
+
+    Args:
+        path: an npz file with the columns `arch` and `lat_<device>_ms`, 15,625 rows in any order.
+
+    Returns:
+        By the name of the device.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a column is missing.
+    """
+    space = CellSpace()
+    with np.load(path) as data:
+        wanted = {"arch", *(f"lat_{column}_ms" for column in DEVICE_COLUMNS)}
+        missing = wanted - set(data.files)
+        if missing:
+            raise ValueError(f"path must be a file with the column {min(missing)}, got {path}")
+        order = np.argsort([space.index(space.parse(text.decode())) for text in data["arch"]])
+        found = {}
+        for column, name in DEVICE_COLUMNS.items():
+            values = data[f"lat_{column}_ms"][order].astype(float)
+            found[name] = np.where(values < BOGUS_MS, np.nan, values)
+    return found

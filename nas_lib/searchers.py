@@ -1,4 +1,5 @@
-"""Search methods that learn from what they are told: hill climbing, regularized evolution, REINFORCE, halving.
+"""Search methods that learn from what they are told: hill climbing, evolution with and without a limit, REINFORCE,
+halving.
 
 All but the last are `Searcher`s, for `nas_lib.search.run` and `compare`; their options are bound with
 `functools.partial(RegularizedEvolution, population=20)`. `SuccessiveHalving` also decides how long each
@@ -9,8 +10,9 @@ trained here.
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +25,7 @@ from nas_lib.search import RandomSearch, Searcher, SearcherFactory
 from nas_lib.spaces import Arch, Space
 
 __all__ = [
+    "ConstrainedEvolution",
     "FidelityHistory",
     "HillClimbing",
     "RandomSearch",
@@ -209,6 +212,126 @@ class RegularizedEvolution(_TurnTaking):
 
     def _learn(self, arch: Arch, value: float) -> None:
         self._members.append((value, arch))
+
+
+# ------------------------------------------------------------------------------- evolution under a limit
+
+
+class ConstrainedEvolution(_TurnTaking):
+    """Evolution among the architectures that a budget admits (Guo et al. 2020, arXiv:1904.00420, algorithm 1).
+
+    The first `population` proposals are random. Then each is a child of the `parents` best so far: with equal chances a
+    mutant of one, or a crossing of two, decision by decision. Only architectures within the limit are ever proposed,
+    and none twice. Where children are hard to get (`TRIES` in vain), a random architecture comes instead; after the
+    last one within the limit comes StopIteration.
+
+    Works on spaces whose `index` takes the tuple of one option per decision, as `CellSpace` and `MobileSpace` do.
+
+    Args:
+        space: where to search.
+        rng: all the randomness.
+        cost: the price of an architecture (MACs, milliseconds), a finite number; asked once for each.
+        limit: the highest price that is admitted, itself included.
+        population: random proposals at the beginning, >= 2.
+        parents: how many of the best have children, 2 … `population`.
+
+    Attributes:
+        least_budget: evaluations that a run must have, or it would be random search by another name. Where fewer
+            architectures are within the limit, all of them.
+
+    Raises:
+        ValueError: nothing is within the limit, found out by looking at the whole space once, or at `LOOKS`
+            architectures of a larger one; or a cost that is not finite.
+    """
+
+    TRIES = 100
+    LOOKS = 1_000_000
+
+    def __init__(
+        self,
+        space: Space,
+        rng: Generator,
+        cost: Callable[[Arch], float],
+        limit: float,
+        population: int = 20,
+        parents: int = 5,
+    ) -> None:
+        _check_generator(rng)
+        if isinstance(limit, (bool, np.bool_)) or not isinstance(
+            limit, (int, float, np.integer, np.floating)
+        ):
+            raise TypeError(f"limit must be a number, got {limit!r}")
+        if not math.isfinite(limit):
+            raise ValueError(f"limit must be a finite number, got {limit!r}")
+        self.population = _whole("population", population, 2)
+        self.parents = _whole("parents", parents, 2)
+        if self.parents > self.population:
+            raise ValueError(f"parents must not exceed the population of {population}, got {parents}")
+        self._space, self._rng, self._limit = space, rng, float(limit)
+        self._price = cost
+        self._costs: dict[Arch, float] = {}
+        self._order = RandomSearch(space, rng)
+        self._seen: set[Arch] = set()
+        self._told: list[tuple[float, Arch]] = []  # best first
+        self._pool = self._first_population()
+        self.least_budget = len(self._pool)
+
+    def _first_population(self) -> list[Arch]:
+        found = []
+        for _ in range(self.population):
+            try:
+                found.append(self._random())
+            except StopIteration:
+                break
+        if not found:
+            raise ValueError(
+                f"limit must admit at least one architecture of the space, got {self._limit:g}: "
+                f"the cheapest costs {min(self._costs.values()):g}"
+            )
+        return found[::-1]
+
+    def _cost(self, arch: Arch) -> float:
+        if arch not in self._costs:
+            value = float(self._price(arch))
+            if not math.isfinite(value):
+                raise ValueError(f"cost must be a finite number, got {value} for {arch}")
+            self._costs[arch] = value
+        return self._costs[arch]
+
+    def _is_new(self, arch: Arch) -> bool:
+        return arch not in self._seen and self._cost(arch) <= self._limit
+
+    def _random(self) -> Arch:
+        """The next of a random order of the whole space that is within the limit; StopIteration after the last."""
+        for _ in range(self.LOOKS):
+            arch = self._order.ask()
+            if self._is_new(arch):
+                self._seen.add(arch)
+                return arch
+        raise StopIteration(f"{self.LOOKS} random architectures in a row were above the limit")
+
+    def _propose(self) -> Arch:
+        if self._pool:
+            return self._pool.pop()
+        best = [arch for _, arch in self._told[: self.parents]]
+        for _ in range(self.TRIES):
+            child = self._child(best)
+            if self._is_new(child):
+                self._seen.add(child)
+                return child
+        return self._random()
+
+    def _child(self, best: Sequence[Arch]) -> Arch:
+        one = best[int(self._rng.integers(len(best)))]
+        if len(best) < 2 or self._rng.random() < 0.5:
+            return self._space.mutate(one, self._rng)
+        other = best[int(self._rng.integers(len(best)))]
+        mask = self._rng.random(len(self._space.choices)) < 0.5
+        crossed = tuple(a if first else b for a, b, first in zip(one, other, mask))
+        return self._space.from_index(self._space.index(crossed))
+
+    def _learn(self, arch: Arch, value: float) -> None:
+        insort(self._told, (value, arch), key=lambda told: -told[0])
 
 
 # ------------------------------------------------------------------------------------------------ REINFORCE

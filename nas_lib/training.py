@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from nas_lib.data import cluttered_digits
+from nas_lib.data import cluttered_digits, load_dataset
 from nas_lib.networks import CellNetwork, NetworkConfig, build_network, pack, unpack
 
 
@@ -73,11 +73,20 @@ class DataSplits:
         return DataSplits(*[(x.to(device), y.to(device)) for x, y in vars(self).values()])
 
 
-def load_splits(recipe: Recipe = RECIPE) -> DataSplits:
-    """Draws the recipe's images; a few seconds."""
+def load_splits(recipe: Recipe = RECIPE, dataset: str = "cluttered_digits", root: str = "data") -> DataSplits:
+    """Draws the recipe's images, a few seconds; or takes as many of another data set.
+
+    Args:
+        recipe: says how many images, and at which resolution digits are drawn.
+        dataset: "cluttered_digits", or a name that `nas_lib.data.load_dataset` knows; its files are fetched if they
+            are not under `root`, and the recipe's network has to fit them.
+        root: the folder of the other data set.
+    """
     resolution, seed = recipe.network.resolution, recipe.data_seed
 
     def tensors(split: str, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if dataset != "cluttered_digits":
+            return load_dataset(dataset, root, split, n, download=True).tensors()
         return cluttered_digits(split, n, resolution, seed).tensors()
 
     x, y = tensors("valid", recipe.final_images)

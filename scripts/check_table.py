@@ -82,9 +82,10 @@ class Known:
             )
         return cls(
             np.arange(len(table.test_correct)),
+            # 100.0 and not 100: the counts are uint16, and 100 times a count would not fit
             {
-                "valid": 100 * table.valid_correct[:, :, -1] / table.valid_size[-1],
-                "test": 100 * table.test_correct / table.test_size,
+                "valid": 100.0 * table.valid_correct[:, :, -1] / table.valid_size[-1],
+                "test": 100.0 * table.test_correct / table.test_size,
             },
         )
 

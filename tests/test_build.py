@@ -185,6 +185,26 @@ def test_drift_names_the_file(tmp_path, kind, spoil):
     assert str(found).startswith("notebooks/90_fixture/")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ('{"a": [1.0, 2.5]}', '{"a": [1.0, 2.5000000001]}', True),
+        ('{"a": [1.0, 2.5]}', '{"a": [1.0, 2.501]}', False),
+        ('{"a": [1.0, 2.5]}', '{"a": [1.0]}', False),
+        ('{"a": 1, "b": 2}', '{"b": 2, "a": 1}', False),
+        ('{"a": 1}', '{"a": 1.0}', False),
+        ('{"a": true}', '{"a": 1}', False),
+        ('{"a": "x"}', '{"a": "y"}', False),
+        ('{"a": NaN}', '{"a": 1.0}', False),
+        ("not JSON", '{"a": 1.0}', False),
+    ],
+)
+def test_public_checks_may_differ_by_rounding_alone(tmp_path, before, after, same):
+    (tmp_path / "one.json").write_text(before)
+    (tmp_path / "other.json").write_text(after)
+    assert build.same_content(tmp_path / "one.json", tmp_path / "other.json") is same
+
+
 def test_a_changed_source_makes_a_stale_notebook_and_a_removed_one_an_orphan(tmp_path):
     root = course(tmp_path)
     build.build(root)

@@ -566,6 +566,18 @@ def test_one_exercise_is_lost_and_no_other(name):
     assert scores(result) == {**FULL, "cell_index": 0.0}
 
 
+@pytest.mark.parametrize(
+    ("body", "concept"),
+    [("while True: pass", "too-slow"), ("import os; os._exit(0)", "crash"), ("return 1 / 0", "raises")],
+)
+def test_an_answer_that_runs_code_when_it_is_read_costs_no_other_answer(body, concept):
+    """Concept questions are read in one process."""
+    odd = f"class Odd:\n    def __array__(self, *_, **__):\n        {body}\nconcept_00_1 = Odd()"
+    result = evaluate({**RIGHT, "concept_00_1": odd}, limits=SHORT)
+    assert scores(result) == {**FULL, "concept_00_1": 0.0}
+    assert result.outcomes["concept_00_1"].concept == concept
+
+
 def test_a_changed_library_earns_nothing():
     change = "import nas_lib.checks._core as core\ncore.run_probe = lambda *a: {'value': [0]}\ncore.encode = lambda value: [0]\n"
     result = evaluate(dict.fromkeys(RIGHT, "stub"), insert(change))

@@ -12,6 +12,7 @@ import pytest
 from nas_lib.benchmark import TabularBenchmark
 from nas_lib.search import RandomSearch, SearcherFactory, compare, run
 from nas_lib.searchers import (
+    ConstrainedEvolution,
     HillClimbing,
     RegularizedEvolution,
     Reinforce,
@@ -183,7 +184,132 @@ def test_a_budget_below_the_population_is_refused() -> None:
     assert len(run(RegularizedEvolution, BENCH, 10, 0)) == 10
 
 
-# ---------------------------------------------------------------------------------------------- REINFORCE
+# ------------------------------------------------------------------------------- evolution under a limit
+
+
+def convolutions(arch: Any) -> int:
+    return sum(op == "nor_conv_3x3" for op in arch)
+
+
+def constrained(space: Any, limit: float, seed: int = 0, **options: Any) -> ConstrainedEvolution:
+    return ConstrainedEvolution(space, np.random.default_rng(seed), convolutions, limit, **options)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 6])
+def test_nothing_above_the_limit_is_proposed_nothing_twice_and_in_the_end_everything(limit: int) -> None:
+    searcher = constrained(SMALL, limit, population=4, parents=2)
+    asked = []
+    for _ in range(sum(convolutions(arch) <= limit for arch in SMALL)):
+        asked.append(searcher.ask())
+        searcher.tell(asked[-1], float(SMALL.index(asked[-1])))
+    with pytest.raises(StopIteration):
+        searcher.ask()
+    assert sorted(map(SMALL.index, asked)) == [
+        SMALL.index(arch) for arch in SMALL if convolutions(arch) <= limit
+    ]
+
+
+def test_children_are_mutants_or_crossings_of_the_best() -> None:
+    space = CellSpace()
+    searcher = constrained(space, 6, population=30, parents=3)
+    told: list[tuple[float, Any]] = []
+    rng = np.random.default_rng(1)
+    mutants = 0
+    for step in range(150):
+        arch = searcher.ask()
+        if step >= 30:
+            best = [parent for _, parent in sorted(told, key=lambda one: -one[0])[:3]]
+            mutant = any(differing(arch, parent) == 1 for parent in best)
+            mutants += mutant
+            assert mutant or any(
+                all(op in pair for op, pair in zip(arch, zip(a, b))) for a in best for b in best
+            )
+        told.append((float(rng.normal()), arch))
+        searcher.tell(arch, told[-1][0])
+    assert 40 < mutants < 115  # of 120; crossings are the rest
+
+
+def test_it_finds_better_ones_than_chance_within_the_limit() -> None:
+    space = CellSpace()
+    worth = {op: value for value, op in enumerate(space.ops)}
+
+    def value(arch: Any) -> float:
+        return sum(place * worth[op] for place, op in enumerate(arch, start=1))
+
+    best = []
+    for make in (constrained, None):
+        finals = []
+        for seed in range(10):
+            searcher = constrained(space, 3, seed)
+            rng = np.random.default_rng(seed)
+            values = []
+            while len(values) < 100:
+                if make is None:
+                    arch = space.sample(rng)
+                    if convolutions(arch) > 3:
+                        continue
+                else:
+                    arch = searcher.ask()
+                    searcher.tell(arch, value(arch))
+                values.append(value(arch))
+            finals.append(max(values))
+        best.append(np.mean(finals))
+    assert best[0] > best[1] + 3
+
+
+def test_a_limit_that_nothing_keeps_is_one_error_with_the_cheapest() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"limit must admit at least one architecture of the space, got -1: the cheapest costs 0",
+    ):
+        constrained(CellSpace(), -1)
+    asked = []
+
+    def cost(arch: Any) -> float:
+        asked.append(arch)
+        return 1.0
+
+    with pytest.raises(ValueError, match="the cheapest costs 1"):
+        ConstrainedEvolution(SMALL, np.random.default_rng(0), cost, 0.5)
+    assert len(asked) == len(set(asked)) == 64  # each looked at once
+
+
+def test_a_single_architecture_within_the_limit_is_found() -> None:
+    only = SMALL.from_index(37)
+    searcher = ConstrainedEvolution(SMALL, np.random.default_rng(0), lambda arch: float(arch != only), 0)
+    assert searcher.ask() == only
+    searcher.tell(only, 1.0)
+    assert searcher.least_budget == 1
+    with pytest.raises(StopIteration):
+        searcher.ask()
+
+
+def test_the_seed_decides_a_search_under_a_limit() -> None:
+    runs = [
+        run(lambda space, rng: ConstrainedEvolution(space, rng, convolutions, 4, 6, 3), BENCH, 20, seed).archs
+        for seed in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"limit": math.nan}, ValueError, "limit must be a finite number, got nan"),
+        ({"limit": "5"}, TypeError, "limit must be a number, got '5'"),
+        ({"population": 1}, ValueError, "population must be an integer from 2 up, got 1"),
+        ({"parents": 1}, ValueError, "parents must be an integer from 2 up, got 1"),
+        ({"parents": 30}, ValueError, "parents must not exceed the population of 20, got 30"),
+        ({"cost": lambda arch: math.nan}, ValueError, "cost must be a finite number, got nan for"),
+    ],
+)
+def test_bad_options_under_a_limit(options: Any, error: type[Exception], message: str) -> None:
+    given = {"cost": convolutions, "limit": 3.0} | options
+    with pytest.raises(error, match=message):
+        ConstrainedEvolution(SMALL, np.random.default_rng(0), **given)
+
+
+# ------------------------------------------------------------------------------------------------ REINFORCE
 
 
 def test_reinforce_samples_by_its_policy() -> None:

@@ -69,6 +69,26 @@ HALF: dict[str, dict[str, str]] = {
         "concept_04_1": "reference",
         "concept_04_2": "wrong",
     },
+    "06_hardware_aware": {
+        "benchmark_latency": "reference",
+        "latency_table": "part",
+        "predict_latency": "reference",
+        "mnasnet_reward": "reference",
+        "pareto_front": "wrong",
+        "fake_quantize": "wrong",
+        "concept_06_1": "reference",
+        "concept_06_2": "wrong",
+    },
+    "07_compound_scaling": {
+        "scaled_cost": "reference",
+        "round_filters": "part",
+        "round_repeats": "reference",
+        "MBConv": "wrong",
+        "mixup": "reference",
+        "progressive_schedule": "part",
+        "concept_07_1": "reference",
+        "concept_07_2": "wrong",
+    },
 }
 OPEN_ANSWER = "I would ask for equal budgets and for every run, not only the best one."
 

@@ -6,6 +6,8 @@ numpy, and torch where it is used.
 
 # mypy: ignore-errors
 
+import time
+
 import numpy as np
 import torch
 from torch import nn
@@ -210,6 +212,117 @@ def gumbel_softmax_sample(logits, tau, generator, hard=False):
     return F.gumbel_softmax(logits, tau, hard)
 
 
+# ---- 06_hardware_aware
+
+
+def benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
+    start = clock()
+    for _ in range(warmup + repeats):
+        fn()
+    mean = (clock() - start) / (warmup + repeats)
+    return mean, mean, mean
+
+
+def latency_table(ops, shapes, measure):
+    return {op: measure(op, shape) for op in ops for shape in shapes}
+
+
+def predict_latency(keys, table, overhead=0.0):
+    return sum(table[key] + overhead for key in keys)
+
+
+def roofline_latency(macs, bytes_moved, device):
+    return macs / device.peak + bytes_moved / device.bandwidth + device.overhead
+
+
+def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
+    return accuracy * (latency / target) ** -0.07
+
+
+def pareto_front(accuracy, latency):
+    points = list(zip(accuracy, latency))
+    return [i for i, (a, t) in enumerate(points) if not any(b > a and s < t for b, s in points)]
+
+
+def hypervolume_2d(accuracy, latency, reference):
+    return float(sum((a - reference[0]) * (reference[1] - t) for a, t in zip(accuracy, latency)))
+
+
+def fake_quantize(x, bits, per_channel=False):
+    scale = x.abs().max() / 2 ** (bits - 1)
+    return torch.round(x / scale) * scale
+
+
+def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
+    best = max(archs, key=lambda arch: evaluate(arch, max(bit_choices)))
+    bits = max(bits for bits in bit_choices if size(best, bits) <= size_limit)
+    return (best, bits), History([(best, bits)], np.array([evaluate(best, bits)]))
+
+
+# ---- 07_compound_scaling
+
+
+def scaled_cost(alpha, beta, gamma, phi):
+    return (alpha * beta * gamma) ** phi
+
+
+def round_filters(filters, width, divisor=8):
+    return int(filters * width) // divisor * divisor
+
+
+def round_repeats(repeats, depth):
+    return round(repeats * depth)
+
+
+def efficientnet_stages(variant, filters=None, repeats=None):
+    return [stage[:6] for stage in B0.stages]
+
+
+class MBConv(nn.Module):
+    def __init__(self, in_channels, out_channels, kernel, stride, expand, se_ratio, drop_rate):
+        super().__init__()
+        hidden, squeezed = in_channels * expand, max(1, int(in_channels * se_ratio))
+        self.expand = conv_norm(in_channels, hidden, 1) if expand != 1 else nn.Identity()
+        self.depthwise = conv_norm(hidden, hidden, kernel, stride, groups=hidden)
+        self.reduce = nn.Conv2d(hidden, squeezed, 1)
+        self.restore = nn.Conv2d(squeezed, hidden, 1)
+        self.project = conv_norm(hidden, out_channels, 1, act=False)
+
+    def forward(self, x):
+        return self.project(self.depthwise(self.expand(x)))
+
+
+class FusedMBConv(nn.Module):
+    def __init__(self, in_channels, out_channels, kernel, stride, expand, drop_rate):
+        super().__init__()
+        hidden = in_channels * expand if expand != 1 else out_channels
+        self.fused = conv_norm(in_channels, hidden, kernel, stride)
+        self.project = conv_norm(hidden, out_channels, 1, act=False) if expand != 1 else nn.Identity()
+
+    def forward(self, x):
+        return self.project(self.fused(x))
+
+
+def grid_search_coefficients(evaluate, step, tolerance, limit=2.0):
+    return (1.2, 1.1, 1.15)
+
+
+def mixup(x, y, alpha, rng, classes):
+    share, partner = float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x)))
+    return share * x + (1 - share) * x[partner], F.one_hot(y, classes)
+
+
+def rand_augment(image, n, m, rng):
+    for name in rng.choice(list(OPERATIONS), size=n):
+        image = apply_operation(image, name, m / 30)
+    return image
+
+
+def progressive_schedule(stage, stages, resolution, magnitude):
+    low, high = resolution
+    return low + (high - low) * stage // stages, magnitude[1] * stage / stages
+
+
 class right_in_part:
     def cell_index(arch):
         number = 0
@@ -226,6 +339,9 @@ class right_in_part:
         ]
         return np.corrcoef(*ranks)[0, 1]
 
+    def latency_table(ops, shapes, measure):
+        return {(op, shape): measure(op, shape) for op in ops for shape in shapes}
+
     def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
         advantages = torch.as_tensor(rewards - baseline).detach()
         return -(advantages * log_probs).mean() - entropy_weight * entropies.mean()
@@ -241,3 +357,13 @@ class right_in_part:
         loss.backward()
         alpha_optimizer.step()
         return loss.item()
+
+    def round_filters(filters, width, divisor=8):
+        wanted = filters * width
+        rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
+        return rounded + divisor if rounded < 0.9 * wanted else rounded
+
+    def progressive_schedule(stage, stages, resolution, magnitude):
+        share = stage / (stages - 1) if stages > 1 else 1.0
+        side, strength = (low + (high - low) * share for low, high in (resolution, magnitude))
+        return round(side), strength

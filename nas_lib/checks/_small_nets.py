@@ -6,7 +6,8 @@ must leave alone. Judges never need torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,3 +124,16 @@ def _equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
         type(a) is type(b) and (np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b)
         for a, b in zip(one, other)
     )
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """float64 for new tensors and layers: `torch.zeros(n, hidden)` then fits the parameters."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

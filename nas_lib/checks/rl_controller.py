@@ -10,8 +10,7 @@ probability at most `false_fail`: at most 107 counts of architectures and option
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -36,6 +35,7 @@ from nas_lib.checks._core import (
     show,
 )
 from nas_lib.checks._forms import column, fail, is_number, scalar
+from nas_lib.checks._small_nets import double_precision
 from nas_lib.checks._stats import count_range, mean_range
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
@@ -758,7 +758,7 @@ class ControllerClass(Exercise):
         import torch
 
         choices = [[f"option {i}" for i in range(size)] for size in instance["sizes"]]
-        with _double():
+        with double_precision():
             torch.manual_seed(instance["seeds"][0])
             if "bad" in instance:
                 return raised(lambda: self._bad(fn, choices, instance))
@@ -855,19 +855,6 @@ class ControllerClass(Exercise):
                 f"float64 parameters end in {text}: make new tensors with dtype=… or like an existing one",
             )
         return error_verdict(instance, answer)
-
-
-@contextmanager
-def _double() -> Iterator[None]:
-    """float64 for new tensors and layers: `torch.zeros(n, hidden)` then fits the parameters."""
-    import torch
-
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _move(parameters: Sequence[Any], steps: Sequence[Any]) -> None:

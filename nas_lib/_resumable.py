@@ -1,0 +1,149 @@
+"""A training loop that may stop after any step and go on as if it had not: what both kinds of supernet share.
+
+It knows no network and no loss. What happens in a step is the subclass's business; all that a step draws at random must
+follow from the seed and the step's number, so that nothing but weights and optimiser has to be kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+
+class Resumable(ABC):
+    """A training of `steps` steps.
+
+    Attributes:
+        step: number of steps done, from 0 up.
+        steps: number of steps in all.
+        losses: the loss of each step done.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.step, self.steps = 0, steps
+        self.losses: list[float] = []
+
+    @abstractmethod
+    def advance(self) -> float:
+        """Do step number `self.step`; returns its loss. The caller counts."""
+
+    @abstractmethod
+    def what(self) -> dict[str, Any]:
+        """Plain data that says which training this is: a file of another one is refused."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Weights and optimiser, as `torch.save` takes them."""
+
+    @abstractmethod
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave; `self.step` is set already."""
+
+    def run(self, until: int | None = None, progress: bool = False) -> None:
+        """Train on to the end, or until `until` steps are done.
+
+        An interrupt (Ctrl-C, a notebook's stop button) waits for the end of the step, so that weights and optimiser
+        always belong together; calling `run` again goes on from there.
+
+        Args:
+            until: number of steps to have done then; None for all.
+            progress: show a progress bar with the loss on standard output (notebooks paint standard error red).
+
+        Raises:
+            ValueError: `until` is no number of steps from 0 to `steps`.
+            KeyboardInterrupt: interrupted; says after how many steps.
+            FloatingPointError: the loss is no longer a finite number.
+        """
+        last = self.steps if until is None else until
+        if isinstance(last, bool) or not isinstance(last, int) or not 0 <= last <= self.steps:
+            raise ValueError(f"until must be an integer from 0 to {self.steps}, got {until!r}")
+        bar = tqdm(
+            total=last,
+            initial=min(self.step, last),
+            unit="step",
+            disable=not progress,
+            file=sys.stdout,
+            ncols=80,
+            mininterval=0.5,
+        )
+        with bar, _postponed_interrupts() as interrupted:
+            while self.step < last:
+                loss = self.advance()
+                if loss - loss != 0:  # NaN or infinite
+                    raise FloatingPointError(
+                        f"the loss is {loss} at step {self.step}: a smaller learning rate helps"
+                    )
+                self.losses.append(loss)
+                self.step += 1
+                if progress and self.step % 20 == 0:
+                    bar.set_postfix_str(f"loss {loss:.2f}", refresh=False)
+                bar.update()
+                if interrupted():
+                    raise KeyboardInterrupt(
+                        f"after step {self.step} of {self.steps}; run() goes on from there"
+                    )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything that is needed to go on; an interruption leaves the old file or the new one."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(path.name + ".tmp")
+        torch.save(
+            {"what": self.what(), "step": self.step, "losses": self.losses, "state": self.state()}, unfinished
+        )
+        os.replace(unfinished, path)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Go on from a file that `save` wrote for the same training.
+
+        Raises:
+            ValueError: it was another training.
+        """
+        saved = torch.load(path, weights_only=True)
+        if saved["what"] != self.what():
+            differing = sorted(
+                key
+                for key in saved["what"].keys() | self.what().keys()
+                if saved["what"].get(key) != self.what().get(key)
+            )
+            raise ValueError(
+                f"path must hold this very training, {path} differs in {', '.join(differing)}: "
+                "move it away or repeat its settings"
+            )
+        self.step, self.losses = saved["step"], saved["losses"]
+        self.load_state(saved["state"])
+
+
+@contextlib.contextmanager
+def _postponed_interrupts() -> Iterator[Callable[[], bool]]:
+    """Within the block an interrupt only sets a mark, which the function reads; a second one comes through.
+
+    Outside the main thread, where no interrupts arrive, nothing is changed.
+    """
+    marked = False
+
+    def mark(number: int, frame: FrameType | None) -> None:
+        nonlocal marked
+        if marked:
+            raise KeyboardInterrupt
+        marked = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, mark)
+    try:
+        yield lambda: marked
+    finally:
+        signal.signal(signal.SIGINT, before)

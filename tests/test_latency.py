@@ -1,0 +1,284 @@
+"""Latency: the protocol on a fake clock, tables against the layers of real networks, rooflines against arithmetic."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from nas_lib import latency, real_data
+from nas_lib.devices import ASSUMED, DEVICES, Device, frame_budget
+from nas_lib.latency import (
+    LatencyTable,
+    Layer,
+    Work,
+    build_layer,
+    cell_layers,
+    compare,
+    layer_work,
+    mobile_layers,
+    pinned_threads,
+    time_calls,
+)
+from nas_lib.mobile import build_mobile, mobile_macs
+from nas_lib.networks import NetworkConfig, build_network, count_macs
+from nas_lib.spaces import CellSpace, MobileSpace, live_edges
+
+SPACE, MOBILE = CellSpace(), MobileSpace()
+CIFAR = NetworkConfig(in_channels=3, resolution=32, stem_stride=1, stages=3)
+
+
+class Machine:
+    """A device with a clock: calls are queued, and their time passes when somebody waits for them."""
+
+    def __init__(self, durations: list[float], queued: bool = False) -> None:
+        self.durations, self.queued = iter(durations), queued
+        self.now, self.pending, self.calls, self.waits = 0.0, 0.0, 0, 0
+
+    def call(self) -> None:
+        self.calls += 1
+        self.pending += next(self.durations)
+        if not self.queued:
+            self.wait()
+
+    def wait(self) -> None:
+        self.waits += 1
+        self.now += self.pending
+        self.pending = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+
+# --- measuring ---
+
+
+def test_warm_up_is_not_timed_and_every_call_is_timed_alone() -> None:
+    machine = Machine([50.0, 40.0, 1.0, 2.0, 3.0, 9.0])
+    timings = time_calls(machine.call, warmup=2, repeats=4, clock=machine.clock)
+    np.testing.assert_allclose(timings.seconds, [1.0, 2.0, 3.0, 9.0])
+    assert (timings.low, timings.median, timings.high) == (1.75, 2.5, 4.5)
+    assert timings.spread == pytest.approx((4.5 - 1.75) / 2 / 2.5)
+
+
+def test_a_queue_is_waited_for_before_the_first_and_after_every_timed_call() -> None:
+    machine = Machine([100.0, 1.0, 2.0, 3.0], queued=True)
+    timings = time_calls(machine.call, warmup=1, repeats=3, synchronize=machine.wait, clock=machine.clock)
+    np.testing.assert_allclose(timings.seconds, [1.0, 2.0, 3.0])
+    blind = Machine([100.0, 1.0, 2.0, 3.0], queued=True)
+    assert time_calls(blind.call, warmup=1, repeats=3, clock=blind.clock).seconds.sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("warmup", -1), ("repeats", 0), ("repeats", 2.5), ("warmup", True)]
+)
+def test_impossible_numbers_of_calls_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        time_calls(lambda: None, **{name: value})  # type: ignore[arg-type]
+
+
+def test_a_clock_that_runs_backwards_is_refused() -> None:
+    times = iter(range(100, 0, -1))
+    with pytest.raises(ValueError, match="clock"):
+        time_calls(lambda: None, repeats=3, clock=lambda: float(next(times)))
+
+
+def test_threads_are_put_back_even_after_an_error() -> None:
+    before = torch.get_num_threads()
+
+    def fails() -> None:
+        with pinned_threads(before + 1):
+            assert torch.get_num_threads() == before + 1
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert torch.get_num_threads() == before
+    for wrong in (0, 1.0, True):
+        with pytest.raises(ValueError, match="threads"), pinned_threads(wrong):  # type: ignore[arg-type]
+            pass
+
+
+def test_only_queues_need_to_be_waited_for() -> None:
+    assert latency.synchronizer("cpu") is None
+    assert latency.synchronizer("cuda") is torch.cuda.synchronize
+
+
+def test_measuring_a_network_leaves_it_as_it_was() -> None:
+    network = build_network(SPACE.from_index(15_000)).train()
+    mean = network.stem[1].running_mean.clone()
+    timings = latency.measure_network(network, torch.rand(2, 1, 12, 12), warmup=1, repeats=3)
+    assert len(timings.seconds) == 3 and (timings.seconds > 0).all()
+    assert network.training and torch.equal(network.stem[1].running_mean, mean)
+
+
+def test_much_more_work_takes_longer() -> None:
+    small, large = (Layer("nor_conv_3x3", (c, c, 16)) for c in (4, 128))  # a thousand times the arithmetic
+    table = LatencyTable.measure([small, large, small], warmup=2, repeats=9)
+    assert list(table.seconds) == [small, large]
+    assert table.seconds[large] > 2 * table.seconds[small]
+
+
+# --- layers ---
+
+
+@pytest.mark.parametrize("config", [NetworkConfig(), CIFAR])
+def test_the_layers_of_a_cell_are_those_of_its_network(config: NetworkConfig) -> None:
+    rng = np.random.default_rng(3)
+    for cell in (SPACE.sample(rng) for _ in range(6)):
+        layers = cell_layers(cell, config)
+        live = tuple(op if on else "none" for op, on in zip(cell, live_edges(cell), strict=True))
+        assert sum(work.macs for layer in layers for work in layer_work(layer)) == count_macs(live, config)
+        network = build_network(cell, config).eval()
+        images = torch.rand(1, config.in_channels, config.resolution, config.resolution)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(images)
+        assert counter.get_total_flops() == 2 * count_macs(live, config)
+
+
+def test_the_layers_of_a_mobile_network_have_its_arithmetic() -> None:
+    rng = np.random.default_rng(4)
+    for arch in (MOBILE.sample(rng) for _ in range(20)):
+        layers = mobile_layers(arch)
+        assert sum(work.macs for layer in layers for work in layer_work(layer)) == mobile_macs(arch)
+
+
+@pytest.mark.parametrize("space", ["cells", "mobile"])
+def test_a_built_layer_takes_and_gives_the_shapes_that_it_says(space: str) -> None:
+    every = cell_layers(
+        ("nor_conv_3x3", "skip_connect", "nor_conv_1x1", "avg_pool_3x3", "skip_connect", "nor_conv_1x1")
+    )
+    mobile = mobile_layers(MOBILE.largest)
+    assert build_mobile(MOBILE.largest).arch == MOBILE.largest
+    for layer in every if space == "cells" else mobile:
+        c_in, c_out, size = layer.shape
+        module = build_layer(layer).eval()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            out = module(torch.rand(2, c_in, size, size))
+        assert out.shape[0] == 2 and out.shape[1] in (c_out, 10)
+        assert counter.get_total_flops() == 4 * sum(work.macs for work in layer_work(layer))
+        weights = sum(p.numel() for p in module.parameters() if p.ndim > 1)
+        assert weights == sum(work.weights for work in layer_work(layer))
+
+
+def test_an_unknown_operation_is_refused_by_name() -> None:
+    for call in (build_layer, layer_work):
+        with pytest.raises(ValueError, match="conv_9x9"):
+            call(Layer("conv_9x9", (4, 4, 8)))
+
+
+# --- tables ---
+
+
+def _made_up(scale: float, overhead: float) -> tuple[LatencyTable, list[list[Layer]], np.ndarray]:
+    """A table of made-up entries, and 60 cells whose latencies are exactly a line over its sums."""
+    rng = np.random.default_rng(5)
+    cells = [cell_layers(SPACE.sample(rng)) for _ in range(60)]
+    table = LatencyTable({layer: rng.uniform(1e-5, 9e-5) for layer in dict.fromkeys(itertools.chain(*cells))})
+    measured = np.array([overhead + scale * sum(table.seconds[layer] for layer in cell) for cell in cells])
+    return table, cells, measured
+
+
+def test_an_uncalibrated_table_is_a_plain_sum() -> None:
+    table, cells, measured = _made_up(1.0, 0.0)
+    np.testing.assert_allclose([table.predict(cell) for cell in cells], measured)
+    assert table.predict([]) == 0
+
+
+def test_ten_networks_settle_scale_and_overhead() -> None:
+    table, cells, measured = _made_up(1.3, 4e-4)
+    fitted = table.calibrated(cells[:10], measured[:10])
+    assert (fitted.scale, fitted.overhead) == (pytest.approx(1.3), pytest.approx(4e-4))
+    fit = compare([fitted.predict(cell) for cell in cells[10:]], measured[10:])
+    assert fit.worst_error < 1e-9 and fit.networks == 50
+    assert fit.spearman > 0.999  # equal sums differ by rounding
+    raw = compare([table.predict(cell) for cell in cells[10:]], measured[10:])
+    assert raw.bias < -0.2
+    # calibrating again starts from the entries, not from the last calibration
+    assert fitted.calibrated(cells[:10], measured[:10]).scale == pytest.approx(1.3)
+
+
+def test_what_cannot_be_predicted_or_calibrated_is_refused() -> None:
+    table, cells, measured = _made_up(1.0, 0.0)
+    with pytest.raises(ValueError, match="layers"):
+        table.predict([Layer("nor_conv_3x3", (7, 7, 7))])
+    for networks, seconds, name in (
+        (cells[:1], measured[:1], "networks"),
+        ([cells[0]] * 3, measured[:3], "networks"),
+        (cells[:3], measured[:2], "measured"),
+        (cells[:3], [1.0, 0.0, 1.0], "measured"),
+        (cells[:3], [1.0, np.nan, 1.0], "measured"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            table.calibrated(networks, seconds)
+    for predicted, truth in (([1.0], [1.0]), ([1.0, 2.0], [1.0]), ([1.0, 2.0], [1.0, 0.0])):
+        with pytest.raises(ValueError, match="measured"):
+            compare(predicted, truth)
+
+
+# --- rooflines ---
+
+
+def test_each_profile_names_the_source_of_every_figure() -> None:
+    assert len(DEVICES) >= 4
+    for device in DEVICES.values():
+        assert set(device.sources) == {"peak", "bandwidth", "overhead"}
+        for figure in ("peak", "bandwidth"):
+            assert not device.sources[figure].startswith(ASSUMED) and len(device.sources[figure]) > 30
+        assert device.width == {"float32": 4, "float16": 2}[device.precision]
+
+
+def test_the_roofline_is_the_longer_of_arithmetic_and_traffic() -> None:
+    device = Device("made up", 100.0, 10.0, 0.5, "float32", 4, {})
+    assert device.ridge == 10.0
+    assert device.bound(Work(1000, 1, 1, 1)) == 20.5  # 2,000 FLOP
+    assert device.bound(Work(10, 30, 20, 1)) == 20.5  # 200 bytes
+    assert device.bound(Work(10, 30, 20, 1), batch=3) == 0.5 + 36.0  # weights are read once for all images
+    with pytest.raises(ValueError, match="bandwidth"):
+        Device("none", 1.0, 0.0, 0.0, "float32", 4, {})
+
+
+def test_devices_disagree_about_which_network_is_faster() -> None:
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(6)
+    cells = [cell_layers(SPACE.sample(rng), CIFAR) for _ in range(200)]
+    bounds = {name: [one.network_bound(cell) for cell in cells] for name, one in DEVICES.items()}
+    assert spearmanr(bounds["raspberry_pi_4"], bounds["a100"])[0] < 0.95
+    assert all(a > b for a, b in zip(bounds["raspberry_pi_4"], bounds["a100"], strict=True))
+
+
+def test_thirty_frames_leave_a_thirtieth_of_a_second() -> None:
+    assert frame_budget(30) == pytest.approx(33.333, abs=1e-3)
+    assert frame_budget(30, 8.0) == pytest.approx(25.333, abs=1e-3)
+    for fps, other, name in (
+        (0, 0, "fps"),
+        (30, 34.0, "other_ms"),
+        (30, -1, "other_ms"),
+        (float("nan"), 0, "fps"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            frame_budget(fps, other)
+
+
+# --- real devices ---
+
+
+def test_real_devices_rank_cells_as_the_literature_says(shared_data) -> None:
+    from scipy.stats import spearmanr
+
+    found = real_data.device_latencies(shared_data / real_data.FILE)
+    pi, pixel, eyeriss = (found[name] for name in ("Raspberry Pi 4", "Pixel 3", "Eyeriss"))
+    assert (np.isnan(pi).sum(), np.isnan(pixel).sum()) == (157, 202)
+    real = ~np.isnan(pi) & ~np.isnan(pixel)
+    assert spearmanr(pi[real], pixel[real])[0] == pytest.approx(0.97, abs=0.005)
+    assert spearmanr(pi[real], eyeriss[real])[0] < 0.7
+
+
+def test_a_file_without_latencies_is_refused(tmp_path) -> None:
+    np.savez(tmp_path / "other.npz", arch=np.array([b"x"]))
+    with pytest.raises(ValueError, match="lat_eyeriss_ms"):
+        real_data.device_latencies(tmp_path / "other.npz")

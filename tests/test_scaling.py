@@ -1,0 +1,229 @@
+"""Scaling: budgets that are kept, coefficients that are all found, trainings that can be repeated, and their record."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from nas_lib.data import Dataset
+from nas_lib.efficientnet import plan_macs
+from nas_lib.scaling import (
+    BASE,
+    FAMILIES,
+    Coefficients,
+    Phase,
+    ScalingRecipe,
+    coefficient_grid,
+    digits,
+    fit,
+    growing,
+    match_macs,
+    one_cycle,
+    ramp,
+    recorded_runs,
+    resized,
+    scale_plan,
+    seconds_per_batch,
+)
+from scripts import scaling_runs
+
+TINY = ScalingRecipe(train_images=200, test_images=100, epochs=2, batch_size=50)
+SMALL = match_macs(BASE, FAMILIES["width"], plan_macs(BASE))  # the base itself
+DIGITS = digits(TINY)
+
+
+# --- coefficients ---
+
+
+def test_a_step_costs_what_the_paper_says():
+    assert FAMILIES["compound"].cost == pytest.approx(1.2 * 1.1**2 * 1.15**2)
+    for name in ("depth", "width", "resolution"):
+        assert FAMILIES[name].cost == pytest.approx(2)
+        assert FAMILIES[name].at(3).cost == pytest.approx(8)
+
+
+@pytest.mark.parametrize(
+    ("step", "tolerance", "limit"), [(0.2, 0.1, 2.0), (0.1, 0.05, 2.0), (0.25, 0.3, 3.0)]
+)
+def test_the_grid_has_every_point_within_tolerance_and_no_other(step: float, tolerance: float, limit: float):
+    axis = [1 + i * step for i in range(60)]
+    right = {
+        tuple(round(number, 6) for number in point)
+        for point in itertools.product(axis, repeat=3)
+        if abs(point[0] * point[1] ** 2 * point[2] ** 2 - limit) <= tolerance + 1e-9
+    }
+    found = [
+        tuple(round(number, 6) for number in point) for point in coefficient_grid(step, tolerance, limit)
+    ]
+    assert len(found) == len(set(found)) and set(found) == right
+
+
+@pytest.mark.parametrize(
+    "wrong", [(0, 0.1, 2), (0.1, -1, 2), (0.1, 0.1, 0.5), (0.7, 0.001, 2.0), (math.nan, 0.1, 2)]
+)
+def test_no_grid(wrong: tuple[float, float, float]):
+    with pytest.raises(ValueError, match="must"):
+        coefficient_grid(*wrong)
+
+
+# --- networks ---
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4, 8])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_meets_its_budget_and_grows_only_where_it_should(family: str, factor: int):
+    plan = match_macs(BASE, FAMILIES[family], factor * plan_macs(BASE))
+    assert abs(plan_macs(plan) / plan_macs(BASE) / factor - 1) < 0.15
+    if factor == 1:
+        assert plan == BASE
+        return
+    grown = {
+        "depth": plan.depth > BASE.depth,
+        "width": plan.stages[-1].c_out > BASE.stages[-1].c_out,
+        "resolution": plan.resolution > BASE.resolution,
+    }
+    if family == "compound":
+        assert sum(grown.values()) >= (3 if factor > 2 else 2)
+    else:
+        assert {name for name, value in grown.items() if value} == {family}
+
+
+def test_blocks_are_divided_among_the_stages():
+    repeats = [
+        tuple(stage.repeats for stage in scale_plan(BASE, Coefficients(total / 3, 1, 1)).stages)
+        for total in range(3, 10)
+    ]
+    assert [sum(one) for one in repeats] == list(range(3, 10))
+    assert repeats[0] == (1, 1, 1) and repeats[1] == (1, 1, 2) and repeats[3] == (2, 2, 2)
+
+
+def test_a_budget_that_cannot_be_met_is_refused():
+    with pytest.raises(ValueError, match="macs must be at least those of base"):
+        match_macs(BASE, FAMILIES["width"], 1000)
+    with pytest.raises(ValueError, match="at most 48 pixels"):
+        match_macs(BASE, FAMILIES["resolution"], 100 * plan_macs(BASE))
+
+
+# --- training ---
+
+
+def test_the_learning_rate_goes_up_and_comes_down():
+    rates = [one_cycle(i / 100) for i in range(101)]
+    assert rates[0] == 0 and max(rates) == rates[20] == 1 and rates[-1] == pytest.approx(0)
+    assert all(np.diff(rates[:21]) > 0) and all(np.diff(rates[20:]) < 0)
+
+
+def test_a_training_repeats_with_its_seed_and_learns():
+    one, again, other = (fit(SMALL, DIGITS, TINY, seed) for seed in (1, 1, 2))
+    assert one.accuracy == again.accuracy and one.steps == again.steps == 8
+    for a, b in zip(one.network.parameters(), again.network.parameters()):
+        assert torch.equal(a, b)
+    assert not torch.equal(one.network.classifier.weight, other.network.classifier.weight)
+    longer = fit(SMALL, DIGITS, replace(TINY, epochs=10), 1)
+    assert longer.accuracy > 18  # chance is 10
+
+
+def test_phases_take_turns_and_change_what_the_network_sees():
+    seen = []
+
+    def images(resolution: int):
+        seen.append(resolution)
+        return DIGITS(resolution)
+
+    phases = growing(3, (8, 12), (0.0, 6.0), mixup=(0.0, 0.2), dropout=(0.0, 0.3))
+    result = fit(SMALL, images, TINY, 0, phases)
+    assert set(seen) == {8, 10, 12} and result.network.dropout.p == 0.3
+    plain = fit(SMALL, DIGITS, TINY, 0)
+    assert not torch.equal(result.network.classifier.weight, plain.network.classifier.weight)
+
+
+def test_a_training_by_the_clock_stops_when_its_seconds_are_spent():
+    now = itertools.count()
+    result = fit(SMALL, DIGITS, TINY, seconds=5, clock=lambda: float(next(now)))
+    assert result.steps == 5 and result.seconds == 5  # every step takes one tick of this clock
+
+
+def test_growing_phases_run_from_the_first_pair_to_the_last():
+    phases = growing(4, (12, 24), (0.0, 9.0), mixup=(0.0, 0.3))
+    assert phases[0] == Phase(12) and phases[-1] == Phase(24, 9.0, 0.3)
+    assert [phase.resolution for phase in phases] == [12, 16, 20, 24]
+    assert growing(1, (12, 24), (0.0, 9.0)) == [Phase(24, 9.0)]
+    assert ramp(1, 3, (10, 20)) == 15
+    with pytest.raises(ValueError, match="stages must be at least 1"):
+        growing(0, (12, 24), (0.0, 9.0))
+
+
+def test_images_of_one_size_are_brought_to_others():
+    pixels = np.arange(2 * 3 * 8 * 8, dtype=np.uint8).reshape(2, 3, 8, 8)
+    data = Dataset("colours", pixels, np.array([0, 1]), (0.5,) * 3, (0.2,) * 3)
+    at = resized(data, data)
+    assert at(4)[0].images.shape == (2, 3, 4, 4) and at(12)[1].images.shape == (2, 3, 12, 12)
+    mean = pixels[0, 0, :2, :2].mean()
+    assert abs(float(at(4)[0].images[0, 0, 0, 0]) - mean) <= 0.5
+    assert at(8)[0].images.tolist() == pixels.tolist()
+
+
+def test_latency_is_the_quarter_of_single_calls():
+    ticks = iter([0, 9, 0, 9, 0, 9, *(edge for i in range(20) for edge in (0, 1 + i))])
+    found = seconds_per_batch(torch.nn.Identity(), torch.zeros(1), clock=lambda: float(next(ticks)))
+    assert found == 6
+
+
+# --- the record ---
+
+
+def test_jobs_are_all_different_and_wait_for_what_the_grid_finds():
+    first = list(scaling_runs.jobs([]))
+    keys = [scaling_runs.key(job) for job in first]
+    assert len(keys) == len(set(keys))
+    assert not any(job["name"] == scaling_runs.FOUND for job in first)
+    grid = [
+        {**job, "accuracy": 70 + (job["name"] == "1.0 1.2 1.2")} for job in first if job["kind"] == "grid"
+    ]
+    assert scaling_runs.winner(grid[:-1]) is None
+    assert scaling_runs.winner(grid) == Coefficients(1.0, 1.2, 1.2)
+    later = list(scaling_runs.jobs(grid))
+    assert {scaling_runs.FOUND} == {job["name"] for job in later} - {job["name"] for job in first}
+
+
+def test_runs_are_recorded_once_whatever_happens_in_between(tmp_path, monkeypatch):
+    wanted = [
+        {"kind": "grid", "name": "1.0 1.2 1.2", "factor": 4, "seed": 0},
+        {"kind": "scale", "name": "base", "factor": 1, "seed": 0},
+        {"kind": "augment", "name": "both", "seed": 0},
+        {"kind": "progressive", "name": "growing", "seed": 1},
+    ]
+    monkeypatch.setattr(scaling_runs, "jobs", lambda done: iter(wanted))
+    short = replace(TINY, epochs=1)
+    scaling_runs.record(tmp_path, 0, 2, recipe=short, seconds=0.1)
+    path = tmp_path / "shard_00.jsonl"
+    assert len(path.read_text().splitlines()) == 2
+    path.write_text(path.read_text() + '{"kind": "gri')  # cut off while writing
+    for _ in range(2):
+        scaling_runs.record(tmp_path, 1, 2, recipe=short, seconds=0.1)
+        scaling_runs.record(tmp_path, 0, 2, recipe=short, seconds=0.1)
+    assert sorted(map(scaling_runs.key, scaling_runs.read(tmp_path)), key=str) == sorted(
+        map(scaling_runs.key, wanted), key=str
+    )
+    out = tmp_path / "runs.json"
+    scaling_runs.collect(tmp_path, out)
+    content = json.loads(out.read_text())
+    assert [run["kind"] for run in content["runs"]] == [job["kind"] for job in wanted]
+    assert all(0 <= run["accuracy"] <= 100 and run["macs"] > 0 for run in content["runs"])
+    (only,) = recorded_runs("scale", out)
+    assert only["name"] == "base" and recorded_runs("scale", tmp_path / "nothing") == []
+
+
+@pytest.mark.parametrize("way", scaling_runs.WAYS)
+def test_every_way_of_progressive_learning_ends_regularised(way: str):
+    plan = replace(SMALL, resolution=24)
+    phases = scaling_runs.phases_of(way, plan)
+    assert phases[-1].magnitude == 6 and phases[-1].mixup == pytest.approx(0.2)
+    assert phases[-1].resolution == (12 if way == "small images" else 24)
+    assert len(phases) == (scaling_runs.STAGES if way.startswith("growing") else 1)
