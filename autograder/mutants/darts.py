@@ -52,16 +52,16 @@ says(
         "prunes-edges": r"edges are dropped",
         "numbers-not-names": r"these are positions",
         "wrong-operation": r"the choice is",
-        "no-step": r"did not move",
+        "never-moves-them": r"did not move",
         "ignores-the-optimizer": r"by a plain gradient step",
         "climbs": r"go \*up\* the loss",
         "empty-gradient": r"steps without a gradient",
         "cut-from-logits": r"comes without a gradient by the logits",
-        "stale-gradients": r"gradients from before",
+        "gradients-from-before": r"gradients from before",
         "summed-twice": r"counts twice: is backward",
         "moves-both": r"step is for the weights alone",
         "unused-weight": r"stands for zeros",
-        "other-loss": r"loss that is returned",
+        "returned-loss": r"loss that is returned",
         "weights-not-restored": r"the weights end",
         "leaks-gradients": r"a gradient is left on the weights",
         "eps-multiplied": r"\*divided\* by twice the radius",
@@ -481,17 +481,17 @@ def _backward_twice(model, loss_fn, batch, optimizer, loss):
     return loss.item()
 
 
-_weights("never_clears", "stale-gradients", _never_clears)
+_weights("never_clears", "gradients-from-before", _never_clears)
 _weights("steps_by_hand", "ignores-the-optimizer", _steps_by_hand)
 _weights("clears_before_the_step", "empty-gradient", _clears_too_late)
 _weights("moves_the_alphas_too", "moves-both", _moves_the_alphas)
 _weights("backward_twice", "summed-twice", _backward_twice)
 _weights("ascends", "climbs", lambda m, f, b, o, loss: _descend(m, o, loss, -1.0))
 _weights("halves", "other-gradient", lambda m, f, b, o, loss: _descend(m, o, loss, 0.5))
-_weights("only_the_loss", "no-step", lambda m, f, b, o, loss: loss.item())
+_weights("only_the_loss", "never-moves-them", lambda m, f, b, o, loss: loss.item())
 _weights(
     "loss_after_the_step",
-    "other-loss",
+    "returned-loss",
     lambda m, f, b, o, loss: (_descend(m, o, loss), f(m(b[0]), b[1]).item())[1],
 )
 _weights("forgets_to_return", "returns-nothing", lambda m, f, b, o, loss: (_descend(m, o, loss), None)[1])
@@ -575,12 +575,12 @@ def _by_hand(model, optimizer, loss):
 
 
 _first("leaves_gradients_on_the_weights", "leaks-gradients", _leaks)
-_first("adds_to_old_gradients", "stale-gradients", _adds_up)
+_first("adds_to_old_gradients", "gradients-from-before", _adds_up)
 _first("trains_the_weights_too", "weights-not-restored", _trains_the_weights_too)
 _first("moves_alphas_by_hand", "ignores-the-optimizer", _by_hand)
 _first("climbs", "climbs", lambda m, o, loss: _follow(m, o, loss, -1.0))
 _first("scaled", "other-gradient", lambda m, o, loss: _follow(m, o, loss, 0.1))
-_first("does_not_step", "no-step", lambda m, o, loss: loss.item())
+_first("does_not_step", "never-moves-them", lambda m, o, loss: loss.item())
 _first(
     "steps_without_gradients", "empty-gradient", lambda m, o, loss: (o.zero_grad(), o.step(), loss.item())[2]
 )
@@ -798,7 +798,7 @@ def _adding(self, slopes):
     self.optimizer.step()
 
 
-_second("adds_to_what_is_there", "stale-gradients", apply=_adding)
+_second("adds_to_what_is_there", "gradients-from-before", apply=_adding)
 _second(
     "alphas_by_hand",
     "ignores-the-optimizer",
@@ -818,7 +818,7 @@ def _old_loss(self):
     return first
 
 
-_second("returns_the_loss_before", "other-loss", run=_old_loss)
+_second("returns_the_loss_before", "returned-loss", run=_old_loss)
 
 
 def _divides_by_zero(self):

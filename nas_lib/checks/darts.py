@@ -773,7 +773,8 @@ class Step(Exercise):
             return None
         if _close(end, begin):
             return fail(
-                "no-step", f"the {self.moved} did not move{about}: the optimiser's step() has to be called"
+                "never-moves-them",
+                f"the {self.moved} did not move{about}: the optimiser's step() has to be called",
             )
         if _close(found, -0.9 * past / unit + right, 1e-3):
             return fail(
@@ -804,10 +805,10 @@ class Step(Exercise):
                 "(optimizer.zero_grad()), or set .grad"
             )
             mistakes += [
-                (right + stale, "stale-gradients", stale_message),
+                (right + stale, "gradients-from-before", stale_message),
                 (
                     stale,
-                    "stale-gradients",
+                    "gradients-from-before",
                     f"the optimiser steps by gradients from before: {self.moved}.grad is old",
                 ),
             ]
@@ -857,10 +858,10 @@ class Step(Exercise):
         for other, what in others:
             if _close(value, other, 1e-6):
                 return fail(
-                    "other-loss", f"the loss that is returned is {what}{about}; wanted is {self.wanted}"
+                    "returned-loss", f"the loss that is returned is {what}{about}; wanted is {self.wanted}"
                 )
         return fail(
-            "other-loss",
+            "returned-loss",
             f"the loss that is returned is {show(value)}{about}, not {show(right)}: {self.wanted}",
         )
 
