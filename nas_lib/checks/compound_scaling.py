@@ -219,6 +219,7 @@ class RoundFilters(OfNumbers):
         uneven = [[36, 1.4, 8], [44, 1.6, 8], [100, float(rng.choice([1.1, 1.2])), 8]]
         lost = [[int(filters), 1.0, 8] for filters in rng.permutation([10, 11, 18, 19])]
         divisors = [[int(rng.integers(20, 200)), 1.0, int(one)] for one in rng.permutation([2, 4, 16])]
+        divisors += [[48, 1.1, 5], [int(rng.integers(20, 200)), 1.0, 1]]
         return [
             ("", some),
             ("halfway between two multiples", halves),
@@ -384,6 +385,7 @@ class ProgressiveSchedule(Exercise):
             case(3, magnitude=[9.0, 1.5], about="a magnitude that falls"),
             case(4, resolution=[24, 24], about="a resolution that stays"),
             case(4, stage=4, bad="stage 4 of 4 (they begin at 0)"),
+            case(4, stage=6, bad="stage 6 of 4"),
             case(4, stage=-1, bad="stage -1"),
             case(0, stage=0, bad="a number of 0 stages"),
             case(3, stage=1, resolution=[0, 24], bad="a resolution of 0"),
@@ -1079,6 +1081,8 @@ class GridSearch(Exercise):
             case(0.2, 0.1003, _best=[1.0, 3.0, 1.0], about="all into the width is best"),
             case(0.2, 0.1003, _best=[1.0, 1.0, 3.0], about="all into the resolution is best"),
             case(0.1, 0.1003, _shift=-500.0, about="values below 0"),
+            case(1.0, 0.0, 4.0, about="a tolerance of 0"),
+            case(0.5, 0.0, 1.0, about="a limit of 1"),
             case(0.7, 0.0003, bad="a tolerance that lets no point in"),
             case(0.0, 0.1003, bad="a step of 0"),
             case(-0.1, 0.1003, bad="a step of -0.1"),
