@@ -477,7 +477,8 @@ class TrainSinglePathStep(Exercise):
         others = [name for name in right if not any(name.startswith(one) for one in used)]
         if all(_close(found[name], start[name]) for name in right):
             return fail(
-                "never-steps", "no weight has moved: backward() computes gradients, optimizer.step() uses them"
+                "never-steps",
+                "no weight has moved: backward() computes gradients, optimizer.step() uses them",
             )
         on_path = {name: right[name] - start[name] for name in right if name not in others}
         gone = {name: np.asarray(found[name]) - start[name] for name in on_path}
