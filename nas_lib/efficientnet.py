@@ -236,7 +236,15 @@ def efficientnet_plan(variant: str) -> Plan:
 def conv_norm(
     c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True, eps: float = 1e-5
 ) -> nn.Sequential:
-    """Convolution, batch norm and, with `act`, SiLU: (B, c_in, H, W) -> (B, c_out, ⌈H/stride⌉, ⌈W/stride⌉)."""
+    """Convolution, batch norm and, with `act`, SiLU: (B, c_in, H, W) -> (B, c_out, ⌈H/stride⌉, ⌈W/stride⌉).
+
+    Raises:
+        ValueError: an even kernel, which has no middle, or a stride other than 1 and 2.
+    """
+    if kernel < 1 or kernel % 2 == 0:
+        raise ValueError(f"kernel must be odd and positive, got {kernel!r}")
+    if stride not in (1, 2):
+        raise ValueError(f"stride must be 1 or 2, got {stride!r}")
     layers = [
         nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(c_out, eps=eps),

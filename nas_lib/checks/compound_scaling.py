@@ -664,13 +664,15 @@ class Block(Exercise):
         ]
 
     def instances(self, seed: int) -> list[Instance]:
-        """Blocks with and without a shortcut, with and without expansion, and one that drops nothing."""
+        """Blocks with and without a shortcut, with and without expansion; sizes that no block can have."""
         rng = default_rng(seed)
-        cases = []
+        cases: list[Instance] = []
         for given in self.shapes(rng):
             rate = float(rng.choice([0.25, 0.75]))
             cases.append({**given, "drop": rate, "seed": int(rng.integers(2**31))})
-        return cases
+        usual = {"c_in": 4, "c_out": 4, "kernel": 3, "stride": 1, "expand": 2, "drop": 0.0}
+        bad = [{"bad": "an even kernel", "kernel": 4}, {"bad": "a stride of 3", "stride": 3}]
+        return [*cases, *(usual | one for one in bad)]
 
     def arguments(self, instance: Instance, drop: float) -> tuple[Any, ...]:
         """What the constructor gets."""
@@ -681,6 +683,8 @@ class Block(Exercise):
         """In float64: outputs in evaluation and training, gradients, and many outputs while images are dropped."""
         import torch
 
+        if "bad" in instance:
+            return raised(lambda: fn(*self.arguments(instance, instance["drop"])))
         with double_precision():
             torch.manual_seed(instance["seed"])
             block = self._made(fn, instance, instance["drop"])
@@ -896,7 +900,7 @@ class MBConvBlock(Block):
 
     name, lesson = "MBConv", LESSON
     hides = (
-        "nas_lib.efficientnet:MBConv.__init__",
+        "nas_lib.efficientnet:_Residual.forward",
         "nas_lib.efficientnet:SqueezeExcite.forward",
         "nas_lib.efficientnet:StochasticDepth.forward",
     )
@@ -972,7 +976,7 @@ class FusedBlock(Block):
 
     name, lesson, fused = "FusedMBConv", LESSON, True
     hides = (
-        "nas_lib.efficientnet:FusedMBConv.__init__",
+        "nas_lib.efficientnet:_Residual.forward",
         "nas_lib.efficientnet:StochasticDepth.forward",
     )
 

@@ -286,10 +286,10 @@ class LatencyTableExercise(Exercise):
             case(3, 2),
             case(int(rng.integers(2, 5)), 4),
             case(1, 1, about="one operation at one shape"),
+            quick,
             case(0, 2) | {"bad": "no operations"},
             case(2, 0) | {"bad": "no shapes"},
             nan | {"bad": "a measurement of NaN"},
-            quick,
             negative | {"bad": "a measurement of -1 s"},
             endless | {"bad": "an infinite measurement"},
         ]
