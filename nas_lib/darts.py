@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from nas_lib.networks import CellNetwork, NetworkConfig
+from nas_lib.one_shot import recalibrate
 from nas_lib.spaces import OPS, Cell
 from nas_lib.supernet import Supernet, inherit
 from nas_lib.training import RECIPE, DataSplits, Recipe, count_correct, train
@@ -478,24 +479,12 @@ def inherited_accuracy(supernet: Supernet, arch: Sequence[str], splits: DataSpli
     """What is left of the supernet's accuracy once one operation per edge stays, without and with new statistics."""
     network = inherit(supernet, arch)
     as_is = _accuracy(network, splits.valid)
-    _renormalise(network, splits.train[0][:1024])
+    recalibrate(network, splits.train[0][:1024].split(128))
     return Inherited(as_is, _accuracy(network, splits.valid))
 
 
 def _accuracy(network: CellNetwork, images: tuple[Tensor, Tensor]) -> float:
     return 100.0 * count_correct(network, *images) / len(images[1])
-
-
-def _renormalise(network: nn.Module, images: Tensor, batch_size: int = 128) -> None:
-    """Batch norms get the mean statistics of the batches instead of those collected during the search."""
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain mean
-    network.train()
-    with torch.no_grad():
-        for batch in images.split(batch_size):
-            network(batch)
 
 
 class Retrained(NamedTuple):

@@ -7,14 +7,12 @@ measurement of the whole.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from nas_lib.latency import synchronizer, time_calls
 from nas_lib.mobile import MobileConfig, MobileNetwork, plan
 from nas_lib.spaces import MobileArch, MobileSpace
 
@@ -28,16 +26,9 @@ def milliseconds(network: nn.Module, x: torch.Tensor, warm_up: int = WARM_UP, ca
     the number of threads is the caller's business.
     """
     network.eval()
-    synchronize: Callable[[], Any] = torch.cuda.synchronize if x.is_cuda else lambda: None
-    times = []
+    wait = synchronizer(x.device)
     with torch.inference_mode():
-        for _ in range(warm_up + calls):
-            synchronize()
-            start = time.perf_counter()
-            network(x)
-            synchronize()
-            times.append(time.perf_counter() - start)
-    return 1000.0 * float(np.percentile(times[warm_up:], 25))
+        return 1000.0 * time_calls(lambda: network(x), warmup=warm_up, repeats=calls, synchronize=wait).low
 
 
 def parts(arch: Sequence[float], config: MobileConfig | None = None) -> list[str]:
