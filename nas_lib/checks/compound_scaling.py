@@ -36,6 +36,7 @@ from nas_lib.checks._core import (
     show,
 )
 from nas_lib.checks._forms import fail, integers, is_number, number, rows, scalar
+from nas_lib.checks._mistakes import close
 from nas_lib.checks._small_nets import double_precision
 from nas_lib.checks._stats import count_range
 
@@ -46,13 +47,6 @@ _ALPHA = 5e-10
 
 Array = NDArray[np.float64]
 NAN = float("nan")
-
-
-def _close(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
-    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    if one.shape != other.shape or not np.isfinite(one).all():
-        return False
-    return bool(np.abs(one - other).max(initial=0.0) <= tolerance * (1 + np.abs(other).max(initial=0.0)))
 
 
 # --------------------------------------------------------------------------------------- functions of numbers
@@ -102,15 +96,15 @@ class OfNumbers(Exercise):
             found: list[float] = list(map(float, values))
         else:
             found = [number(one, self.name) for one in rows(answer.value, len(calls), self.name)]
-        if _close(found, right):
+        if close(found, right):
             if are_ints:
                 return RIGHT
             return fail("not-an-int", f"{show(found[0])} is right, but a float: return an int", 0.5)
         for concept, rule, message in self.mistakes():
             told = [rule(*call) for call in calls]
-            if not _close(told, right) and _close(found, told):
+            if not close(told, right) and close(found, told):
                 return fail(concept, message)
-        at = next(i for i, pair in enumerate(zip(found, right)) if not _close(*pair))
+        at = next(i for i, pair in enumerate(zip(found, right)) if not close(*pair))
         about = f" ({instance['about']})" if instance.get("about") else ""
         arguments = ", ".join(show(one) for one in calls[at])
         return fail(
@@ -426,7 +420,7 @@ class ProgressiveSchedule(Exercise):
     def _of_line(
         self, instance: Instance, what: str, found: list[float], right: list[float]
     ) -> Verdict | None:
-        if _close(found, right):
+        if close(found, right):
             return None
         (low, high), stages = instance[what], instance["stages"]
         steps = np.arange(stages)
@@ -465,19 +459,19 @@ class ProgressiveSchedule(Exercise):
         ]
         for values, concept, message in usual:
             for rounding in (lambda v: v, np.round, np.floor):
-                if values is None or _close(rounding(line), rounding(values)):
+                if values is None or close(rounding(line), rounding(values)):
                     continue
-                if _close(found, rounding(values)):
+                if close(found, rounding(values)):
                     return fail(concept, message)
         if what == "resolution":
-            if _close(found, np.floor(line)):
+            if close(found, np.floor(line)):
                 return fail("cuts-off-pixels", "the resolution is cut off: take the nearest whole number")
-            if _close(found, np.ceil(line - 1e-9)):
+            if close(found, np.ceil(line - 1e-9)):
                 return fail("cuts-off-pixels", "the resolution is rounded up: take the nearest whole number")
-            if _close(found, line):
+            if close(found, line):
                 return fail("left-broken", f"an image has whole pixels: {show(found[1])} has to be rounded")
         other = "magnitude" if what == "resolution" else "resolution"
-        if stages > 1 and _close([found[0], found[-1]], instance[other]):
+        if stages > 1 and close([found[0], found[-1]], instance[other]):
             return fail("swapped-pairs", "the two come back in the wrong order: (resolution, magnitude)")
         return fail("other-schedule", f"the {what} should run through {show(right)}, not {show(found)}")
 
@@ -829,15 +823,15 @@ class Block(Exercise):
         dropped = np.abs(share) < 1e-3
         scale = share[~dropped]
         if not dropped.any():
-            if _close(scale, np.ones_like(scale), 1e-3):
+            if close(scale, np.ones_like(scale), 1e-3):
                 return fail(
                     "never-drops", f"with drop_rate = {show(rate)} nothing is ever dropped in training"
                 )
             return fail(
                 "never-drops", "the branch is scaled and never dropped: the choice is made image by image"
             )
-        if len(scale) and not _close(scale, np.full_like(scale, 1 / (1 - rate)), 1e-3):
-            if _close(scale, np.ones_like(scale), 1e-3):
+        if len(scale) and not close(scale, np.full_like(scale, 1 / (1 - rate)), 1e-3):
+            if close(scale, np.ones_like(scale), 1e-3):
                 return fail(
                     "not-rescaled",
                     "the branches that stay are not scaled up: without 1/(1 − rate) their mean is another one in "
@@ -1006,7 +1000,7 @@ class FusedBlock(Block):
 
 def _alike(one: Any, other: Any) -> bool:
     """Equal up to float32's rounding, in which outputs come back."""
-    return _close(one, other, 1e-5)
+    return close(one, other, 1e-5)
 
 
 def _single(value: Any) -> Any:
@@ -1144,9 +1138,9 @@ class GridSearch(Exercise):
         values = {_point(call.args): float(call.value) for call in answer.calls}
         best = max(values, key=lambda point: values[point])
         chosen = _point(found)
-        if _close(chosen, best, 1e-6):
+        if close(chosen, best, 1e-6):
             return RIGHT
-        if _close(chosen, min(values, key=lambda point: values[point]), 1e-6):
+        if close(chosen, min(values, key=lambda point: values[point]), 1e-6):
             return fail("takes-the-lowest", "this is the point with the *lowest* accuracy: higher is better")
         if sorted(chosen) == sorted(best):
             return fail(

@@ -35,6 +35,7 @@ from nas_lib.checks._core import (
     show,
 )
 from nas_lib.checks._forms import column, fail, is_number, scalar
+from nas_lib.checks._mistakes import Mistake, close, first_mistake
 from nas_lib.checks._small_nets import double_precision
 from nas_lib.checks._stats import count_range, mean_range
 
@@ -44,23 +45,6 @@ LESSON = "03_rl_controller"
 _ALPHA = 2e-9
 
 Array = NDArray[np.float64]
-Mistake = tuple[Any, str, str]
-"""What a usual mistake would have given, its concept, and what to say."""
-
-
-def _close(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
-    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    if one.shape != other.shape or not np.isfinite(one).all():
-        return False
-    return bool(np.abs(one - other).max(initial=0.0) <= tolerance * (1 + np.abs(other).max(initial=0.0)))
-
-
-def _named(found: Any, right: Any, mistakes: Sequence[Mistake]) -> Verdict | None:
-    """The first of the usual mistakes that gives just what was found; None where it is none of them."""
-    for value, concept, message in mistakes:
-        if value is not None and not _close(value, right) and _close(found, value):
-            return fail(concept, message)
-    return None
 
 
 def _floats(rng: np.random.Generator, size: int, low: float, high: float) -> list[float]:
@@ -135,7 +119,7 @@ class ExactPolicyGradient(Exercise):
             )
         found = column(value, len(logits), self.name)
         # What is made of a list may well be float32, torch's default.
-        if _close(found, right, 1e-5 if instance.get("lists") else 1e-9):
+        if close(found, right, 1e-5 if instance.get("lists") else 1e-9):
             return RIGHT
         if not np.isfinite(found).all():
             return fail(
@@ -195,8 +179,8 @@ class ExactPolicyGradient(Exercise):
             ),
         ]
         total = float(found.sum())
-        hint = "" if _close(total, 0.0, 1e-6) else f"; its entries add up to 0, yours to {show(total)}"
-        return _named(found, right, mistakes) or fail(
+        hint = "" if close(total, 0.0, 1e-6) else f"; its entries add up to 0, yours to {show(total)}"
+        return first_mistake(found, right, mistakes) or fail(
             "wrong-gradient",
             f"for logits {show(logits)} and rewards {show(rewards)} the gradient is {show(right)}, "
             f"not {show(found)}{hint}",
@@ -312,7 +296,7 @@ class ReinforceLoss(Exercise):
                 "a gradient runs through R − b: where the baseline has parameters, the policy's loss would "
                 "train them to make the loss small. Detach R − b",
             )
-        if not _close(loss, wanted):
+        if not close(loss, wanted):
             return fail(
                 "wrong-loss",
                 f"the gradients are right, the loss is not: {show(loss)} instead of {show(wanted)}",
@@ -322,7 +306,7 @@ class ReinforceLoss(Exercise):
     @staticmethod
     def _of_the_reward(instance: Instance, pull: Array, right: Array) -> Verdict | None:
         """What is wrong with the gradient by log_probs; None if nothing is."""
-        if _close(pull, right):
+        if close(pull, right):
             return None
         n = len(right)
         b = np.broadcast_to(np.array(instance["baseline"], dtype=float), n) / n
@@ -367,13 +351,13 @@ class ReinforceLoss(Exercise):
                 "belongs to its own log-probability, so multiply first and take the mean last",
             ),
         ]
-        if n > 1 and _close(np.ptp(pull), 0.0) and not _close(np.ptp(right), 0.0):
+        if n > 1 and close(np.ptp(pull), 0.0) and not close(np.ptp(right), 0.0):
             return fail(
                 "mean-before-product",
                 "every sample is pushed the same way: each reward belongs to its own log-probability, so "
                 "multiply first and take the mean last",
             )
-        if n > 1 and (spread := float(right.std())) > 0 and _close(np.corrcoef(pull, right)[0, 1], 1.0, 1e-7):
+        if n > 1 and (spread := float(right.std())) > 0 and close(np.corrcoef(pull, right)[0, 1], 1.0, 1e-7):
             scale = float(pull.std()) / spread
             mistakes.append(
                 (
@@ -382,14 +366,14 @@ class ReinforceLoss(Exercise):
                     "the advantages are shifted or rescaled: use R − b as it is",
                 )
             )
-        return _named(pull, right, mistakes) or fail(
+        return first_mistake(pull, right, mistakes) or fail(
             "wrong-weights",
             f"the gradient by log_probs is {show(pull)}; −(R − b)/n would be {show(right)}",
         )
 
     @staticmethod
     def _of_the_entropy(push: Array, right: Array, n: int) -> Verdict | None:
-        if _close(push, right):
+        if close(push, right):
             return None
         mistakes: list[Mistake] = [
             (
@@ -409,7 +393,7 @@ class ReinforceLoss(Exercise):
                 "the entropy counts fully: `entropy_weight` is not used",
             ),
         ]
-        return _named(push, right, mistakes) or fail(
+        return first_mistake(push, right, mistakes) or fail(
             "wrong-entropy-term",
             f"the gradient by entropies is {show(push)}; −entropy_weight/n would be {show(right)}",
         )
@@ -485,10 +469,10 @@ class OfRewards(Exercise):
             return fail("returns-nothing", f"{self.name} returned None: is there a return statement?")
         found = _entries(answer.value["result"], len(rewards), self.name)
         right = column(expected.value["result"], len(rewards), self.name)
-        if not _close(found, right):
+        if not close(found, right):
             about = f" (on {instance['about']})" if instance.get("about") else ""
             return self._wrong(rewards, option, found, right, about)
-        if not _close(answer.value["after"], rewards):
+        if not close(answer.value["after"], rewards):
             return fail("changes-its-argument", "the array of rewards was changed: work on a copy")
         return RIGHT
 
@@ -499,7 +483,7 @@ class OfRewards(Exercise):
                 f"{self.option} = {show(option)} gives {show(float(found[~np.isfinite(found)][0]))}{about}: "
                 "no power of it may be divided by",
             )
-        named = _named(found, right, self.mistakes(rewards, option, right))
+        named = first_mistake(found, right, self.mistakes(rewards, option, right))
         if named:
             return named
         at = int(np.argmax(np.abs(found - right)))
@@ -984,7 +968,7 @@ def _no_distribution(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     """Is exp(log_prob) one distribution over the space, row by row?"""
     log_probs, decisions = policy.log_probs, len(policy.sizes)
     singly = np.array([np.asarray(one, dtype=float).reshape(-1)[0] for one in found["singly"]])
-    if not _close(singly, log_probs[: len(singly)], 1e-6):
+    if not close(singly, log_probs[: len(singly)], 1e-6):
         at = int(np.argmax(np.abs(singly - log_probs[: len(singly)])))
         return fail(
             "mixes-rows",
@@ -1065,14 +1049,14 @@ def _detached(policy: Policy, found: dict[str, Any]) -> Verdict | None:
         )
     rise = (np.asarray(found["ahead"], dtype=float) - np.asarray(found["behind"], dtype=float)) / (2 * _STEP)
     right = float(_weights(len(rise)) @ rise)
-    if not _close(found["slope"], right, 1e-4):
+    if not close(found["slope"], right, 1e-4):
         return fail(
             "wrong-gradient",
             f"along one direction the gradient says {show(found['slope'])}, and log_prob really changes by "
             f"{show(right)}: something is cut out of the graph (detach, no_grad, .data) on the way",
         )
     numbers = policy.rows(found["actions"])
-    if not _close(found["log_probs"], policy.log_probs[numbers], 1e-6):
+    if not close(found["log_probs"], policy.log_probs[numbers], 1e-6):
         return _disagreeing(policy, found, numbers)
     if found["sampled_slope"] is None:
         return fail(
@@ -1081,7 +1065,7 @@ def _detached(policy: Policy, found: dict[str, Any]) -> Verdict | None:
             "has none",
         )
     right = float(_weights(_ROWS) @ rise[numbers])
-    if not _close(found["sampled_slope"], right, 1e-4):
+    if not close(found["sampled_slope"], right, 1e-4):
         return fail(
             "sample-without-gradient",
             f"the gradient of sample's log_probs is {show(found['sampled_slope'])} along a direction in which "
@@ -1092,9 +1076,9 @@ def _detached(policy: Policy, found: dict[str, Any]) -> Verdict | None:
 
 def _disagreeing(policy: Policy, found: dict[str, Any], numbers: NDArray[np.int64]) -> Verdict:
     sampled = np.asarray(found["log_probs"], dtype=float)
-    if _close(sampled, policy.log_probs[numbers] / len(policy.sizes), 1e-6):
+    if close(sampled, policy.log_probs[numbers] / len(policy.sizes), 1e-6):
         return fail("mean-not-sum", "sample's log_probs are means over the decisions: they have to be sums")
-    if _close(sampled, np.exp(policy.log_probs[numbers]), 1e-6):
+    if close(sampled, np.exp(policy.log_probs[numbers]), 1e-6):
         return fail("not-log", "sample's log_probs are probabilities: take their logarithms")
     return fail(
         "sample-disagrees",
@@ -1190,7 +1174,7 @@ def _wrong_entropies(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     entropies = np.asarray(found["entropies"], dtype=float)
     parts = policy.entropies_at(actions)
     right = parts.sum(axis=1)
-    if not _close(entropies, right, 1e-6):
+    if not close(entropies, right, 1e-6):
         several = len(policy.sizes) > 1
         mistakes: list[Mistake] = [
             (-right, "wrong-sign", "the entropies are negative: H = −Σ p·log p"),
@@ -1217,7 +1201,7 @@ def _wrong_entropies(policy: Policy, found: dict[str, Any]) -> Verdict | None:
                 "every row has the mean of the batch: each row has an entropy of its own",
             ),
         ]
-        return _named(entropies, right, mistakes) or fail(
+        return first_mistake(entropies, right, mistakes) or fail(
             "wrong-entropy",
             f"the entropies of {show(actions[0].tolist())} are {show(parts[0])}, together "
             f"{show(float(right[0]))}, not {show(float(entropies[0]))}: −Σ p·log p of each decision, given the "
@@ -1230,7 +1214,7 @@ def _wrong_entropies(policy: Policy, found: dict[str, Any]) -> Verdict | None:
         for name in ("ahead", "behind")
     )
     rise = float(_weights(len(right)) @ (ahead - behind)) / (2 * _STEP)
-    if found["entropy_slope"] is None or not _close(found["entropy_slope"], rise, 1e-4):
+    if found["entropy_slope"] is None or not close(found["entropy_slope"], rise, 1e-4):
         return fail(
             "entropy-without-gradient",
             "the entropies come without their gradient, so that an entropy bonus would change nothing: "

@@ -36,6 +36,7 @@ from nas_lib.checks._core import (
 )
 from nas_lib.checks._forms import cell, fail, number, rows
 from nas_lib.checks._history import plain, space_of
+from nas_lib.checks._mistakes import Mistake, close, first_mistake
 from nas_lib.checks._searches import Run, SearchExercise
 from nas_lib.checks._stats import count_range
 
@@ -45,23 +46,6 @@ LESSON = "05_supernet"
 _ALPHA = 2e-9
 
 Array = NDArray[np.float64]
-Mistake = tuple[Any, str, str]
-"""What a usual mistake would have given, its concept, and what to say."""
-
-
-def _close(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
-    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    if one.shape != other.shape or not np.isfinite(one).all():
-        return False
-    return bool(np.abs(one - other).max(initial=0.0) <= tolerance * (1 + np.abs(other).max(initial=0.0)))
-
-
-def _named(found: Any, right: Any, mistakes: Sequence[Mistake]) -> Verdict | None:
-    """The first of the usual mistakes that gives just what was found; None where it is none of them."""
-    for value, concept, message in mistakes:
-        if value is not None and not _close(value, right) and _close(found, value):
-            return fail(concept, message)
-    return None
 
 
 def _floats(rng: Generator, size: int | tuple[int, ...], low: float = -1.0, high: float = 1.0) -> Any:
@@ -451,7 +435,7 @@ class TrainSinglePathStep(Exercise):
             number(np.reshape(one, ()) if isinstance(one, np.ndarray) and one.size == 1 else one, "the loss")
             for one in found["losses"]
         ]
-        if not _close(losses, right["losses"], 1e-6):
+        if not close(losses, right["losses"], 1e-6):
             return fail(
                 "other-loss",
                 f"the weights move rightly, but the loss returned is {show(losses[0])} instead of "
@@ -469,20 +453,20 @@ class TrainSinglePathStep(Exercise):
         return start
 
     def _moved(self, instance: Instance, start: Any, found: Any, right: Any) -> Verdict | None:
-        if all(_close(found[name], right[name], 1e-8) for name in right):
+        if all(close(found[name], right[name], 1e-8) for name in right):
             return None
         used = {
             f"decisions.{place}.{option}." for path in instance["paths"] for place, option in enumerate(path)
         }
         others = [name for name in right if not any(name.startswith(one) for one in used)]
-        if all(_close(found[name], start[name]) for name in right):
+        if all(close(found[name], start[name]) for name in right):
             return fail(
                 "never-steps",
                 "no weight has moved: backward() computes gradients, optimizer.step() uses them",
             )
         on_path = {name: right[name] - start[name] for name in right if name not in others}
         gone = {name: np.asarray(found[name]) - start[name] for name in on_path}
-        if any(not _close(found[name], start[name]) for name in others):
+        if any(not close(found[name], start[name]) for name in others):
             if instance["options"].get("weight_decay"):
                 return fail(
                     "decays-the-others",
@@ -505,7 +489,7 @@ class TrainSinglePathStep(Exercise):
                 ),
             ]
             for factor, concept, message in mistakes:
-                if all(_close(gone[name], factor * on_path[name], 1e-7) for name in on_path):
+                if all(close(gone[name], factor * on_path[name], 1e-7) for name in on_path):
                     return fail(concept, message)
         if instance.get("stale") or len(instance["paths"]) > 1:
             return fail(
@@ -591,7 +575,7 @@ class RecalibrateBn(Exercise):
         if path not in found["seen"]:
             return fail("nothing-happens", f"the supernet was never called with the path {show(path)}")
         for name, value in right["state"].items():
-            if name.endswith(("weight", "bias")) and not _close(found["state"][name], value):
+            if name.endswith(("weight", "bias")) and not close(found["state"][name], value):
                 return fail("weights-changed", "weights have moved: recalibration only collects statistics")
         verdict = self._statistics(instance, found["state"], right["state"])
         if verdict:
@@ -621,7 +605,7 @@ class RecalibrateBn(Exercise):
             name
             for name in names
             for what in ("running_mean", "running_var")
-            if not _close(found[f"{name}.{what}"], right[f"{name}.{what}"], 1e-8)
+            if not close(found[f"{name}.{what}"], right[f"{name}.{what}"], 1e-8)
         ]
         if not wrong:
             return None
@@ -680,12 +664,12 @@ class RecalibrateBn(Exercise):
                 "the old statistics take part in the average: reset them first",
             ),
         ]
-        verdict = _named(mean, right[f"{names[0]}.running_mean"], mistakes)
+        verdict = first_mistake(mean, right[f"{names[0]}.running_mean"], mistakes)
         if verdict:
             return verdict
         if all(
             name.endswith("running_var")
-            or _close(found[f"{name}.running_mean"], right[f"{name}.running_mean"], 1e-8)
+            or close(found[f"{name}.running_mean"], right[f"{name}.running_mean"], 1e-8)
             for name in names
         ):
             return fail(
@@ -781,7 +765,7 @@ class RankCorrelation(Exercise):
         """Exact; usual mistakes by what they give."""
         found = number(answer.value, "the correlation")
         right = float(expected.value)
-        if _close(found, right):
+        if close(found, right):
             return RIGHT
         scores, truth = (np.array(instance[key], dtype=float) for key in ("scores", "truth"))
         top = instance["top"] or 1.0
@@ -848,7 +832,7 @@ class RankCorrelation(Exercise):
         ]
         mistakes = [one for one in mistakes if math.isfinite(one[0])]
         about = f" ({instance['about']})" if instance.get("about") else ""
-        return _named(found, right, mistakes) or fail(
+        return first_mistake(found, right, mistakes) or fail(
             "wrong-correlation", f"the correlation is {show(found)}, should be {show(right)}{about}"
         )
 
@@ -1092,7 +1076,7 @@ class SliceKernel(Exercise):
         margin = (k - size) // 2
         middle = slice(margin, margin + size)
         centre = weight[:, :, middle, middle]
-        if not _close(found, right):
+        if not close(found, right):
             mistakes: list[Mistake] = [
                 (
                     weight[:, :, :size, :size],
@@ -1123,21 +1107,21 @@ class SliceKernel(Exercise):
                         "the upper left corner is transformed, not the centre",
                     ),
                 ]
-            return _named(found, right, mistakes) or fail(
+            return first_mistake(found, right, mistakes) or fail(
                 "wrong-kernels",
                 f"the first kernel is {show(found[0, 0].ravel())}, should be {show(right[0, 0].ravel())}",
             )
         for what in ("weight", "transform"):
             wanted = expected.value[what]
             if wanted is not None and (
-                answer.value[what] is None or not _close(answer.value[what], wanted, 1e-8)
+                answer.value[what] is None or not close(answer.value[what], wanted, 1e-8)
             ):
                 return fail(
                     "no-gradient",
                     f"no gradient arrives at `{what}`, or a wrong one: small kernels train the weights of large ones, "
                     "so cut out with slices of the tensor itself, without .data, .detach() or numpy",
                 )
-        if not _close(answer.value["after"], weight):
+        if not close(answer.value["after"], weight):
             return fail("mutates-input", "the large kernels were changed")
         return RIGHT
 
@@ -1206,7 +1190,7 @@ class SliceWidth(Exercise):
         right = np.asarray(expected.value["indices"], dtype=float)
         found = _array(answer.value["indices"], (width,), "the indices")
         falling = np.argsort(-importance, kind="stable")
-        if not _close(found, right):
+        if not close(found, right):
             size = np.abs(weight).reshape(n, -1).sum(1)
             flipped = np.argsort(importance, kind="stable")[::-1]
             by_size = np.argsort(-size, kind="stable")[:width]
@@ -1245,28 +1229,28 @@ class SliceWidth(Exercise):
                     "an importance below 0 is low, not high: do not take absolute values",
                 ),
             ]
-            if _close(np.sort(importance[found.astype(int) % n]), np.sort(importance[falling[:width]])):
+            if close(np.sort(importance[found.astype(int) % n]), np.sort(importance[falling[:width]])):
                 mistakes.append(
                     (found, "ties-reversed", "of equally important rows the lower index comes first")
                 )
-            return _named(found, right, mistakes) or fail(
+            return first_mistake(found, right, mistakes) or fail(
                 "wrong-rows",
                 f"for importances {show(importance)} the rows are {show(right)}, not {show(found)}",
             )
         shape = (width, *weight.shape[1:])
         kept = _array(answer.value["rows"], shape, "the kept rows")
-        if not _close(kept, weight[falling[:width]]):
-            if _close(kept, weight[:width]):
+        if not close(kept, weight[falling[:width]]):
+            if close(kept, weight[:width]):
                 return fail(
                     "ignores-importance", "the rows are the first ones, not those that the indices name"
                 )
             return fail("mismatched-rows", "the rows are not those that the indices name, in their order")
-        if answer.value["grad"] is None or not _close(answer.value["grad"], expected.value["grad"], 1e-8):
+        if answer.value["grad"] is None or not close(answer.value["grad"], expected.value["grad"], 1e-8):
             return fail(
                 "no-gradient",
                 "no gradient arrives at `weight`, or a wrong one: narrow layers train the weights of wide ones",
             )
-        if not _close(answer.value["after"], weight):
+        if not close(answer.value["after"], weight):
             return fail("mutates-input", "the weight was changed")
         return RIGHT
 
@@ -1475,7 +1459,7 @@ class DistillationLoss(Exercise):
             )
         found = number(np.reshape(value, ()) if isinstance(value, np.ndarray) else value, "the loss")
         right = float(expected.value["loss"])
-        if not _close(found, right, 1e-8):
+        if not close(found, right, 1e-8):
             if not math.isfinite(found):
                 return fail(
                     "overflow",
@@ -1483,7 +1467,7 @@ class DistillationLoss(Exercise):
                     "log_softmax",
                 )
             return self._wrong(instance, found, right)
-        if answer.value["student"] is None or not _close(
+        if answer.value["student"] is None or not close(
             answer.value["student"], expected.value["student"], 1e-8
         ):
             return fail(
@@ -1588,7 +1572,7 @@ class DistillationLoss(Exercise):
             ),
             (-right, "wrong-sign", "the sign is reversed"),
         ]
-        return _named(found, right, [one for one in mistakes if math.isfinite(one[0])]) or fail(
+        return first_mistake(found, right, [one for one in mistakes if math.isfinite(one[0])]) or fail(
             "other-loss", f"the loss is {show(found)}, should be {show(right)}"
         )
 
