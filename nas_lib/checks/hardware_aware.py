@@ -7,6 +7,7 @@ computed beside it and named. A search is judged by what it evaluated, whatever 
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -34,14 +35,13 @@ from nas_lib.checks._core import (
 )
 from nas_lib.checks._forms import column, fail, is_number, number, scalar
 from nas_lib.checks._history import plain
+from nas_lib.checks._mistakes import Mistake, first_mistake
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
 
 LESSON = "06_hardware_aware"
 
 Array = NDArray[np.float64]
-Mistake = tuple[Any, str, str]
-"""What a usual mistake would have given, its concept, and what to say."""
 
 
 def _close(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
@@ -51,12 +51,7 @@ def _close(one: Any, other: Any, tolerance: float = 1e-9) -> bool:
     return bool(np.abs(one - other).max(initial=0.0) <= tolerance * np.abs(other).max(initial=1e-300))
 
 
-def _named(found: Any, right: Any, mistakes: Sequence[Mistake]) -> Verdict | None:
-    """The first of the usual mistakes that gives just what was found; None where it is none of them."""
-    for value, concept, message in mistakes:
-        if value is not None and not _close(value, right) and _close(found, value):
-            return fail(concept, message)
-    return None
+_first_mistake = functools.partial(first_mistake, equal=_close)
 
 
 def _floats(rng: np.random.Generator, size: int, low: float, high: float) -> list[float]:
@@ -90,7 +85,7 @@ class NumberExercise(Exercise):
         found, right = number(answer.value, self.name), number(expected.value, self.name)
         if _close(found, right) or found == right:
             return RIGHT
-        return _named(found, right, self.mistakes(instance, right)) or fail(
+        return _first_mistake(found, right, self.mistakes(instance, right)) or fail(
             "wrong-number", f"{self.name} gives {show(found)}, should be {show(right)}{_about(instance)}"
         )
 
@@ -179,7 +174,7 @@ class BenchmarkLatency(Exercise):
                     1 - BAD_INPUT,
                 )
             return RIGHT
-        return _named(found, right, self._mistakes(instance, right)) or fail(
+        return _first_mistake(found, right, self._mistakes(instance, right)) or fail(
             "wrong-quartiles",
             f"the quartiles of {show(instance['seconds'][instance['warmup'] :])} are {show(right)}, not "
             f"{show(found)}{_about(instance)}",
@@ -634,7 +629,7 @@ class MnasnetReward(Exercise):
                 "accuracies are percent here and stay percent: do not divide by 100",
             ),
         ]
-        return _named(found, right, mistakes) or fail(
+        return _first_mistake(found, right, mistakes) or fail(
             "wrong-number",
             f"accuracy {show(instance['accuracy'])} at {show(instance['latency'])} with target "
             f"{show(instance['target'])}, alpha {alpha} and beta {beta} earns {show(right)}, not {show(found)}",
@@ -865,7 +860,7 @@ class Hypervolume(Points):
         found, right = number(answer.value, self.name), number(expected.value, self.name)
         if abs(found - right) <= 1e-9 * max(1.0, abs(right)):
             return RIGHT
-        return _named(found, right, self._mistakes(instance)) or fail(
+        return _first_mistake(found, right, self._mistakes(instance)) or fail(
             "wrong-area", f"the area is {show(right)}, not {show(found)}{_about(instance)}"
         )
 
