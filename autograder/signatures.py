@@ -50,6 +50,18 @@ BINDING: dict[str, tuple[str, ...]] = {
         "alpha_step_second_order(model, loss_fn, train_batch, valid_batch, alpha_optimizer, weight_lr, eps=0.01)",
         "gumbel_softmax_sample(logits, tau, generator, hard=False)",
     ),
+    "05_supernet": (
+        "sample_path(choices, rng)",
+        "fair_paths(choices, rng)",
+        "train_single_path_step(supernet, batch, optimizer, path)",
+        "recalibrate_bn(supernet, path, batches)",
+        "rank_correlation(scores, truth, top=None)",
+        "evolve_under_constraint(evaluate, cost, limit, space, budget, population, rng)",
+        "slice_kernel(weight, size, transform=None)",
+        "slice_width(weight, width, importance)",
+        "progressive_shrinking_schedule(step, phases)",
+        "distillation_loss(student, teacher, labels, temperature, weight)",
+    ),
     "06_hardware_aware": (
         "benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_counter)",
         "latency_table(ops, shapes, measure)",

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from nas_lib.networks import CellNetwork, NetworkConfig
 from nas_lib.one_shot import recalibrate
 from nas_lib.spaces import OPS, Cell
-from nas_lib.supernet import Supernet, inherit
+from nas_lib.supernet import MixedSupernet, inherit
 from nas_lib.training import RECIPE, DataSplits, Recipe, count_correct, train
 
 __all__ = [
@@ -143,7 +143,7 @@ class Relaxed:
 
     def __init__(
         self,
-        supernet: Supernet,
+        supernet: MixedSupernet,
         method: Method,
         tau: float = 1.0,
         generator: torch.Generator | None = None,
@@ -305,7 +305,7 @@ class SearchRun:
 
     method: str
     seed: int
-    supernet: Supernet
+    supernet: MixedSupernet
     logits: list[Tensor]
     train_loss: list[float] = field(default_factory=list)
     valid_loss: list[float] = field(default_factory=list)
@@ -344,7 +344,7 @@ def search(
         method: a name out of `METHODS`.
         config: everything else about the search.
         seed: of the weights, the order of the images and the samples.
-        cell: makes the mixed cells, see `Supernet`.
+        cell: makes the mixed cells, see `MixedSupernet`.
         update: one update of (model, weight_optimizer, alpha_optimizer, train_batch, valid_batch), returning the
             two losses; `Bilevel` by default.
         sample: draws mixing weights, see `Relaxed`.
@@ -362,7 +362,7 @@ def search(
     if len(labels) < config.train_images:
         raise ValueError(f"splits must hold {config.train_images} training images, got {len(labels)}")
     device = images.device
-    supernet = Supernet(config.network, cell=cell, seed=seed).to(device)
+    supernet = MixedSupernet(config.network, cell=cell, seed=seed).to(device)
     supernet = supernet.to(memory_format=torch.channels_last)
     generator = torch.Generator(device).manual_seed(seed)
     model = Relaxed(supernet, METHODS[method], config.tau[0], generator, sample, amp)
@@ -424,7 +424,7 @@ def _optimizers(model: Relaxed, config: SearchConfig) -> tuple[torch.optim.SGD, 
     )
 
 
-def _logits(supernet: Supernet) -> Tensor:
+def _logits(supernet: MixedSupernet) -> Tensor:
     return supernet.logits.detach().cpu().clone()
 
 
@@ -475,7 +475,7 @@ class Inherited(NamedTuple):
     renormalised: float  # ... after the batch norms have seen the cell's own activations
 
 
-def inherited_accuracy(supernet: Supernet, arch: Sequence[str], splits: DataSplits) -> Inherited:
+def inherited_accuracy(supernet: MixedSupernet, arch: Sequence[str], splits: DataSplits) -> Inherited:
     """What is left of the supernet's accuracy once one operation per edge stays, without and with new statistics."""
     network = inherit(supernet, arch)
     as_is = _accuracy(network, splits.valid)
@@ -561,7 +561,7 @@ def recorded_runs(path: Path | str = RUNS_PATH) -> list[RecordedRun]:
     return sorted(runs, key=lambda run: (names.index(run.method), run.seed))
 
 
-def alpha_hessian(supernet: Supernet, loss_fn: LossFunction, batch: Batch) -> Tensor:
+def alpha_hessian(supernet: MixedSupernet, loss_fn: LossFunction, batch: Batch) -> Tensor:
     """Hessian (30, 30) of the loss by the logits, the mixing weights being their softmax; statistics stay as they are.
 
     Its dominant eigenvalue rises before DARTS degenerates (Zela et al. 2020, arXiv:1909.09656).

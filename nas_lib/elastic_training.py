@@ -8,9 +8,11 @@ those of `nas_lib.mobile`; nothing is searched here.
 from __future__ import annotations
 
 import copy
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -121,8 +123,7 @@ class ElasticRecipe:
         progressive: progressive shrinking; otherwise every size is drawn from the first step on.
         passes: (network, batch) pairs in all, by which costs are compared. The teacher's forward passes come on top.
         per_step: networks whose gradients are added up for one update; the phase of the largest network has one.
-        lr: of the first phase; falls as half a cosine to 0 in each phase.
-        later_lr: of all later phases.
+        lr: at the beginning of each phase; falls as half a cosine to 0 in it.
         clip: the largest norm of a step's gradient; a larger one is scaled down.
         distillation: weight of the teacher's answers in the loss, 0 for none. The teacher is the largest network as the
             first phase leaves it, so that without progressive shrinking there is none.
@@ -134,7 +135,6 @@ class ElasticRecipe:
     per_step: int = 2
     batch_size: int = 64
     lr: float = 0.1
-    later_lr: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 5e-5
     clip: float = 5.0
@@ -146,7 +146,7 @@ class ElasticRecipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be an integer from 1 up, got {value!r}")
-        for name in ("lr", "later_lr", "clip", "temperature"):
+        for name in ("lr", "clip", "temperature"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a positive number, got {getattr(self, name)!r}")
         if not 0 <= self.distillation <= 1:
@@ -158,28 +158,25 @@ class ElasticRecipe:
         return max(1, self.passes // self.per_step)
 
 
-def soft_target_loss(
-    logits: torch.Tensor,
-    teacher: torch.Tensor | None,
+def distillation_loss(
+    student: torch.Tensor,
+    teacher: torch.Tensor,
     labels: torch.Tensor,
-    weight: float,
     temperature: float,
+    weight: float,
 ) -> torch.Tensor:
-    """Cross-entropy with labels and with the teacher's softened answers (Hinton et al. 2015, section 2), mixed.
+    """Cross-entropy with labels (B,) and with the teacher's softened answers (Hinton et al. 2015, section 2), mixed.
 
-    The second part is multiplied by temperature², which keeps its gradient's size when the temperature changes; without
-    a teacher the first part is all.
+    The second part, of `weight`, is multiplied by temperature², which keeps its gradient's size when the temperature
+    changes. Logits are (B, classes).
     """
-    hard = F.cross_entropy(logits, labels)
-    if teacher is None or weight == 0:
-        return hard
     soft = F.kl_div(
-        F.log_softmax(logits / temperature, 1),
-        F.log_softmax(teacher / temperature, 1),
+        F.log_softmax(student / temperature, 1),
+        F.log_softmax(teacher.detach() / temperature, 1),
         reduction="batchmean",
         log_target=True,
     )
-    return torch.lerp(hard, temperature**2 * soft, weight)
+    return torch.lerp(F.cross_entropy(student, labels), temperature**2 * soft, weight)
 
 
 class ElasticTraining(Resumable):
@@ -248,9 +245,7 @@ class ElasticTraining(Resumable):
             self._enter(number)
         last = self.phases[number + 1].first if number + 1 < len(self.phases) else self.steps
         for group in self._optimizer.param_groups:
-            group["lr"] = half_cosine(
-                recipe.lr if number == 0 else recipe.later_lr, step - first, last - first
-            )
+            group["lr"] = half_cosine(recipe.lr, step - first, last - first)
         archs = self.archs(step)
         images, labels = self._data[archs[0].resolution]
         rows = self._batches(step).to(self.device)
@@ -262,9 +257,11 @@ class ElasticTraining(Resumable):
             teacher = self._answers(x, archs[0].resolution)
         for arch in archs:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed_precision):
-                loss = soft_target_loss(
-                    self.network(x, arch), teacher, y, recipe.distillation, recipe.temperature
-                )
+                logits = self.network(x, arch)
+                if teacher is None:
+                    loss = F.cross_entropy(logits, y)
+                else:
+                    loss = distillation_loss(logits, teacher, y, recipe.temperature, recipe.distillation)
             loss.backward()
             total += loss.item()
         nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
@@ -418,3 +415,54 @@ def distinct_archs(space: MobileSpace, count: int, rng: Generator) -> list[Mobil
         raise ValueError(f"count must be an integer from 2 to {len(space)}, got {count!r}")
     others = (space.from_index(i) for i in rng.permutation(len(space)).tolist())
     return [*ends, *(arch for arch in others if arch not in ends)][:count]
+
+
+# -------------------------------------------------------------------------------------- recorded results
+
+ALONE_PATH = Path(__file__).parent / "assets" / "mobile_table.json"
+"""Results of `scripts/mobile_table.py`."""
+ONCE_FOR_ALL_PATH = Path(__file__).parent / "assets" / "ofa_runs.json"
+"""Results of `scripts/ofa_runs.py`."""
+
+
+def recorded_alone(path: Path | str = ALONE_PATH) -> dict[str, list[float]]:
+    """Architecture -> validation accuracies (percent) of networks trained by themselves, one for each seed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    recorded = json.loads(Path(path).read_text(encoding="utf-8"))
+    return dict(zip(recorded["archs"], recorded["accuracy"], strict=True))
+
+
+class OnceForAllRun(NamedTuple):
+    """One elastic training.
+
+    `scheme` is "progressive", "undistilled" or "joint"; `inherited` holds an accuracy (percent) for each architecture
+    that was judged; `specialised`, for once-for-all's own scheme, what was found within each latency limit: `limit_ms`,
+    `arch`, `macs`, `predicted_ms`, `measured_ms`, the accuracies `inherited` and `alone`, `search_seconds` and
+    `alone_seconds` (processor time).
+    """
+
+    scheme: str
+    seed: int
+    training_seconds: float
+    inherited: dict[str, float]
+    specialised: list[dict[str, Any]]
+
+
+def recorded_once_for_all(path: Path | str = ONCE_FOR_ALL_PATH) -> list[OnceForAllRun]:
+    """What `scripts/ofa_runs.py` recorded, in its order.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    recorded = json.loads(Path(path).read_text(encoding="utf-8"))
+    runs = []
+    for run in recorded["runs"]:
+        scheme, seed = run["job"].split()
+        inherited = dict(zip(recorded["archs"], run["inherited"], strict=True))
+        runs.append(
+            OnceForAllRun(scheme, int(seed), run["training_seconds"], inherited, run.get("specialised", []))
+        )
+    return runs

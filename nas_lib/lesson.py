@@ -369,6 +369,82 @@ def _gumbel_softmax_sample(logits: Any, tau: float, generator: Any, hard: bool =
     return concrete_sample(logits, tau, generator, hard)
 
 
+def _sample_path(choices: Sequence[Sequence[Any]], rng: Generator) -> tuple[Any, ...]:
+    from nas_lib.one_shot import uniform_paths
+
+    return next(uniform_paths(choices, rng))
+
+
+def _fair_paths(choices: Sequence[Sequence[Any]], rng: Generator) -> list[tuple[Any, ...]]:
+    from nas_lib.one_shot import fair_round
+
+    return fair_round(choices, rng)
+
+
+def _train_single_path_step(supernet: Any, batch: Any, optimizer: Any, path: Sequence[Any]) -> float:
+    from nas_lib.one_shot import path_loss
+
+    optimizer.zero_grad()
+    loss = path_loss(supernet, batch, path)
+    optimizer.step()
+    return loss
+
+
+def _recalibrate_bn(supernet: Any, path: Sequence[Any], batches: Iterable[Any]) -> None:
+    from nas_lib.one_shot import OnPath, recalibrate
+
+    recalibrate(OnPath(supernet, path), (x for x, _ in batches))
+
+
+def _rank_correlation(scores: ArrayLike, truth: ArrayLike, top: float | None = None) -> float:
+    from nas_lib.one_shot import agreement
+
+    return agreement(scores, truth, 1.0 if top is None else top).tau_top
+
+
+def _evolve_under_constraint(
+    evaluate: Callable[[Any], float],
+    cost: Callable[[Any], float],
+    limit: float,
+    space: Space,
+    budget: int,
+    population: int,
+    rng: Generator,
+) -> History:
+    from nas_lib.searchers import ConstrainedEvolution
+
+    several = max(2, population)
+    searcher = ConstrainedEvolution(space, rng, cost, limit, several, max(2, several // 2))
+    archs: list[Any] = []
+    values: list[float] = []
+    while len(archs) < budget:
+        try:
+            arch = searcher.ask()
+        except StopIteration:  # all that are within the limit
+            arch = archs[int(np.argmax(values))]
+        archs.append(arch)
+        values.append(evaluate(arch))
+        searcher.tell(arch, values[-1])
+    return History(archs, np.array(values))
+
+
+def _progressive_shrinking_schedule(
+    step: int, phases: Sequence[tuple[int, Mapping[str, Sequence[Any]]]]
+) -> dict[str, tuple[Any, ...]]:
+    begun = [options for first, options in phases if first <= step]
+    names = dict.fromkeys(name for options in begun for name in options)
+    return {
+        name: tuple(dict.fromkeys(one for options in begun for one in options.get(name, ())))
+        for name in names
+    }
+
+
+def _distillation_loss(student: Any, teacher: Any, labels: Any, temperature: float, weight: float) -> Any:
+    from nas_lib.elastic_training import distillation_loss
+
+    return distillation_loss(student, teacher, labels, temperature, weight)
+
+
 def _benchmark_latency(
     fn: Callable[[], Any],
     warmup: int,
@@ -554,6 +630,14 @@ FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
     "alpha_step_first_order": (_alpha_step_first_order, _LIBRARY),
     "alpha_step_second_order": (_alpha_step_second_order, _LIBRARY),
     "gumbel_softmax_sample": (_gumbel_softmax_sample, _LIBRARY),
+    "sample_path": (_sample_path, _LIBRARY),
+    "fair_paths": (_fair_paths, _LIBRARY),
+    "train_single_path_step": (_train_single_path_step, _LIBRARY),
+    "recalibrate_bn": (_recalibrate_bn, _LIBRARY),
+    "rank_correlation": (_rank_correlation, _LIBRARY),
+    "evolve_under_constraint": (_evolve_under_constraint, _LIBRARY),
+    "progressive_shrinking_schedule": (_progressive_shrinking_schedule, _LIBRARY),
+    "distillation_loss": (_distillation_loss, _LIBRARY),
     "benchmark_latency": (_benchmark_latency, _LIBRARY),
     "latency_table": (_latency_table, _LIBRARY),
     "predict_latency": (_predict_latency, _LIBRARY),

@@ -1,17 +1,19 @@
 """Single-path one-shot: the weights of all 15,625 cells in one network, trained one random cell at a time.
 
-`Supernet` is the network of `nas_lib.networks` with all five operations on every edge; `supernet(x, arch)` computes
-what the network of `arch` would with its share of the weights, and `extract` cuts that network out. `OneShotTraining`
-trains it with uniform sampling (Guo et al. 2020, arXiv:1904.00420) or strictly fair sampling (Chu et al. 2021,
-arXiv:1907.01845). What the ranking of cells by inherited weights is worth, `agreement` says.
+`SinglePathSupernet` is the network of `nas_lib.networks` with all five operations on every edge. Called with an
+architecture, it computes what that network would with its share of the weights; `extract` cuts that network out.
+`OneShotTraining` trains it with uniform sampling (Guo et al. 2020, arXiv:1904.00420) or strictly fair sampling (Chu et
+al. 2021, arXiv:1907.01845). What the ranking of cells by inherited weights is worth, `agreement` says.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -65,7 +67,7 @@ class SharedCell(nn.Module):
         return torch.zeros_like(x) if output is None else output
 
 
-class Supernet(nn.Module):
+class SinglePathSupernet(nn.Module):
     """Every network of the cell space in one set of weights: (images, arch) -> logits (B, classes).
 
     Each operation of each edge of each stage has weights of its own, which all cells with that operation there share;
@@ -165,7 +167,7 @@ class OneShotRecipe:
         passes: (cell, batch) pairs in all; a fair step makes five of them. So equal `passes` is equal cost.
         lr: falls as half a cosine to 0. SGD with Nesterov momentum otherwise, as in the table's recipe.
         clip: the largest norm of a step's gradient; a larger one is scaled down.
-        affine: see `Supernet`.
+        affine: see `SinglePathSupernet`.
     """
 
     sampling: Sampling = "uniform"
@@ -238,7 +240,7 @@ class OneShotTraining(Resumable):
         require_precision(mixed_precision, self.device)
         self.seed, self.mixed_precision = seed, mixed_precision
         self._batches = BatchOrder(len(self._labels), recipe.batch_size, seed)
-        supernet = Supernet(network, seed, recipe.affine)
+        supernet = SinglePathSupernet(network, seed, recipe.affine)
         self.supernet = supernet.to(self.device).to(memory_format=torch.channels_last)
         self._optimizer = torch.optim.SGD(
             self.supernet.parameters(),
@@ -266,10 +268,7 @@ class OneShotTraining(Resumable):
         self._optimizer.zero_grad()
         total = 0.0
         for path in self.paths(self.step):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed_precision):
-                loss = F.cross_entropy(self.supernet(images, path), labels)
-            loss.backward()
-            total += loss.item()
+            total += path_loss(self.supernet, (images, labels), path, self.mixed_precision)
         nn.utils.clip_grad_norm_(self.supernet.parameters(), recipe.clip)
         self._optimizer.step()
         return total / recipe.cells_per_step
@@ -286,6 +285,20 @@ class OneShotTraining(Resumable):
         """Weights and momentum."""
         self.supernet.load_state_dict(state["supernet"])
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def path_loss(
+    supernet: nn.Module,
+    batch: tuple[torch.Tensor, torch.Tensor],
+    path: Sequence[Any],
+    mixed_precision: bool = False,
+) -> float:
+    """Adds one path's gradients, of the mean cross-entropy on a batch, to those that are there; returns that loss."""
+    images, labels = batch
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed_precision):
+        loss = F.cross_entropy(supernet(images, path), labels)
+    loss.backward()
+    return loss.item()
 
 
 class BatchOrder:
@@ -325,18 +338,31 @@ def require_precision(mixed_precision: bool, device: torch.device) -> None:
 # ------------------------------------------------------------------------------------- inherited weights
 
 
+class OnPath(nn.Module):
+    """One path of a supernet, called as an ordinary network: images -> logits. It shares all weights and statistics."""
+
+    def __init__(self, supernet: nn.Module, path: Sequence[Any]) -> None:
+        super().__init__()
+        self.supernet, self.path = supernet, path
+        self.training = supernet.training
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What the path computes."""
+        return self.supernet(x, self.path)
+
+
 @torch.no_grad()
 def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     """Give the batch norms of `network` the statistics of these images, averaged over the batches.
 
     The statistics of a supernet are a mixture over all the networks that were trained in it; none of them has that
-    mixture's mean and variance (Guo et al. 2020, section 3.2). Call it on an extracted network, which has statistics of
-    its own. Weights and the network's mode stay as they are.
+    mixture's mean and variance (Guo et al. 2020, section 3.2). An extracted network has statistics of its own, `OnPath`
+    changes the supernet's. Weights and the network's mode stay as they are.
 
     Raises:
         ValueError: no batches.
     """
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     was = [(norm.momentum, norm.training) for norm in norms]
     training = network.training
     network.eval()
@@ -359,7 +385,7 @@ def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
 
 
 def inherited_accuracy(
-    supernet: Supernet, arch: Arch, splits: DataSplits, batches: int = 4, batch_size: int = 256
+    supernet: SinglePathSupernet, arch: Arch, splits: DataSplits, batches: int = 4, batch_size: int = 256
 ) -> float:
     """Validation accuracy (percent) of one cell with the supernet's weights, after recalibration.
 
@@ -377,7 +403,7 @@ def inherited_accuracy(
 
 
 def score(
-    supernet: Supernet,
+    supernet: SinglePathSupernet,
     archs: Sequence[Arch],
     splits: DataSplits,
     batches: int = 4,
@@ -446,3 +472,33 @@ def distinct_functions(count: int, rng: Generator) -> list[Cell]:
     if len(found) < count:
         raise ValueError(f"count must not exceed the {len(found)} functions of the space, got {count}")
     return list(found.values())
+
+
+# -------------------------------------------------------------------------------------- recorded results
+
+RANKINGS_PATH = Path(__file__).parent / "assets" / "supernet_rankings.json"
+"""Results of `scripts/supernet_rankings.py`."""
+
+
+class RecordedRanking(NamedTuple):
+    """A trained supernet's inherited accuracies (n,) in percent, after recalibration and without it."""
+
+    sampling: Sampling
+    seed: int
+    scores: list[float]
+    scores_without_recalibration: list[float]
+
+
+def recorded_rankings(path: Path | str = RANKINGS_PATH) -> tuple[list[Cell], list[RecordedRanking]]:
+    """What `scripts/supernet_rankings.py` recorded: the n cells that were scored, and each supernet's scores.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    recorded = json.loads(Path(path).read_text(encoding="utf-8"))
+    runs = []
+    for run in recorded["runs"]:
+        sampling, seed = run["job"].split()
+        runs.append(RecordedRanking(sampling, int(seed), run["scores"], run["scores_without_recalibration"]))
+    space = CellSpace()
+    return [space.from_index(index) for index in recorded["archs"]], runs

@@ -35,6 +35,7 @@ from nas_lib.efficientnet import (
     nearest_multiple,
     plan_macs,
 )
+from nas_lib.latency import synchronizer, time_calls
 from nas_lib.training import count_correct, set_learning_rate
 
 # --- coefficients ------------------------------------------------------------------------------------------
@@ -384,13 +385,9 @@ def seconds_per_batch(
 
     Three calls warm up first; on a GPU each call is waited for.
     """
-    wait = torch.cuda.synchronize if x.is_cuda else (lambda: None)
-    times = []
+    network.eval()
     with torch.inference_mode():
-        network.eval()
-        for _ in range(repeats + 3):
-            begun = clock()
-            network(x)
-            wait()
-            times.append(clock() - begun)
-    return sorted(times[3:])[repeats // 4]
+        timed = time_calls(
+            lambda: network(x), warmup=3, repeats=repeats, synchronize=synchronizer(x.device), clock=clock
+        )
+    return timed.low

@@ -19,7 +19,7 @@ from nas_lib.networks import CellBlock, CellNetwork, NetworkConfig
 from nas_lib.ops import Reduction
 from nas_lib.spaces import EDGES, OPS, Cell
 
-__all__ = ["MixedCell", "Supernet", "inherit"]
+__all__ = ["MixedCell", "MixedSupernet", "inherit"]
 
 _LEAVING = tuple(tuple(e for e, (source, _) in enumerate(EDGES) if source == node) for node in range(3))
 """Edges that leave each node but the last: they share their input."""
@@ -159,7 +159,7 @@ def _pool(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
 
-class Supernet(nn.Module):
+class MixedSupernet(nn.Module):
     """Stem, stages of mixed cells, and classifier: the network of `nas_lib.networks` with nothing decided yet.
 
     Images (B, in_channels, H, W) -> logits (B, classes).
@@ -220,7 +220,7 @@ class Supernet(nn.Module):
         return [self.logits]
 
 
-def inherit(supernet: Supernet, arch: Sequence[str]) -> CellNetwork:
+def inherit(supernet: MixedSupernet, arch: Sequence[str]) -> CellNetwork:
     """The network of one cell with copies of the supernet's weights and statistics, nothing trained.
 
     Works for `MixedCell` and for cells with a module per operation, `cell.edges[edge][position in OPS]`.

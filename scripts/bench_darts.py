@@ -28,7 +28,7 @@ import solutions
 from nas_lib.darts import METHODS, Bilevel, Relaxed
 from nas_lib.networks import NetworkConfig
 from nas_lib.spaces import EDGES, OPS
-from nas_lib.supernet import MixedCell, Supernet
+from nas_lib.supernet import MixedCell, MixedSupernet
 
 
 class Size(NamedTuple):
@@ -67,7 +67,7 @@ class Row(NamedTuple):
     rounding_plain: float  # of the taught one's float32
 
 
-def copy_weights(library: Supernet, plain: Supernet) -> None:
+def copy_weights(library: MixedSupernet, plain: MixedSupernet) -> None:
     """Give the taught supernet the weights of the library's."""
     state = {name: value for name, value in library.state_dict().items() if "filters" not in name}
     plain.load_state_dict(state, strict=False)
@@ -79,11 +79,11 @@ def copy_weights(library: Supernet, plain: Supernet) -> None:
                     module.load_state_dict(ours.views(edge, op), strict=False)
 
 
-def pair(size: Size, device: str = "cpu", seed: int = 0) -> tuple[Supernet, Supernet]:
+def pair(size: Size, device: str = "cpu", seed: int = 0) -> tuple[MixedSupernet, MixedSupernet]:
     """The library's supernet and the taught one with the same weights."""
     taught = solutions.load("04_darts").CellSupernet
-    library = Supernet(size.config, size.cells, seed=seed)
-    plain = Supernet(size.config, size.cells, cell=taught, seed=seed)
+    library = MixedSupernet(size.config, size.cells, seed=seed)
+    plain = MixedSupernet(size.config, size.cells, cell=taught, seed=seed)
     with torch.no_grad():
         library.logits.copy_(torch.randn(6, 5, generator=torch.Generator().manual_seed(seed)))
     copy_weights(library, plain)
@@ -103,7 +103,9 @@ def batches(size: Size, device: str = "cpu", seed: int = 0) -> list[tuple[torch.
     ]
 
 
-def results(net: Supernet, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def results(
+    net: MixedSupernet, batch: tuple[torch.Tensor, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits, and the gradient that reaches the alphas, in float64."""
     out = net(batch[0])
     (slope,) = torch.autograd.grad(F.cross_entropy(out, batch[1]), net.logits)
@@ -115,7 +117,7 @@ def difference(found: Sequence[torch.Tensor], right: Sequence[torch.Tensor]) -> 
     return max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(found, right, strict=True))
 
 
-def _updates(library: Supernet, plain: Supernet) -> dict[str, Bilevel]:
+def _updates(library: MixedSupernet, plain: MixedSupernet) -> dict[str, Bilevel]:
     methods = {"plain": "DARTS, first order", "library": "DARTS, first order", "GDAS": "GDAS"}
     made = {}
     for kind, method in methods.items():

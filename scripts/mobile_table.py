@@ -10,11 +10,10 @@ training of one architecture.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 
 from nas_lib.elastic_training import (
+    ALONE_PATH,
     SizedData,
     StandAloneRecipe,
     distinct_archs,
@@ -30,13 +30,14 @@ from nas_lib.elastic_training import (
 )
 from nas_lib.mobile import MobileConfig, mobile_macs, mobile_params
 from nas_lib.spaces import MobileSpace
-from scripts.recording import Record, Row, in_words, part, write_json
+from scripts import recording
+from scripts.recording import Record, Row
 
 FOLDER = Path(__file__).with_name("mobile_table_runs")
-TARGET = Path(__file__).parents[1] / "nas_lib" / "assets" / "mobile_table.json"
+TARGET = ALONE_PATH
 
 
-class Table:
+class Table(recording.Study):
     """The jobs: each architecture with each seed.
 
     Args:
@@ -70,15 +71,12 @@ class Table:
             "config": asdict(self.config),
         }
         self.record = Record(folder, self.settings, part)
-        self._data: SizedData | None = None
 
-    @property
+    @cached_property
     def data(self) -> SizedData:
         """The images; drawn when first needed."""
-        if self._data is None:
-            sizes = [int(size) for size in self.space.choices[0]]
-            self._data = load_sizes(sizes, *self.images).to(self.device)
-        return self._data
+        sizes = [int(size) for size in self.space.choices[0]]
+        return load_sizes(sizes, *self.images).to(self.device)
 
     def do(self, job: str) -> Row:
         """Train one architecture once."""
@@ -116,36 +114,20 @@ class Table:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=("plan", "record", "merge"))
+    parser = recording.command_line(__doc__, FOLDER)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--archs", type=int, default=48)
     parser.add_argument("--epochs", type=int, default=StandAloneRecipe().epochs)
     parser.add_argument("--lr", type=float, default=StandAloneRecipe().lr)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="of finished jobs")
-    parser.add_argument(
-        "--part", type=part, default=(1, 1), metavar="I/K", help="only every K-th job, from the I-th"
-    )
-    parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
     given = parser.parse_args()
-    try:
+
+    def table() -> Table:
         recipe = StandAloneRecipe(epochs=given.epochs, lr=given.lr)
-        table = Table(
+        return Table(
             given.seeds, given.archs, recipe, folder=given.folder, part=given.part, device=given.device
         )
-        if given.command == "plan":
-            print(f"{len(table.jobs)} trainings, about {in_words(table.estimate())} of one core here")
-        elif given.command == "record":
-            print(f"{table.record.work(table.jobs, table.do)} trainings done")
-        else:
-            write_json(TARGET, table.merged())
-            print(f"wrote {TARGET}")
-    except KeyboardInterrupt:
-        sys.exit("\ninterrupted; finished trainings are kept, `record` goes on")
-    except ValueError as error:
-        sys.exit(str(error))
+
+    recording.run(given.command, table, TARGET)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,10 @@ trained by itself and its latency measured as a whole.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 import torch
 
 from nas_lib.elastic_training import (
+    ONCE_FOR_ALL_PATH,
     ElasticRecipe,
     ElasticTraining,
     SizedData,
@@ -32,16 +32,19 @@ from nas_lib.elastic_training import (
     distinct_archs,
     inherited_accuracy,
     load_sizes,
+    recorded_alone,
     train_stand_alone,
 )
 from nas_lib.mobile import ElasticNetwork, MobileConfig, mobile_macs
 from nas_lib.mobile_latency import measure_parts, milliseconds, predicted_milliseconds
+from nas_lib.one_shot import agreement
 from nas_lib.searchers import ConstrainedEvolution
 from nas_lib.spaces import MobileArch, MobileSpace
-from scripts.recording import Record, Row, in_words, part, write_json
+from scripts import recording
+from scripts.recording import Record, Row
 
 FOLDER = Path(__file__).with_name("ofa_runs_runs")
-TARGET = Path(__file__).parents[1] / "nas_lib" / "assets" / "ofa_runs.json"
+TARGET = ONCE_FOR_ALL_PATH
 CHECKPOINT = 250
 """Steps between two saves of a network in training."""
 
@@ -59,7 +62,7 @@ QUANTILES = (0.05, 0.2, 0.4, 0.6, 0.8)
 """The limits: latencies that this share of random architectures keeps."""
 
 
-class Study:
+class Study(recording.Study):
     """The jobs: the latency table, then each scheme with each seed.
 
     Args:
@@ -87,6 +90,8 @@ class Study:
         device: str = "cpu",
         mixed_precision: bool = False,
     ) -> None:
+        if evaluations < 2:
+            raise ValueError(f"evaluations must be an integer from 2 up, got {evaluations}")
         self.space, self.config, self.device = space or MobileSpace(), config or MobileConfig(), device
         self.jobs = [f"{scheme} {seed}" for seed in seeds for scheme in schemes]
         self.options, self.alone, self.evaluations = (
@@ -106,21 +111,18 @@ class Study:
             "config": asdict(self.config),
         }
         self.record = Record(folder, self.settings, part)
-        self._data: SizedData | None = None
 
-    @property
+    @cached_property
     def data(self) -> SizedData:
         """The images; drawn when first needed."""
-        if self._data is None:
-            sizes = [int(size) for size in self.space.choices[0]]
-            self._data = load_sizes(sizes, *self.images).to(self.device)
-        return self._data
+        sizes = [int(size) for size in self.space.choices[0]]
+        return load_sizes(sizes, *self.images).to(self.device)
 
     def work(self, progress: bool = True) -> int:
         """The latency table if it is missing, then the trainings."""
         if LATENCY not in self.record.rows():
             self.record.add(LATENCY, {"parts": measure_parts(self.space, self.config)})
-        return self.record.work(self.jobs, self.do, progress)
+        return super().work(progress)
 
     def training(self, job: str) -> ElasticTraining:
         """The network of a job, untrained."""
@@ -132,12 +134,8 @@ class Study:
         """Train, judge and, where it is once-for-all's own scheme, specialise."""
         training = self.training(job)
         checkpoint = self._folder / f"{job.replace(' ', '-')}.pt"
-        if checkpoint.exists():
-            training.load(checkpoint)
         start = time.process_time()
-        while training.step < training.steps:
-            training.run(min(training.steps, training.step + CHECKPOINT))
-            training.save(checkpoint)
+        recording.train(training, checkpoint, CHECKPOINT)
         row: Row = {
             "training_seconds": round(time.process_time() - start, 1),
             "last_loss": round(float(np.mean(training.losses[-50:])), 4),
@@ -243,10 +241,18 @@ class Study:
         names = {"archs": [str(arch) for arch in self.archs], "parts": self.record.rows()[LATENCY]["parts"]}
         return self.settings | names | {"runs": runs}
 
-    def shown(self, truth: Sequence[float]) -> list[str]:
-        """A line per finished job: rank correlation of inherited with stand-alone accuracies."""
-        from nas_lib.one_shot import agreement
+    def shown(self) -> list[str]:
+        """A line per finished job: rank correlation of inherited with stand-alone accuracies.
 
+        Raises:
+            ValueError: other architectures were trained alone than are judged here.
+        """
+        alone = recorded_alone()
+        if list(alone) != [str(arch) for arch in self.archs]:
+            raise ValueError(
+                f"archs must be the {len(alone)} that were trained alone, got {len(self.archs)} others"
+            )
+        truth = [float(np.mean(accuracies)) for accuracies in alone.values()]
         lines = []
         for job, row in self.record.rows().items():
             if job != LATENCY:
@@ -259,28 +265,9 @@ class Study:
         return lines
 
 
-def stand_alone_truth(study: Study) -> list[float]:
-    """Mean stand-alone accuracies of the study's architectures.
-
-    Raises:
-        ValueError: the table's architectures are others.
-    """
-    import json
-
-    from scripts.mobile_table import TARGET as table
-
-    data = json.loads(table.read_text(encoding="utf-8"))
-    if data["archs"] != [str(arch) for arch in study.archs]:
-        raise ValueError(f"archs must be the {len(data['archs'])} of {table}, got {len(study.archs)} others")
-    return [float(np.mean(row)) for row in data["accuracy"]]
-
-
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=("plan", "record", "show", "merge"))
+    parser = recording.command_line(__doc__, FOLDER)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--schemes", nargs="+", choices=list(SCHEMES), default=list(SCHEMES))
     parser.add_argument("--archs", type=int, default=48, help="architectures that are judged")
@@ -289,9 +276,8 @@ def main() -> None:
     parser.add_argument(
         "--passes", type=int, default=default.passes, help="(network, batch) pairs of each training"
     )
-    parser.add_argument("--lr", type=float, default=default.lr, help="learning rate of the first phase")
     parser.add_argument(
-        "--later-lr", type=float, default=default.later_lr, help="learning rate of later phases"
+        "--lr", type=float, default=default.lr, help="learning rate at the beginning of each phase"
     )
     parser.add_argument(
         "--distillation", type=float, default=default.distillation, help="weight of the teacher"
@@ -299,39 +285,25 @@ def main() -> None:
     parser.add_argument(
         "--epochs", type=int, default=StandAloneRecipe().epochs, help="of stand-alone trainings"
     )
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="of finished jobs")
-    parser.add_argument(
-        "--part", type=part, default=(1, 1), metavar="I/K", help="only every K-th job, from the I-th"
-    )
-    parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
     parser.add_argument("--mixed-precision", action="store_true", help="bfloat16, on CUDA only")
     given = parser.parse_args()
-    try:
-        study = Study(
+    options = {name: getattr(given, name) for name in ("passes", "lr", "distillation")}
+
+    def study() -> Study:
+        return Study(
             given.seeds,
             given.schemes,
             given.archs,
             given.evaluations,
-            {name: getattr(given, name) for name in ("passes", "lr", "later_lr", "distillation")},
+            options,
             StandAloneRecipe(epochs=given.epochs),
             folder=given.folder,
             part=given.part,
             device=given.device,
             mixed_precision=given.mixed_precision,
         )
-        if given.command == "plan":
-            print(f"{len(study.jobs)} jobs, about {in_words(study.estimate())} of one core here")
-        elif given.command == "record":
-            print(f"{study.work()} jobs done")
-        elif given.command == "show":
-            print("\n".join(study.shown(stand_alone_truth(study))))
-        else:
-            write_json(TARGET, study.merged())
-            print(f"wrote {TARGET}")
-    except KeyboardInterrupt:
-        sys.exit("\ninterrupted; finished jobs and the last checkpoint are kept, `record` goes on")
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(str(error))
+
+    recording.run(given.command, study, TARGET)
 
 
 if __name__ == "__main__":

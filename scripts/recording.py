@@ -1,4 +1,4 @@
-"""What recorders of long studies share: finished runs as lines of JSON, and a command line that goes on with the rest.
+"""What recorders of long studies share: finished jobs as lines of JSON, and a command line that goes on with the rest.
 
 A run that is interrupted loses at most the job at work. Files of several machines lie side by side in one folder
 (`--part I/K`); lines recorded by other settings are refused, not mixed.
@@ -6,15 +6,19 @@ A run that is interrupted loses at most the job at work. Files of several machin
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+
+from nas_lib._resumable import Resumable
 
 Row = dict[str, Any]
 
@@ -94,6 +98,77 @@ class Record:
         return [rows[job] for job in jobs]
 
 
+class Study(ABC):
+    """A list of jobs and the record of those that are finished."""
+
+    jobs: list[str]
+    record: Record
+
+    @abstractmethod
+    def do(self, job: str) -> Row:
+        """Do one job."""
+
+    @abstractmethod
+    def estimate(self) -> float:
+        """Processor seconds of all jobs, from a little of each kind measured here."""
+
+    @abstractmethod
+    def merged(self) -> dict[str, Any]:
+        """Everything recorded, as one piece of plain data."""
+
+    def work(self, progress: bool = True) -> int:
+        """Do what is missing of this part; returns the number of jobs done."""
+        return self.record.work(self.jobs, self.do, progress)
+
+    def shown(self) -> list[str]:
+        """Lines about what is finished."""
+        return [
+            f"{len(self.jobs) - len(set(self.jobs) - self.record.rows().keys())} of {len(self.jobs)} jobs"
+        ]
+
+
+def train(training: Resumable, checkpoint: Path, every: int) -> None:
+    """Train to the end, or go on from the checkpoint, which is saved after each `every` steps and stays in the end."""
+    if checkpoint.exists():
+        training.load(checkpoint)
+    while training.step < training.steps:
+        training.run(min(training.steps, training.step + every))
+        training.save(checkpoint)
+
+
+def command_line(description: str | None, folder: Path) -> argparse.ArgumentParser:
+    """The command line that all recorders have; they add what their studies take."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("plan", "record", "show", "merge"))
+    parser.add_argument("--folder", type=Path, default=folder, help="of finished jobs")
+    parser.add_argument(
+        "--part", type=part, default=(1, 1), metavar="I/K", help="only every K-th job, from the I-th"
+    )
+    parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
+    return parser
+
+
+def run(command: str, make: Callable[[], Study], target: Path) -> None:
+    """Do what the command line asks for; wrong input ends with one sentence."""
+    try:
+        study = make()
+        if command == "plan":
+            print(f"{len(study.jobs)} jobs, about {in_words(study.estimate())} of one core here")
+        elif command == "record":
+            print(f"{study.work()} jobs done")
+        elif command == "show":
+            print("\n".join(study.shown()))
+        else:
+            write_json(target, study.merged())
+            print(f"wrote {target}")
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted; finished jobs and the last checkpoint are kept, `record` goes on")
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(str(error))
+
+
 def write_json(path: Path, data: Any) -> None:
     """Replace a file in one step, compactly."""
     unfinished = path.with_name(path.name + ".tmp")
@@ -102,13 +177,17 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def part(text: str) -> tuple[int, int]:
-    """`I/K` of the command line."""
+    """`I/K` of the command line.
+
+    Raises:
+        ArgumentTypeError: anything else.
+    """
     try:
         i, k = map(int, text.split("/"))
     except ValueError:
         i, k = 0, 0
     if not 1 <= i <= k:
-        raise ValueError(f"part must be I/K with 1 <= I <= K, such as 2/3, got {text!r}")
+        raise argparse.ArgumentTypeError(f"part must be I/K with 1 <= I <= K, such as 2/3, got {text!r}")
     return i, k
 
 

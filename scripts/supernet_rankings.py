@@ -13,7 +13,6 @@ Nothing is chosen by the table here; whoever tries settings should do so on seed
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,18 +22,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from nas_lib.one_shot import SAMPLINGS, OneShotRecipe, OneShotTraining, agreement, distinct_functions, score
+from nas_lib.one_shot import (
+    RANKINGS_PATH,
+    SAMPLINGS,
+    OneShotRecipe,
+    OneShotTraining,
+    agreement,
+    distinct_functions,
+    score,
+)
 from nas_lib.spaces import CellSpace
 from nas_lib.training import RECIPE, DataSplits, Recipe, load_splits
-from scripts.recording import Record, Row, in_words, part, write_json
+from scripts import recording
+from scripts.recording import Record, Row
 
 FOLDER = Path(__file__).with_name("supernet_rankings_runs")
-TARGET = Path(__file__).parents[1] / "nas_lib" / "assets" / "supernet_rankings.json"
+TARGET = RANKINGS_PATH
 CHECKPOINT = 500
 """Steps between two saves of a supernet in training."""
 
 
-class Study:
+class Study(recording.Study):
     """The jobs: each sampling with each seed.
 
     Args:
@@ -87,12 +95,8 @@ class Study:
         """Train, score, and forget the checkpoint."""
         training = self.training(job)
         checkpoint = self._folder / f"{job.replace(' ', '-')}.pt"
-        if checkpoint.exists():
-            training.load(checkpoint)
         start = time.process_time()
-        while training.step < training.steps:
-            training.run(min(training.steps, training.step + CHECKPOINT))
-            training.save(checkpoint)
+        recording.train(training, checkpoint, CHECKPOINT)
         trained = time.process_time()
         scores = score(training.supernet, self.archs, self.splits)
         stale = score(training.supernet, self.archs, self.splits, batches=0)
@@ -144,10 +148,7 @@ class Study:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=("plan", "record", "show", "merge"))
+    parser = recording.command_line(__doc__, FOLDER)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--samplings", nargs="+", choices=SAMPLINGS, default=list(SAMPLINGS))
     parser.add_argument("--cells", type=int, default=500, help="cells that are scored")
@@ -159,39 +160,23 @@ def main() -> None:
     parser.add_argument("--weight-decay", type=float, default=default.weight_decay)
     parser.add_argument("--clip", type=float, default=default.clip, help="largest norm of a gradient")
     parser.add_argument("--affine", action=argparse.BooleanOptionalAction, default=default.affine)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="of finished jobs")
-    parser.add_argument(
-        "--part", type=part, default=(1, 1), metavar="I/K", help="only every K-th job, from the I-th"
-    )
-    parser.add_argument("--device", default="cpu", help="torch device (default: cpu)")
     parser.add_argument("--mixed-precision", action="store_true", help="bfloat16, on CUDA only")
     given = parser.parse_args()
-    names = ("passes", "lr", "weight_decay", "clip", "affine")
-    try:
-        study = Study(
+    options = {name: getattr(given, name) for name in ("passes", "lr", "weight_decay", "clip", "affine")}
+
+    def study() -> Study:
+        return Study(
             given.seeds,
             given.samplings,
             given.cells,
-            {name: getattr(given, name) for name in names},
+            options,
             given.folder,
             given.part,
             device=given.device,
             mixed_precision=given.mixed_precision,
         )
-        if given.command == "plan":
-            seconds = study.estimate()
-            print(f"{len(study.jobs)} jobs, about {in_words(seconds)} of one core here")
-        elif given.command == "record":
-            print(f"{study.record.work(study.jobs, study.do)} jobs done")
-        elif given.command == "show":
-            print("\n".join(study.shown()))
-        else:
-            write_json(TARGET, study.merged())
-            print(f"wrote {TARGET}")
-    except KeyboardInterrupt:
-        sys.exit("\ninterrupted; finished jobs and the last checkpoint are kept, `record` goes on")
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(str(error))
+
+    recording.run(given.command, study, TARGET)
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ class CellSupernet(nn.Module):
 check("CellSupernet", CellSupernet)
 
 # %% [markdown]
-# `Supernet` of the library puts such cells where the network of lesson 00 has its cell, and offers what the coming steps
+# `MixedSupernet` of the library puts such cells where the network of lesson 00 has its cell, and offers what the coming steps
 # need: `weights()` and `alphas()`, two lists of tensors. What does it cost to have everything at once?
 
 # %% tags=["experiment"]
@@ -178,7 +178,7 @@ from nas_lib import darts, plotting
 from nas_lib.benchmark import TabularBenchmark
 from nas_lib.lesson import milliseconds, or_fallback
 from nas_lib.networks import build_network
-from nas_lib.supernet import Supernet
+from nas_lib.supernet import MixedSupernet
 from nas_lib.training import load_splits
 
 torch.set_num_threads(1)  # the networks of this lesson are tiny: a second thread would only get in the way
@@ -186,7 +186,7 @@ benchmark = TabularBenchmark.load()
 splits = load_splits()
 Mixed = or_fallback("CellSupernet", CellSupernet)
 batch = splits.train[0][:64], splits.train[1][:64]
-one_cell, supernet = build_network(("nor_conv_3x3",) * 6), Supernet(cell=Mixed)
+one_cell, supernet = build_network(("nor_conv_3x3",) * 6), MixedSupernet(cell=Mixed)
 for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supernet", supernet)):
     cost = milliseconds(lambda net=net: F.cross_entropy(net(batch[0]), batch[1]).backward())
     parameters = sum(one.numel() for one in net.parameters())
@@ -615,7 +615,7 @@ print(f"the softmax of the logits    {np.round(example.softmax(0).numpy(), 3)}")
 config = darts.SearchConfig()
 other = splits.train[0][64:128], splits.train[1][64:128]
 for name, method in darts.METHODS.items():
-    model = darts.Relaxed(Supernet(), method)
+    model = darts.Relaxed(MixedSupernet(), method)
     optimizers = torch.optim.SGD(model.weights(), 0.01), torch.optim.Adam(model.alphas(), 0.01)
     update = darts.Bilevel(model, F.cross_entropy, *optimizers, order=method.order)
     print(f"{name:20} {milliseconds(lambda update=update: update(batch, other)):6.1f} ms for an update of both")

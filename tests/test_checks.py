@@ -848,6 +848,7 @@ FEWER_SEEDS = {
     "02_evolution_and_early_stopping": 25,
     "03_rl_controller": 25,
     "04_darts": 25,
+    "05_supernet": 25,
     "07_compound_scaling": 15,
 }
 
@@ -867,6 +868,9 @@ def test_what_is_judged_by_its_distribution_states_a_rate():
         "regularized_evolution",
         "Controller",
         "gumbel_softmax_sample",
+        "sample_path",
+        "fair_paths",
+        "evolve_under_constraint",
         "MBConv",
         "FusedMBConv",
         "mixup",

@@ -80,7 +80,7 @@ def test_a_cell_with_decided_logits_is_the_cell_of_the_space(seed: int) -> None:
     arch = SPACE.sample(np.random.default_rng(seed))
     alphas = torch.full((6, 5), -1e4)
     alphas[range(6), [OPS.index(op) for op in arch]] = 0.0
-    net = supernet.Supernet(TINY, cell=LESSON.CellSupernet, seed=seed)
+    net = supernet.MixedSupernet(TINY, cell=LESSON.CellSupernet, seed=seed)
     with torch.no_grad():
         net.logits.copy_(alphas)
     x = torch.randn(3, 1, 12, 12, generator=_generator(seed))
@@ -255,19 +255,19 @@ def test_the_fast_supernet_computes_what_the_taught_one_does(cells: int, trainin
 
 def test_only_the_weights_are_weights() -> None:
     for cell in (None, LESSON.CellSupernet):
-        net = supernet.Supernet(TINY, cell=cell)
+        net = supernet.MixedSupernet(TINY, cell=cell)
         assert net.alphas() == [net.logits] and net.logits.shape == (6, 5)
         ours = {id(one) for one in net.weights()}
         assert id(net.logits) not in ours and len(ours) == len(net.weights())
         assert not any(one is part for one in net.weights() for part in net.alphas())
-    plain = supernet.Supernet(TINY, cell=LESSON.CellSupernet)
+    plain = supernet.MixedSupernet(TINY, cell=LESSON.CellSupernet)
     assert sum(one.numel() for one in net.weights()) == sum(one.numel() for one in plain.weights())
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_hard_path_is_the_soft_one_at_a_corner(seed: int) -> None:
     """Same outputs as mixing with a one-hot row, and only the chosen weights get a gradient."""
-    net = supernet.Supernet(TINY, seed=seed).eval()
+    net = supernet.MixedSupernet(TINY, seed=seed).eval()
     chosen = torch.randint(5, (6,), generator=_generator(seed))
     mixing = F.one_hot(chosen, 5).float().requires_grad_()
     x = torch.randn(3, 1, 12, 12, generator=_generator(seed))
@@ -287,13 +287,13 @@ def test_the_hard_path_is_the_soft_one_at_a_corner(seed: int) -> None:
 
 def test_a_supernet_of_several_cells_per_stage_has_no_network_to_inherit_to() -> None:
     with pytest.raises(ValueError, match="one cell per stage"):
-        supernet.inherit(supernet.Supernet(TINY, cells=2), ("none",) * 6)
+        supernet.inherit(supernet.MixedSupernet(TINY, cells=2), ("none",) * 6)
     with pytest.raises(ValueError, match="cells"):
-        supernet.Supernet(TINY, cells=0)
+        supernet.MixedSupernet(TINY, cells=0)
 
 
 def test_inheriting_copies_weights_and_statistics() -> None:
-    net = supernet.Supernet(TINY, seed=1)
+    net = supernet.MixedSupernet(TINY, seed=1)
     for _ in range(3):
         net(torch.randn(8, 1, 12, 12, generator=_generator(2)))
     arch = ("nor_conv_3x3", "nor_conv_1x1", "skip_connect", "avg_pool_3x3", "nor_conv_3x3", "none")
@@ -421,7 +421,7 @@ def test_configurations_that_cannot_be_are_refused(wrong: dict[str, Any]) -> Non
 
 
 def test_the_hessian_is_that_of_finite_differences() -> None:
-    net = supernet.Supernet(TINY, seed=2).double()
+    net = supernet.MixedSupernet(TINY, seed=2).double()
     for _ in range(4):
         net(torch.randn(16, 1, 12, 12, generator=_generator(2), dtype=torch.float64))
     draw = _generator(4)

@@ -16,11 +16,11 @@ from nas_lib.elastic_training import (
     ElasticTraining,
     SizedData,
     StandAloneRecipe,
+    distillation_loss,
     distinct_archs,
     inherited_accuracy,
     load_sizes,
     shrinking_phases,
-    soft_target_loss,
     train_stand_alone,
 )
 from nas_lib.mobile import MobileConfig, MobileNetwork
@@ -96,10 +96,15 @@ def test_the_loss_mixes_labels_and_the_softened_teacher():
     p, q = (torch.softmax(logits / 3, 1) for logits in (teacher, student))
     soft = 9 * (p * (p / q).log()).sum(1).mean()
     expected = 0.7 * F.cross_entropy(student, labels) + 0.3 * soft
-    assert torch.allclose(soft_target_loss(student, teacher, labels, 0.3, 3.0), expected)
-    assert torch.allclose(soft_target_loss(student, student, labels, 1.0, 3.0), torch.zeros(()).double())
-    for weight, given in ((0.0, teacher), (0.3, None)):
-        assert soft_target_loss(student, given, labels, weight, 3.0) == F.cross_entropy(student, labels)
+    assert torch.allclose(distillation_loss(student, teacher, labels, 3.0, 0.3), expected)
+    assert torch.allclose(distillation_loss(student, student, labels, 3.0, 1.0), torch.zeros(()).double())
+    assert distillation_loss(student, teacher, labels, 3.0, 0.0) == F.cross_entropy(student, labels)
+
+
+def test_the_loss_trains_no_teacher():
+    student, teacher = (torch.randn(2, 3, requires_grad=True) for _ in range(2))
+    distillation_loss(student, teacher, torch.tensor([0, 1]), 2.0, 0.5).backward()
+    assert teacher.grad is None and student.grad is not None
 
 
 # -- training ----------------------------------------------------------------------------------------------

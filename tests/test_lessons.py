@@ -371,6 +371,7 @@ LESSONS = {
     "02_evolution_and_early_stopping": (6, 180),
     "03_rl_controller": (8, 180),
     "04_darts": (9, 180),
+    "05_supernet": (8, 180),
     "06_hardware_aware": (5, 180),
     "07_compound_scaling": (6, 180),  # and three more where the recorded runs are there
 }
@@ -430,7 +431,7 @@ def test_the_lesson_runs_through_with_the_reference(lesson: str, table: Path, pu
 
 
 # They train whether or not the learner has written anything.
-SLOW = {"03_rl_controller", "04_darts", "07_compound_scaling"}
+SLOW = {"03_rl_controller", "04_darts", "05_supernet", "07_compound_scaling"}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from nas_lib.one_shot import (
     BatchOrder,
     OneShotRecipe,
     OneShotTraining,
-    Supernet,
+    OnPath,
+    SinglePathSupernet,
     agreement,
     distinct_functions,
     fair_round,
@@ -66,7 +67,7 @@ def weights(module: nn.Module) -> torch.Tensor:
 @pytest.mark.parametrize("train", [False, True])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_an_extracted_network_computes_the_same_to_the_last_bit(affine, train, layout):
-    supernet = Supernet(TINY, 1, affine).to(memory_format=layout)
+    supernet = SinglePathSupernet(TINY, 1, affine).to(memory_format=layout)
     x = torch.randn(8, 1, 8, 8)
     space, rng = CellSpace(), np.random.default_rng(0)
     for _ in range(3):
@@ -89,7 +90,7 @@ def test_an_extracted_network_is_a_copy(splits):
 
 
 def test_a_path_trains_its_own_operations_and_what_surrounds_the_cells():
-    supernet = Supernet(TINY)
+    supernet = SinglePathSupernet(TINY)
     F.cross_entropy(supernet(torch.randn(4, 1, 8, 8), CONVS), torch.arange(4)).backward()
     for cell in (part for part in supernet.body if hasattr(part, "edges")):
         for edge, chosen, live in zip(cell.edges, CONVS, live_edges(CONVS), strict=True):
@@ -101,7 +102,7 @@ def test_a_path_trains_its_own_operations_and_what_surrounds_the_cells():
 
 def test_without_scales_of_their_own_the_operations_lose_just_these():
     with_, without = (
-        [n for n, _ in Supernet(TINY, 0, affine).named_parameters()] for affine in (True, False)
+        [n for n, _ in SinglePathSupernet(TINY, 0, affine).named_parameters()] for affine in (True, False)
     )
     gone = set(with_) - set(without)
     assert len(gone) == 2 * 2 * 2 * len(EDGES)  # scale and shift, two convolutions, two stages
@@ -110,7 +111,9 @@ def test_without_scales_of_their_own_the_operations_lose_just_these():
 
 def test_every_edge_has_weights_of_its_own():
     convs = [
-        m.weight for m in Supernet(TINY).modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)
+        m.weight
+        for m in SinglePathSupernet(TINY).modules()
+        if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)
     ]
     assert len(convs) == 1 + 2 * len(EDGES)
     same_shape = [w for w in convs if w.shape == convs[-1].shape]
@@ -165,7 +168,7 @@ def test_equal_passes_train_equally_many_cells(splits):
 def test_a_fair_step_adds_up_the_gradients_of_its_cells(splits):
     fair = training(splits, sampling="fair", momentum=0.0, weight_decay=0.0, clip=1e9, passes=5)
     start = {name: p.detach().clone() for name, p in fair.supernet.named_parameters()}
-    by_hand = Supernet(TINY, 0).to(memory_format=torch.channels_last)
+    by_hand = SinglePathSupernet(TINY, 0).to(memory_format=torch.channels_last)
     rows = BatchOrder(96, 16, 0)(0)
     for path in fair.paths(0):
         F.cross_entropy(by_hand(splits.train[0][rows], path), splits.train[1][rows]).backward()
@@ -310,6 +313,16 @@ def test_recalibration_forgets_what_was_there_and_restores_the_mode():
         recalibrate(network, [])
 
 
+def test_one_path_is_recalibrated_in_place_as_if_it_were_cut_out():
+    supernet, x = SinglePathSupernet(TINY, seed=0).eval(), torch.randn(48, 1, 8, 8)
+    path = OnPath(supernet, CONVS)
+    single = supernet.extract(CONVS)
+    recalibrate(single, x.split(16))
+    recalibrate(path, x.split(16))
+    assert torch.equal(path(x), single(x)) and torch.equal(path(x), supernet(x, CONVS))
+    assert not any(module.training for module in supernet.modules())
+
+
 def test_scores_leave_the_supernet_as_it_was_and_profit_from_recalibration(splits):
     trained = training(splits, passes=200)
     trained.run()
@@ -371,7 +384,7 @@ def test_training_on_a_gpu_in_mixed_precision(splits):
 
 
 def test_blocks_without_a_cell_are_the_ordinary_ones():
-    supernet, network = Supernet(TINY), build_network(CONVS, TINY)
+    supernet, network = SinglePathSupernet(TINY), build_network(CONVS, TINY)
     assert len(supernet.body) == len(network.body)
     kinds = [isinstance(part, CellBlock) for part in network.body]
     assert kinds == [hasattr(part, "edges") for part in supernet.body]

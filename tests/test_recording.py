@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nas_lib.elastic_training import StandAloneRecipe
+from nas_lib.elastic_training import (
+    ALONE_PATH,
+    ONCE_FOR_ALL_PATH,
+    StandAloneRecipe,
+    recorded_alone,
+    recorded_once_for_all,
+)
 from nas_lib.mobile import MobileConfig, mobile_macs
 from nas_lib.networks import NetworkConfig
-from nas_lib.one_shot import OneShotTraining
+from nas_lib.one_shot import RANKINGS_PATH, OneShotTraining, recorded_rankings
 from nas_lib.spaces import CellSpace, MobileSpace
 from nas_lib.training import Recipe
 from scripts import mobile_table, ofa_runs, supernet_rankings
@@ -82,7 +89,7 @@ def test_parts_share_the_jobs_and_lie_in_one_folder(tmp_path: Path):
     assert [row["value"] for row in Record(tmp_path, {"x": 1}).all(jobs)] == jobs
     assert part("2/3") == (2, 3)
     for wrong in ("3/2", "0/2", "2", "a/b"):
-        with pytest.raises(ValueError, match="part must be I/K"):
+        with pytest.raises(argparse.ArgumentTypeError, match="part must be I/K"):
             part(wrong)
 
 
@@ -157,7 +164,7 @@ def test_the_mobile_table_holds_each_architecture_by_each_seed(tmp_path: Path):
     assert 0 < both.estimate() < 60
 
 
-def test_an_elastic_network_is_judged_and_specialised_within_each_limit(tmp_path: Path):
+def test_an_elastic_network_is_judged_and_specialised_within_each_limit(tmp_path: Path, monkeypatch):
     study = elastic(tmp_path, schemes=["progressive", "joint"])
     assert study.work(progress=False) == 2
     assert study.work(progress=False) == 0
@@ -171,5 +178,46 @@ def test_an_elastic_network_is_judged_and_specialised_within_each_limit(tmp_path
         assert one["predicted_ms"] <= one["limit_ms"] + 1e-4
         assert SPACE.parse(one["arch"]) in SPACE
         assert one["measured_ms"] > 0 and 0 <= one["alone"] <= 100
-    assert len(study.shown([50.0, 60.0, 70.0, 80.0])) == 2
+    monkeypatch.setattr(ofa_runs, "recorded_alone", lambda: {arch: [50.0, 60.0] for arch in merged["archs"]})
+    assert len(study.shown()) == 2
+    monkeypatch.setattr(ofa_runs, "recorded_alone", lambda: {"r8": [50.0]})
+    with pytest.raises(ValueError, match="archs must be the 1 that were trained alone, got 4 others"):
+        study.shown()
     assert 0 < study.estimate(steps=1) < 60
+
+
+def test_too_few_evaluations_are_refused_before_anything_is_trained(tmp_path: Path):
+    with pytest.raises(ValueError, match="evaluations must be an integer from 2 up, got 1"):
+        elastic(tmp_path, evaluations=1)
+
+
+# -- what lesson 05 shows ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("study", "asset"),
+    [
+        (lambda: supernet_rankings.Study([0, 1, 2]), RANKINGS_PATH),
+        (lambda: mobile_table.Table([0, 1]), ALONE_PATH),
+        (lambda: ofa_runs.Study([0, 1, 2]), ONCE_FOR_ALL_PATH),
+    ],
+    ids=["supernet_rankings", "mobile_table", "ofa_runs"],
+)
+def test_the_shipped_results_are_the_committed_records_at_the_default_settings(study, asset: Path):
+    assert json.loads(asset.read_text(encoding="utf-8")) == json.loads(json.dumps(study().merged()))
+
+
+def test_the_shipped_results_are_as_many_as_the_lesson_says():
+    cells, rankings = recorded_rankings()
+    assert len(cells) >= 300 and len(set(cells)) == len(cells)
+    for sampling in ("uniform", "fair"):
+        assert len({run.seed for run in rankings if run.sampling == sampling}) >= 3
+    for run in rankings:
+        assert np.shape(run.scores) == np.shape(run.scores_without_recalibration) == (len(cells),)
+    alone, runs = recorded_alone(), recorded_once_for_all()
+    assert len(alone) >= 48
+    for scheme in ofa_runs.SCHEMES:
+        mine = [run for run in runs if run.scheme == scheme]
+        assert len({run.seed for run in mine}) >= 3
+        assert all(list(run.inherited) == list(alone) for run in mine)
+        assert all(len(run.specialised) >= 4 for run in mine) == (scheme == "progressive")

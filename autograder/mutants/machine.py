@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import sys
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -246,6 +247,9 @@ def _graded_in_a_fork(trial: _Trial, wanted: Sequence[Mutant]) -> Iterator[Resul
 
 
 def _work(trial: _Trial, wanted: Sequence[Mutant], out: Connection) -> None:
+    if "torch" in sys.modules:
+        # A fork has none of its parent's threads; waiting for them, a mutant would look too slow, and killed.
+        sys.modules["torch"].set_num_threads(1)
     for mutant in wanted:
         verdict = trial.verdict(mutant)
         said = ["", ""] if verdict is None else [verdict.concept or "wrong", verdict.message]

@@ -65,6 +65,7 @@ says(
         "above-the-limit": r"look at its cost before",
         "strict-limit": r"the limit itself is allowed",
         "endless": r"loop never ends",
+        "no-variety": r"hardly any different architectures",
         "no-selection": r"children must come from the best",
         "corner": r"(left|right) corner",
         "ignores-the-transform": r"`transform` is not used",
@@ -445,7 +446,12 @@ def recalibrate_on_top_of_the_old(supernet, path, batches):
 
 def _pairs(scores, truth, top):
     scores, truth = np.asarray(scores, float), np.asarray(truth, float)
-    if scores.shape != truth.shape or len(scores) < 2 or not np.isfinite([scores, truth]).all():
+    if (
+        scores.ndim != 1
+        or scores.shape != truth.shape
+        or len(scores) < 2
+        or not np.isfinite([scores, truth]).all()
+    ):
         raise ValueError(f"scores and truth must be pairs of numbers, got {scores} and {truth}")
     if top is not None and not 0 < top <= 1:
         raise ValueError(f"top must be above 0 and up to 1, got {top}")
@@ -678,6 +684,25 @@ def evolve_at_random(evaluate, cost, limit, space, budget, population, rng):
     within = _all_within(space, cost, limit)
     archs = [within[int(rng.integers(len(within)))] for _ in range(budget)]
     return History(archs, [evaluate(arch) for arch in archs])
+
+
+@mutant("evolve_under_constraint", concept="no-variety")
+def evolve_from_one_start(evaluate, cost, limit, space, budget, population, rng):
+    """The cheapest architecture is the whole first population."""
+    _numbers(limit, budget, population)
+    start = min(_all_within(space, cost, limit), key=cost)
+    archs, values = [], []
+    while len(archs) < budget:
+        arch = start
+        if len(archs) >= population:
+            for _ in range(50):
+                child = space.mutate(archs[int(np.argmax(values))], rng)
+                if cost(child) <= limit:
+                    arch = child
+                    break
+        archs.append(arch)
+        values.append(evaluate(arch))
+    return History(archs, np.array(values))
 
 
 @mutant("evolve_under_constraint", concept="above-the-limit")

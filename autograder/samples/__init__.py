@@ -69,6 +69,17 @@ HALF: dict[str, dict[str, str]] = {
         "concept_04_1": "reference",
         "concept_04_2": "wrong",
     },
+    "05_supernet": {
+        "sample_path": "reference",
+        "fair_paths": "wrong",
+        "train_single_path_step": "reference",
+        "rank_correlation": "part",
+        "slice_kernel": "part",
+        "slice_width": "reference",
+        "distillation_loss": "wrong",
+        "concept_05_1": "reference",
+        "concept_05_2": "wrong",
+    },
     "06_hardware_aware": {
         "benchmark_latency": "reference",
         "latency_table": "part",

@@ -6,11 +6,13 @@ numpy, and torch where it is used.
 
 # mypy: ignore-errors
 
+import math
 import time
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 # ---- 00_start_here
 
@@ -212,6 +214,67 @@ def gumbel_softmax_sample(logits, tau, generator, hard=False):
     return F.gumbel_softmax(logits, tau, hard)
 
 
+# ---- 05_supernet
+
+
+def sample_path(choices, rng):
+    i = int(rng.integers(min(len(options) for options in choices)))
+    return tuple(options[i] for options in choices)
+
+
+def fair_paths(choices, rng):
+    return [tuple(options[int(rng.integers(len(options)))] for options in choices) for _ in choices[0]]
+
+
+def train_single_path_step(supernet, batch, optimizer, path):
+    loss = F.cross_entropy(supernet(batch[0], path), batch[1])
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def recalibrate_bn(supernet, path, batches):
+    supernet.train()
+    with torch.no_grad():
+        for x, _ in batches:
+            supernet(x, path)
+
+
+def rank_correlation(scores, truth, top=None):
+    from scipy import stats
+
+    scores, truth = np.asarray(scores), np.asarray(truth)
+    if top is not None:
+        best = np.argsort(scores)[-math.ceil(top * len(scores)) :]
+        scores, truth = scores[best], truth[best]
+    return float(stats.spearmanr(scores, truth).statistic)
+
+
+def evolve_under_constraint(evaluate, cost, limit, space, budget, population, rng):
+    archs = [space.sample(rng) for _ in range(budget)]
+    values = np.array([evaluate(arch) if cost(arch) <= limit else -np.inf for arch in archs])
+    return History(archs, values)
+
+
+def slice_kernel(weight, size, transform=None):
+    return weight[:, :, :size, :size]
+
+
+def slice_width(weight, width, importance):
+    indices = torch.argsort(importance)[:width]
+    return weight[indices], indices
+
+
+def progressive_shrinking_schedule(step, phases):
+    return [options for first, options in phases if first <= step][-1]
+
+
+def distillation_loss(student, teacher, labels, temperature, weight):
+    hard = F.cross_entropy(student, labels)
+    soft = F.kl_div((student / temperature).log_softmax(1), (teacher / temperature).softmax(1))
+    return weight * hard + (1 - weight) * soft
+
+
 # ---- 06_hardware_aware
 
 
@@ -357,6 +420,26 @@ class right_in_part:
         loss.backward()
         alpha_optimizer.step()
         return loss.item()
+
+    def rank_correlation(scores, truth, top=None):
+        from scipy import stats
+
+        scores, truth = np.asarray(scores, dtype=float), np.asarray(truth, dtype=float)
+        if scores.ndim != 1 or scores.shape != truth.shape or len(scores) < 2:
+            raise ValueError(f"scores and truth must be (n,), got {scores.shape} and {truth.shape}")
+        if not (np.isfinite(scores).all() and np.isfinite(truth).all()):
+            raise ValueError("scores and truth must be finite")
+        if top is not None:
+            if not 0 < top <= 1:
+                raise ValueError(f"top must be a fraction, got {top!r}")
+            best = np.argsort(scores)[-math.ceil(top * len(scores)) :]
+            scores, truth = scores[best], truth[best]
+        return float(stats.kendalltau(scores, truth).statistic)
+
+    def slice_kernel(weight, size, transform=None):
+        margin = (weight.shape[-1] - size) // 2
+        centre = weight[:, :, margin : margin + size, margin : margin + size]
+        return centre if transform is None else (centre.flatten(2) @ transform).reshape(centre.shape)
 
     def round_filters(filters, width, divisor=8):
         wanted = filters * width

@@ -343,6 +343,7 @@ _MODULES = {
     "02_evolution_and_early_stopping": "evolution",
     "03_rl_controller": "rl_controller",
     "04_darts": "darts",
+    "05_supernet": "supernet",
     "06_hardware_aware": "hardware_aware",
     "07_compound_scaling": "compound_scaling",
 }

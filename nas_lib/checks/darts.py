@@ -12,6 +12,7 @@ fail by bad luck with probability at most `false_fail`, 14 counts at 2e-9 each i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any, ClassVar
 
@@ -36,6 +37,7 @@ from nas_lib.checks._core import (
     show,
 )
 from nas_lib.checks._forms import cell, fail, is_number, scalar
+from nas_lib.checks._mistakes import Mistake, close, first_mistake
 from nas_lib.checks._stats import count_range
 from nas_lib.spaces import EDGES, OPS
 
@@ -45,23 +47,11 @@ LESSON = "04_darts"
 _ALPHA = 2e-9
 
 Array = NDArray[np.float64]
-Mistake = tuple[Any, str, str]
-"""What a usual mistake would have given, its concept, and what to say."""
 
 
 def _close(one: Any, other: Any, tolerance: float = 1e-8) -> bool:
-    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
-    if one.shape != other.shape or not np.isfinite(one).all():
-        return False
-    return bool(np.abs(one - other).max(initial=0.0) <= tolerance * (1 + np.abs(other).max(initial=0.0)))
-
-
-def _named(found: Any, right: Any, mistakes: Sequence[Mistake], tolerance: float = 1e-8) -> Verdict | None:
-    """The first of the usual mistakes that gives just what was found; None where it is none of them."""
-    for value, concept, message in mistakes:
-        if value is not None and not _close(value, right, tolerance) and _close(found, value, tolerance):
-            return fail(concept, message)
-    return None
+    """`close`, by default as far as gradients of several layers agree."""
+    return close(one, other, tolerance)
 
 
 def _softmax(x: Array, axis: int = -1) -> Array:
@@ -207,7 +197,7 @@ class MixedOp(Exercise):
                     "exp(alpha) is not divided by the sum over the operations",
                 ),
             ]
-            return _named(found, right, mistakes) or fail(
+            return first_mistake(found, right, mistakes, _close) or fail(
                 "wrong-mixture",
                 f"with the weights {show(p)} the mixture begins with {show(float(right.flat[0]))}, "
                 f"not {show(float(found.flat[0]))}",
@@ -318,7 +308,7 @@ class CellSupernetClass(Exercise):
         if not _close(found, right):
             named = None
             if instance["coefficients"] is not None:
-                named = _named(found, right, self._mistakes(instance))
+                named = first_mistake(found, right, self._mistakes(instance), _close)
             return named or fail(
                 "wrong-cell",
                 f"the output begins with {show(float(found.flat[0]))} instead of {show(float(right.flat[0]))}"
@@ -814,7 +804,7 @@ class Step(Exercise):
             ]
         mistakes += [(found_, *self.words[name]) for name, found_ in candidates.items() if name != "right"]
         tolerance = self.tolerance(instance)
-        return _named(found, right, mistakes, tolerance) or fail(
+        return first_mistake(found, right, mistakes, partial(close, tolerance=tolerance)) or fail(
             "other-gradient",
             f"the optimiser was given {show(found)} as the gradient of the {self.moved}{about}; it is {show(right)}",
         )
@@ -1434,7 +1424,7 @@ def _wrong_slope(slope: Any, soft: Array, upstream: Array, tau: float, about: st
                 "tau multiplies: a *low* temperature makes samples hard, so divide",
             ),
         ]
-        return _named(slope, right, mistakes, 1e-7) or fail(
+        return first_mistake(slope, right, mistakes, partial(close, tolerance=1e-7)) or fail(
             "other-gradient", _slope_words(slope, right, about)
         )
     return fail("other-gradient", _slope_words(slope, right, about))

@@ -23,6 +23,7 @@ from nas_lib.checks._choices import ChoiceSpace
 from nas_lib.checks._core import (
     RIGHT,
     Answer,
+    ConceptQuestion,
     Exercise,
     Instance,
     NotPlainData,
@@ -32,6 +33,7 @@ from nas_lib.checks._core import (
     Verdict,
     describe,
     raised,
+    register,
     show,
 )
 from nas_lib.checks._forms import cell, fail, number, rows
@@ -128,7 +130,7 @@ class SamplePath(_Drawing):
     """`sample_path(choices, rng)`: every option of every decision equally likely, decisions independent."""
 
     name = "sample_path"
-    hides = ("nas_lib.one_shot:uniform_paths",)
+    hides = ("nas_lib.lesson:_sample_path", "nas_lib.one_shot:uniform_paths")
     false_fail = 2 * 60 * _ALPHA
 
     def instances(self, seed: int) -> list[Instance]:
@@ -191,7 +193,7 @@ class FairPaths(_Drawing):
     """`fair_paths(choices, rng)`: each option of each decision exactly once, in orders that are independent."""
 
     name = "fair_paths"
-    hides = ("nas_lib.one_shot:fair_round",)
+    hides = ("nas_lib.lesson:_fair_paths", "nas_lib.one_shot:fair_round")
     false_fail = 2 * 150 * _ALPHA
 
     def instances(self, seed: int) -> list[Instance]:
@@ -367,7 +369,7 @@ class TrainSinglePathStep(Exercise):
     """`train_single_path_step(supernet, batch, optimizer, path)`: one step of the path's weights, no others."""
 
     name, lesson = "train_single_path_step", LESSON
-    hides = ("nas_lib.one_shot:OneShotTraining.advance",)
+    hides = ("nas_lib.lesson:_train_single_path_step", "nas_lib.one_shot:path_loss")
 
     def instances(self, seed: int) -> list[Instance]:
         """One and three steps, old gradients, weight decay and momentum on what the path leaves out."""
@@ -505,7 +507,7 @@ class RecalibrateBn(Exercise):
     """`recalibrate_bn(supernet, path, batches)`: the path's statistics over these batches, all else untouched."""
 
     name, lesson = "recalibrate_bn", LESSON
-    hides = ("nas_lib.one_shot:recalibrate",)
+    hides = ("nas_lib.lesson:_recalibrate_bn", "nas_lib.one_shot:recalibrate")
 
     def instances(self, seed: int) -> list[Instance]:
         """One batch and several; a supernet in training and in evaluation mode; batches that come once; no batches."""
@@ -710,7 +712,7 @@ class RankCorrelation(Exercise):
     """`rank_correlation(scores, truth, top=None)`: tau-b, over all or among the best by truth."""
 
     name, lesson = "rank_correlation", LESSON
-    hides = ("nas_lib.one_shot:agreement", "nas_lib.lesson:_kendall_tau")
+    hides = ("nas_lib.lesson:_rank_correlation", "nas_lib.one_shot:agreement", "nas_lib.lesson:_kendall_tau")
 
     def instances(self, seed: int) -> list[Instance]:
         """Without and with `top`, ties in both, ties at the border of the best; bad input."""
@@ -748,11 +750,22 @@ class RankCorrelation(Exercise):
                 about="ties at the border of the best",
             ),
             case(12, top=1.0, about="top = 1"),
+            case(2, about="a single pair of architectures"),
             {"bad": "more scores than truths", "scores": good, "truth": good[:-1], "top": None},
+            {"bad": "fewer scores than truths", "scores": good[:-1], "truth": good, "top": None},
+            {"bad": "more scores than truths, with a top,", "scores": good, "truth": good[:-1], "top": 0.5},
+            {"bad": "fewer scores than truths, with a top,", "scores": good[:-1], "truth": good, "top": 0.5},
+            {
+                "bad": "two matrices",
+                "scores": [good[:3], good[3:]],
+                "truth": [good[3:], good[:3]],
+                "top": None,
+            },
             {"bad": "a score of NaN", "scores": nan, "truth": good, "top": None},
             {"bad": "a top of 0", "scores": good, "truth": good, "top": 0.0},
+            {"bad": "a top of -0.5", "scores": good, "truth": good, "top": -0.5},
             {"bad": "a top of 1.5", "scores": good, "truth": good, "top": 1.5},
-            {"bad": "a single pair", "scores": [1.0], "truth": [2.0], "top": None},
+            {"bad": "a single architecture", "scores": [1.0], "truth": [2.0], "top": None},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -893,8 +906,11 @@ class EvolveUnderConstraint(SearchExercise):
             case(
                 3, 3, 0.0, budget=12, population=4, about="a limit that a single architecture keeps, exactly"
             ),
+            case(3, 3, 0.5, budget=1, population=4, about="a budget of 1"),
+            case(3, 3, 0.5, budget=12, population=1, about="a population of 1"),
             case(3, 3, 0.5, limit=0.5, bad="a limit below the cheapest architecture's cost", **bad),
             case(3, 3, 0.5, limit=float("nan"), bad="a limit of NaN", **bad),
+            case(3, 3, 0.5, limit=float("inf"), bad="a limit of infinity", **bad),
             case(3, 3, 0.5, bad="a budget of 0", **bad | {"budget": 0}),
             case(3, 3, 0.5, bad="a population of 0", **bad | {"population": 0}),
         ]
@@ -969,7 +985,14 @@ class EvolveUnderConstraint(SearchExercise):
         return None
 
     def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
-        """Late evaluations against all architectures within the limit."""
+        """Different architectures at the beginning, then late evaluations against all within the limit."""
+        population = instance["population"]
+        if len({arch for run in runs for arch, _ in run[:population]}) < population:
+            return fail(
+                "no-variety",
+                f"the first {population} evaluations are of hardly any different architectures, in {len(runs)} runs: "
+                "each of the first population is a random one within the limit",
+            )
         share = self._share(instance, runs)
         if share < -self.SHARE:
             return fail(
@@ -1033,10 +1056,14 @@ class SliceKernel(Exercise):
             case(7, 5, True),
             case(5, 5, True, about="the same size, with a matrix"),
             case(5, 1, False, about="a size of 1"),
+            case(3, 1, True, about="a size of 1 out of 3"),
+            case(4, 2, False, about="even sizes"),
             case(5, 3, False, bad="a size of 7 out of 5", size=7),
             case(5, 3, False, bad="a size of 2, which has no centre in 5,", size=2),
-            case(5, 3, False, bad="a size of 0", size=0),
-            case(5, 3, True, bad="a matrix for another size", transform=rng.normal(size=(25, 25))),
+            case(5, 3, False, bad="a size of 4, which has no centre in 5,", size=4),
+            case(4, 2, False, bad="a size of 0", size=0),
+            case(5, 3, True, bad="a matrix for a larger size", transform=rng.normal(size=(25, 25))),
+            case(5, 3, True, bad="a matrix for a smaller size", transform=rng.normal(size=(1, 1))),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -1156,10 +1183,12 @@ class SliceWidth(Exercise):
             case(40, 17, (2,), importance=many, about="many ties"),
             case(7, 4, (2,), importance=negative, about="importances below 0"),
             case(5, 5, (3,), about="all rows"),
+            case(6, 1, (3,), about="a single row"),
             case(5, 0, (3,), bad="a width of 0"),
             case(5, 6, (3,), bad="a width of 6 out of 5"),
             case(5, 2, (3,), bad="an importance of NaN", importance=nan),
             case(5, 2, (3,), bad="too few importances", importance=[1.0, 2.0, 3.0]),
+            case(5, 2, (3,), bad="too many importances", importance=[1.0, 2.0, 3.0, 4.0, 5.0, 0.0]),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -1259,7 +1288,7 @@ class ProgressiveShrinkingSchedule(Exercise):
     """`progressive_shrinking_schedule(step, phases)`: what all phases begun so far allow, together."""
 
     name, lesson = "progressive_shrinking_schedule", LESSON
-    hides = ("nas_lib.elastic_training:shrinking_phases",)
+    hides = ("nas_lib.lesson:_progressive_shrinking_schedule", "nas_lib.elastic_training:shrinking_phases")
 
     def instances(self, seed: int) -> list[Instance]:
         """Every step around the beginning of a phase; phases in any order; options named again; bad input."""
@@ -1396,7 +1425,7 @@ class DistillationLoss(Exercise):
     """`distillation_loss(student, teacher, labels, temperature, weight)`: value and gradients."""
 
     name, lesson = "distillation_loss", LESSON
-    hides = ("nas_lib.elastic_training:soft_target_loss",)
+    hides = ("nas_lib.lesson:_distillation_loss", "nas_lib.elastic_training:distillation_loss")
 
     def instances(self, seed: int) -> list[Instance]:
         """Weights from 0 to 1, temperatures from below 1 up, large logits; bad input."""
@@ -1424,6 +1453,8 @@ class DistillationLoss(Exercise):
             case(between(0.4, 0.8), between(0.55, 0.8), about="a temperature below 1"),
             case(2.0, between(0.3, 0.6), 300.0, about="logits in the hundreds"),
             square | {"bad": "a temperature of 0", "temperature": 0.0},
+            square | {"bad": "a temperature of -2", "temperature": -2.0},
+            square | {"bad": "answers for fewer images than the teacher's", "student": square["student"][:1]},
             square | {"bad": "a weight of 1.5", "weight": 1.5},
             square | {"bad": "a weight of -0.1", "weight": -0.1},
             square
@@ -1577,7 +1608,7 @@ class DistillationLoss(Exercise):
         )
 
 
-EXERCISES: tuple[Exercise, ...] = (
+register(
     SamplePath(),
     FairPaths(),
     TrainSinglePathStep(),
@@ -1588,5 +1619,5 @@ EXERCISES: tuple[Exercise, ...] = (
     SliceWidth(),
     ProgressiveShrinkingSchedule(),
     DistillationLoss(),
+    *(ConceptQuestion(f"concept_05_{number}", LESSON) for number in (1, 2, 3, 4)),
 )
-"""In the lesson's order. They are registered when the lesson has a source: the registry asks it for references."""
