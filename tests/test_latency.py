@@ -228,7 +228,42 @@ def test_each_profile_names_the_source_of_every_figure() -> None:
         assert set(device.sources) == {"peak", "bandwidth", "overhead"}
         for figure in ("peak", "bandwidth"):
             assert not device.sources[figure].startswith(ASSUMED) and len(device.sources[figure]) > 30
+        assert device.sources["overhead"].startswith(ASSUMED)  # nobody publishes it
         assert device.width == {"float32": 4, "float16": 2}[device.precision]
+
+
+@pytest.mark.parametrize(
+    ("name", "peak", "bandwidth"),
+    [
+        ("raspberry_pi_4", 48.0, 5.56),
+        ("pixel_3", 80.0, 29.9),
+        ("jetson_nano", 472, 25.6),
+        ("a100", 19_500, 1_555),
+    ],
+)
+def test_the_products_in_the_profiles_are_the_totals_that_are_published(
+    name: str, peak: float, bandwidth: float
+) -> None:
+    """In 10⁹ FLOP/s and bytes/s: what the vendors of the last two say, and what their sources give for the first."""
+    assert DEVICES[name].peak / 1e9 == pytest.approx(peak, rel=1e-3)
+    assert DEVICES[name].bandwidth / 1e9 == pytest.approx(bandwidth, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "clock", "cores", "measured"),
+    [
+        ("raspberry_pi_4", 1.5, 1, 15.875 * 1.5 / 2.0),
+        ("pixel_3", 2.5, 1, 22.3 * 2.5 / 2.8),
+        ("pixel_3", 2.5, 4, 84.4 * 2.5 / 2.8),
+    ],
+)
+def test_benchmarks_of_the_same_cores_come_close_to_their_peak_and_do_not_exceed_it(
+    name: str, clock: float, cores: int, measured: float
+) -> None:
+    """Measured GFLOP/s of the sources named for the peak, scaled from the clock they ran at to this device's."""
+    peak = DEVICES[name].peak / 1e9 * cores / 4
+    assert peak == 8 * clock * cores
+    assert 0.9 * peak < measured < peak
 
 
 def test_the_roofline_is_the_longer_of_arithmetic_and_traffic() -> None:
