@@ -203,12 +203,12 @@ def latency_table(ops, shapes, measure):
         ValueError: no operations, no shapes, or a measurement that is not a finite number of 0 or more seconds.
     """
     ### BEGIN SOLUTION
-    if len(ops) == 0 or len(shapes) == 0:
+    if min(len(ops), len(shapes)) < 1:
         raise ValueError(f"ops and shapes must hold at least one each, got {ops!r} and {shapes!r}")
     table = {}
     for op, shape in itertools.product(ops, shapes):
         seconds = float(measure(op, shape))
-        if not 0 <= seconds < float("inf"):
+        if not (np.isfinite(seconds) and seconds >= 0):
             raise ValueError(f"measure must give 0 or more seconds, got {seconds!r} for {op} at {shape}")
         table[op, tuple(shape)] = seconds
     return table
@@ -241,7 +241,7 @@ def predict_latency(keys, table, overhead=0.0):
         ValueError: a layer that the table does not have, or an overhead that is not a number of 0 or more.
     """
     ### BEGIN SOLUTION
-    if not 0 <= overhead < float("inf"):
+    if not (np.isfinite(overhead) and overhead >= 0):
         raise ValueError(f"overhead must be 0 or more seconds, got {overhead!r}")
     total = overhead
     for key in keys:
@@ -422,7 +422,7 @@ def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
         raise ValueError(f"accuracy must be finite numbers, got {accuracy}")
     if not (np.isfinite(latency).all() and (latency > 0).all()):
         raise ValueError(f"latency must be positive numbers, got {latency}")
-    if not 0 < target < float("inf"):
+    if not (np.isfinite(target) and target > 0):
         raise ValueError(f"target must be a positive number, got {target!r}")
     reward = accuracy * (latency / target) ** np.where(latency <= target, alpha, beta)
     return reward if reward.ndim else float(reward)
@@ -488,7 +488,7 @@ def pareto_front(accuracy, latency):
         Int array of indices by rising latency. Of points that are equal in both, one.
 
     Raises:
-        ValueError: no points, lengths that differ, or numbers that are not finite.
+        ValueError: no points, shapes that are not one (n,), or numbers that are not finite.
     """
     ### BEGIN SOLUTION
     accuracy, latency = np.asarray(accuracy, dtype=float), np.asarray(latency, dtype=float)
@@ -533,7 +533,7 @@ def hypervolume_2d(accuracy, latency, reference):
         The area in percent times the unit of the latency, a float.
 
     Raises:
-        ValueError: lengths that differ, numbers that are not finite, or a reference that is no pair of numbers.
+        ValueError: shapes that are not one (n,), numbers that are not finite, or a reference that is no pair.
     """
     ### BEGIN SOLUTION
     accuracy, latency = np.asarray(accuracy, dtype=float), np.asarray(latency, dtype=float)
@@ -544,13 +544,11 @@ def hypervolume_2d(accuracy, latency, reference):
         raise ValueError(f"accuracy and latency must be finite numbers, got {accuracy} and {latency}")
     if corner.shape != (2,) or not np.isfinite(corner).all():
         raise ValueError(f"reference must be two finite numbers, got {reference!r}")
-    worst, slowest = corner
-    area, best = 0.0, worst
-    # Each point that is better than all faster ones adds the strip between the old best accuracy and its own.
-    for i in np.lexsort((-accuracy, latency)):
-        if latency[i] < slowest and accuracy[i] > best:
-            area += (accuracy[i] - best) * (slowest - latency[i])
-            best = accuracy[i]
+    area, best, slowest = 0.0, corner[0], corner[1]
+    # By rising latency, each point adds the strip between the best accuracy so far and its own.
+    for i in sorted(range(len(accuracy)), key=lambda i: latency[i]):
+        area += max(accuracy[i] - best, 0) * max(slowest - latency[i], 0)
+        best = max(best, accuracy[i])
     return float(area)
     ### END SOLUTION
 
