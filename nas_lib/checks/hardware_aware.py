@@ -1284,5 +1284,5 @@ register(
     Hypervolume(),
     FakeQuantize(),
     SearchBits(),
-    *(ConceptQuestion(f"concept_06_{number}", LESSON) for number in (1, 2, 3)),
+    *(ConceptQuestion(f"concept_06_{number}", LESSON) for number in (1, 2, 3, 4)),
 )
