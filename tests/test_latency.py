@@ -314,6 +314,17 @@ def test_real_devices_rank_cells_as_the_literature_says(shared_data) -> None:
     assert spearmanr(pi[real], eyeriss[real])[0] < 0.7
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [("raspberry_pi_4", "Raspberry Pi 4"), ("pixel_3", "Pixel 3")])
+def test_rooflines_of_the_cpus_rank_cells_much_as_the_devices_do(shared_data, ours: str, theirs: str) -> None:
+    """NAS-Bench-201's networks stack five cells per stage, ours one: a sum that differs by a factor and a constant."""
+    from scipy.stats import spearmanr
+
+    cells = np.random.default_rng(0).choice(len(SPACE), 300, replace=False)
+    bounds = [DEVICES[ours].network_bound(cell_layers(SPACE.from_index(int(i)), CIFAR)) for i in cells]
+    measured = real_data.device_latencies(shared_data / real_data.FILE)[theirs][cells]
+    assert spearmanr(bounds, measured, nan_policy="omit")[0] > 0.85
+
+
 def test_on_a_real_raspberry_pi_the_soft_reward_forgets_its_target_and_the_hard_one_keeps_it(
     shared_data,
 ) -> None:
