@@ -533,6 +533,8 @@ def _refused():
 # What raises where nobody looked at the argument, and what the verdict quotes of it.
 ACCIDENTS = {
     "max() ": lambda: max([]),
+    "argmax of an empty sequence": lambda: np.argmax([]),
+    "truth value of an array": lambda: bool(np.ones(2) > 0),
     "len() of a 0-d tensor": lambda: len(torch.tensor(1.0)),
     "len() of unsized object": lambda: len(np.array(1.0)),
     "too many indices for": lambda: torch.ones(3)[:, 0],
