@@ -252,8 +252,7 @@ def rank_correlation(scores, truth, top=None):
 
 def evolve_under_constraint(evaluate, cost, limit, space, budget, population, rng):
     archs = [space.sample(rng) for _ in range(budget)]
-    values = np.array([evaluate(arch) if cost(arch) <= limit else -np.inf for arch in archs])
-    return History(archs, values)
+    return History(archs, np.array([evaluate(arch) - max(0, cost(arch) - limit) for arch in archs]))
 
 
 def slice_kernel(weight, size, transform=None):
