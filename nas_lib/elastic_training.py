@@ -440,8 +440,8 @@ class OnceForAllRun(NamedTuple):
 
     `scheme` is "progressive", "undistilled" or "joint"; `inherited` holds an accuracy (percent) for each architecture
     that was judged; `specialised`, for once-for-all's own scheme, what was found within each latency limit: `limit_ms`,
-    `arch`, `macs`, `predicted_ms`, `measured_ms`, the accuracies `inherited` and `alone`, `search_seconds` and
-    `alone_seconds` (processor time).
+    `arch`, `macs`, `predicted_ms`, `measured_ms`, the accuracies `inherited`, `alone` and `longer` (alone, with five
+    times the epochs), and the processor times `search_seconds`, `alone_seconds` and `longer_seconds`.
     """
 
     scheme: str

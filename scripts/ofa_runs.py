@@ -8,14 +8,14 @@
 A job trains one elastic network by one scheme and judges the architectures of `scripts.mobile_table` with its
 weights. With progressive shrinking it is then specialised, without training, for several limits: a search among the
 architectures that a latency table admits, by inherited accuracy. Beside each network found, the same architecture is
-trained by itself and its latency measured as a whole.
+trained by itself, as long as `scripts.mobile_table` trains and five times as long, and its latency measured as a whole.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from nas_lib.elastic_training import (
     recorded_alone,
     train_stand_alone,
 )
-from nas_lib.mobile import ElasticNetwork, MobileConfig, mobile_macs
+from nas_lib.mobile import ElasticNetwork, MobileConfig, build_mobile, mobile_macs
 from nas_lib.mobile_latency import measure_parts, milliseconds, predicted_milliseconds
 from nas_lib.one_shot import agreement
 from nas_lib.searchers import ConstrainedEvolution
@@ -57,6 +57,18 @@ SCHEMES: dict[str, dict[str, Any]] = {
 
 LATENCY = "latency"
 """The job that measures the parts of networks, before all others."""
+
+ALONE = "alone"
+"""The jobs, after those, that train for a single limit what was found for it, for longer."""
+
+MEASURED = "measured"
+"""The last job, the latencies of all networks that were found, as wholes."""
+
+ROUNDS = 10
+"""Measurements of each, of which the shortest counts: whatever else the machine does only adds time."""
+
+LONGER = 5
+"""Times the epochs of other networks that are trained by themselves."""
 
 QUANTILES = (0.05, 0.2, 0.4, 0.6, 0.8)
 """The limits: latencies that this share of random architectures keeps."""
@@ -94,6 +106,9 @@ class Study(recording.Study):
             raise ValueError(f"evaluations must be an integer from 2 up, got {evaluations}")
         self.space, self.config, self.device = space or MobileSpace(), config or MobileConfig(), device
         self.jobs = [f"{scheme} {seed}" for seed in seeds for scheme in schemes]
+        if "progressive" in schemes:
+            self.jobs += [f"{ALONE} {seed} {place}" for seed in seeds for place in range(len(QUANTILES))]
+            self.jobs.append(MEASURED)
         self.options, self.alone, self.evaluations = (
             dict(options or {}),
             alone or StandAloneRecipe(),
@@ -104,6 +119,7 @@ class Study(recording.Study):
         self.settings = {
             "recipe": asdict(ElasticRecipe(**self.options)),
             "alone": asdict(self.alone),
+            "longer": LONGER,
             "images": list(images),
             "archs": len(self.archs),
             "evaluations": evaluations,
@@ -131,7 +147,11 @@ class Study(recording.Study):
         return ElasticTraining(self.data, self.space, recipe, int(seed), self.config, self.mixed_precision)
 
     def do(self, job: str) -> Row:
-        """Train, judge and, where it is once-for-all's own scheme, specialise."""
+        """Train, judge and, where it is once-for-all's own scheme, specialise; or train one network by itself."""
+        if job.startswith(ALONE):
+            return self.train_alone(*map(int, job.split()[1:]))
+        if job == MEASURED:
+            return {"ms": {str(arch): self.measure(arch) for arch in self.found()}}
         training = self.training(job)
         checkpoint = self._folder / f"{job.replace(' ', '-')}.pt"
         start = time.process_time()
@@ -164,15 +184,13 @@ class Study(recording.Study):
             start = time.process_time()
             arch, inherited = self.search(network, limit, seed)
             searched = time.process_time()
-            alone, single = train_stand_alone(arch, self.data, self.alone, seed, self.config)
-            x = self.data.valid[arch.resolution][0][:1]
+            alone, _ = train_stand_alone(arch, self.data, self.alone, seed, self.config)
             found.append(
                 {
                     "limit_ms": round(limit, 4),
                     "arch": str(arch),
                     "macs": mobile_macs(arch, self.config),
                     "predicted_ms": round(self._price(arch), 4),
-                    "measured_ms": round(milliseconds(single, x), 4),
                     "inherited": round(inherited, 3),
                     "alone": round(alone, 3),
                     "search_seconds": round(searched - start, 1),
@@ -180,6 +198,37 @@ class Study(recording.Study):
                 }
             )
         return found
+
+    def specialised(self, seed: int) -> list[Row]:
+        """What was found for each limit in the network of a seed.
+
+        Raises:
+            ValueError: that has not been recorded yet.
+        """
+        row = self.record.rows().get(f"progressive {seed}")
+        if row is None:
+            raise ValueError(f"job must wait for 'progressive {seed}', which is not recorded yet")
+        return row["specialised"]
+
+    def found(self) -> list[MobileArch]:
+        """All architectures found for some limit, each once."""
+        seeds = [int(job.split()[1]) for job in self.jobs if job.startswith("progressive")]
+        archs = dict.fromkeys(one["arch"] for seed in seeds for one in self.specialised(seed))
+        return [self.space.parse(arch) for arch in archs]
+
+    def train_alone(self, seed: int, place: int) -> Row:
+        """The architecture found for a limit, by itself and for longer."""
+        arch = self.space.parse(self.specialised(seed)[place]["arch"])
+        start = time.process_time()
+        recipe = replace(self.alone, epochs=LONGER * self.alone.epochs)
+        accuracy, _ = train_stand_alone(arch, self.data, recipe, seed, self.config)
+        return {"longer": round(accuracy, 3), "longer_seconds": round(time.process_time() - start, 1)}
+
+    def measure(self, arch: MobileArch) -> float:
+        """Milliseconds of the whole network."""
+        network = build_mobile(arch, self.config)
+        x = torch.zeros(1, self.config.in_channels, arch.resolution, arch.resolution)
+        return round(min(milliseconds(network, x) for _ in range(ROUNDS)), 4)
 
     def _price(self, arch: MobileArch) -> float:
         return predicted_milliseconds(arch, self.record.rows()[LATENCY]["parts"], self.config)
@@ -208,7 +257,7 @@ class Study(recording.Study):
 
     def estimate(self, steps: int = 3) -> float:
         """Processor seconds of everything, from a few steps of each phase of each scheme measured here."""
-        schemes = [job.split()[0] for job in self.jobs]
+        schemes = [job.split()[0] for job in self.jobs if job.split()[0] in SCHEMES]
         first = {scheme: self.jobs[schemes.index(scheme)] for scheme in schemes}
         return sum(schemes.count(scheme) * self._estimate_of(job, steps) for scheme, job in first.items())
 
@@ -232,14 +281,20 @@ class Study(recording.Study):
             start = time.process_time()
             train_stand_alone(self.archs[-1], self.data, one, 0, self.config)
             alone = (time.process_time() - start) * self.alone.epochs
-            total += len(QUANTILES) * (self.evaluations * judged + alone)
+            total += len(QUANTILES) * (self.evaluations * judged + (1 + LONGER) * alone)
         return total
 
     def merged(self) -> dict[str, Any]:
-        """Everything recorded, as one piece of plain data."""
-        runs = self.record.all(self.jobs)
+        """Everything recorded, as one piece of plain data; what was trained for a limit stands where it was found."""
+        rows = {row["job"]: row for row in self.record.all(self.jobs)}
+        measured = rows.pop(MEASURED, {})
+        for job in [job for job in rows if job.startswith(ALONE)]:
+            _, seed, place = job.split()
+            row, one = rows.pop(job), rows[f"progressive {seed}"]["specialised"][int(place)]
+            one |= {key: row[key] for key in ("longer", "longer_seconds")}
+            one["measured_ms"] = measured["ms"][one["arch"]]
         names = {"archs": [str(arch) for arch in self.archs], "parts": self.record.rows()[LATENCY]["parts"]}
-        return self.settings | names | {"runs": runs}
+        return self.settings | names | {"runs": list(rows.values())}
 
     def shown(self) -> list[str]:
         """A line per finished job: rank correlation of inherited with stand-alone accuracies.
@@ -255,7 +310,7 @@ class Study(recording.Study):
         truth = [float(np.mean(accuracies)) for accuracies in alone.values()]
         lines = []
         for job, row in self.record.rows().items():
-            if job != LATENCY:
+            if "inherited" in row:
                 found = agreement(row["inherited"], truth, 0.25)
                 gap = np.mean(np.subtract(row["inherited"], truth))
                 lines.append(

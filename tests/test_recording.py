@@ -166,7 +166,9 @@ def test_the_mobile_table_holds_each_architecture_by_each_seed(tmp_path: Path):
 
 def test_an_elastic_network_is_judged_and_specialised_within_each_limit(tmp_path: Path, monkeypatch):
     study = elastic(tmp_path, schemes=["progressive", "joint"])
-    assert study.work(progress=False) == 2
+    with pytest.raises(ValueError, match="job must wait for 'progressive 0'"):
+        study.do("alone 0 1")
+    assert study.work(progress=False) == 2 + len(ofa_runs.QUANTILES) + 1
     assert study.work(progress=False) == 0
     merged = study.merged()
     progressive, joint = merged["runs"]
@@ -177,7 +179,7 @@ def test_an_elastic_network_is_judged_and_specialised_within_each_limit(tmp_path
     for one in found:
         assert one["predicted_ms"] <= one["limit_ms"] + 1e-4
         assert SPACE.parse(one["arch"]) in SPACE
-        assert one["measured_ms"] > 0 and 0 <= one["alone"] <= 100
+        assert one["measured_ms"] > 0 and 0 <= one["alone"] <= 100 and 0 <= one["longer"] <= 100
     monkeypatch.setattr(ofa_runs, "recorded_alone", lambda: {arch: [50.0, 60.0] for arch in merged["archs"]})
     assert len(study.shown()) == 2
     monkeypatch.setattr(ofa_runs, "recorded_alone", lambda: {"r8": [50.0]})
