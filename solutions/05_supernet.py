@@ -104,8 +104,9 @@ check("sample_path", sample_path)
 # **Why it matters.** Two options that were trained on different batches, at different learning rates, are hard to
 # compare. After a strictly fair step all have had the same.
 #
-# Return K paths in which each option of each decision occurs exactly once; every such arrangement must be equally likely.
-# Example: for `[("a", "b"), ("c", "d")]` it is `[("a", "c"), ("b", "d")]` or `[("a", "d"), ("b", "c")]`, in either order.
+# Return K paths in which each option of each decision occurs exactly once. Every decision has a random order of its own,
+# the first one, too: all such lists of paths are equally likely. Example: for `[("a", "b"), ("c", "d")]` it is
+# `[("a", "c"), ("b", "d")]` or `[("a", "d"), ("b", "c")]`, each in both orders.
 #
 # <details><summary>Hint: "there is one list per decision"</summary>
 #
@@ -180,7 +181,7 @@ def train_single_path_step(supernet, batch, optimizer, path):
     """One optimiser step of the weights on one path (Guo et al. 2020, section 3.2); all others stay as they are.
 
     Args:
-        supernet: module in training mode; `supernet(x, path)` gives logits (B, classes).
+        supernet: module in training mode, which it keeps; `supernet(x, path)` gives logits (B, classes).
         batch: images (B, ...) and labels (B,).
         optimizer: over the supernet's parameters.
         path: which architecture, one option per decision.
@@ -235,8 +236,8 @@ plotting.lines(smooth, xlabel="step", ylabel="cross-entropy", title="One superne
 # **Why it matters.** Without it, inherited accuracies may hardly be better than guessing, and rank nothing.
 #
 # Give the batch norms on `path` the plain average, over the batches, of each batch's mean and unbiased variance: what
-# PyTorch collects in training mode with `momentum = None` after `reset_running_stats()`. Weights, momenta and modes end
-# as they were, and no gradient is left behind. `batches` may be an iterator that can be read once.
+# PyTorch collects in training mode with `momentum = None` after `reset_running_stats()`. Weights, every norm's momentum
+# and every module's mode end as they were; no gradient is left behind. `batches` may be an iterator, to be read once.
 #
 # <details><summary>Hint: "does not leave in it"</summary>
 #
@@ -331,7 +332,7 @@ def rank_correlation(scores, truth, top=None):
     """Kendall's tau-b between scores and truth, over all or among the best by truth.
 
     Args:
-        scores: (n,) inherited accuracies.
+        scores: (n,) inherited accuracies; they and the truths stay as they are.
         truth: (n,) accuracies after training each by itself.
         top: None for all, or the fraction of the best by truth, 0 < top ≤ 1.
 
@@ -559,9 +560,9 @@ def slice_width(weight, width, importance):
     """The most important rows of a weight (Cai et al. 2020, section 3.3, "elastic width").
 
     Args:
-        weight: tensor (n, ...), a row per channel.
+        weight: tensor (n, ...), a row per channel; it stays as it is.
         width: how many to keep, 1 ≤ width ≤ n.
-        importance: tensor (n,), finite; higher is more important.
+        importance: tensor (n,), finite; higher is more important. It stays as it is, too.
 
     Returns:
         (rows, indices): tensor (width, ...) by falling importance, ties to the lower index, and the rows' numbers
@@ -611,9 +612,9 @@ for arch in [mobile.smallest, *(mobile.sample(rng) for _ in range(4)), mobile.la
 # newest sizes were trained, the older ones would be forgotten.
 #
 # `phases` is a sequence of pairs (first step, options by decision), in any order. Return what is allowed at `step`: for
-# each decision the union of the options of all phases that have begun. A phase begins *at* its first step. Options may
-# come in any order, each once. Example: with phases `(0, {"kernel": (5,)})` and `(100, {"kernel": (3,)})` it is
-# `{"kernel": (5,)}` at step 99 and `{"kernel": (3, 5)}` at step 100.
+# each decision the union of the options of all phases that have begun. A phase begins *at* its first step; two may begin
+# together. Options may come in any order, each once. Example: with phases `(0, {"kernel": (5,)})` and
+# `(100, {"kernel": (3,)})` it is `{"kernel": (5,)}` at step 99 and `{"kernel": (3, 5)}` at step 100.
 #
 # <details><summary>Hint: "only the latest phase counts"</summary>
 #
@@ -673,7 +674,7 @@ def distillation_loss(student, teacher, labels, temperature, weight):
     """Cross-entropy with labels and divergence from a teacher's softened answers (Hinton et al. 2015, section 2).
 
     Args:
-        student, teacher: logits (B, classes).
+        student, teacher: logits (B, classes), which may be in the hundreds.
         labels: (B,) int64.
         temperature: T > 0.
         weight: w of the teacher's part, 0 ≤ w ≤ 1.
@@ -755,7 +756,7 @@ for scheme in dict.fromkeys(run.scheme for run in runs):
 tailored = [run for run in runs if run.specialised]
 by_limit = {key: np.array([[one[key] for one in run.specialised] for run in tailored]) for key in ("limit_ms", "inherited", "alone", "search_seconds", "alone_seconds")}
 curves = {f"{name}, mean of {len(tailored)} seeds": by_limit[key].mean(0) for name, key in (("as inherited", "inherited"), ("trained alone", "alone"))}
-plotting.lines(curves, x=by_limit["limit_ms"][0], xlabel="limit on latency (ms)", ylabel="validation accuracy (%)", title="One training, five budgets")
+plotting.lines(curves, x=by_limit["limit_ms"][0], xlabel="limit on latency (ms)", ylabel="validation accuracy (%)", title=f"One training, {len(tailored[0].specialised)} budgets")
 for one in tailored[0].specialised:
     print(f"≤ {one['limit_ms']:.2f} ms: {one['arch']:28} measured {one['measured_ms']:.2f} ms, inherited {one['inherited']:.1f} %, alone {one['alone']:.1f} %")
 gap, searched, trained = by_limit["inherited"] - by_limit["alone"], by_limit["search_seconds"].mean(), by_limit["alone_seconds"].mean()
@@ -822,7 +823,7 @@ check("concept_05_2", concept_05_2)
 # of the supernet is best supported by these two numbers?
 #
 # - **a** let it choose a hundred good candidates, and spend the trainings among them
-# - **b** train the twenty cells with its highest scores, and trust their order
+# - **b** save the trainings, and take the cell with its highest score
 # - **c** do not use it: 0.1 shows that its weights are useless
 # - **d** train its best cell twenty times with different seeds
 
