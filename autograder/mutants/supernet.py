@@ -59,7 +59,7 @@ says(
         "wrong-statistics": r"running mean of the first batch norm is",
         "ignores-top": r"`top` is not used",
         "ignores-ties": r"tau-a",
-        "gamma": r"gamma",
+        "gamma-not-tau": r"Goodman and Kruskal",
         "not-nan": r"return NaN",
         "argsort-is-no-rank": r"no ranks: pass the values",
         "spearman": r"Spearman",
@@ -727,7 +727,7 @@ def _gamma(a, b):
     return agree.sum() / np.abs(agree).sum() if agree.any() else math.nan
 
 
-_rank("gamma", "gamma", statistic=_gamma)
+_rank("gamma", "gamma-not-tau", statistic=_gamma)
 _rank("tau_of_argsorts", "argsort-is-no-rank", statistic=lambda a, b: _tau(a.argsort(), b.argsort()))
 _rank("tau_of_nothing_is_zero", "not-nan", statistic=lambda a, b: np.nan_to_num(_tau(a, b)))
 _rank("tau_of_all", "ignores-top", choose=lambda scores, truth, k: np.arange(len(truth)))

@@ -833,7 +833,8 @@ class RankCorrelation(Exercise):
         found = number(answer.value["tau"], "the correlation")
         right = float(expected.value["tau"])
         scores, truth = (np.array(instance[key], dtype=float) for key in ("scores", "truth"))
-        if not all(kept(*both) for both in zip(answer.value["after"], (scores, truth), strict=True)):
+        given = [instance[key] for key in ("scores", "truth")]
+        if not all(kept(after, before) for after, before in zip(answer.value["after"], given, strict=True)):
             return fail("mutates-input", "scores or truth were changed: sort a copy")
         if close(found, right) or (math.isnan(found) and math.isnan(right)):
             return RIGHT
@@ -867,7 +868,7 @@ class RankCorrelation(Exercise):
             ),
             (
                 float(agree.sum() / np.abs(agree).sum()) if agree.any() else math.nan,
-                "gamma",
+                "gamma-not-tau",
                 "this is Goodman and Kruskal's gamma, tau without tied pairs: tau-b divides by √(pairs that differ in "
                 "score · pairs that differ in truth), also where the other is tied",
             ),
