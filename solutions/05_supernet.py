@@ -188,6 +188,9 @@ def train_single_path_step(supernet, batch, optimizer, path):
 
     Returns:
         The loss before the step, the mean cross-entropy, a float.
+
+    Raises:
+        ValueError: labels and images of different numbers.
     """
     ### BEGIN SOLUTION
     optimizer.zero_grad()
@@ -256,7 +259,7 @@ def recalibrate_bn(supernet, path, batches):
         batches: iterable of (x, y); labels are not used.
 
     Raises:
-        ValueError: no batches.
+        ValueError: no batches, or one with too few values for a variance.
     """
     ### BEGIN SOLUTION
     norms = [m for m in supernet.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]

@@ -364,7 +364,7 @@ def step_by_autograd(supernet, batch, optimizer, path):
     x, y = batch
     optimizer.zero_grad(set_to_none=True)
     log_p = supernet(x, path).log_softmax(1)
-    loss = -log_p[torch.arange(len(y)), y].mean()
+    loss = F.nll_loss(log_p, y)
     parameters = [p for p in supernet.parameters() if p.requires_grad]
     for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True)):
         parameter.grad = gradient
@@ -420,6 +420,33 @@ def step_that_leaves_evaluation_mode(supernet, batch, optimizer, path):
     optimizer.step()
     supernet.eval()
     return loss.item()
+
+
+@mutant("train_single_path_step", concept="accepts-bad-input")
+def step_that_forgets_images_without_labels(supernet, batch, optimizer, path):
+    x, y = batch
+    optimizer.zero_grad()
+    loss = -supernet(x, path).log_softmax(1)[torch.arange(len(y)), y].mean()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@mutant("recalibrate_bn", concept="accepts-bad-input")
+@torch.no_grad()
+def recalibrate_on_nothing(supernet, path, batches):
+    """Without batches the statistics are reset, and that is all."""
+    modes, momenta = [m.training for m in supernet.modules()], [norm.momentum for norm in _norms(supernet)]
+    supernet.train()
+    for norm in _norms(supernet):
+        norm.reset_running_stats()
+        norm.momentum = None
+    for x, _ in batches:
+        supernet(x, path)
+    for module, mode in zip(supernet.modules(), modes):
+        module.training = mode
+    for norm, momentum in zip(_norms(supernet), momenta):
+        norm.momentum = momentum
 
 
 _step("step_without_clearing", "keeps-gradients", before=lambda supernet, optimizer: None)

@@ -377,7 +377,7 @@ class TrainSinglePathStep(Exercise):
     hides = ("nas_lib.lesson:_train_single_path_step", "nas_lib.one_shot:path_loss")
 
     def instances(self, seed: int) -> list[Instance]:
-        """One and three steps, old gradients, weight decay and momentum on what the path leaves out."""
+        """One and three steps, old gradients, weight decay and momentum on what the path leaves out; bad input."""
         rng = default_rng(seed)
 
         def case(steps: int, **more: Any) -> Instance:
@@ -395,11 +395,14 @@ class TrainSinglePathStep(Exercise):
             }
 
         decay = {"lr": 0.1, "weight_decay": 0.3, "momentum": 0.9}
+        few, foreign = case(1), case(1)
         return [
             case(1),
             case(1, stale=True, about="gradients left over from before"),
             case(3, about="three steps in a row"),
             case(3, stale=True, options=decay, about="weight decay"),
+            few | {"bad": "a batch with fewer labels than images", "y": few["y"][:-1]},
+            foreign | {"bad": "a path with an option that the supernet lacks", "paths": [["o0", "o1", "o3"]]},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -412,6 +415,8 @@ class TrainSinglePathStep(Exercise):
             for parameter in net.parameters():
                 parameter.grad = torch.ones_like(parameter)
         batch = (torch.tensor(instance["x"], dtype=torch.float64), torch.tensor(instance["y"]))
+        if "bad" in instance:
+            return raised(lambda: fn(net, batch, optimizer, tuple(instance["paths"][0])))
         losses = [fn(net, batch, optimizer, tuple(path)) for path in instance["paths"]]
         return {
             "losses": losses,
@@ -536,7 +541,7 @@ class RecalibrateBn(Exercise):
 
     def instances(self, seed: int) -> list[Instance]:
         """One batch and several; supernets in training, evaluation and mixed modes, all trained for some steps already,
-        with the usual momentum and another; batches that come once; no batches."""
+        with the usual momentum and another; batches that come once; bad input."""
         rng = default_rng(seed)
 
         def case(count: int, **more: Any) -> Instance:
@@ -565,6 +570,7 @@ class RecalibrateBn(Exercise):
                 **more,
             }
 
+        single = case(2)
         return [
             case(3),
             case(1, about="a single batch"),
@@ -573,6 +579,7 @@ class RecalibrateBn(Exercise):
             case(2, momentum=0.03, about="a momentum of 0.03"),
             case(2, frozen=True, about="batch norms in evaluation mode within a supernet in training mode"),
             case(0, bad="no batches at all"),
+            single | {"bad": "a batch of a single row", "batches": [x[:1] for x in single["batches"]]},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
