@@ -428,6 +428,17 @@ def _evolve_under_constraint(
     return History(archs, np.array(values))
 
 
+def _slice_kernel(weight: Any, size: int, transform: Any = None) -> Any:
+    margin = (weight.shape[-1] - size) // 2
+    centre = weight[:, :, margin : margin + size, margin : margin + size]
+    return centre if transform is None else (centre.flatten(2) @ transform).unflatten(2, (size, size))
+
+
+def _slice_width(weight: Any, width: int, importance: Any) -> tuple[Any, Any]:
+    indices = importance.argsort(descending=True, stable=True)[:width]
+    return weight[indices], indices
+
+
 def _progressive_shrinking_schedule(
     step: int, phases: Sequence[tuple[int, Mapping[str, Sequence[Any]]]]
 ) -> dict[str, tuple[Any, ...]]:
@@ -636,6 +647,8 @@ FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
     "recalibrate_bn": (_recalibrate_bn, _LIBRARY),
     "rank_correlation": (_rank_correlation, _LIBRARY),
     "evolve_under_constraint": (_evolve_under_constraint, _LIBRARY),
+    "slice_kernel": (_slice_kernel, _LIBRARY),
+    "slice_width": (_slice_width, _LIBRARY),
     "progressive_shrinking_schedule": (_progressive_shrinking_schedule, _LIBRARY),
     "distillation_loss": (_distillation_loss, _LIBRARY),
     "benchmark_latency": (_benchmark_latency, _LIBRARY),

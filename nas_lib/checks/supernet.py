@@ -1120,7 +1120,7 @@ class SliceKernel(Exercise):
     """`slice_kernel(weight, size, transform=None)`: the centre, times the matrix; gradients reach both."""
 
     name, lesson = "slice_kernel", LESSON
-    hides = ("nas_lib.mobile:ElasticBottleneck.depthwise",)
+    hides = ("nas_lib.lesson:_slice_kernel", "nas_lib.mobile:ElasticBottleneck.depthwise")
 
     def instances(self, seed: int) -> list[Instance]:
         """From 7 to 5 and 3, from 5 to 3, to the same size, to 1; with and without a matrix; bad input."""
@@ -1260,7 +1260,7 @@ class SliceWidth(Exercise):
     """`slice_width(weight, width, importance)`: the most important rows, most important first, and which they are."""
 
     name, lesson = "slice_width", LESSON
-    hides = ("nas_lib.mobile:ElasticBottleneck.sort_channels",)
+    hides = ("nas_lib.lesson:_slice_width", "nas_lib.mobile:ElasticBottleneck.sort_channels")
 
     def instances(self, seed: int) -> list[Instance]:
         """Matrices and kernels, ties, negative importances, all rows; bad input."""
