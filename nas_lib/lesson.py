@@ -419,12 +419,13 @@ def _evolve_under_constraint(
     values: list[float] = []
     while len(archs) < budget:
         try:
-            arch = searcher.ask()
-        except StopIteration:  # all that are within the limit
-            arch = archs[int(np.argmax(values))]
-        archs.append(arch)
-        values.append(evaluate(arch))
-        searcher.tell(arch, values[-1])
+            archs.append(searcher.ask())
+        except StopIteration:  # all within the limit have been told: the best of them again
+            archs.append(archs[int(np.argmax(values))])
+            values.append(evaluate(archs[-1]))
+            continue
+        values.append(evaluate(archs[-1]))
+        searcher.tell(archs[-1], values[-1])
     return History(archs, np.array(values))
 
 
