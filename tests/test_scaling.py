@@ -31,7 +31,7 @@ from nas_lib.scaling import (
     scale_plan,
     seconds_per_batch,
 )
-from scripts import scaling_runs
+from scripts import real_scale, scaling_runs
 
 TINY = ScalingRecipe(train_images=200, test_images=100, epochs=2, batch_size=50)
 SMALL = match_macs(BASE, FAMILIES["width"], plan_macs(BASE))  # the base itself
@@ -227,3 +227,26 @@ def test_every_way_of_progressive_learning_ends_regularised(way: str):
     assert phases[-1].magnitude == 6 and phases[-1].mixup == pytest.approx(0.2)
     assert phases[-1].resolution == (12 if way == "small images" else 24)
     assert len(phases) == (scaling_runs.STAGES if way.startswith("growing") else 1)
+
+
+# --- at real scale ---
+
+
+def test_the_time_at_real_scale_is_scaled_up_from_a_few_images(monkeypatch):
+    calls = []
+    monkeypatch.setattr(real_scale, "seconds", lambda call, device: calls.append(call) or 2.0)
+    assert real_scale.lesson_06("cpu", 100) == pytest.approx(6 * 12 * 400 * 2 / 60)
+    assert real_scale.lesson_07("cpu", 100) == pytest.approx(3 * 500 * 9 * 2 / 60)
+    assert len(calls) == 10
+    calls[0]()
+    calls[1]()  # the base: a training of one epoch on noise
+
+
+def test_a_call_is_timed_after_one_that_is_not(monkeypatch):
+    clock, slept = [0.0], iter([50.0, 3.0])
+
+    def call():
+        clock[0] += next(slept)
+
+    monkeypatch.setattr(real_scale.time, "perf_counter", lambda: clock[0])
+    assert real_scale.seconds(call, "cpu") == 3.0

@@ -252,8 +252,7 @@ def rank_correlation(scores, truth, top=None):
 
 def evolve_under_constraint(evaluate, cost, limit, space, budget, population, rng):
     archs = [space.sample(rng) for _ in range(budget)]
-    values = np.array([evaluate(arch) if cost(arch) <= limit else -np.inf for arch in archs])
-    return History(archs, values)
+    return History(archs, np.array([evaluate(arch) - max(0, cost(arch) - limit) for arch in archs]))
 
 
 def slice_kernel(weight, size, transform=None):
@@ -424,15 +423,8 @@ class right_in_part:
     def rank_correlation(scores, truth, top=None):
         from scipy import stats
 
-        scores, truth = np.asarray(scores, dtype=float), np.asarray(truth, dtype=float)
-        if scores.ndim != 1 or scores.shape != truth.shape or len(scores) < 2:
-            raise ValueError(f"scores and truth must be (n,), got {scores.shape} and {truth.shape}")
-        if not (np.isfinite(scores).all() and np.isfinite(truth).all()):
-            raise ValueError("scores and truth must be finite")
         if top is not None:
-            if not 0 < top <= 1:
-                raise ValueError(f"top must be a fraction, got {top!r}")
-            best = np.argsort(scores)[-math.ceil(top * len(scores)) :]
+            best = truth >= np.sort(truth)[-math.ceil(top * len(truth))]
             scores, truth = scores[best], truth[best]
         return float(stats.kendalltau(scores, truth).statistic)
 
