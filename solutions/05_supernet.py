@@ -63,8 +63,7 @@ space = CellSpace()
 #
 # <details><summary>Hint: "come together ... times"</summary>
 #
-# Draw once for each decision. One draw for all of them makes paths in which every decision has its first option, or every
-# decision its second.
+# Draw once for each decision. One draw for all of them gives each its first option, or each its second.
 #
 # </details>
 
@@ -166,8 +165,7 @@ print(f"after {passes[-1]:,} passes: {gaps['uniform'][-1]} uniform, {gaps['stric
 # optimiser moves every weight that has a gradient, and a gradient of zeros counts as one. Weight decay and momentum then
 # pull at weights that were not used.
 #
-# Do one step on `batch = (x, y)`: mean cross-entropy of the path's logits. Gradients may be left over from an earlier step.
-# Return the loss before the step, as a number.
+# Do one step on the path's mean cross-entropy over `batch = (x, y)`; return the loss before it. Old gradients may be there.
 #
 # <details><summary>Hint: "options off the path have moved"</summary>
 #
@@ -244,8 +242,7 @@ plotting.lines(smooth, xlabel="step", ylabel="cross-entropy", title="One superne
 #
 # <details><summary>Hint: "does not leave in it"</summary>
 #
-# Note `module.training` of every module before you begin, and put it back in the end, also if something fails: a `try:
-# ... finally: ...` does both.
+# Note `module.training` of every module before you begin, and put each back in a `finally:`, so also if something fails.
 #
 # </details>
 
