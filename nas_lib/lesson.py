@@ -419,13 +419,25 @@ def _evolve_under_constraint(
     values: list[float] = []
     while len(archs) < budget:
         try:
-            arch = searcher.ask()
-        except StopIteration:  # all that are within the limit
-            arch = archs[int(np.argmax(values))]
-        archs.append(arch)
-        values.append(evaluate(arch))
-        searcher.tell(arch, values[-1])
+            archs.append(searcher.ask())
+        except StopIteration:  # all within the limit have been told: the best of them again
+            archs.append(archs[int(np.argmax(values))])
+            values.append(evaluate(archs[-1]))
+            continue
+        values.append(evaluate(archs[-1]))
+        searcher.tell(archs[-1], values[-1])
     return History(archs, np.array(values))
+
+
+def _slice_kernel(weight: Any, size: int, transform: Any = None) -> Any:
+    margin = (weight.shape[-1] - size) // 2
+    centre = weight[:, :, margin : margin + size, margin : margin + size]
+    return centre if transform is None else (centre.flatten(2) @ transform).unflatten(2, (size, size))
+
+
+def _slice_width(weight: Any, width: int, importance: Any) -> tuple[Any, Any]:
+    indices = importance.argsort(descending=True, stable=True)[:width]
+    return weight[indices], indices
 
 
 def _progressive_shrinking_schedule(
@@ -636,6 +648,8 @@ FALLBACKS: dict[str, tuple[Callable[..., Any], str]] = {
     "recalibrate_bn": (_recalibrate_bn, _LIBRARY),
     "rank_correlation": (_rank_correlation, _LIBRARY),
     "evolve_under_constraint": (_evolve_under_constraint, _LIBRARY),
+    "slice_kernel": (_slice_kernel, _LIBRARY),
+    "slice_width": (_slice_width, _LIBRARY),
     "progressive_shrinking_schedule": (_progressive_shrinking_schedule, _LIBRARY),
     "distillation_loss": (_distillation_loss, _LIBRARY),
     "benchmark_latency": (_benchmark_latency, _LIBRARY),

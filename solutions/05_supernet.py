@@ -63,8 +63,7 @@ space = CellSpace()
 #
 # <details><summary>Hint: "come together ... times"</summary>
 #
-# Draw once for each decision. One draw for all of them makes paths in which every decision has its first option, or every
-# decision its second.
+# Draw once for each decision. One draw for all of them gives each its first option, or each its second.
 #
 # </details>
 
@@ -104,8 +103,9 @@ check("sample_path", sample_path)
 # **Why it matters.** Two options that were trained on different batches, at different learning rates, are hard to
 # compare. After a strictly fair step all have had the same.
 #
-# Return K paths in which each option of each decision occurs exactly once; every such arrangement must be equally likely.
-# Example: for `[("a", "b"), ("c", "d")]` it is `[("a", "c"), ("b", "d")]` or `[("a", "d"), ("b", "c")]`, in either order.
+# Return K paths in which each option of each decision occurs exactly once. Every decision has a random order of its own,
+# the first one, too: all such lists of paths are equally likely. Example: for `[("a", "b"), ("c", "d")]` it is
+# `[("a", "c"), ("b", "d")]` or `[("a", "d"), ("b", "c")]`, each in both orders.
 #
 # <details><summary>Hint: "there is one list per decision"</summary>
 #
@@ -165,8 +165,7 @@ print(f"after {passes[-1]:,} passes: {gaps['uniform'][-1]} uniform, {gaps['stric
 # optimiser moves every weight that has a gradient, and a gradient of zeros counts as one. Weight decay and momentum then
 # pull at weights that were not used.
 #
-# Do one step on `batch = (x, y)`: mean cross-entropy of the path's logits. Gradients may be left over from an earlier step.
-# Return the loss before the step, as a number.
+# Do one step on the path's mean cross-entropy over `batch = (x, y)`; return the loss before it. Old gradients may be there.
 #
 # <details><summary>Hint: "options off the path have moved"</summary>
 #
@@ -180,13 +179,16 @@ def train_single_path_step(supernet, batch, optimizer, path):
     """One optimiser step of the weights on one path (Guo et al. 2020, section 3.2); all others stay as they are.
 
     Args:
-        supernet: module in training mode; `supernet(x, path)` gives logits (B, classes).
+        supernet: module in training mode, which it keeps; `supernet(x, path)` gives logits (B, classes).
         batch: images (B, ...) and labels (B,).
         optimizer: over the supernet's parameters.
         path: which architecture, one option per decision.
 
     Returns:
         The loss before the step, the mean cross-entropy, a float.
+
+    Raises:
+        ValueError: labels and images of different numbers.
     """
     ### BEGIN SOLUTION
     optimizer.zero_grad()
@@ -235,13 +237,12 @@ plotting.lines(smooth, xlabel="step", ylabel="cross-entropy", title="One superne
 # **Why it matters.** Without it, inherited accuracies may hardly be better than guessing, and rank nothing.
 #
 # Give the batch norms on `path` the plain average, over the batches, of each batch's mean and unbiased variance: what
-# PyTorch collects in training mode with `momentum = None` after `reset_running_stats()`. Weights, momenta and modes end
-# as they were, and no gradient is left behind. `batches` may be an iterator that can be read once.
+# PyTorch collects in training mode with `momentum = None` after `reset_running_stats()`. Weights, every norm's momentum
+# and every module's mode end as they were; no gradient is left behind. `batches` may be an iterator, to be read once.
 #
 # <details><summary>Hint: "does not leave in it"</summary>
 #
-# Note `module.training` of every module before you begin, and put it back in the end, also if something fails: a `try:
-# ... finally: ...` does both.
+# Note `module.training` of every module before you begin, and put each back in a `finally:`, so also if something fails.
 #
 # </details>
 
@@ -255,7 +256,7 @@ def recalibrate_bn(supernet, path, batches):
         batches: iterable of (x, y); labels are not used.
 
     Raises:
-        ValueError: no batches.
+        ValueError: no batches, or one with too few values for a variance.
     """
     ### BEGIN SOLUTION
     norms = [m for m in supernet.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
@@ -331,7 +332,7 @@ def rank_correlation(scores, truth, top=None):
     """Kendall's tau-b between scores and truth, over all or among the best by truth.
 
     Args:
-        scores: (n,) inherited accuracies.
+        scores: (n,) inherited accuracies; they and the truths stay as they are.
         truth: (n,) accuracies after training each by itself.
         top: None for all, or the fraction of the best by truth, 0 < top ≤ 1.
 
@@ -559,9 +560,9 @@ def slice_width(weight, width, importance):
     """The most important rows of a weight (Cai et al. 2020, section 3.3, "elastic width").
 
     Args:
-        weight: tensor (n, ...), a row per channel.
+        weight: tensor (n, ...), a row per channel; it stays as it is.
         width: how many to keep, 1 ≤ width ≤ n.
-        importance: tensor (n,), finite; higher is more important.
+        importance: tensor (n,), finite; higher is more important. It stays as it is, too.
 
     Returns:
         (rows, indices): tensor (width, ...) by falling importance, ties to the lower index, and the rows' numbers
@@ -611,9 +612,9 @@ for arch in [mobile.smallest, *(mobile.sample(rng) for _ in range(4)), mobile.la
 # newest sizes were trained, the older ones would be forgotten.
 #
 # `phases` is a sequence of pairs (first step, options by decision), in any order. Return what is allowed at `step`: for
-# each decision the union of the options of all phases that have begun. A phase begins *at* its first step. Options may
-# come in any order, each once. Example: with phases `(0, {"kernel": (5,)})` and `(100, {"kernel": (3,)})` it is
-# `{"kernel": (5,)}` at step 99 and `{"kernel": (3, 5)}` at step 100.
+# each decision the union of the options of all phases that have begun. A phase begins *at* its first step; two may begin
+# together. Options may come in any order, each once. Example: with phases `(0, {"kernel": (5,)})` and
+# `(100, {"kernel": (3,)})` it is `{"kernel": (5,)}` at step 99 and `{"kernel": (3, 5)}` at step 100.
 #
 # <details><summary>Hint: "only the latest phase counts"</summary>
 #
@@ -673,7 +674,7 @@ def distillation_loss(student, teacher, labels, temperature, weight):
     """Cross-entropy with labels and divergence from a teacher's softened answers (Hinton et al. 2015, section 2).
 
     Args:
-        student, teacher: logits (B, classes).
+        student, teacher: logits (B, classes), which may be in the hundreds.
         labels: (B,) int64.
         temperature: T > 0.
         weight: w of the teacher's part, 0 ≤ w ≤ 1.
@@ -758,7 +759,7 @@ print(f"for comparison: MACs tau {rank(macs, by_itself):.2f} and {rank(macs, by_
 tailored = [run for run in runs if run.specialised]
 by_limit = {key: np.array([[one[key] for one in run.specialised] for run in tailored]) for key in ("limit_ms", "inherited", "alone", "longer", "search_seconds", "alone_seconds", "longer_seconds")}
 curves = {f"{name} (mean of {len(tailored)})": by_limit[key].mean(0) for name, key in (("as inherited", "inherited"), ("alone", "alone"), ("alone, five times as long", "longer"))}
-plotting.lines(curves, x=by_limit["limit_ms"][0], xlabel="limit on latency (ms)", ylabel="validation accuracy (%)", title="One training, five budgets")
+plotting.lines(curves, x=by_limit["limit_ms"][0], xlabel="limit on latency (ms)", ylabel="validation accuracy (%)", title=f"One training, {len(tailored[0].specialised)} budgets")
 for one in tailored[0].specialised:
     print(f"≤ {one['limit_ms']:.2f} ms: {one['arch']:28} measured {one['measured_ms']:.2f} ms, inherited {one['inherited']:.1f} %, alone {one['alone']:.1f} to {one['longer']:.1f} %")
 for name, epochs in (("alone", StandAloneRecipe().epochs), ("longer", 5 * StandAloneRecipe().epochs)):
@@ -826,7 +827,7 @@ check("concept_05_2", concept_05_2)
 # of the supernet is best supported by these two numbers?
 #
 # - **a** let it choose a hundred good candidates, and spend the trainings among them
-# - **b** train the twenty cells with its highest scores, and trust their order
+# - **b** save the trainings, and take the cell with its highest score
 # - **c** do not use it: 0.1 shows that its weights are useless
 # - **d** train its best cell twenty times with different seeds
 

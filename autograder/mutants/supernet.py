@@ -37,7 +37,9 @@ says(
         "unfair": r"strictly fair is each exactly once",
         "another-path": r"was not called with the path",
         "many-forward-passes": r"one path and one pass a step",
-        "eval-mode": r"was in evaluation mode",
+        "eval-mode": r"(was|is left) in evaluation mode",
+        "moves-the-others": r"on the path's weights alone",
+        "freezes-for-good": r"left with requires_grad=False",
         "decays-the-others": r"a gradient of zeros is still a gradient",
         "keeps-gradients": r"gradients (left over )?from an earlier (one|step)",
         "never-steps": r"optimizer\.step\(\) uses them",
@@ -53,9 +55,13 @@ says(
         "summed": r"added up, not averaged",
         "old-statistics-linger": r"old statistics take part",
         "wrong-variance": r"the variances are not",
+        "first-norm-only": r"is right, the next is not",
         "wrong-statistics": r"running mean of the first batch norm is",
         "ignores-top": r"`top` is not used",
         "ignores-ties": r"tau-a",
+        "gamma-not-tau": r"Goodman and Kruskal",
+        "not-nan": r"return NaN",
+        "argsort-is-no-rank": r"no ranks: pass the values",
         "spearman": r"Spearman",
         "pearson": r"Pearson",
         "best-by-score": r"chosen by score",
@@ -68,6 +74,7 @@ says(
         "no-variety": r"hardly any different architectures",
         "no-selection": r"children must come from the best",
         "corner": r"(left|right) corner",
+        "empty-cut": r"slice \[margin:-margin\]",
         "ignores-the-transform": r"`transform` is not used",
         "transposed-matrix": r"used transposed",
         "wrong-kernels": r"the first kernel is",
@@ -78,6 +85,8 @@ says(
         "ignores-importance": r"`importance` is not used|rows are the first ones",
         "own-importance": r"ranked by their own size",
         "absolute-importance": r"do not take absolute values",
+        "values-not-indices": r"importances themselves",
+        "ranks-not-indices": r"one argsort",
         "mismatched-rows": r"rows are not those that the indices name",
         "wrong-rows": r"the rows are \[.*\], not",
         "repeats-options": r"options come twice",
@@ -85,6 +94,8 @@ says(
         "one-step-late": r"begins \*at\* its first step",
         "forgets-earlier-phases": r"only the latest phase counts",
         "replaces-options": r"an earlier phase are replaced",
+        "loses-a-phase": r"room for one",
+        "drops-new-decisions": r"none before it names",
         "needs-sorted-phases": r"may come in any order",
         "wrong-schedule": r"is allowed, not \{",
         "no-temperature-squared": r"T² is (missing|what)",
@@ -97,6 +108,12 @@ says(
         "labels-softened": r"takes the logits as they are",
         "averaged-over-classes": r"averaged over classes, too",
         "cross-entropy-not-divergence": r"subtract the teacher's entropy",
+        "log-of-the-target": r"F\.kl_div",
+        "multiplied-by-temperature": r"sharpens the softmax",
+        "square-on-both": r"multiplies the labels' part",
+        "divided-by-square": r"weakens its gradients",
+        "softmax-over-images": r"runs over the images",
+        "inexact": r"the loss is off by",
         "trains-the-teacher": r"arrives at the teacher",
     }
 )
@@ -153,6 +170,32 @@ wrong(
     "indices",
     lambda choices, rng: tuple(int(rng.integers(len(o))) for o in _choices(choices, rng)),
 )
+
+
+@alternative("sample_path")
+def path_by_choice(choices, rng):
+    """numpy's own choice gives numpy's strings and integers."""
+    return tuple(rng.choice(options) for options in _choices(choices, rng))
+
+
+@mutant("sample_path", concept="dependent-decisions")
+def path_without_repetition(choices, rng):
+    path = []
+    for options in _choices(choices, rng):
+        path.append(rng.choice([one for one in options if one not in path]))
+    return tuple(path)
+
+
+@mutant("sample_path", concept="not-uniform")
+def path_by_rounding(choices, rng):
+    """Rounding gives the options at both ends half of the others' share."""
+    return tuple(o[round(rng.random() * (len(o) - 1))] for o in _choices(choices, rng))
+
+
+@mutant("sample_path", concept="raises")
+def path_by_the_first_length(choices, rng):
+    places = rng.integers(len(_choices(choices, rng)[0]), size=len(choices))
+    return tuple(options[i] for options, i in zip(choices, places))
 
 
 @mutant("sample_path", concept="dependent-decisions")
@@ -214,6 +257,41 @@ def fair_by_sorting_noise(choices, rng):
     k = _equal(choices)
     order = rng.random((len(choices), k)).argsort(1)
     return [tuple(options[order[d, i]] for d, options in enumerate(choices)) for i in range(k)]
+
+
+@alternative("fair_paths")
+def fair_by_one_order_shuffled_again(choices, rng):
+    """A shuffle of a shuffle is as good as a new one."""
+    order = np.arange(_equal(choices))
+    paths = [[] for _ in order]
+    for options in choices:
+        rng.shuffle(order)
+        for path, i in zip(paths, order):
+            path.append(options[i])
+    return paths
+
+
+@mutant("fair_paths", concept="one-shuffle-for-all")
+def fair_with_shared_columns(choices, rng):
+    """The same array enters every column, and has the last shuffle in all of them."""
+    order, columns = np.arange(_equal(choices)), []
+    for _ in choices:
+        rng.shuffle(order)
+        columns.append(order)
+    return [tuple(o[int(column[i])] for o, column in zip(choices, columns)) for i in range(len(order))]
+
+
+@mutant("fair_paths", concept="one-shuffle-for-all")
+def fair_by_shifts(choices, rng):
+    order = rng.permutation(_equal(choices))
+    return [tuple(o[(i + d) % len(o)] for d, o in enumerate(choices)) for i in order]
+
+
+@mutant("fair_paths", concept="wrong-count")
+def fair_with_a_path_per_decision(choices, rng):
+    _equal(choices)
+    columns = [[o[i] for i in rng.permutation(len(o))] for o in choices]
+    return [tuple(column[i % len(column)] for column in columns) for i in range(len(choices))]
 
 
 @mutant("fair_paths", concept="unfair")
@@ -286,7 +364,7 @@ def step_by_autograd(supernet, batch, optimizer, path):
     x, y = batch
     optimizer.zero_grad(set_to_none=True)
     log_p = supernet(x, path).log_softmax(1)
-    loss = -log_p[torch.arange(len(y)), y].mean()
+    loss = F.nll_loss(log_p, y)
     parameters = [p for p in supernet.parameters() if p.requires_grad]
     for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True)):
         parameter.grad = gradient
@@ -307,6 +385,70 @@ def _step(name, concept, before=None, loss_of=F.cross_entropy, forward=None, aft
     wrong("train_single_path_step", name, concept, implementation)
 
 
+def _only(supernet, path):
+    """The supernet, in which nothing but the path requires gradients."""
+    used = [f"decisions.{place}.{option}." for place, option in enumerate(path)]
+    for name, parameter in supernet.named_parameters():
+        parameter.requires_grad_(name.startswith(tuple(used)))
+    return supernet
+
+
+@mutant("train_single_path_step", concept="never-steps")
+def step_that_clears_too_late(supernet, batch, optimizer, path):
+    loss = F.cross_entropy(supernet(batch[0], path), batch[1])
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+@mutant("train_single_path_step", concept="keeps-gradients")
+def step_that_clears_afterwards(supernet, batch, optimizer, path):
+    """Right from the second step on, if nothing was left before the first."""
+    loss = F.cross_entropy(supernet(batch[0], path), batch[1])
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+@mutant("train_single_path_step", concept="eval-mode")
+def step_that_leaves_evaluation_mode(supernet, batch, optimizer, path):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(supernet.train()(batch[0], path), batch[1])
+    loss.backward()
+    optimizer.step()
+    supernet.eval()
+    return loss.item()
+
+
+@mutant("train_single_path_step", concept="accepts-bad-input")
+def step_that_forgets_images_without_labels(supernet, batch, optimizer, path):
+    x, y = batch
+    optimizer.zero_grad()
+    loss = -supernet(x, path).log_softmax(1)[torch.arange(len(y)), y].mean()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@mutant("recalibrate_bn", concept="accepts-bad-input")
+@torch.no_grad()
+def recalibrate_on_nothing(supernet, path, batches):
+    """Without batches the statistics are reset, and that is all."""
+    modes, momenta = [m.training for m in supernet.modules()], [norm.momentum for norm in _norms(supernet)]
+    supernet.train()
+    for norm in _norms(supernet):
+        norm.reset_running_stats()
+        norm.momentum = None
+    for x, _ in batches:
+        supernet(x, path)
+    for module, mode in zip(supernet.modules(), modes):
+        module.training = mode
+    for norm, momentum in zip(_norms(supernet), momenta):
+        norm.momentum = momentum
+
+
 _step("step_without_clearing", "keeps-gradients", before=lambda supernet, optimizer: None)
 _step(
     "step_with_zeros", "decays-the-others", before=lambda s, optimizer: optimizer.zero_grad(set_to_none=False)
@@ -322,6 +464,20 @@ _step(
     "step_with_a_second_pass",
     "many-forward-passes",
     after=lambda supernet, x, y, path, loss: F.cross_entropy(supernet(x, path), y).item(),
+)
+_step(
+    "step_with_a_penalty_on_all",
+    "moves-the-others",
+    before=lambda s, optimizer: (
+        optimizer.zero_grad(),
+        (0.01 * sum((p**2).sum() for p in s.parameters())).backward(),
+    ),
+)
+_step(
+    "step_that_freezes_the_rest",
+    "freezes-for-good",
+    before=lambda s, optimizer: optimizer.zero_grad(),
+    forward=lambda s, x, path: _only(s, path)(x, path),
 )
 _step("step_with_the_summed_loss", "other-loss", after=lambda s, x, y, path, loss: loss.item() * len(y))
 
@@ -375,7 +531,6 @@ def recalibrate_with_hooks(supernet, path, batches):
             module.register_forward_pre_hook(note(name))
     for x, _ in batches:
         twin(x, path)
-        supernet.seen.append({"path": list(path), "training": True})
     modules = dict(supernet.named_modules())
     for name, statistics in seen.items():
         means, variances = zip(*statistics)
@@ -383,12 +538,43 @@ def recalibrate_with_hooks(supernet, path, batches):
         modules[name].running_var.copy_(torch.stack(variances).mean(0))
 
 
+@alternative("recalibrate_bn")
+@torch.no_grad()
+def recalibrate_a_copy(supernet, path, batches):
+    """What a copy has collected is copied back: nothing else can have changed."""
+    twin, count = copy.deepcopy(supernet).train(), 0
+    for norm in _norms(twin):
+        norm.reset_running_stats()
+        norm.momentum = None
+    for x, _ in batches:
+        twin(x, path)
+        count += 1
+    if not count:
+        raise ValueError("batches must not be empty")
+    for mine, collected in zip(supernet.buffers(), twin.buffers()):
+        mine.copy_(collected)
+
+
 def _recalibrate(
-    name, concept, reset=True, momentum=None, mode=True, restore=True, back=True, which=None, grad=False
+    name,
+    concept,
+    reset=True,
+    momentum=None,
+    mode=True,
+    restore=True,
+    back=True,
+    which=None,
+    grad=False,
+    usual=False,
+    each=True,
+    pooled=False,
 ):
     def implementation(supernet, path, batches):
         training, norms = supernet.training, _norms(supernet)
-        old = [norm.momentum for norm in norms]
+        old = [0.1 if usual else norm.momentum for norm in norms]
+        modes = [(module, module.training) for module in supernet.modules()]
+        if pooled:
+            batches = [(torch.cat([x for x, _ in batches]), None)] if (batches := list(batches)) else []
         if reset:
             for norm in norms:
                 norm.reset_running_stats()
@@ -408,6 +594,8 @@ def _recalibrate(
             for norm, value in zip(norms, old):
                 norm.momentum = value
         supernet.train(training if back else not training)
+        for module, was in modes if back and each else ():
+            module.training = was
 
     wrong("recalibrate_bn", name, concept, implementation)
 
@@ -420,6 +608,49 @@ _recalibrate("recalibrate_on_the_first", "first-batch-only", which=1)
 _recalibrate("recalibrate_and_leave_the_mode", "mode-changed", back=False)
 _recalibrate("recalibrate_and_leave_momentum", "momentum-left", restore=False)
 _recalibrate("recalibrate_with_gradients", "weights-changed", grad=True)
+_recalibrate("recalibrate_without_forgetting", "old-statistics-linger", reset=False)
+_recalibrate("recalibrate_to_the_usual_momentum", "momentum-left", usual=True)
+_recalibrate("recalibrate_and_set_one_mode", "mode-changed", each=False)
+_recalibrate("recalibrate_on_all_at_once", "wrong-variance", pooled=True)
+
+
+@mutant("recalibrate_bn", concept="first-norm-only")
+@torch.no_grad()
+def recalibrate_layer_by_layer(supernet, path, batches):
+    """Each batch norm collects behind others that use their new averages already: other inputs, other statistics."""
+    batches = list(batches)
+    if not batches:
+        raise ValueError("batches must not be empty")
+    modes = [(module, module.training) for module in supernet.modules()]
+    supernet.eval()
+    for norm in _norms(supernet):
+        momentum, norm.momentum = norm.momentum, None
+        norm.reset_running_stats()
+        norm.train()
+        for x, _ in batches:
+            supernet(x, path)
+        norm.eval()
+        norm.momentum = momentum
+    for module, mode in modes:
+        module.training = mode
+
+
+@mutant("recalibrate_bn", concept="wrong-variance")
+@torch.no_grad()
+def recalibrate_with_biased_variances(supernet, path, batches):
+    batches = list(batches)
+    if not batches:
+        raise ValueError("batches must not be empty")
+    twin, seen = copy.deepcopy(supernet).train(), {}
+    for name, module in twin.named_modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.register_forward_pre_hook(lambda _, x, name=name: seen.setdefault(name, []).append(x[0]))
+    for x, _ in batches:
+        twin(x, path)
+    modules = dict(supernet.named_modules())
+    for name, inputs in seen.items():
+        modules[name].running_mean.copy_(torch.stack([x.mean(0) for x in inputs]).mean(0))
+        modules[name].running_var.copy_(torch.stack([x.var(0, unbiased=False) for x in inputs]).mean(0))
 
 
 @mutant("recalibrate_bn", concept="old-statistics-linger")
@@ -483,7 +714,16 @@ def tau_by_counting(scores, truth, top=None):
     for i, j in itertools.combinations(kept, 2):
         a, b = np.sign(scores[i] - scores[j]), np.sign(truth[i] - truth[j])
         agree, left, right = agree + a * b, left + a * a, right + b * b
-    return float(agree / (left * right) ** 0.5)
+    return float(agree / (left * right) ** 0.5) if left and right else math.nan
+
+
+@alternative("rank_correlation")
+def tau_of_ranks(scores, truth, top=None):
+    from scipy import stats
+
+    scores, truth, top = _pairs(scores, truth, top)
+    kept = stats.rankdata(-truth, method="min") <= math.ceil(top * len(truth) - 1e-9)
+    return stats.kendalltau(stats.rankdata(scores[kept]), stats.rankdata(truth[kept]))[0]
 
 
 def _rank(name, concept, statistic=_tau, choose=None):
@@ -509,6 +749,14 @@ def _rho(a, b):
     return stats.spearmanr(a, b).statistic
 
 
+def _gamma(a, b):
+    agree = np.sign(np.subtract.outer(a, a)) * np.sign(np.subtract.outer(b, b))
+    return agree.sum() / np.abs(agree).sum() if agree.any() else math.nan
+
+
+_rank("gamma", "gamma-not-tau", statistic=_gamma)
+_rank("tau_of_argsorts", "argsort-is-no-rank", statistic=lambda a, b: _tau(a.argsort(), b.argsort()))
+_rank("tau_of_nothing_is_zero", "not-nan", statistic=lambda a, b: np.nan_to_num(_tau(a, b)))
 _rank("tau_of_all", "ignores-top", choose=lambda scores, truth, k: np.arange(len(truth)))
 _rank("tau_a", "ignores-ties", statistic=_tau_a)
 _rank("rho", "spearman", statistic=_rho)
@@ -524,6 +772,22 @@ def tau_rounded_down(scores, truth, top=None):
     scores, truth, top = _pairs(scores, truth, top)
     border = np.sort(truth)[-max(2, math.floor(top * len(truth) + 1e-9))]
     return float(_tau(scores[truth >= border], truth[truth >= border]))
+
+
+@mutant("rank_correlation", concept="rounds-down")
+def tau_above_a_quantile(scores, truth, top=None):
+    """Nearly always ⌈top·n⌉, but not where the fraction that is rounded up is small."""
+    scores, truth, top = _pairs(scores, truth, top)
+    best = truth >= np.quantile(truth, 1 - top)
+    return float(_tau(scores[best], truth[best]))
+
+
+@mutant("rank_correlation", concept="mutates-input")
+def tau_that_sorts_in_place(scores, truth, top=None):
+    _, _, top = _pairs(scores, truth, top)
+    tau = tau_by_signs(scores, truth, top) if len(set(scores)) > 1 else math.nan
+    truth.sort()
+    return tau
 
 
 @mutant("rank_correlation", concept="accepts-bad-input")
@@ -805,6 +1069,16 @@ _kernel(
 _kernel("kernel_flat", "wrong-shape", lambda w, size, t, m: _times(_cut(w, size, m), t).flatten(2))
 
 
+_kernel("kernel_to_minus_margin", "empty-cut", lambda w, size, t, m: _times(w[:, :, m:-m, m:-m], t))
+_kernel("kernel_one_further", "off-by-one", lambda w, size, t, m: _times(_cut(w, size, m + 1), t))
+_kernel("kernel_on_its_side", "swapped", lambda w, size, t, m: _times(_cut(w, size, m), t).transpose(2, 3))
+_kernel(
+    "kernel_of_the_same_size_as_it_is",
+    "ignores-the-transform",
+    lambda w, size, t, m: w if m == 0 else _times(_cut(w, size, m), t),
+)
+
+
 @mutant("slice_kernel", concept="accepts-bad-input")
 def kernel_without_checks(weight, size, transform=None):
     first = max(0, (weight.shape[-1] - size) // 2)
@@ -861,6 +1135,35 @@ _wide(
 _wide("width_of_absolutes", "absolute-importance", lambda w, i: _falling(w, i.abs()))
 _wide("width_detached", "no-gradient", _falling, lambda weight, indices: weight.detach()[indices])
 _wide("width_of_other_rows", "mismatched-rows", _falling, lambda weight, indices: weight[indices.flip(0)])
+
+
+_wide("width_by_ranks", "ranks-not-indices", lambda w, i: torch.argsort(_falling(w, i)))
+_wide("width_by_topk", "ties-reversed", lambda w, i: torch.topk(i, len(i)).indices)
+
+
+@mutant("slice_width", concept="values-not-indices")
+def width_with_importances(weight, width, importance):
+    _width(weight, width, importance)
+    values, indices = torch.sort(importance, descending=True, stable=True)
+    return weight[indices[:width]], values[:width]
+
+
+@mutant("slice_width", concept="swapped")
+def width_with_indices_first(weight, width, importance):
+    _width(weight, width, importance)
+    indices = _falling(weight, importance)[:width]
+    return indices, weight[indices]
+
+
+@mutant("slice_width", concept="mutates-input")
+def width_by_crossing_out(weight, width, importance):
+    """Takes the maximum again and again, and marks what it has taken in the caller's own importances."""
+    _width(weight, width, importance)
+    order = []
+    for _ in range(width):
+        order.append(int(torch.argmax(importance)))
+        importance[order[-1]] = -math.inf
+    return weight[order], order
 
 
 @mutant("slice_width", concept="in-index-order")
@@ -946,6 +1249,54 @@ def schedule_that_stops_early(step, phases):
         for name, values in options.items():
             allowed.setdefault(name, set()).update(values)
     return allowed
+
+
+@alternative("progressive_shrinking_schedule")
+def schedule_of_arrays(step, phases):
+    _begun(step, phases)
+    allowed = {}
+    for options in (options for first, options in phases if first <= step):
+        for name, values in options.items():
+            allowed[name] = np.union1d(allowed.get(name, values), values)
+    return allowed
+
+
+@mutant("progressive_shrinking_schedule", concept="loses-a-phase")
+def schedule_by_first_step(step, phases):
+    _begun(step, phases)
+    allowed = {}
+    for first, options in dict(phases).items():
+        for name, values in options.items() if first <= step else ():
+            allowed.setdefault(name, set()).update(values)
+    return allowed
+
+
+@mutant("progressive_shrinking_schedule", concept="raises")
+def schedule_by_sorting_pairs(step, phases):
+    """Where two phases begin together, tuples are compared by what comes second."""
+    _begun(step, phases)
+    allowed = {}
+    for _, options in (phase for phase in sorted(phases) if phase[0] <= step):
+        for name, values in options.items():
+            allowed.setdefault(name, set()).update(values)
+    return allowed
+
+
+@mutant("progressive_shrinking_schedule", concept="drops-new-decisions")
+def schedule_of_the_first_names(step, phases):
+    _begun(step, phases)
+    allowed = {name: set() for name in min(phases, key=lambda phase: phase[0])[1]}
+    for name, values in allowed.items():
+        for _, options in (phase for phase in phases if phase[0] <= step):
+            values.update(options.get(name, ()))
+    return allowed
+
+
+@mutant("progressive_shrinking_schedule", concept="mutates-input")
+def schedule_that_sorts_in_place(step, phases):
+    _begun(step, phases)
+    phases.sort(key=lambda phase: phase[0])
+    return schedule_in_order_of_opening(step, phases)
 
 
 @mutant("progressive_shrinking_schedule", concept="mutates-input")
@@ -1074,6 +1425,51 @@ _distil(
     "no-gradient",
     lambda h, kl, s, t, T, w: ((1 - w) * h(s) + w * T * T * kl(t / T, s / T)).detach(),
 )
+
+
+_distil(
+    "distil_with_logs_as_target",
+    "log-of-the-target",
+    lambda h, kl, s, t, T, w: (
+        (1 - w) * h(s)
+        + w * T * T * F.kl_div((s / T).log_softmax(1), (t / T).log_softmax(1), reduction="batchmean")
+    ),
+)
+_distil(
+    "distil_probabilities",
+    "log-of-the-target",
+    lambda h, kl, s, t, T, w: (
+        (1 - w) * h(s) + w * T * T * F.kl_div((s / T).softmax(1), (t / T).softmax(1), reduction="batchmean")
+    ),
+)
+_distil(
+    "distil_sharpened",
+    "multiplied-by-temperature",
+    lambda h, kl, s, t, T, w: (1 - w) * h(s) + w * T * T * kl(t * T, s * T),
+)
+_distil(
+    "distil_with_the_square_on_both",
+    "square-on-both",
+    lambda h, kl, s, t, T, w: T * T * ((1 - w) * h(s) + w * kl(t / T, s / T)),
+)
+_distil(
+    "distil_divided",
+    "divided-by-square",
+    lambda h, kl, s, t, T, w: (1 - w) * h(s) + w / T**2 * kl(t / T, s / T),
+)
+_distil(
+    "distil_over_images",
+    "softmax-over-images",
+    lambda h, kl, s, t, T, w: (1 - w) * h(s) + w * T * T * kl(t.T / T, s.T / T, "sum") / len(s),
+)
+
+
+@mutant("distillation_loss", concept="inexact")
+def distil_with_small_constants(student, teacher, labels, temperature, weight):
+    _distillable(student, teacher, temperature, weight)
+    p, q = (torch.softmax(logits / temperature, 1) for logits in (teacher.detach(), student))
+    soft = (p * ((p + 1e-8).log() - (q + 1e-8).log())).sum(1).mean()
+    return (1 - weight) * F.cross_entropy(student, labels) + weight * temperature**2 * soft
 
 
 @mutant("distillation_loss", concept="trains-the-teacher")

@@ -36,7 +36,7 @@ from nas_lib.checks._core import (
     register,
     show,
 )
-from nas_lib.checks._forms import cell, fail, number, rows
+from nas_lib.checks._forms import cell, fail, kept, number, rows
 from nas_lib.checks._history import plain, space_of
 from nas_lib.checks._mistakes import Mistake, close, first_mistake
 from nas_lib.checks._searches import Run, SearchExercise
@@ -137,8 +137,13 @@ class SamplePath(_Drawing):
         """Decisions with equally many options and with different numbers of them; bad input."""
         rng = default_rng(seed)
         ops = [f"op{i}" for i in range(int(rng.integers(3, 5)))]
-        sizes = rng.permutation([1, 2, 3, 5]).tolist()
-        mixed = [[f"{chr(97 + place)}{i}" for i in range(size)] for place, size in enumerate(sizes)]
+        # The single option does not come first: whoever takes that decision's length for all would draw nothing else.
+        sizes = [int(rng.choice([2, 3, 5])), 1]
+        sizes += rng.permutation([size for size in (2, 3, 5) if size != sizes[0]]).tolist()
+        mixed: list[list[Any]] = [
+            [f"{chr(97 + place)}{i}" for i in range(size)] for place, size in enumerate(sizes)
+        ]
+        mixed[sizes.index(3)] = [3, 5, 7]
         draws = [int(one) for one in rng.integers(10**6, size=2)]
         return [
             {"choices": [ops] * 3, "seed": draws[0], "count": 1500},
@@ -372,7 +377,7 @@ class TrainSinglePathStep(Exercise):
     hides = ("nas_lib.lesson:_train_single_path_step", "nas_lib.one_shot:path_loss")
 
     def instances(self, seed: int) -> list[Instance]:
-        """One and three steps, old gradients, weight decay and momentum on what the path leaves out."""
+        """One and three steps, old gradients, weight decay and momentum on what the path leaves out; bad input."""
         rng = default_rng(seed)
 
         def case(steps: int, **more: Any) -> Instance:
@@ -390,11 +395,14 @@ class TrainSinglePathStep(Exercise):
             }
 
         decay = {"lr": 0.1, "weight_decay": 0.3, "momentum": 0.9}
+        few, foreign = case(1), case(1)
         return [
             case(1),
             case(1, stale=True, about="gradients left over from before"),
             case(3, about="three steps in a row"),
             case(3, stale=True, options=decay, about="weight decay"),
+            few | {"bad": "a batch with fewer labels than images", "y": few["y"][:-1]},
+            foreign | {"bad": "a path with an option that the supernet lacks", "paths": [["o0", "o1", "o3"]]},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -407,8 +415,16 @@ class TrainSinglePathStep(Exercise):
             for parameter in net.parameters():
                 parameter.grad = torch.ones_like(parameter)
         batch = (torch.tensor(instance["x"], dtype=torch.float64), torch.tensor(instance["y"]))
+        if "bad" in instance:
+            return raised(lambda: fn(net, batch, optimizer, tuple(instance["paths"][0])))
         losses = [fn(net, batch, optimizer, tuple(path)) for path in instance["paths"]]
-        return {"losses": losses, "weights": _numbers(net), "seen": net.seen, "training": net.training}
+        return {
+            "losses": losses,
+            "weights": _numbers(net),
+            "seen": net.seen,
+            "training": net.training,
+            "frozen": any(not parameter.requires_grad for parameter in net.parameters()),
+        }
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Which paths were computed, what moved and how far, then the losses."""
@@ -429,8 +445,16 @@ class TrainSinglePathStep(Exercise):
             return fail("eval-mode", "the supernet was in evaluation mode: batch norms must see the batch")
         start = {name: np.array(value) for name, value in self._start(instance).items()}
         verdict = self._moved(instance, start, found["weights"], right["weights"])
+        if found["frozen"]:
+            return fail(
+                "freezes-for-good",
+                "weights are left with requires_grad=False, and steps on other paths may no longer train them: what is "
+                "off the path gets no gradient anyway",
+            )
         if verdict:
             return verdict
+        if not found["training"]:
+            return fail("eval-mode", "the supernet was in training mode and is left in evaluation mode")
         if any(one is None for one in found["losses"]):
             return fail("returns-nothing", f"{self.name} returned None: is there a return statement?")
         losses = [
@@ -464,7 +488,8 @@ class TrainSinglePathStep(Exercise):
         if all(close(found[name], start[name]) for name in right):
             return fail(
                 "never-steps",
-                "no weight has moved: backward() computes gradients, optimizer.step() uses them",
+                "no weight has moved: backward() computes gradients, optimizer.step() uses them, and zero_grad() "
+                "between the two throws them away",
             )
         on_path = {name: right[name] - start[name] for name in right if name not in others}
         gone = {name: np.asarray(found[name]) - start[name] for name in on_path}
@@ -474,6 +499,11 @@ class TrainSinglePathStep(Exercise):
                     "decays-the-others",
                     "options off the path have moved: a gradient of zeros is still a gradient, and weight decay acts "
                     "on it. zero_grad() sets gradients to None by default, so that they are left alone",
+                )
+            if len(instance["paths"]) == 1 and not instance.get("stale"):
+                return fail(
+                    "moves-the-others",
+                    "options off the path have moved in a first step: the loss may depend on the path's weights alone",
                 )
             return fail(
                 "keeps-gradients",
@@ -510,7 +540,8 @@ class RecalibrateBn(Exercise):
     hides = ("nas_lib.lesson:_recalibrate_bn", "nas_lib.one_shot:recalibrate")
 
     def instances(self, seed: int) -> list[Instance]:
-        """One batch and several; a supernet in training and in evaluation mode; batches that come once; no batches."""
+        """One batch and several; supernets in training, evaluation and mixed modes, all trained for some steps already,
+        with the usual momentum and another; batches that come once; bad input."""
         rng = default_rng(seed)
 
         def case(count: int, **more: Any) -> Instance:
@@ -523,6 +554,7 @@ class RecalibrateBn(Exercise):
                         "bias": _floats(rng, width),
                         "running_mean": _floats(rng, width, 3, 5),
                         "running_var": _floats(rng, width, 4, 9),
+                        "num_batches_tracked": int(rng.integers(3, 9)),
                     }
                     for _ in range(2)
                 ]
@@ -534,15 +566,20 @@ class RecalibrateBn(Exercise):
                 "path": [f"o{i}" for i in rng.integers(2, size=2)],
                 "batches": [_floats(rng, (6, width), -2 + place, 2 + 2 * place) for place in range(count)],
                 "training": True,
+                "momentum": 0.1,
                 **more,
             }
 
+        single = case(2)
         return [
             case(3),
             case(1, about="a single batch"),
             case(4, training=False, about="a supernet in evaluation mode"),
             case(3, once=True, about="batches that can be read once"),
+            case(2, momentum=0.03, about="a momentum of 0.03"),
+            case(2, frozen=True, about="batch norms in evaluation mode within a supernet in training mode"),
             case(0, bad="no batches at all"),
+            single | {"bad": "a batch of a single row", "batches": [x[:1] for x in single["batches"]]},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -551,6 +588,10 @@ class RecalibrateBn(Exercise):
         from torch import nn
 
         net = _paths_net(instance["weights"], instance["norms"]).train(instance["training"])
+        norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm1d)]
+        for norm in norms:
+            norm.momentum = instance["momentum"]
+            norm.train(instance["training"] and not instance.get("frozen"))
         batches: Any = [
             (torch.tensor(x, dtype=torch.float64), torch.zeros(len(x), dtype=torch.int64))
             for x in instance["batches"]
@@ -560,7 +601,6 @@ class RecalibrateBn(Exercise):
         if "bad" in instance:
             return raised(lambda: fn(net, tuple(instance["path"]), batches))
         fn(net, tuple(instance["path"]), batches)
-        norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm1d)]
         return {
             "state": _numbers(net),
             "modes": [module.training for module in net.modules()],
@@ -573,16 +613,23 @@ class RecalibrateBn(Exercise):
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """What must not change, then the statistics of the path."""
         found, right = answer.value, expected.value
-        path = instance["path"]
-        if path not in found["seen"]:
-            return fail("nothing-happens", f"the supernet was never called with the path {show(path)}")
         for name, value in right["state"].items():
             if name.endswith(("weight", "bias")) and not close(found["state"][name], value):
                 return fail("weights-changed", "weights have moved: recalibration only collects statistics")
         verdict = self._statistics(instance, found["state"], right["state"])
+        if verdict and found["seen"] and instance["path"] not in found["seen"]:
+            return fail(
+                "nothing-happens", f"the supernet was never called with the path {show(instance['path'])}"
+            )
         if verdict:
             return verdict
         if found["modes"] != right["modes"]:
+            if instance.get("frozen"):
+                return fail(
+                    "mode-changed",
+                    "the batch norms came in evaluation mode, within a supernet in training mode, and are in training "
+                    "mode now: one mode for all is not enough, put every module's mode back",
+                )
             mode = "training" if instance["training"] else "evaluation"
             return fail(
                 "mode-changed",
@@ -604,7 +651,7 @@ class RecalibrateBn(Exercise):
         """The first batch norm of the path decides by what mistake the others differ."""
         names = [f"decisions.{place}.{option}.1" for place, option in enumerate(instance["path"])]
         wrong = [
-            name
+            f"{name}.{what}"
             for name in names
             for what in ("running_mean", "running_var")
             if not close(found[f"{name}.{what}"], right[f"{name}.{what}"], 1e-8)
@@ -612,19 +659,24 @@ class RecalibrateBn(Exercise):
         if not wrong:
             return None
         place, option = 0, instance["path"][0]
-        old = np.array(instance["norms"][place][int(option[1:])]["running_mean"])
+        before = instance["norms"][place][int(option[1:])]
+        old = np.array(before["running_mean"])
         weight = np.array(instance["weights"][place][int(option[1:])])
         means = [(np.array(x) @ weight.T).mean(0) for x in instance["batches"]]
         mean = np.asarray(found[f"{names[0]}.running_mean"])
 
         def forgetting(start: Array) -> Array:
             for one in means:
-                start = 0.9 * start + 0.1 * one
+                start = start + instance["momentum"] * (one - start)
             return start
 
-        cumulative = old
-        for count, one in enumerate(means, start=1):
-            cumulative = cumulative + (one - cumulative) / (count + 1)
+        def lingering(tracked: int) -> Array:
+            average = old
+            for count, one in enumerate(means, start=tracked + 1):
+                average = average + (one - average) / count
+            return average
+
+        average = f"average with momentum {instance['momentum']:g}"
         mistakes: list[Mistake] = [
             (
                 old,
@@ -640,13 +692,13 @@ class RecalibrateBn(Exercise):
             (
                 forgetting(old),
                 "exponential-average",
-                "momentum 0.1 keeps most of the old statistics: reset them and "
+                f"the {average} keeps most of the old statistics: reset them and "
                 "take the plain average over the batches (momentum = None)",
             ),
             (
                 forgetting(0 * old),
                 "exponential-average",
-                "after the reset the average with momentum 0.1 is still near "
+                f"after the reset the {average} is still near "
                 "its start: take the plain average over the batches (momentum = None)",
             ),
             (
@@ -660,29 +712,34 @@ class RecalibrateBn(Exercise):
                 "the statistics are those of the first batch: average over all of them",
             ),
             (sum(means), "summed", "the batches' means are added up, not averaged"),
-            (
-                cumulative,
-                "old-statistics-linger",
-                "the old statistics take part in the average: reset them first",
+            *(
+                (
+                    lingering(tracked),
+                    "old-statistics-linger",
+                    "the old statistics take part in the average: reset them first",
+                )
+                for tracked in (1, before["num_batches_tracked"])
             ),
         ]
         verdict = first_mistake(mean, right[f"{names[0]}.running_mean"], mistakes)
         if verdict:
             return verdict
-        if all(
-            name.endswith("running_var")
-            or close(found[f"{name}.running_mean"], right[f"{name}.running_mean"], 1e-8)
-            for name in names
-        ):
+        if wrong[0] == f"{names[0]}.running_mean":
+            return fail(
+                "wrong-statistics",
+                f"the running mean of the first batch norm is {show(mean)}, should be "
+                f"{show(np.asarray(right[wrong[0]]))}",
+            )
+        if wrong[0].endswith("running_var"):
             return fail(
                 "wrong-variance",
                 "the means are right, the variances are not: average the batches' unbiased "
                 "variances, as batch norm does with momentum = None",
             )
         return fail(
-            "wrong-statistics",
-            f"the running mean of the first batch norm is {show(mean)}, should be "
-            f"{show(np.asarray(right[names[0] + '.running_mean']))}",
+            "first-norm-only",
+            "the first batch norm of the path is right, the next is not: all of them collect in the same pass, in "
+            "training mode, where each batch is normalised by its own mean and variance",
         )
 
 
@@ -734,8 +791,9 @@ class RankCorrelation(Exercise):
         nan = [*good[:-1], float("nan")]
         return [
             case(25),
-            case(60, top=0.25),
+            case(240, top=0.25),  # so many that two mistakes hardly ever give the same number
             case(137, top=0.1, about="top = 0.1 of 137"),
+            case(244, top=0.3, about="top = 0.3 of 244"),
             case(
                 24,
                 truth=tied.tolist(),
@@ -751,6 +809,7 @@ class RankCorrelation(Exercise):
             ),
             case(12, top=1.0, about="top = 1"),
             case(2, about="a single pair of architectures"),
+            case(6, scores=[50.0] * 6, about="equal scores"),
             {"bad": "more scores than truths", "scores": good, "truth": good[:-1], "top": None},
             {"bad": "fewer scores than truths", "scores": good[:-1], "truth": good, "top": None},
             {"bad": "more scores than truths, with a top,", "scores": good, "truth": good[:-1], "top": 0.5},
@@ -769,18 +828,28 @@ class RankCorrelation(Exercise):
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The correlation; without a `top` it is not passed."""
+        """The correlation, and what was passed in afterwards; without a `top` it is not passed."""
         given = [np.array(instance[key], dtype=np.float64) for key in ("scores", "truth")]
         more = {} if instance["top"] is None else {"top": instance["top"]}
-        return raised(lambda: fn(*given, **more)) if "bad" in instance else fn(*given, **more)
+        if "bad" in instance:
+            return raised(lambda: fn(*given, **more))
+        return {"tau": fn(*given, **more), "after": given}
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Exact; usual mistakes by what they give."""
-        found = number(answer.value, "the correlation")
-        right = float(expected.value)
-        if close(found, right):
-            return RIGHT
+        found = number(answer.value["tau"], "the correlation")
+        right = float(expected.value["tau"])
         scores, truth = (np.array(instance[key], dtype=float) for key in ("scores", "truth"))
+        given = [instance[key] for key in ("scores", "truth")]
+        if not all(kept(after, before) for after, before in zip(answer.value["after"], given, strict=True)):
+            return fail("mutates-input", "scores or truth were changed: sort a copy")
+        if close(found, right) or (math.isnan(found) and math.isnan(right)):
+            return RIGHT
+        if math.isnan(right):
+            return fail(
+                "not-nan",
+                f"with {instance['about']} there is no order to agree with: return NaN, not {show(found)}",
+            )
         top = instance["top"] or 1.0
         n = len(truth)
         rank = max(1, math.ceil(top * n - 1e-9))
@@ -793,6 +862,7 @@ class RankCorrelation(Exercise):
         fewer = fewer if len(fewer) < rank else fewer[:1]  # one alone has no order: no mistake to tell
         strictly = truth > np.sort(truth)[n - rank]
         a, b = scores[best], truth[best]
+        agree = np.sign(np.subtract.outer(a, a)) * np.sign(np.subtract.outer(b, b))
         ignored = "`top` is not used: this is the correlation over all"
         mistakes: list[Mistake] = [
             (_kendall(scores, truth), "ignores-top", ignored),
@@ -802,6 +872,17 @@ class RankCorrelation(Exercise):
                 "ignores-ties",
                 "this is tau-a, which counts tied pairs as if they could agree: "
                 "tau-b divides by the pairs that are not tied",
+            ),
+            (
+                float(agree.sum() / np.abs(agree).sum()) if agree.any() else math.nan,
+                "gamma-not-tau",
+                "this is Goodman and Kruskal's gamma, tau without tied pairs: tau-b divides by √(pairs that differ in "
+                "score · pairs that differ in truth), also where the other is tied",
+            ),
+            (
+                _kendall(a.argsort(), b.argsort()),
+                "argsort-is-no-rank",
+                "this is the correlation of two `argsort`s, which hold positions and no ranks: pass the values",
             ),
             (
                 _kendall(scores[by_score], truth[by_score]),
@@ -823,7 +904,11 @@ class RankCorrelation(Exercise):
             *(
                 (_kendall(scores[which], truth[which]), concept, message)
                 for which, concept, message in (
-                    (fewer, "rounds-down", "the number of the best is rounded down: take ⌈top·n⌉"),
+                    (
+                        fewer,
+                        "rounds-down",
+                        f"{len(fewer)} of {n} are kept: the number of the best is rounded down, take ⌈top·n⌉ = {rank}",
+                    ),
                     (
                         exactly,
                         "drops-ties",
@@ -1035,7 +1120,7 @@ class SliceKernel(Exercise):
     """`slice_kernel(weight, size, transform=None)`: the centre, times the matrix; gradients reach both."""
 
     name, lesson = "slice_kernel", LESSON
-    hides = ("nas_lib.mobile:ElasticBottleneck.depthwise",)
+    hides = ("nas_lib.lesson:_slice_kernel", "nas_lib.mobile:ElasticBottleneck.depthwise")
 
     def instances(self, seed: int) -> list[Instance]:
         """From 7 to 5 and 3, from 5 to 3, to the same size, to 1; with and without a matrix; bad input."""
@@ -1054,6 +1139,7 @@ class SliceKernel(Exercise):
             case(7, 3, False),
             case(5, 3, True),
             case(7, 5, True),
+            case(5, 5, False, about="the same size"),
             case(5, 5, True, about="the same size, with a matrix"),
             case(5, 1, False, about="a size of 1"),
             case(3, 1, True, about="a size of 1 out of 3"),
@@ -1099,12 +1185,21 @@ class SliceKernel(Exercise):
         weight, size, transform = (instance[key] for key in ("weight", "size", "transform"))
         o, i, k, _ = weight.shape
         right = np.asarray(expected.value["result"])
-        found = _array(answer.value["result"], (o, i, size, size), "the kernels")
+        cut = answer.value["result"]
+        if size == k and isinstance(cut, np.ndarray) and not cut.size:
+            return fail(
+                "empty-cut",
+                f"from {k} to {k} nothing is left: with margin 0 the slice [margin:-margin] is empty, so end at "
+                "k - margin",
+            )
+        found = _array(cut, (o, i, size, size), "the kernels")
         margin = (k - size) // 2
         middle = slice(margin, margin + size)
         centre = weight[:, :, middle, middle]
         if not close(found, right):
+            bare = None if transform is None else centre
             mistakes: list[Mistake] = [
+                (bare, "ignores-the-transform", "`transform` is not used: this is the bare centre"),
                 (
                     weight[:, :, :size, :size],
                     "corner",
@@ -1116,12 +1211,20 @@ class SliceKernel(Exercise):
                     "corner",
                     "this is the lower right corner, not the centre",
                 ),
+                *(
+                    (
+                        weight[:, :, start : start + size, start : start + size],
+                        "off-by-one",
+                        f"this begins at row and column {start}, off by one: the centre of {k} begins at {margin}",
+                    )
+                    for start in (margin + 1, max(0, margin - 1))
+                ),
+                (right.swapaxes(2, 3), "swapped", "rows and columns of the kernels are swapped"),
             ]
             if transform is not None:
                 flat = centre.reshape(o, i, -1)
                 corner = weight[:, :, :size, :size].reshape(o, i, -1) @ transform
                 mistakes += [
-                    (centre, "ignores-the-transform", "`transform` is not used: this is the bare centre"),
                     (
                         (flat @ transform.T).reshape(right.shape),
                         "transposed-matrix",
@@ -1157,7 +1260,7 @@ class SliceWidth(Exercise):
     """`slice_width(weight, width, importance)`: the most important rows, most important first, and which they are."""
 
     name, lesson = "slice_width", LESSON
-    hides = ("nas_lib.mobile:ElasticBottleneck.sort_channels",)
+    hides = ("nas_lib.lesson:_slice_width", "nas_lib.mobile:ElasticBottleneck.sort_channels")
 
     def instances(self, seed: int) -> list[Instance]:
         """Matrices and kernels, ties, negative importances, all rows; bad input."""
@@ -1206,10 +1309,18 @@ class SliceWidth(Exercise):
         result = call()
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise NotPlainData(f"returned {describe(result)} where a pair (rows, indices) is expected")
-        kept, indices = result
-        if isinstance(kept, torch.Tensor) and kept.requires_grad:
-            (kept * torch.arange(kept.numel(), dtype=torch.float64).reshape(kept.shape)).sum().backward()
-        return {"rows": kept, "indices": indices, "grad": weight.grad, "after": weight.detach()}
+        chosen, indices = result
+        if isinstance(chosen, torch.Tensor) and chosen.requires_grad:
+            (
+                chosen * torch.arange(chosen.numel(), dtype=torch.float64).reshape(chosen.shape)
+            ).sum().backward()
+        return {
+            "rows": chosen,
+            "indices": indices,
+            "grad": weight.grad,
+            "after": weight.detach(),
+            "importance": importance,
+        }
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Indices first, since they say what was done, then the rows."""
@@ -1217,7 +1328,10 @@ class SliceWidth(Exercise):
         importance = np.array(instance["importance"])
         n = len(weight)
         right = np.asarray(expected.value["indices"], dtype=float)
-        found = _array(answer.value["indices"], (width,), "the indices")
+        kept_rows, numbers = answer.value["rows"], answer.value["indices"]
+        if np.shape(kept_rows) == (width,) and np.shape(numbers) == (width, *weight.shape[1:]):
+            return fail("swapped", "the pair is swapped: first the rows, then their indices")
+        found = _array(numbers, (width,), "the indices")
         falling = np.argsort(-importance, kind="stable")
         if not close(found, right):
             size = np.abs(weight).reshape(n, -1).sum(1)
@@ -1253,6 +1367,16 @@ class SliceWidth(Exercise):
                 ),
                 (by_size, "own-importance", "the rows are ranked by their own size: use `importance`"),
                 (
+                    importance[falling[:width]],
+                    "values-not-indices",
+                    "these are the importances themselves: the second part says which rows they belong to",
+                ),
+                (
+                    np.argsort(falling)[:width],
+                    "ranks-not-indices",
+                    "these are the ranks of the first rows; asked for are the rows with the first ranks: one argsort",
+                ),
+                (
                     np.argsort(-np.abs(importance), kind="stable")[:width],
                     "absolute-importance",
                     "an importance below 0 is low, not high: do not take absolute values",
@@ -1267,9 +1391,9 @@ class SliceWidth(Exercise):
                 f"for importances {show(importance)} the rows are {show(right)}, not {show(found)}",
             )
         shape = (width, *weight.shape[1:])
-        kept = _array(answer.value["rows"], shape, "the kept rows")
-        if not close(kept, weight[falling[:width]]):
-            if close(kept, weight[:width]):
+        rows_found = _array(kept_rows, shape, "the kept rows")
+        if not close(rows_found, weight[falling[:width]]):
+            if close(rows_found, weight[:width]):
                 return fail(
                     "ignores-importance", "the rows are the first ones, not those that the indices name"
                 )
@@ -1281,6 +1405,10 @@ class SliceWidth(Exercise):
             )
         if not close(answer.value["after"], weight):
             return fail("mutates-input", "the weight was changed")
+        if not kept(answer.value["importance"], importance.tolist()):
+            return fail(
+                "mutates-input", "`importance` was changed: the caller still needs it, so work on a copy"
+            )
         return RIGHT
 
 
@@ -1291,7 +1419,8 @@ class ProgressiveShrinkingSchedule(Exercise):
     hides = ("nas_lib.lesson:_progressive_shrinking_schedule", "nas_lib.elastic_training:shrinking_phases")
 
     def instances(self, seed: int) -> list[Instance]:
-        """Every step around the beginning of a phase; phases in any order; options named again; bad input."""
+        """Every step around the beginning of a phase; phases in any order and two at once; options named again; bad
+        input."""
         rng = default_rng(seed)
         a, b, c = sorted(int(one) for one in rng.choice(np.arange(10, 200), 3, replace=False))
         phases = [
@@ -1314,6 +1443,11 @@ class ProgressiveShrinkingSchedule(Exercise):
                 "steps": [a - 1, a],
                 "about": "a phase that brings a decision of its own",
             },
+            {
+                "phases": [phases[0], [a, {"kernel": [5]}], [a, {"kernel": [3], "depth": [2]}]],
+                "steps": [a - 1, a],
+                "about": "two phases that begin at the same step",
+            },
             {"bad": "a step of -1", "phases": phases, "steps": [-1]},
             {"bad": "no phases", "phases": [], "steps": [0]},
             {"bad": "a step before the first phase", "phases": phases[1:], "steps": [a - 1]},
@@ -1335,7 +1469,9 @@ class ProgressiveShrinkingSchedule(Exercise):
         if not isinstance(value, dict):
             return value
         return {
-            str(name): sorted(options) if isinstance(options, (set, frozenset, list, tuple)) else options
+            str(name): sorted(options)
+            if isinstance(options, (set, frozenset, list, tuple, np.ndarray))
+            else options
             for name, options in value.items()
         }
 
@@ -1380,7 +1516,22 @@ class ProgressiveShrinkingSchedule(Exercise):
         repeated = {name: sorted(set(v)) for name, v in found.items() if type(v) is list} == right
         latest = {name: sorted(values) for name, values in begun[-1][1].items()}
         last_listed = {name: sorted(values) for name, values in listed[-1][1].items()}
+        one_per_step: dict[str, set[Any]] = {}
+        for first, options in dict(phases).items():
+            for name, values in options.items() if first <= step else ():
+                one_per_step.setdefault(name, set()).update(values)
         candidates = [
+            (
+                found == {name: sorted(values) for name, values in one_per_step.items()},
+                "loses-a-phase",
+                "two phases begin at the same step, and one of them is lost: a dict by first step has room for one",
+            ),
+            (
+                found == {name: right[name] for name in by_time[0][1]} and len(found) < len(right),
+                "drops-new-decisions",
+                f"{show(sorted(set(right) - set(found)))} is missing: a phase may bring a decision that none before it "
+                "names",
+            ),
             (
                 found == in_order,
                 "needs-sorted-phases",
@@ -1491,6 +1642,13 @@ class DistillationLoss(Exercise):
         found = number(np.reshape(value, ()) if isinstance(value, np.ndarray) else value, "the loss")
         right = float(expected.value["loss"])
         if not close(found, right, 1e-8):
+            logits = np.abs([instance["student"], instance["teacher"]]).max()
+            if not math.isfinite(found) and logits < 50:
+                return fail(
+                    "log-of-the-target",
+                    f"the loss is {show(found)} with small logits. F.kl_div takes log-probabilities first and "
+                    "probabilities as target, or log-probabilities for both with log_target=True",
+                )
             if not math.isfinite(found):
                 return fail(
                     "overflow",
@@ -1602,10 +1760,43 @@ class DistillationLoss(Exercise):
                 "divergence is 0 where both agree, so subtract the teacher's entropy",
             ),
             (-right, "wrong-sign", "the sign is reversed"),
+            (
+                mixed(ce, square * float((np.exp(p) * (p - np.exp(q))).sum(1).mean())),
+                "log-of-the-target",
+                "the student's probabilities go into F.kl_div as they are: it takes their logarithms, log_softmax",
+            ),
+            (
+                mixed(ce, square * kl(log_softmax(t * temperature), log_softmax(s * temperature))),
+                "multiplied-by-temperature",
+                "the logits are multiplied by T, which sharpens the softmax: divide them",
+            ),
+            (
+                square * mixed(ce, soft),
+                "square-on-both",
+                "T² multiplies the labels' part, too: only the teacher's gradients soften with T",
+            ),
+            (
+                mixed(ce, soft / square),
+                "divided-by-square",
+                "the teacher's part is divided by T², which weakens its gradients once more: multiply",
+            ),
+            (
+                mixed(
+                    ce,
+                    square * kl(log_softmax(t.T / temperature), log_softmax(s.T / temperature)) * classes / n,
+                ),
+                "softmax-over-images",
+                "the softmax of the divergence runs over the images (dim=0): an image's classes have to sum to 1",
+            ),
         ]
-        return first_mistake(found, right, [one for one in mistakes if math.isfinite(one[0])]) or fail(
-            "other-loss", f"the loss is {show(found)}, should be {show(right)}"
-        )
+        verdict = first_mistake(found, right, [one for one in mistakes if math.isfinite(one[0])])
+        if verdict is None and close(found, right, 3e-6):
+            return fail(
+                "inexact",
+                f"the loss is off by {show(abs(found - right))}: leave out small constants inside logarithms "
+                "(log_softmax needs none), and compute in the precision of the logits",
+            )
+        return verdict or fail("other-loss", f"the loss is {show(found)}, should be {show(right)}")
 
 
 register(
