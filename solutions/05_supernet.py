@@ -726,8 +726,7 @@ for step in progress(range(800), "step"):
         for one, accuracies in curves.items():
             accuracies.append(inherited_accuracy(elastic, one, sizes))
 names = {f"{name}: {one}": curves[one] for name, one in (("largest", mobile.largest), ("smallest", mobile.smallest))}
-title = f"Smaller kernels, depths, widths from steps {', '.join(str(first) for first, _ in BEGIN[1:])}"
-plotting.lines(names, x=range(40, 801, 40), xlabel="step", ylabel="inherited accuracy (%)", title=title);
+plotting.lines(names, x=range(40, 801, 40), xlabel="step", ylabel="inherited accuracy (%)", title=f"Smaller kernels, depths, widths from steps {', '.join(str(first) for first, _ in BEGIN[1:])}");
 
 # %% [markdown]
 # ## 8 · Does it work?
