@@ -631,10 +631,10 @@ def mixup(x, y, alpha, rng, classes):
     if y.shape != x.shape[:1]:
         raise ValueError(f"y must have one label for each of {len(x)} images, got the shape {tuple(y.shape)}")
     if y.min() < 0 or y.max() >= classes:
-        raise ValueError(f"y must hold classes from 0 to {classes - 1}, got {y.min()} to {y.max()}")
+        raise ValueError(f"y must hold classes from 0 on, below {classes}, got {y.min()} to {y.max()}")
     share = float(rng.beta(alpha, alpha))
     partner = torch.as_tensor(rng.permutation(len(x)), device=x.device)
-    labels = F.one_hot(y, classes).to(x.dtype)
+    labels = torch.eye(classes, dtype=x.dtype, device=x.device)[y]
     return share * x + (1 - share) * x[partner], share * labels + (1 - share) * labels[partner]
     ### END SOLUTION
 
@@ -702,10 +702,10 @@ def rand_augment(image, n, m, rng):
         raise ValueError(f"n must be at least 0, got {n!r}")
     if not 0 <= m <= 30:
         raise ValueError(f"m must be from 0 to 30, got {m!r}")
-    share, (_, height, width) = m / 30, image.shape
+    share, (height, width) = m / 30, image.shape[-2:]
     signed = {"ShearX": 0.3, "ShearY": 0.3, "TranslateX": 150 / 331 * width, "TranslateY": 150 / 331 * height, "Rotate": 30}
     signed |= dict.fromkeys(["Brightness", "Color", "Contrast", "Sharpness"], 0.9)
-    for name in rng.choice(list(OPERATIONS), size=n):
+    for name in [rng.choice(list(OPERATIONS)) for _ in range(n)]:
         if name in signed:
             strength = signed[name] * share * rng.choice([-1, 1])
         else:

@@ -33,6 +33,7 @@ says(
         "part-without-phi": r"phi is the exponent of the",
         "wrong-result-of-scaling": r"is .*, should be",
         "no-tenth-rule": r"may lose more than a tenth",
+        "exactly-nine-tenths": r"exactly nine tenths are enough",
         "cuts-down": r"rounds down|are rounded down",
         "goes-up": r"this rounds up",
         "half-to-even": r"round\(\) is to even",
@@ -217,6 +218,11 @@ def _kept(value, divisor, rounded):
 
 for _name, _concept, _formula in (
     ("nearest_only", "no-tenth-rule", lambda f, w, d=8: max(d, _near(f * w, d))),
+    (
+        "a_tenth_is_too_much",
+        "exactly-nine-tenths",
+        lambda f, w, d=8: max(d, _near(f * w, d)) + d * (max(d, _near(f * w, d)) <= 0.9 * f * w),
+    ),
     ("floors", "cuts-down", lambda f, w, d=8: _kept(f * w, d, int(f * w) // d * d)),
     ("ceils", "goes-up", lambda f, w, d=8: max(d, math.ceil(f * w / d) * d)),
     ("python_s_round", "half-to-even", lambda f, w, d=8: _kept(f * w, d, round(f * w / d) * d)),
@@ -603,6 +609,39 @@ _block("MBConv", "SqueezeTooEarly", "squeeze-too-early", branch=_early)
 _block("FusedMBConv", "InPlace", "changes-the-input", forward=_in_place)
 
 
+@mutant("MBConv", concept="layers-changed")
+class QuarterSqueeze(_Inverted):
+    """The published ratio, whatever `se_ratio` is."""
+
+    def __init__(self, in_channels, out_channels, kernel, stride, expand, se_ratio, drop_rate):
+        super().__init__(in_channels, out_channels, kernel, stride, expand, 0.25, drop_rate)
+
+
+@mutant("FusedMBConv", concept="layers-changed")
+class AlwaysAsWideAsTheInput(_Fused):
+    """Without expansion, as many channels out as in."""
+
+    def __init__(self, in_channels, out_channels, kernel, stride, expand, drop_rate):
+        super().__init__(in_channels, out_channels, kernel, stride, expand, drop_rate)
+        if expand == 1:
+            self.fused = conv_norm(in_channels, in_channels, kernel, stride)
+
+
+for _exercise in ("MBConv", "FusedMBConv"):
+    _block(
+        _exercise,
+        "AddsToFewerChannels",
+        "shortcut-everywhere",
+        has_shortcut=lambda self: self.stride == 1 and self.in_channels >= self.out_channels,
+    )
+    _block(
+        _exercise,
+        "ComparesObjects",
+        "no-shortcut",
+        has_shortcut=lambda self: self.stride == 1 and self.in_channels is self.out_channels,
+    )
+
+
 def _silu_twice(self, x):
     y = self.fused(x)
     return F.silu(y) if isinstance(self.project, nn.Identity) else self.project(y)
@@ -627,6 +666,20 @@ class WithTorchvisionsParts(nn.Module):
     def forward(self, x):
         y = self.layers(x)
         return x + stochastic_depth(y, self.rate, "row", self.training) if y.shape == x.shape else y
+
+
+@alternative("MBConv")
+class ComparesShapes(_Inverted):
+    """Whatever has the input's shape gets it added; survivors are listed, and scattered into zeros."""
+
+    def forward(self, x):
+        y = self.branch(x)
+        if y.shape != x.shape:
+            return y
+        if not self.training:
+            return y.add(x)
+        alive = (torch.rand(len(x)) >= self.drop_rate).nonzero().flatten()
+        return x.index_add(0, alive, y[alive], alpha=1 / (1 - self.drop_rate))
 
 
 @alternative("MBConv")
@@ -728,6 +781,15 @@ _search("no_constraint", "ignores-the-constraint", lambda a, b, c, t, limit: Tru
 _search("begins_above_one", "leaves-out-one", _right, start=1)
 _search("always_two", "limit-unused", lambda a, b, c, t, limit: abs(a * b**2 * c**2 - 2) <= t)
 _search("the_worst", "takes-the-lowest", _right, best=min)
+_search("up_to_the_limit", "lower-side-only", lambda a, b, c, t, limit: limit - t <= a * b**2 * c**2 <= limit)
+_search("no_cheaper_ones", "upper-side-only", lambda a, b, c, t, limit: limit <= a * b**2 * c**2 <= limit + t)
+
+
+@mutant("grid_search_coefficients", concept="lower-side-only")
+def no_coefficient_above_the_limit(evaluate, step, tolerance, limit=2.0):
+    _grid_arguments(step, tolerance, limit)
+    axis = [1 + i * step for i in range(int((limit - 1) / step + 1e-9) + 1)]
+    return _searched(evaluate, [p for p in itertools.product(axis, repeat=3) if _right(*p, tolerance, limit)])
 
 
 @mutant("grid_search_coefficients", concept="tries-twice")
@@ -785,7 +847,7 @@ def three_loops(evaluate, step, tolerance, limit=2.0):
 @alternative("grid_search_coefficients")
 def vectorised(evaluate, step, tolerance, limit=2.0):
     _grid_arguments(step, tolerance, limit)
-    axis = 1 + step * np.arange(int(limit / step) + 2)
+    axis = 1 + step * np.arange(int((limit + tolerance) / step) + 2)
     grid = np.stack(np.meshgrid(axis, axis, axis), -1).reshape(-1, 3)
     rows = grid[np.abs(grid[:, 0] * grid[:, 1] ** 2 * grid[:, 2] ** 2 - limit) <= tolerance]
     _check(len(rows), "tolerance", tolerance)
@@ -877,6 +939,34 @@ def with_hard_labels(x, y, alpha, rng, classes):
     hot = _batch(x, y, alpha, classes)
     s, p = float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x)))
     return _both(x, hot, s, p)[0], y
+
+
+@mutant("mixup", concept="accepts-bad-input")
+def numpy_will_complain(x, y, alpha, rng, classes):
+    hot = F.one_hot(y, classes).to(x.dtype)
+    _check(len(y) == len(x), "y", len(y))
+    return _both(x, hot, float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x))))
+
+
+@mutant("mixup", concept="accepts-bad-input")
+def any_label(x, y, alpha, rng, classes):
+    _check(math.isfinite(alpha) and alpha > 0, "alpha", alpha)
+    _check(len(y) == len(x), "y", len(y))
+    return _both(
+        x,
+        torch.eye(classes, dtype=x.dtype)[y % classes],
+        float(rng.beta(alpha, alpha)),
+        torch.from_numpy(rng.permutation(len(x))),
+    )
+
+
+@alternative("mixup")
+def leaves_labels_to_one_hot(x, y, alpha, rng, classes):
+    _check(math.isfinite(alpha) and alpha > 0, "alpha", alpha)
+    _check(len(y) == len(x), "y", len(y))
+    order, s = rng.permutation(len(x)), rng.beta(alpha, alpha)
+    hot = F.one_hot(y, num_classes=classes)  # refuses labels out of range in words of its own
+    return (1 - s) * x[order] + s * x, (1 - s) * hot[order] + s * hot
 
 
 @alternative("mixup")
@@ -1018,6 +1108,18 @@ def as_floats(image, n, m, rng):
     return right_by_names(image, n, m, rng).float()
 
 
+@mutant("rand_augment", concept="raises")
+def from_one_on(image, n, m, rng):
+    _check(m > 0, "m", m)
+    return right_by_names(image, n, m, rng)
+
+
+@mutant("rand_augment", concept="accepts-bad-input")
+def looks_at_the_image_only_to_change_it(image, n, m, rng):
+    _check(n >= 0, "n", n)
+    return right_by_names(image, n, m, rng) if n else image
+
+
 @mutant("rand_augment", concept="accepts-bad-input")
 def any_magnitude(image, n, m, rng):
     if not isinstance(image, torch.Tensor) or image.dtype != torch.uint8 or image.ndim != 3:
@@ -1124,6 +1226,20 @@ def no_checks(stage, stages, resolution, magnitude):
     part = stage / (stages - 1) if stages > 1 else 1.0
     side, strength = (low + (high - low) * part for low, high in (resolution, magnitude))
     return round(side), float(strength)
+
+
+@mutant("progressive_schedule", concept="raises")
+def two_pixels_at_least(stage, stages, resolution, magnitude):
+    _check(min(resolution) > 1, "resolution", resolution)
+    return by_linspace(stage, stages, resolution, magnitude)
+
+
+@alternative("progressive_schedule")
+def weighted_ends(stage, stages, resolution, magnitude):
+    _stage(stage, stages, resolution, magnitude)
+    last = 1.0 if stages == 1 else stage / (stages - 1)
+    side, strength = ((1 - last) * one + last * other for one, other in (resolution, magnitude))
+    return math.floor(side + 0.5), strength
 
 
 @alternative("progressive_schedule")

@@ -33,6 +33,7 @@ from nas_lib.checks._core import (
     error_verdict,
     raised,
     register,
+    roundtrip,
     show,
 )
 from nas_lib.checks._forms import fail, integers, is_number, number, rows, scalar
@@ -204,7 +205,7 @@ class RoundFilters(OfNumbers):
     hides = ("nas_lib.lesson:_round_filters", "nas_lib.efficientnet:nearest_multiple")
 
     def problems(self, rng: np.random.Generator) -> list[tuple[str, list[list[Any]]]]:
-        """Halves, the rule of 90 %, small numbers, and other divisors."""
+        """Halves, the rule of 90 % and its border, small numbers, other divisors and none."""
         widths = [1.1, 1.2, 1.4, 1.6, 1.8, 2.0]
         counts = [16, 24, 32, 40, 80, 112, 192, 320, 1280]
         some = [[int(rng.choice(counts)), float(rng.choice(widths)), 8] for _ in range(8)]
@@ -214,12 +215,16 @@ class RoundFilters(OfNumbers):
         lost = [[int(filters), 1.0, 8] for filters in rng.permutation([10, 11, 18, 19])]
         divisors = [[int(rng.integers(20, 200)), 1.0, int(one)] for one in rng.permutation([2, 4, 16])]
         divisors += [[48, 1.1, 5], [int(rng.integers(20, 200)), 1.0, 1]]
+        tenths = [[10 * int(i), 1.0, 9 * int(j)] for i, j in ((1, 1), (2, 1), (2, 2), (3, 3))]
+        unsaid = [[int(rng.choice(counts)), float(width)] for width in rng.permutation(widths)[:4]]
         return [
             ("", some),
             ("halfway between two multiples", halves),
             ("the nearest multiple would lose more than a tenth", lost),
             ("fewer channels than the divisor", [[3, 1.0, 8], [1, 1.0, 4], [5, 0.5, 16]]),
             ("another divisor", divisors),
+            ("exactly a tenth is lost", tenths),
+            ("the divisor left at its default", unsaid),
             ("filters that are no multiple themselves", uneven),
             ("a width below 1", [[int(rng.choice([96, 160, 320])), 0.75, 8], [64, 0.5, 8]]),
         ]
@@ -228,7 +233,9 @@ class RoundFilters(OfNumbers):
         """Numbers that no network has."""
         return [
             ("a width of 0", [32, 0.0, 8]),
+            ("a width of -1", [32, -1.0, 8]),
             ("a width of NaN", [32, NAN, 8]),
+            ("an infinite width", [32, float("inf"), 8]),
             ("filters of 0", [0, 1.0, 8]),
             ("a divisor of 0", [32, 1.0, 0]),
         ]
@@ -240,8 +247,11 @@ class RoundFilters(OfNumbers):
             rounded = max(divisor, rounded)
             return rounded + divisor if rounded < 0.9 * value else rounded
 
-        def rule(f: int, w: float, d: int) -> float:
+        def rule(f: int, w: float, d: int = 8) -> float:
             return max(d, int(f * w + d / 2) // d * d)
+
+        def strict(f: int, w: float, d: int = 8) -> float:
+            return rule(f, w, d) + d * (rule(f, w, d) <= 0.9 * f * w)
 
         half = "halfway between two multiples the larger one is taken"
         return [
@@ -252,51 +262,56 @@ class RoundFilters(OfNumbers):
                 "go one multiple up",
             ),
             (
+                "exactly-nine-tenths",
+                strict,
+                "the next multiple is taken only *below* nine tenths of filters·width: exactly nine tenths are enough",
+            ),
+            (
                 "cuts-down",
-                lambda f, w, d: kept(f * w, d, int(f * w) // d * d),
+                lambda f, w, d=8: kept(f * w, d, int(f * w) // d * d),
                 "this rounds down: take the *nearest* multiple",
             ),
             (
                 "cuts-down",
-                lambda f, w, d: max(d, int(f * w) // d * d),
+                lambda f, w, d=8: max(d, int(f * w) // d * d),
                 "this rounds down: take the *nearest* multiple",
             ),
             (
                 "goes-up",
-                lambda f, w, d: max(d, math.ceil(f * w / d) * d),
+                lambda f, w, d=8: max(d, math.ceil(f * w / d) * d),
                 "this rounds up: take the *nearest* multiple",
             ),
             (
                 "half-to-even",
-                lambda f, w, d: kept(f * w, d, round(f * w / d) * d),
+                lambda f, w, d=8: kept(f * w, d, round(f * w / d) * d),
                 f"round() is to even: {half}",
             ),
             (
                 "half-down",
-                lambda f, w, d: kept(f * w, d, math.ceil(f * w / d - 0.5) * d),
+                lambda f, w, d=8: kept(f * w, d, math.ceil(f * w / d - 0.5) * d),
                 f"{half}, and here it is the smaller one",
             ),
             (
                 "no-least",
-                lambda f, w, d: (lambda r: r + d if r < 0.9 * f * w else r)(int(f * w + d / 2) // d * d),
+                lambda f, w, d=8: (lambda r: r + d if r < 0.9 * f * w else r)(int(f * w + d / 2) // d * d),
                 "a layer needs channels: never fewer than one divisor",
             ),
             (
                 "rounds-first",
-                lambda f, w, d: kept(f * w, d, int((int(f + d / 2) // d * d) * w + d / 2) // d * d),
+                lambda f, w, d=8: kept(f * w, d, int((int(f + d / 2) // d * d) * w + d / 2) // d * d),
                 "round after multiplying, once",
             ),
             (
                 "tenth-of-filters",
-                lambda f, w, d: (lambda r: r + d if r < 0.9 * f else r)(rule(f, w, d)),
+                lambda f, w, d=8: (lambda r: r + d if r < 0.9 * f else r)(rule(f, w, d)),
                 "the nine tenths are those of filters·width, not of filters",
             ),
             (
                 "ignores-divisor",
-                lambda f, w, d: kept(f * w, 8, int(f * w + 4) // 8 * 8),
+                lambda f, w, d=8: kept(f * w, 8, int(f * w + 4) // 8 * 8),
                 "the multiple is always one of 8: `divisor` is not used",
             ),
-            ("no-multiple", lambda f, w, d: round(f * w), "this is no multiple of the divisor"),
+            ("no-multiple", lambda f, w, d=8: round(f * w), "this is no multiple of the divisor"),
         ]
 
 
@@ -324,6 +339,7 @@ class RoundRepeats(OfNumbers):
             ("a depth of NaN", [3, NAN]),
             ("repeats of 0", [0, 1.2]),
             ("a depth of -1.2", [3, -1.2]),
+            ("an infinite depth", [3, float("inf")]),
         ]
 
     def mistakes(self) -> Sequence[Rule]:
@@ -378,12 +394,16 @@ class ProgressiveSchedule(Exercise):
             case(1, about="a single stage"),
             case(3, magnitude=[9.0, 1.5], about="a magnitude that falls"),
             case(4, resolution=[24, 24], about="a resolution that stays"),
+            case(4, resolution=[1, 13], about="a resolution that begins at 1"),
             case(4, stage=4, bad="stage 4 of 4 (they begin at 0)"),
             case(4, stage=6, bad="stage 6 of 4"),
             case(4, stage=-1, bad="stage -1"),
             case(0, stage=0, bad="a number of 0 stages"),
-            case(3, stage=1, resolution=[0, 24], bad="a resolution of 0"),
+            case(3, stage=1, resolution=[0, 24], bad="a first resolution of 0"),
+            case(3, stage=1, resolution=[24, 0], bad="a last resolution of 0"),
+            case(3, stage=1, resolution=[12, NAN], bad="a resolution of NaN"),
             case(3, stage=1, magnitude=[0.0, NAN], bad="a magnitude of NaN"),
+            case(3, stage=1, magnitude=[float("inf"), 9.0], bad="an infinite magnitude"),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -633,28 +653,41 @@ _DRAWS, _ROWS = 12, 8
 
 
 class Block(Exercise):
-    """A residual block: exact in evaluation and with batch statistics; which images it drops, by what comes out."""
+    """A residual block: exact in evaluation and with batch statistics; which images it drops, by what comes out.
 
-    # in each of two instances one count of dropped images, and the chance that all or none of them are
-    false_fail = 2 * (_ALPHA + 2 * 0.75 ** (_DRAWS * _ROWS))
+    What is right comes from the library's block with the same weights: nothing of it has to be stored.
+    """
+
+    has_reference = False
+    # in each of three instances one count of dropped images, and the chance that all or none of them are
+    false_fail = 3 * (_ALPHA + 2 * 0.75 ** (_DRAWS * _ROWS))
     fused = False
 
     def shapes(self, rng: np.random.Generator) -> list[dict[str, Any]]:
         """Arguments of the blocks, with what is special about them."""
-        c = int(rng.integers(4, 8))
-        odd = int(rng.integers(2, 5))
+        c, wide = int(rng.integers(4, 8)), int(rng.integers(2, 5))
+
+        def shape(
+            c_in: int,
+            c_out: int,
+            kernel: int,
+            stride: int,
+            expand: int,
+            se: float,
+            about: str = "",
+            **given: Any,
+        ) -> dict[str, Any]:
+            sizes = {"c_in": c_in, "c_out": c_out, "kernel": kernel, "stride": stride, "expand": expand}
+            return sizes | {"se": se} | ({"about": about} if about else {}) | given
+
         return [
-            {"c_in": c, "c_out": c, "kernel": 3, "stride": 1, "expand": odd},
-            {"c_in": c, "c_out": c, "kernel": 3, "stride": 2, "expand": odd, "about": "stride 2"},
-            {
-                "c_in": c,
-                "c_out": c + 2,
-                "kernel": 5,
-                "stride": 1,
-                "expand": 2,
-                "about": "more channels out than in",
-            },
-            {"c_in": c + 1, "c_out": c + 1, "kernel": 5, "stride": 1, "expand": 1, "about": "expand = 1"},
+            shape(c, c, 3, 1, wide, 0.25),
+            shape(c + 2, c + 2, 3, 2, wide, 0.5, "stride 2"),
+            shape(c, c + 2, 5, 1, 2, 0.25, "more channels out than in"),
+            shape(c + 3, c, 3, 1, 1, 0.25, "expand = 1 and fewer channels out than in"),
+            shape(c + 1, c + 1, 5, 1, 1, 0.1, "expand = 1"),
+            # round_filters may give such numbers, and they are objects of their own
+            shape(c, c, 3, 1, 2, 0.25, "channels that are numpy's ints", numpy=True),
         ]
 
     def instances(self, seed: int) -> list[Instance]:
@@ -664,14 +697,16 @@ class Block(Exercise):
         for given in self.shapes(rng):
             rate = float(rng.choice([0.25, 0.75]))
             cases.append({**given, "drop": rate, "seed": int(rng.integers(2**31))})
-        usual = {"c_in": 4, "c_out": 4, "kernel": 3, "stride": 1, "expand": 2, "drop": 0.0}
+        usual = {"c_in": 4, "c_out": 4, "kernel": 3, "stride": 1, "expand": 2, "se": 0.25, "drop": 0.0}
         bad = [{"bad": "an even kernel", "kernel": 4}, {"bad": "a stride of 3", "stride": 3}]
         return [*cases, *(usual | one for one in bad)]
 
     def arguments(self, instance: Instance, drop: float) -> tuple[Any, ...]:
         """What the constructor gets."""
-        given = tuple(instance[key] for key in ("c_in", "c_out", "kernel", "stride", "expand"))
-        return (*given, drop) if self.fused else (*given, 0.25, drop)
+        integer = np.int64 if instance.get("numpy") else int
+        given = (integer(instance["c_in"]), integer(instance["c_out"]))
+        given += tuple(instance[key] for key in ("kernel", "stride", "expand"))
+        return (*given, drop) if self.fused else (*given, instance["se"], drop)
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """In float64: outputs in evaluation and training, gradients, and many outputs while images are dropped."""
@@ -684,14 +719,7 @@ class Block(Exercise):
             block = self._made(fn, instance, instance["drop"])
             x = torch.from_numpy(_images(instance))
             before = x.clone()
-            block.eval()
-            leaf = x.clone().requires_grad_()
-            plain = block(leaf)
-            found: dict[str, Any] = {
-                "shapes": [list(parameter.shape) for parameter in block.parameters()],
-                "eval": plain.detach().clone(),
-                "gradients": _gradients(plain, [leaf, *block.parameters()]),
-            }
+            found = _evaluated(block.eval(), x)
             with torch.no_grad():
                 found["again"] = block(x)
                 found["kept"] = bool(torch.equal(x, before))
@@ -715,21 +743,21 @@ class Block(Exercise):
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Layers, evaluation, training, gradients, then what is dropped."""
-        found, right = answer.value, expected.value
+        found, right = answer.value, self._right(instance)
         if found["shapes"] != right["shapes"]:
             return fail(
                 "layers-changed",
                 f"the block has parameters of the shapes {show(found['shapes'])}; leave __init__ as it is: "
                 f"{show(right['shapes'])}",
             )
-        for name in ("eval", "again", "train"):
-            value, wanted = found[name], np.asarray(right[name])
-            if not isinstance(value, np.ndarray) or value.shape != wanted.shape:
+        wanted = np.shape(right["eval"])
+        for value in (found["eval"], found["again"], found["train"]):
+            if not isinstance(value, np.ndarray) or value.shape != wanted:
                 shape = value.shape if isinstance(value, np.ndarray) else describe(value)
-                return fail("wrong-shape", f"the output should have the shape {wanted.shape}, not {shape}")
+                return fail("wrong-shape", f"the output should have the shape {wanted}, not {shape}")
         if not _alike(found["eval"], right["eval"]):
             return self._wrong_output(instance, np.asarray(found["eval"], dtype=float), "eval")
-        if not _alike(found["again"], right["again"]):
+        if not _alike(found["again"], right["eval"]):
             return fail("drops-in-eval", "in evaluation two passes differ: nothing is dropped then")
         if found["kept"] is not True:
             return fail("changes-the-input", "the input was changed in place: add with x + y, not +=")
@@ -742,6 +770,17 @@ class Block(Exercise):
                 ".data) on the way",
             )
         return self._dropped(instance, np.asarray(found["drawn"], dtype=float), np.asarray(right["train"]))
+
+    def _right(self, instance: Instance) -> dict[str, Any]:
+        """Shapes of the parameters, outputs in evaluation and training, and gradients of the library's block."""
+        import torch
+
+        with double_precision():
+            x = torch.from_numpy(_images(instance))
+            right = _evaluated(self._library(instance).eval(), x)
+            with torch.no_grad():
+                right["train"] = self._library(instance).train()(x)
+        return roundtrip({name: _single(value) for name, value in right.items()})
 
     def _wrong_output(self, instance: Instance, found: Array, mode: str) -> Verdict:
         for value, concept, message in self.mistakes(instance, mode == "train"):
@@ -761,13 +800,12 @@ class Block(Exercise):
         with double_precision(), torch.no_grad():
             block = self._library(instance).train(training)
             x = torch.from_numpy(_images(instance))
-            shortcut = instance["stride"] == 1 and instance["c_in"] == instance["c_out"]
             rate = instance["drop"]
             for branch, concept, message in self.branches(block, x):
                 for output in [branch + x, branch] if branch.shape == x.shape else [branch]:
                     yield output.numpy(), concept, message
             branch = self._library(instance).train(training).branch(x)
-            if shortcut:
+            if _has_shortcut(instance):
                 yield branch.numpy(), "no-shortcut", "the input is not added, though the shape stays the same"
                 yield (
                     (x + branch * (1 - rate)).numpy(),
@@ -787,14 +825,16 @@ class Block(Exercise):
                 )
 
     def _library(self, instance: Instance) -> Any:
-        from nas_lib import efficientnet
         from nas_lib.mobile import BlockPlan
 
-        kind = efficientnet.FusedMBConv if self.fused else efficientnet.MBConv
         given = (instance[key] for key in ("c_in", "c_out", "kernel", "stride", "expand"))
-        block = kind(BlockPlan(0, 0, *given))
+        block = self.library_block(BlockPlan(0, 0, *given), instance)
         _fill(block, instance["seed"])
         return block
+
+    def library_block(self, plan: Any, instance: Instance) -> Any:
+        """The library's block, which drops nothing."""
+        raise NotImplementedError
 
     def branches(self, block: Any, x: Any) -> Iterator[tuple[Any, str, str]]:
         """The branch with a usual mistake in it: (value, concept, message)."""
@@ -807,7 +847,7 @@ class Block(Exercise):
             )
         rate = instance["drop"]
         x = _images(instance)
-        if not (instance["stride"] == 1 and instance["c_in"] == instance["c_out"]):
+        if not _has_shortcut(instance):
             if _alike(drawn, np.broadcast_to(whole, drawn.shape)):
                 return RIGHT
             return fail(
@@ -899,6 +939,14 @@ class MBConvBlock(Block):
         "nas_lib.efficientnet:StochasticDepth.forward",
     )
 
+    def library_block(self, plan: Any, instance: Instance) -> Any:
+        """With the squeeze of the instance."""
+        from nas_lib.efficientnet import MBConv, SqueezeExcite
+
+        block = MBConv(plan)
+        block.branch[-2] = SqueezeExcite(plan.hidden, max(1, int(plan.c_in * instance["se"])))
+        return block
+
     def branches(self, block: Any, x: Any) -> Iterator[tuple[Any, str, str]]:
         """Squeeze-excite left out, misplaced or with another function; an activation too many; a layer missing."""
         import torch
@@ -974,6 +1022,12 @@ class FusedBlock(Block):
         "nas_lib.efficientnet:StochasticDepth.forward",
     )
 
+    def library_block(self, plan: Any, instance: Instance) -> Any:
+        """It has no squeeze."""
+        from nas_lib.efficientnet import FusedMBConv
+
+        return FusedMBConv(plan)
+
     def branches(self, block: Any, x: Any) -> Iterator[tuple[Any, str, str]]:
         """An activation too many, or a layer missing."""
         from torch.nn.functional import silu
@@ -1008,6 +1062,21 @@ def _single(value: Any) -> Any:
     if isinstance(value, list):
         return [_single(one) for one in value]
     return value.float() if hasattr(value, "is_floating_point") else value
+
+
+def _has_shortcut(instance: Instance) -> bool:
+    return instance["stride"] == 1 and instance["c_in"] == instance["c_out"]
+
+
+def _evaluated(block: Any, x: Any) -> dict[str, Any]:
+    """Shapes of a block's parameters, its output and the gradients of that."""
+    leaf = x.clone().requires_grad_()
+    output = block(leaf)
+    return {
+        "shapes": [list(parameter.shape) for parameter in block.parameters()],
+        "eval": output.detach().clone(),
+        "gradients": _gradients(output, [leaf, *block.parameters()]),
+    }
 
 
 def _images(instance: Instance) -> Array:
@@ -1080,13 +1149,16 @@ class GridSearch(Exercise):
             case(0.2, 0.1003, _best=[1.0, 1.0, 3.0], about="all into the resolution is best"),
             case(0.1, 0.1003, _shift=-500.0, about="values below 0"),
             case(1.0, 0.0, 4.0, about="a tolerance of 0"),
+            case(1.0, 3.0, 4.0, about="a tolerance of 3"),  # whole numbers: its ends, 1 and 7, are exact
             case(0.5, 0.0, 1.0, about="a limit of 1"),
             case(0.7, 0.0003, bad="a tolerance that lets no point in"),
             case(0.0, 0.1003, bad="a step of 0"),
             case(-0.1, 0.1003, bad="a step of -0.1"),
+            case(-3.0, 0.0, 1.0, bad="a step of -3"),
             case(0.1, -1.0, bad="a tolerance of -1"),
-            case(0.1, 0.1003, 0.5, bad="a limit of 0.5"),
-            case(0.2, 0.1003, _nan=True, bad="an evaluate that returns NaN"),
+            case(0.1, 0.6, 0.5, bad="a limit of 0.5"),
+            case(0.2, 0.1003, _nan_from=1.0, bad="an evaluate that returns NaN"),
+            case(0.2, 0.1003, _nan_from=1.5, bad="an evaluate that returns NaN for some points"),
         ]
 
     def oracle(self, instance: Instance) -> Oracle:
@@ -1094,9 +1166,9 @@ class GridSearch(Exercise):
         best = instance["_best"]
 
         def evaluate(alpha: Any, beta: Any, gamma: Any) -> float:
-            if instance.get("_nan"):
-                return NAN
             point = [float(alpha), float(beta), float(gamma)]
+            if max(point) > instance.get("_nan_from", math.inf):
+                return NAN
             # another weight for each, so that no two points tie
             distance = sum(w * (p - b) ** 2 for w, p, b in zip((1.0, 1.3, 1.7), point, best))
             return 80.0 + instance.get("_shift", 0.0) - 10 * distance
@@ -1280,18 +1352,29 @@ class Mixup(Exercise):
         rng = default_rng(seed)
 
         def case(alpha: float, **given: Any) -> Instance:
-            labels = [int(one) for one in rng.integers(0, 5, 7)]
+            labels = [
+                int(one) for one in rng.permutation([0, 4, *rng.integers(0, 5, 5)])
+            ]  # both ends are there
             return {"alpha": alpha, "y": labels, "classes": 5, "seed": int(rng.integers(2**31)), **given}
 
         return [
             case(round(float(rng.uniform(0.2, 0.4)), 2)),
             case(1.0, about="alpha = 1, where all shares are equally likely"),
-            case(round(float(rng.uniform(3, 6)), 1), classes=8, about="more classes than labels"),
+            case(
+                round(float(rng.uniform(3, 6)), 1),
+                y=[int(one) for one in rng.integers(1, 6, 7)],
+                classes=8,
+                about="classes that no image has, the first and the last among them",
+            ),
             case(0.0, bad="an alpha of 0"),
             case(-1.0, bad="an alpha of -1"),
             case(NAN, bad="an alpha of NaN"),
+            case(float("inf"), bad="an infinite alpha"),
             case(0.3, y=[0, 1, 2], bad="three labels for seven images"),
+            case(0.3, y=[0, 1, 2, 3, 4, 0, 1, 2, 3], bad="nine labels for seven images"),
             case(0.3, y=[0, 1, 2, 3, 4, 5, 1], bad="label 5 of 5 classes (they begin at 0)"),
+            case(0.3, y=[0, 1, 2, 3, 4, 7, 1], bad="label 7 of 5 classes"),
+            case(0.3, y=[0, 1, 2, 3, 4, -1, 1], bad="a label of -1"),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -1526,7 +1609,10 @@ class RandAugment(Exercise):
     false_fail = (2 * (14 + 9) + 1) * _ALPHA
 
     def instances(self, seed: int) -> list[Instance]:
-        """One operation at two magnitudes, two operations, none; the ends of the scale; bad input."""
+        """One operation at two magnitudes, two operations, none; the ends of the scale; bad input.
+
+        On long sides a share of 150/331 and one of 151/331, 149/331 or 150/332 differ by a pixel.
+        """
         rng = default_rng(seed)
         odd = rng.permutation([9, 11, 19, 21, 23])  # nearer to the middle, scales look alike backwards
 
@@ -1539,11 +1625,15 @@ class RandAugment(Exercise):
             case(2, odd[2], _PAIRS, about="two operations"),
             case(0, 9, 3, about="no operation"),
             case(1, 30, 200, about="the highest magnitude"),
+            case(1, 30, 150, size=[1, 8, 500], about="the highest magnitude, a wide image"),
+            case(1, 30, 150, size=[1, 500, 8], about="the highest magnitude, a tall image"),
+            case(1, 0, 100, about="the lowest magnitude"),
             case(-1, 9, 1, bad="n = -1"),
             case(2, 31, 1, bad="m = 31 (magnitudes are 0 to 30)"),
             case(2, -1, 1, bad="m = -1"),
-            case(2, 9, 1, kind="float", bad="an image of floats"),
-            case(2, 9, 1, kind="flat", bad="an image without a channel axis"),
+            case(0, 9, 1, kind="float", bad="an image of floats, with n = 0"),
+            case(0, 9, 1, kind="flat", bad="an image without a channel axis, with n = 0"),
+            case(0, 9, 1, kind="batch", bad="a batch of images, with n = 0"),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -1555,6 +1645,8 @@ class RandAugment(Exercise):
             image = image.float() / 255
         if instance.get("kind") == "flat":
             image = image[0]
+        if instance.get("kind") == "batch":
+            image = image[None]
         before, n, m = image.clone(), instance["n"], instance["m"]
         if "bad" in instance:
             return raised(lambda: fn(image, n, m, default_rng(instance["seed"])))
@@ -1596,7 +1688,7 @@ class RandAugment(Exercise):
             return fail(
                 "ignores-rng", "generators with the same seed give different images: draw from `rng` alone"
             )
-        if found["fixed"] is True:
+        if found["fixed"] is True and not _at_an_end(instance):
             return fail("fixed-seed", "generators with different seeds give the same image: draw from `rng`")
         if instance["n"] == 1:
             return _of_one(instance, image, unique, counts)
@@ -1604,7 +1696,13 @@ class RandAugment(Exercise):
 
 
 def _picture(instance: Instance) -> NDArray[np.uint8]:
-    return default_rng(instance["seed"]).integers(20, 220, _SIZE, dtype=np.uint8)
+    size = tuple(instance.get("size", _SIZE))
+    return default_rng(instance["seed"]).integers(20, 220, size, dtype=np.uint8)
+
+
+def _at_an_end(instance: Instance) -> bool:
+    """At the ends of the scale several operations give one image, so how often each comes is asked elsewhere."""
+    return instance["m"] in (0, 30)
 
 
 def _pixels(value: Any) -> NDArray[Any]:
@@ -1661,8 +1759,8 @@ def _of_one(
             tally[match[:2]] = tally.get(match[:2], 0) + int(count)
     if foreign:
         return _foreign(instance, image, foreign)
-    if instance["m"] == 30:
-        return RIGHT  # how often is asked elsewhere
+    if _at_an_end(instance):
+        return RIGHT
     total = int(counts.sum())
     for name in dict.fromkeys(result[0] for result in results):
         of_name = [tally.get((name, sign), 0) for sign in (1, -1)]
