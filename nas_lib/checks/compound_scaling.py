@@ -1308,11 +1308,13 @@ def _wrong_points(instance: Instance, asked: set[Point], right: set[Point]) -> V
         one = min(missing)
         if all(cost[point] > limit for point in missing):
             return fail(
-                "lower-side-only", f"{one} costs {show(cost[one])}, which is within the tolerance too"
+                "lower-side-only",
+                f"{one} costs {show(cost[one])}: a bit above the limit is within the tolerance too",
             )
         if all(cost[point] < limit for point in missing):
             return fail(
-                "upper-side-only", f"{one} costs {show(cost[one])}, which is within the tolerance too"
+                "upper-side-only",
+                f"{one} costs {show(cost[one])}: a bit below the limit is within the tolerance too",
             )
         if len(asked) == 1 and len(right) > 1:
             return fail("one-point-only", "only one point was evaluated: try all before you choose")
@@ -1631,9 +1633,9 @@ class RandAugment(Exercise):
             case(-1, 9, 1, bad="n = -1"),
             case(2, 31, 1, bad="m = 31 (magnitudes are 0 to 30)"),
             case(2, -1, 1, bad="m = -1"),
-            case(0, 9, 1, kind="float", bad="an image of floats, with n = 0"),
-            case(0, 9, 1, kind="flat", bad="an image without a channel axis, with n = 0"),
-            case(0, 9, 1, kind="batch", bad="a batch of images, with n = 0"),
+            case(0, 9, 1, kind="float", bad="an image of floats and an n of 0"),
+            case(0, 9, 1, kind="flat", bad="an image without a channel axis and an n of 0"),
+            case(0, 9, 1, kind="batch", bad="a batch of images and an n of 0"),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
