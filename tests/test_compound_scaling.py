@@ -32,6 +32,12 @@ def test_doubling_all_three_costs_thirty_two_times():
     assert LESSON.scaled_cost(1.2, 1.1, 1.15, -2) == pytest.approx(1 / LESSON.scaled_cost(1.2, 1.1, 1.15, 2))
 
 
+def test_resolution_costs_multiply_accumulates_and_no_parameters():
+    """What a concept question asks: three steps in the published ratio."""
+    assert LESSON.scaled_cost(1.2, 1.1, 1.15, 3) == pytest.approx(7.1, abs=0.1)
+    assert LESSON.scaled_cost(1.2, 1.1, 1.0, 3) == pytest.approx(3.1, abs=0.1)  # depth and width alone
+
+
 @pytest.mark.parametrize("variant", SCALES)
 def test_the_stages_give_the_published_parameter_counts(variant: str):
     stages = tuple(StagePlan(*stage) for stage in LESSON.efficientnet_stages(variant))
@@ -133,7 +139,7 @@ def test_the_samples_earn_what_they_should_in_the_sandbox(tmp_path):
     points = {row.student: row.points for row in grades.rows}
     full = {"scaled_cost": 1, "round_filters": 2, "round_repeats": 1, "efficientnet_stages": 2, "MBConv": 5}
     full |= {"FusedMBConv": 2, "grid_search_coefficients": 4, "mixup": 3, "rand_augment": 4}
-    full |= {"progressive_schedule": 2, "concept_07_1": 1, "concept_07_2": 1}
+    full |= {"progressive_schedule": 2} | {f"concept_07_{number}": 1 for number in (1, 2, 3, 4)}
     half = {"scaled_cost": 1, "round_filters": 1.5, "round_repeats": 1, "mixup": 3}
     half |= {"progressive_schedule": 1.5, "concept_07_1": 1}
     nothing = dict.fromkeys(full, 0)

@@ -30,5 +30,5 @@ register(
     Mixup(),
     RandAugment(),
     ProgressiveSchedule(),
-    *(ConceptQuestion(f"concept_07_{number}", LESSON) for number in (1, 2)),
+    *(ConceptQuestion(f"concept_07_{number}", LESSON) for number in (1, 2, 3, 4)),
 )
