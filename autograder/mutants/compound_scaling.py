@@ -79,6 +79,7 @@ says(
         "no-sigmoid": r"a sigmoid comes last",
         "adds-the-gate": r"the gate is added",
         "gate-alone": r"the gate replaces",
+        "gate-per-pixel": r"each pixel has a gate",
         "squeeze-too-early": r"before the depthwise convolution",
         "max-pool": r"each channel's maximum",
         "activation-at-the-end": r"an activation follows the projection",
@@ -192,6 +193,12 @@ def by_logarithms(alpha, beta, gamma, phi):
 
 
 @alternative("scaled_cost")
+def with_the_exponents_inside(alpha, beta, gamma, phi):
+    _finite(alpha, beta, gamma, phi)
+    return math.prod([alpha**phi, beta ** (2 * phi), gamma ** (2 * phi)])
+
+
+@alternative("scaled_cost")
 def one_dimension_at_a_time(alpha, beta, gamma, phi):
     _finite(alpha, beta, gamma, phi)
     depth, width, resolution = (np.float64(one) ** phi for one in (alpha, beta, gamma))
@@ -261,6 +268,15 @@ def over_all_multiples(filters, width, divisor=8):
 
 
 @alternative("round_filters")
+def by_the_remainder(filters, width, divisor=8):
+    _filters(filters, width, divisor)
+    wanted = filters * width
+    below, rest = divmod(wanted, divisor)
+    steps = max(1, int(below) + (rest >= divisor / 2))
+    return (steps if 10 * steps * divisor >= 9 * wanted else steps + 1) * divisor
+
+
+@alternative("round_filters")
 def with_fractions(filters, width, divisor=8):
     _filters(filters, width, divisor)
     wanted = Fraction(filters * width)
@@ -297,6 +313,12 @@ def any_depth(repeats, depth):
 def by_floor_division(repeats, depth):
     _repeats(repeats, depth)
     return int(-(-repeats * depth // 1))
+
+
+@alternative("round_repeats")
+def one_by_one(repeats, depth):
+    _repeats(repeats, depth)
+    return np.arange(0, repeats * depth, 1).size
 
 
 @alternative("round_repeats")
@@ -588,6 +610,11 @@ for _name, _concept, _gate in (
         "no-silu",
         lambda self, y: y * torch.sigmoid(self.restore(self.reduce(y.mean((2, 3), keepdim=True)))),
     ),
+    (
+        "PixelGate",
+        "gate-per-pixel",
+        lambda self, y: y * torch.sigmoid(self.restore(F.silu(self.reduce(y)))),
+    ),
     ("AddsTheGate", "adds-the-gate", lambda self, y: y + self.gate(y)),
     ("GateAlone", "gate-alone", lambda self, y: self.gate(y).expand_as(y)),
     (
@@ -845,6 +872,18 @@ def three_loops(evaluate, step, tolerance, limit=2.0):
 
 
 @alternative("grid_search_coefficients")
+def cheapest_first(evaluate, step, tolerance, limit=2.0):
+    _grid_arguments(step, tolerance, limit)
+    axis = _axes(step, tolerance, limit)
+    cost = {(a, b, c): a * (b * c) ** 2 for c in axis for a in axis for b in axis}
+    inside = [p for p in sorted(cost, key=cost.get) if limit - tolerance <= cost[p] <= limit + tolerance]
+    _check(inside, "tolerance", tolerance)
+    tried = [(evaluate(*p), p) for p in inside]
+    _check(all(value == value for value, _ in tried), "evaluate", tried)
+    return list(max(tried)[1])
+
+
+@alternative("grid_search_coefficients")
 def vectorised(evaluate, step, tolerance, limit=2.0):
     _grid_arguments(step, tolerance, limit)
     axis = 1 + step * np.arange(int((limit + tolerance) / step) + 2)
@@ -939,6 +978,20 @@ def with_hard_labels(x, y, alpha, rng, classes):
     hot = _batch(x, y, alpha, classes)
     s, p = float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x)))
     return _both(x, hot, s, p)[0], y
+
+
+@mutant("mixup", concept="not-a-mixture")
+def a_share_for_each_pixel(x, y, alpha, rng, classes):
+    hot, partner = _batch(x, y, alpha, classes), rng.permutation(len(x))
+    share = torch.from_numpy(rng.beta(alpha, alpha, tuple(x.shape)))
+    part = share.mean((1, 2, 3))[:, None]
+    return share * x + (1 - share) * x[partner], part * hot + (1 - part) * hot[partner]
+
+
+@mutant("mixup", concept="more-than-two")
+def with_the_mean_of_the_batch(x, y, alpha, rng, classes):
+    hot, s = _batch(x, y, alpha, classes), float(rng.beta(alpha, alpha))
+    return s * x + (1 - s) * x.mean(0, keepdim=True), s * hot + (1 - s) * hot.mean(0, keepdim=True)
 
 
 @mutant("mixup", concept="accepts-bad-input")

@@ -41,9 +41,11 @@ class MBConvBlock(Block):
             y = layer(y)
         filtered = depthwise(y)
 
-        def gate(values: Any, between: Any = silu, last: Any = torch.sigmoid) -> Any:
-            means = values.mean((2, 3), keepdim=True)
+        def gate_of(means: Any, between: Any = silu, last: Any = torch.sigmoid) -> Any:
             return last(excite.widen(between(excite.reduce(means))))
+
+        def gate(values: Any, *functions: Any) -> Any:
+            return gate_of(values.mean((2, 3), keepdim=True), *functions)
 
         yield project(filtered), "no-squeeze", "squeeze-excite is missing: its weights change nothing"
         for between in (relu, lambda v: v):
@@ -83,9 +85,13 @@ class MBConvBlock(Block):
                 "squeeze-too-early",
                 "the gate is computed from what comes before the depthwise convolution: it belongs behind it",
             )
-        means = filtered.amax((2, 3), keepdim=True)
         yield (
-            project(filtered * torch.sigmoid(excite.widen(silu(excite.reduce(means))))),
+            project(filtered * gate_of(filtered)),
+            "gate-per-pixel",
+            "each pixel has a gate of its own: the squeeze takes the mean over all pixels of a channel first",
+        )
+        yield (
+            project(filtered * gate_of(filtered.amax((2, 3), keepdim=True))),
             "max-pool",
             "the squeeze takes each channel's maximum: it takes the mean",
         )
