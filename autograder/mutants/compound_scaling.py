@@ -742,6 +742,23 @@ class FusedWithStochasticDepth(_Fused):
 
 
 @alternative("FusedMBConv")
+class FusedAddsOntoACopy(_Fused):
+    """In place, but not in the input; factors of 0 and 1/(1 − rate) drawn with numpy."""
+
+    def forward(self, x):
+        y = self.branch(x)
+        if not self.has_shortcut():
+            return y
+        factors = np.ones(len(x))
+        if self.training:
+            stays = np.random.default_rng().binomial(1, 1 - self.drop_rate, len(x))
+            factors = stays / (1 - self.drop_rate)
+        output = x.clone()
+        output += torch.from_numpy(factors).to(y)[:, None, None, None] * y
+        return output
+
+
+@alternative("FusedMBConv")
 class FusedImageByImage(_Fused):
     """A loop over the images that stay."""
 
@@ -1188,6 +1205,17 @@ def right_by_names(image, n, m, rng):
         value = _strength(name, m / 30, *image.shape[1:])
         image = apply_operation(image, str(name), -value if name in _SIGNED and rng.random() > 0.5 else value)
     return image.clone()
+
+
+@alternative("rand_augment")
+def sign_first_and_the_rest_by_itself(image, n, m, rng):
+    _image(image, n, m)
+    if n == 0:
+        return image.clone()
+    sign, number = rng.permutation([-1, 1])[0], int(rng.random() * 14)
+    name, (height, width) = list(OPERATIONS)[number], image.shape[1:]
+    strength = _strength(name, m / 30, height, width) * (sign if name in _SIGNED else 1)
+    return sign_first_and_the_rest_by_itself(apply_operation(image, name, strength), n - 1, m, rng)
 
 
 @alternative("rand_augment")
