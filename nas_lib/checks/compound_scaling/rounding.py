@@ -12,6 +12,11 @@ from nas_lib.checks.compound_scaling.of_numbers import OfNumbers, Rule
 from nas_lib.checks.compound_scaling.shared import LESSON, NAN
 
 
+def _choice(rng: np.random.Generator, options: list[Any], count: int) -> list[Any]:
+    """Different options, in random order."""
+    return [options[i] for i in rng.permutation(len(options))[:count]]
+
+
 class RoundFilters(OfNumbers):
     """`round_filters(filters, width, divisor)`."""
 
@@ -22,9 +27,16 @@ class RoundFilters(OfNumbers):
         """Halves, the rule of 90 % and its border, small numbers, other divisors and none."""
         widths = [1.1, 1.2, 1.4, 1.6, 1.8, 2.0]
         counts = [16, 24, 32, 40, 80, 112, 192, 320, 1280]
-        some = [[int(rng.choice(counts)), float(rng.choice(widths)), 8] for _ in range(8)]
-        halves = [[4 * int(odd), 1.0, 8] for odd in rng.choice(np.arange(21, 60, 2), 4, replace=False)]
-        halves.append([8 * int(rng.integers(11, 30)) + 7, 1.0, 8])  # not halfway: tells rounding down apart
+        products = {(count, width): count * width % 8 for count in counts for width in widths}
+        # as many that go down as go up, and none halfway: no way to round looks like another
+        some = [
+            [*pair, 8]
+            for low, high in ((0.5, 3.5), (4.5, 7.5))
+            for pair in _choice(rng, [pair for pair, rest in products.items() if low < rest < high], 4)
+        ]
+        # two above even and two above odd multiples; the last is not halfway and tells rounding down apart
+        halves = [[4 * odd, 1.0, 8] for least in (21, 23) for odd in _choice(rng, [*range(least, 60, 4)], 2)]
+        halves.append([8 * int(rng.integers(11, 30)) + 7, 1.0, 8])
         uneven = [[36, 1.4, 8], [44, 1.6, 8], [100, float(rng.choice([1.1, 1.2])), 8]]
         lost = [[int(filters), 1.0, 8] for filters in rng.permutation([10, 11, 18, 19])]
         divisors = [[int(rng.integers(20, 200)), 1.0, int(one)] for one in rng.permutation([2, 4, 16])]
@@ -138,7 +150,12 @@ class RoundRepeats(OfNumbers):
     def problems(self, rng: np.random.Generator) -> list[tuple[str, list[list[Any]]]]:
         """Products just above a whole number, whole ones, and multipliers below 1."""
         depths = [1.1, 1.2, 1.4, 1.8, 2.2, 2.6, 3.1]
-        some = [[int(rng.integers(1, 7)), float(rng.choice([1.3, 1.7, 2.3, 2.7, 3.1]))] for _ in range(6)]
+        pairs = [(blocks, depth) for blocks in range(1, 7) for depth in (1.3, 1.7, 2.3, 2.7, 3.1)]
+        some = [
+            [*pair]
+            for low, high in ((0.05, 0.45), (0.55, 0.95))  # rounded to the nearest, as many go down as go up
+            for pair in _choice(rng, [one for one in pairs if low < math.prod(one) % 1 < high], 3)
+        ]
         return [
             ("", some),
             ("one block", [[1, float(depth)] for depth in rng.permutation(depths)]),

@@ -33,9 +33,10 @@ class ProgressiveSchedule(Exercise):
         rng = default_rng(seed)
 
         def case(stages: int, **given: Any) -> Instance:
-            low = int(rng.integers(8, 20))
-            # steps of a whole number and a bit, unless that would leave something halfway
-            high = low + int((stages - 1) * rng.integers(3, 8)) + (stages - 1) % 2
+            low = int(rng.integers(8, 13))
+            # Steps of a whole number and a bit, unless that would leave something halfway; so steep that growth by a
+            # factor is far from it.
+            high = low + int((stages - 1) * rng.integers(6, 10)) + (stages - 1) % 2
             ends = [round(float(one), 2) for one in sorted(rng.uniform(0, 20, 2))]
             return {"stages": stages, "resolution": [low, high], "magnitude": ends, **given}
 
@@ -99,6 +100,13 @@ class ProgressiveSchedule(Exercise):
         line = low + (high - low) * steps / max(1, stages - 1)
         if stages == 1:
             line = np.array([float(high)])
+        if what == "resolution":
+            if close(found, np.floor(line)):
+                return fail("cuts-off-pixels", "the resolution is cut off: take the nearest whole number")
+            if close(found, np.ceil(line - 1e-9)):
+                return fail("cuts-off-pixels", "the resolution is rounded up: take the nearest whole number")
+            if close(found, line):
+                return fail("left-broken", f"an image has whole pixels: {show(found[1])} has to be rounded")
         usual = [
             (
                 np.full(stages, float(low)) if stages == 1 else None,
@@ -135,13 +143,6 @@ class ProgressiveSchedule(Exercise):
                     continue
                 if close(found, rounding(values)):
                     return fail(concept, message)
-        if what == "resolution":
-            if close(found, np.floor(line)):
-                return fail("cuts-off-pixels", "the resolution is cut off: take the nearest whole number")
-            if close(found, np.ceil(line - 1e-9)):
-                return fail("cuts-off-pixels", "the resolution is rounded up: take the nearest whole number")
-            if close(found, line):
-                return fail("left-broken", f"an image has whole pixels: {show(found[1])} has to be rounded")
         other = "magnitude" if what == "resolution" else "resolution"
         if stages > 1 and close([found[0], found[-1]], instance[other]):
             return fail("swapped-pairs", "the two come back in the wrong order: (resolution, magnitude)")
