@@ -13,7 +13,10 @@ from torchvision.ops import SqueezeExcitation
 
 import solutions
 from autograder import grade, samples
+from autograder.mutants import variants
+from autograder.mutants._registry import grade_variant
 from nas_lib import checks
+from nas_lib.checks._core import PUBLIC_FOLDER
 from nas_lib.efficientnet import SCALES, VARIANTS, EfficientNet, Plan, StagePlan, efficientnet_plan
 from nas_lib.scaling import growing, recorded_runs
 
@@ -111,6 +114,47 @@ def test_a_version_of_the_stages_that_rounds_by_itself_is_as_good_as_one_that_is
     assert checks.grade(item, transport, LESSON, 5).right  # the check brings the library's rounding
     alone = checks.InProcess({"efficientnet_stages": lambda variant: LESSON.efficientnet_stages(variant)})
     assert checks.grade(item, alone, LESSON, 5).right
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "round_filters",
+        "round_repeats",
+        "efficientnet_stages",
+        "grid_search_coefficients",
+        "progressive_schedule",
+    ],
+)
+def test_one_way_of_rounding_never_looks_like_another(name: str):
+    item = checks.exercise(name)
+    rows = [grade_variant(item, variant, range(300, 310), LESSON) for variant in variants(name)]
+    assert [(row.variant.name, row.messages) for row in rows if not row.holds] == []
+
+
+def test_of_equal_points_the_search_may_return_any():
+    item = checks.exercise("grid_search_coefficients")
+    [instance] = [one for one in item.instances(3) if one.get("about") == "a tolerance of 0"]
+    instance["_best"] = [1.5, 1.5, 1.5]  # halfway between the points of the grid in each direction
+
+    def search(pick):
+        def last_or_first(evaluate, step, tolerance, limit=2.0):
+            values = {
+                point: evaluate(*point) for point in [(1.0, 1.0, 2.0), (1.0, 2.0, 1.0), (4.0, 1.0, 1.0)]
+            }
+            return pick(point for point in values if values[point] == max(values.values()))
+
+        [answer] = checks.InProcess({item.name: last_or_first}).collect(item, item.name, [instance])
+        [verdict] = checks.verdicts(item, [instance], [answer], [checks.Answer()])
+        return verdict.right
+
+    assert search(min) and search(max)
+
+
+def test_the_public_checks_are_small():
+    """The blocks' right outputs are computed where they are judged, not stored."""
+    path = PUBLIC_FOLDER / "07_compound_scaling.json"
+    assert path.stat().st_size < 50_000
 
 
 def test_the_recorded_runs_are_those_that_the_lesson_compares():
