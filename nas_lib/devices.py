@@ -2,7 +2,8 @@
 
 A roofline (Williams, Waterman and Patterson 2009) knows a device by two numbers, peak arithmetic and memory bandwidth.
 It is a bound that real kernels stay below, not a prediction in milliseconds: use it to rank networks and to see what
-limits them. Every figure says where it comes from; what no vendor publishes is named as an assumption.
+limits them. Every figure says where it comes from; what nobody publishes is named as an assumption. Only the Raspberry
+Pi's bandwidth is measured; the other three are limits of the memory interface, and flatter their devices by that much.
 """
 
 from __future__ import annotations
@@ -61,63 +62,73 @@ class Device:
         return sum(self.bound(work, batch) for layer in layers for work in layer_work(layer))
 
 
+# Peaks and bandwidths are written as the products that they are. A fused multiply-add is two FLOP.
 DEVICES: dict[str, Device] = {
     "raspberry_pi_4": Device(
         "Raspberry Pi 4 (4x Cortex-A72)",
-        peak=48e9,
-        bandwidth=5.56e9,
+        peak=4 * 8 * 1.5e9,
+        bandwidth=5_561.9e6,
         overhead=20e-6,
         precision="float32",
         width=4,
         sources={
-            "peak": "4 cores at 1.5 GHz (Raspberry Pi 4 Model B product brief) times 8 FLOP per cycle: two 64-bit "
-            "FP/SIMD pipes with fused multiply-add (Arm, Cortex-A72 Software Optimization Guide, UAN 0016)",
-            "bandwidth": "measured with STREAM (scale) on a Pi 4, 5,562 MB/s: "
-            "https://www.sci-pi.org.uk/bench/stream.html; the LPDDR4-3200 interface of 32 bits could move 12.8 GB/s",
+            "peak": "cores x FLOP per cycle x clock. 4 cores at 1.5 GHz (specifications, "
+            "https://magpi.raspberrypi.com/articles/raspberry-pi-4-specs-benchmarks; boards with the C0 chip, from "
+            "2021 on, run at 1.8 GHz). 8 FLOP per cycle: one multiply-add of four float32, as measured on a "
+            "Cortex-A72, 15.9 GFLOP/s of one core at 2.0 GHz (https://wlog.flatlib.jp/2015/10/30/n1787/)",
+            "bandwidth": "measured with STREAM on a Pi 4, its fastest kernel (scale), "
+            "https://www.sci-pi.org.uk/bench/stream.html",
             "overhead": f"{ASSUMED}: a framework's dispatch of one operation on a slow core",
         },
     ),
     "pixel_3": Device(
         "Pixel 3 phone (4x Kryo 385 Gold)",
-        peak=80e9,
-        bandwidth=29.9e9,
+        peak=4 * 8 * 2.5e9,
+        bandwidth=4 * 16 / 8 * 3_733e6,
         overhead=10e-6,
         precision="float32",
         width=4,
         sources={
-            "peak": "4 large cores at 2.5 GHz (Google, Pixel 3 technical specifications) times 8 FLOP per cycle "
-            "(two 64-bit FP/SIMD pipes with fused multiply-add, as in the Cortex-A75 that they derive from)",
-            "bandwidth": "quad-channel (4 x 16 bit) LPDDR4X-3733, "
-            "https://en.wikichip.org/wiki/qualcomm/snapdragon_800/845: 3,733 MT/s x 8 bytes; "
-            "the interface's limit, not measured",
+            "peak": "large cores x FLOP per cycle x clock. 4 cores at 2.5 GHz "
+            "(https://wiki.lineageos.org/devices/blueline; the chip, a Snapdragon 845, allows 2.8). 8 FLOP per cycle: "
+            "one multiply-add of four float32, as measured on this chip at its full clock, 22.3 GFLOP/s of one large "
+            "core and 84.4 of four (https://wlog.flatlib.jp/2019/1/5/)",
+            "bandwidth": "channels x bytes x transfers: 4 x 16 bit of LPDDR4X-3733 (Snapdragon 845, "
+            "https://en.wikichip.org/wiki/qualcomm/snapdragon_800/845; the width from "
+            "https://www.anandtech.com/show/12114); the interface's limit",
             "overhead": f"{ASSUMED}: a framework's dispatch of one operation on a fast mobile core",
         },
     ),
     "jetson_nano": Device(
         "Jetson Nano edge accelerator (128 CUDA cores)",
-        peak=472e9,
-        bandwidth=25.6e9,
+        peak=2 * 256 * 922e6,
+        bandwidth=64 / 8 * 2 * 1_600e6,
         overhead=20e-6,
         precision="float16",
         width=2,
         sources={
-            "peak": "472 GFLOP/s in float16 (NVIDIA, Jetson Nano module data sheet)",
-            "bandwidth": "25.6 GB/s, 64-bit LPDDR4 (NVIDIA, Jetson Nano module data sheet)",
+            "peak": "FLOP x multiply-adds per cycle x clock: NVIDIA's 472 GFLOP/s (Jetson Nano specifications). 256 "
+            "float16 multiply-adds per cycle and multiprocessor of compute capability 5.3 (CUDA C Programming Guide, "
+            "throughput of native arithmetic instructions); one multiprocessor at 922 MHz (deviceQuery, "
+            "https://gist.github.com/r7vme/45ad34e9c2e8d8cd1c01d94975ee6bee)",
+            "bandwidth": "bytes x 2 transfers per cycle x clock: 64-bit LPDDR4 at 1,600 MHz, NVIDIA's 25.6 GB/s "
+            "(Jetson Nano specifications); the interface's limit",
             "overhead": f"{ASSUMED}: a kernel launch from a slow host core",
         },
     ),
     "a100": Device(
         "A100 data-centre GPU (40 GB)",
-        peak=19.5e12,
-        bandwidth=1_555e9,
+        peak=2 * 6_912 * 1.41e9,
+        bandwidth=5_120 / 8 * 2 * 1_215e6,
         overhead=5e-6,
         precision="float32",
         width=4,
         sources={
-            "peak": "19.5 TFLOP/s in float32 without tensor cores (NVIDIA, A100 Tensor Core GPU data sheet)",
-            "bandwidth": "1,555 GB/s HBM2 (NVIDIA, A100 Tensor Core GPU data sheet)",
-            "overhead": f"{ASSUMED}: a kernel launch; microseconds are measured, for example in "
-            "https://www.cs.virginia.edu/~mwb7w/cuda_support/kernel_overhead.html",
+            "peak": "FLOP x cores x boost clock, without tensor cores: NVIDIA's 19.5 TFLOP/s (A100 data sheet). "
+            "6,912 cores at 1,410 MHz (deviceQuery, https://upb-pc2.atlassian.net/wiki/spaces/PC2DOK/pages/1900609)",
+            "bandwidth": "bytes x 2 transfers per cycle x clock: NVIDIA's 1,555 GB/s (A100 data sheet). 5,120-bit HBM2 "
+            "at 1,215 MHz (deviceQuery, same address); the interface's limit",
+            "overhead": f"{ASSUMED}: a kernel launch from a fast host core",
         },
     ),
 }

@@ -3,9 +3,10 @@
     python -m scripts.bench_darts [--repeats N] [--sizes NAME ...] [--device cpu]      one thread, a few minutes
 
 The baseline is lesson 04's `CellSupernet`: every operation of every edge by itself, the same mathematics. Both start
-from the same weights; first their logits and gradients are compared (`difference`, relative to the largest entry; in
-float64 too, since fifteen cells of ReLUs and batch norms amplify float32's rounding), then updates are timed in turn,
-so that a disturbance of the machine hits both, and a ratio is taken within each repeat.
+from the same weights. First their logits and gradients are compared (`difference`, relative to the largest entry), in
+float64 too, since fifteen cells of ReLUs and batch norms amplify float32's rounding: the last two columns say how far
+each is from float64 when it computes in float32. Then updates are timed in turn, so that a disturbance of the machine
+hits both, and a ratio is taken within each repeat.
 Nothing is concluded about accuracy.
 """
 
@@ -62,6 +63,8 @@ class Row(NamedTuple):
     gdas: float  # GDAS / library's DARTS
     difference: float
     exact: float  # the difference in float64
+    rounding: float  # of the library's float32, against the taught one in float64
+    rounding_plain: float  # of the taught one's float32
 
 
 def copy_weights(library: Supernet, plain: Supernet) -> None:
@@ -100,14 +103,16 @@ def batches(size: Size, device: str = "cpu", seed: int = 0) -> list[tuple[torch.
     ]
 
 
-def difference(library: Supernet, plain: Supernet, batch: tuple[torch.Tensor, torch.Tensor]) -> float:
-    """Largest deviation of logits and of the alphas' gradients, relative to the largest entry of each."""
-    found = []
-    for net in (library, plain):
-        out = net(batch[0])
-        (slope,) = torch.autograd.grad(F.cross_entropy(out, batch[1]), net.logits)
-        found.append((out.detach(), slope))
-    return max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(*found, strict=True))
+def results(net: Supernet, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits, and the gradient that reaches the alphas, in float64."""
+    out = net(batch[0])
+    (slope,) = torch.autograd.grad(F.cross_entropy(out, batch[1]), net.logits)
+    return out.detach().double(), slope.double()
+
+
+def difference(found: Sequence[torch.Tensor], right: Sequence[torch.Tensor]) -> float:
+    """Largest deviation in any of the tensors, relative to its largest entry."""
+    return max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(found, right, strict=True))
 
 
 def _updates(library: Supernet, plain: Supernet) -> dict[str, Bilevel]:
@@ -126,9 +131,10 @@ def measure(
     """Times updates in turn, the order changing; one further repeat comes first and is dropped."""
     library, plain = (net.to(memory_format=memory_format) for net in pair(size, device))  # type: ignore[call-overload]
     train, valid = ((x.to(memory_format=memory_format), y) for x, y in batches(size, device))
-    off = difference(library, plain, train)
-    doubled = [copy.deepcopy(net).double() for net in (library, plain)]
-    exact = difference(doubled[0], doubled[1], (train[0].double(), train[1]))
+    single = [results(net, train) for net in (library, plain)]
+    doubled = [
+        results(copy.deepcopy(net).double(), (train[0].double(), train[1])) for net in (library, plain)
+    ]
     updates, rng = _updates(library, plain), np.random.default_rng(0)
     times = {kind: np.empty(repeats + 1) for kind in KINDS}
     for repeat in range(repeats + 1):
@@ -141,8 +147,10 @@ def measure(
         {kind: 1000 * float(np.median(values)) for kind, values in kept.items()},
         float(np.median(kept["plain"] / kept["library"])),
         float(np.median(kept["GDAS"] / kept["library"])),
-        off,
-        exact,
+        difference(*single),
+        difference(*doubled),
+        difference(single[0], doubled[1]),
+        difference(single[1], doubled[1]),
     )
 
 
@@ -164,13 +172,14 @@ def report(rows: dict[tuple[str, str], Row], repeats: int) -> str:
     lines = [
         f"one update of weights and alphas, median of {repeats} repeats; one thread",
         f"{'supernet':22} {'memory format':14} {'plain ms':>9} {'library ms':>11} {'faster':>7} "
-        f"{'GDAS ms':>8} {'GDAS/DARTS':>11} {'difference':>11} {'in float64':>11}",
+        f"{'GDAS ms':>8} {'GDAS/DARTS':>11} {'difference':>11} {'in float64':>11} "
+        f"{'rounding':>9} {'of plain':>9}",
     ]
     for (size, memory), row in rows.items():
         plain, library, gdas = (row.milliseconds[kind] for kind in KINDS)
         lines.append(
             f"{size:22} {memory:14} {plain:9.1f} {library:11.1f} {row.faster:6.2f}x {gdas:8.1f} "
-            f"{row.gdas:11.2f} {row.difference:11.1e} {row.exact:11.1e}"
+            f"{row.gdas:11.2f} {row.difference:11.1e} {row.exact:11.1e} {row.rounding:9.1e} {row.rounding_plain:9.1e}"
         )
     return "\n".join(lines)
 

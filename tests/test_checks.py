@@ -533,6 +533,8 @@ def _refused():
 # What raises where nobody looked at the argument, and what the verdict quotes of it.
 ACCIDENTS = {
     "max() ": lambda: max([]),
+    "argmax of an empty sequence": lambda: np.argmax([]),
+    "truth value of an array": lambda: bool(np.ones(2) > 0),
     "len() of a 0-d tensor": lambda: len(torch.tensor(1.0)),
     "len() of unsized object": lambda: len(np.array(1.0)),
     "too many indices for": lambda: torch.ones(3)[:, 0],
@@ -544,6 +546,7 @@ ACCIDENTS = {
     "index out of range in self": lambda: torch.nn.Embedding(2, 3)(torch.tensor([-1])),
     "out of bounds for dimension": lambda: torch.ones(2, 3)[:, 3],
     "cannot sample n_sample": lambda: torch.multinomial(torch.ones(2, 0), 1),
+    "a <= 0": lambda: np.random.default_rng(0).beta(0.0, 1.0),
     "is accepted (train_to was called with 0 epochs": _refused,
 }
 

@@ -242,7 +242,7 @@ def test_the_fast_supernet_computes_what_the_taught_one_does(cells: int, trainin
     plain(batch[0])
     library.train(training)
     plain.train(training)
-    assert bench_darts.difference(library, plain, batch) < 1e-4
+    assert bench_darts.difference(*(bench_darts.results(net, batch) for net in (library, plain))) < 1e-4
     slopes = [
         torch.autograd.grad(
             F.cross_entropy(net(batch[0]), batch[1]), [net.stem[0].weight, net.classifier.weight]
@@ -515,6 +515,7 @@ def test_the_bench_compares_within_repeats_and_reports(monkeypatch: pytest.Monke
     row = bench_darts.measure(size, torch.channels_last, repeats=3)
     assert row.faster == pytest.approx(1.5) and row.gdas == pytest.approx(0.25)
     assert row.difference < 1e-4 and row.exact < 1e-10
+    assert row.exact < row.rounding < 1e-3 and row.exact < row.rounding_plain < 1e-3
     text = bench_darts.report({("course", "NCHW"): row}, 3)
     assert "1.50x" in text and "0.25" in text
     assert [sorted(calls[at : at + 3]) for at in (0, 3, 6, 9)] == [["GDAS", "library", "plain"]] * 4

@@ -142,7 +142,7 @@ def test_nsga2_finds_more_than_random_search_and_no_less_than_pymoos() -> None:
         theirs.append(hypervolume(problem.seen[:budget], [60.0, -30.0]))
     # A run's volume varies by 6 to 10 with the seed; random search is 15 to 20 behind, the two NSGA-IIs are level.
     assert np.mean(ours) > np.mean(random) + 10
-    assert np.mean(ours) > np.mean(theirs) - 5
+    assert np.mean(ours) == pytest.approx(np.mean(theirs), abs=5)
 
 
 # --- the searcher ---

@@ -222,7 +222,8 @@ _ACCIDENTS = frozenset(
 _ACCIDENTAL = re.compile(
     r"math domain error|expected a (positive|nonnegative) input|expected argument value > -1|math range error"
     r"|cannot convert float (NaN|infinity)|out of bounds for (axis|dimension)|index out of range in self"
-    r"|(max|min)\(\) (arg is an empty sequence|iterable argument is empty)"
+    r"|(max|min)\(\) (arg is an empty sequence|iterable argument is empty)|arg(max|min) of an empty sequence"
+    r"|truth value of an (empty )?array"
     r"|len\(\) of (a 0-d tensor|unsized object)|too many indices for|setting an array element with a sequence"
     r"|(inconsistent|The expanded size of the) tensor|size of tensor a \(|size mismatch, got input"
     r"|cannot sample n_sample|^a <= 0$"

@@ -701,7 +701,11 @@ class Points(Exercise):
             {"bad": "more accuracies than latencies", "accuracy": [80.0, 81.0], "latency": [3.0]},
             {"bad": "more latencies than accuracies", "accuracy": [80.0], "latency": [3.0, 4.0]},
             {"bad": "one number each", "accuracy": 80.0, "latency": 3.0},
-            {"bad": "a pair of matrices", "accuracy": [[80.0], [81.0]], "latency": [[3.0], [4.0]]},
+            {
+                "bad": "a pair of matrices",
+                "accuracy": [[80.0, 82.0], [81.0, 83.0]],
+                "latency": [[3.0, 5.0], [4.0, 6.0]],
+            },
             {"bad": "an accuracy of NaN", "accuracy": [80.0, float("nan")], "latency": [3.0, 4.0]},
             {"bad": "an infinite latency", "accuracy": [80.0, 81.0], "latency": [3.0, float("inf")]},
         ]
@@ -842,13 +846,19 @@ class Hypervolume(Points):
             "latency": [3.0],
             "reference": [1.0, 2.0, 3.0],
         }
+        one: Instance = {
+            "bad": "a reference of one number",
+            "accuracy": [80.0],
+            "latency": [3.0],
+            "reference": [70.0],
+        }
         nan: Instance = {
             "bad": "a reference of NaN",
             "accuracy": [80.0],
             "latency": [3.0],
             "reference": [float("nan"), 9.0],
         }
-        return [problems[5], *problems[:5], low, cut, nothing, *bad, three, nan]
+        return [problems[5], *problems[:5], low, cut, nothing, *bad, one, three, nan]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The area."""
@@ -1274,5 +1284,5 @@ register(
     Hypervolume(),
     FakeQuantize(),
     SearchBits(),
-    *(ConceptQuestion(f"concept_06_{number}", LESSON) for number in (1, 2, 3)),
+    *(ConceptQuestion(f"concept_06_{number}", LESSON) for number in (1, 2, 3, 4)),
 )
