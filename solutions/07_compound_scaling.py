@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 07 · Compound scaling
 #
-# **110 minutes · 32 points.** At the end of this lesson you will be able to
+# **114 minutes · 34 points.** At the end of this lesson you will be able to
 #
 # - say what depth, width and resolution cost, and divide a budget among them;
 # - build the blocks of EfficientNet and EfficientNetV2, and state the sizes of B0 to B7 to the last parameter;
@@ -27,9 +27,8 @@
 #
 # A search gives a network for *one* budget. With eight times the budget one could search again, or scale: more blocks
 # (ResNet-50 to ResNet-152), more channels (Wide ResNet), or larger images. Tan and Le (2019) observed that each of the
-# three alone saturates, and scaled all three together. Their family, EfficientNet-B0 to B7, reached 84.3 % top-1 accuracy
-# on ImageNet with 66 million parameters, 8.4 times fewer than the best network before it (GPipe), and ran 6.1 times
-# faster.
+# three alone saturates, and scaled all three together. Of their EfficientNet-B0 to B7 the largest reached 84.3 % top-1
+# accuracy on ImageNet with 66 million parameters, 8.4 times fewer than the best before it (GPipe), and 6.1 times faster.
 #
 # > **A common mistake.** You will read that the scaling coefficient φ "was found by neural architecture search". The
 # > search, like MnasNet's, found B0. A small *grid search* on B0 then found the ratio α, β, γ in which depth, width and
@@ -38,23 +37,24 @@
 # %% tags=["setup"]
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nas_lib.augmentation import OPERATIONS, apply_operation
+from nas_lib.augmentation import OPERATIONS, apply_operation, level_strengths
 from nas_lib.checks import check
 from nas_lib.efficientnet import B0, SCALES, conv_norm
+from nas_lib.lesson import or_fallback, progress
 
 # %% [markdown]
 # ## 1 · What a step costs
 #
-# A convolution with k×k weights, C channels in and out, on r×r pixels takes k²·C²·r² multiply-accumulates (MACs), and
-# a network has d of them. So the cost grows with d, with the *square* of the width and with the *square* of the
-# resolution. Scale the depth by $\alpha^\phi$, the width by $\beta^\phi$ and the resolution by $\gamma^\phi$, and the
-# cost is multiplied by
+# A convolution with k×k weights, C channels in and out, on r×r pixels takes k²·C²·r² multiply-accumulates (MACs), and a
+# network has d of them. So the cost grows with d and with the *squares* of the width and of the resolution. Scale the depth
+# by $\alpha^\phi$, the width by $\beta^\phi$ and the resolution by $\gamma^\phi$, and the cost is multiplied by
 #
 # $$(\alpha \cdot \beta^2 \cdot \gamma^2)^\phi.$$
 #
@@ -66,9 +66,7 @@ from nas_lib.efficientnet import B0, SCALES, conv_norm
 #
 # Example: `scaled_cost(2, 1, 1, 3)` is 8, and `scaled_cost(1.2, 1.1, 1.15, 1)` is 1.92.
 #
-#
-# <details><summary>Hint: "the width counts once here"</summary> A layer that is twice as wide has twice the channels out,
-# each a sum over twice the channels in.</details>
+# <details><summary>Hint: "the width counts once here"</summary> A layer twice as wide has twice the channels out, each a sum over twice the channels in.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "scaled_cost", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def scaled_cost(alpha, beta, gamma, phi):
@@ -99,8 +97,6 @@ def scaled_cost(alpha, beta, gamma, phi):
 check("scaled_cost", scaled_cost)
 
 # %% tags=["experiment"]
-from nas_lib.lesson import or_fallback
-
 cost_of = or_fallback("scaled_cost", scaled_cost)
 print(f"all three doubled: {cost_of(2, 2, 2, 1):.0f} times the cost")
 print(f"alpha, beta, gamma = 1.2, 1.1, 1.15: {cost_of(1.2, 1.1, 1.15, 1):.3f} times, and {cost_of(1.2, 1.1, 1.15, 6):.1f} times at phi = 6")
@@ -108,20 +104,17 @@ print(f"alpha, beta, gamma = 1.2, 1.1, 1.15: {cost_of(1.2, 1.1, 1.15, 1):.3f} ti
 # %% [markdown]
 # ## 2 · Whole numbers
 #
-# Nobody can build 2.4 blocks or 35.2 channels. EfficientNet rounds channels to a multiple of 8, which hardware likes, and
-# blocks up. The rule for channels comes from MobileNetV2's code: take the nearest multiple (halfway, the larger), at
-# least one divisor, and if that loses more than a tenth of the channels asked for, one multiple more.
+# Nobody can build 2.4 blocks or 35.2 channels. EfficientNet rounds blocks up, and channels by the rule of MobileNetV2's
+# code: take the nearest multiple of 8, which hardware likes (halfway, the larger; at least one divisor), and if that loses
+# more than a tenth of the channels asked for, one multiple more.
 #
 # ### Exercise 7.2 · `round_filters` · ●●○○○ · 8 min · 2 points
 #
-# **Why it matters.** One channel too many in one stage, and no published parameter count comes out right. All checkpoints
-# of these networks hang on this rule.
+# **Why it matters.** One channel too many in one stage, and no published parameter count and no checkpoint fits.
 #
-# Examples: 32 · 1.1 = 35.2 becomes 32; 20 becomes 24 (halfway between 16 and 24); 11 becomes 16, since 8 is below
-# 0.9 · 11.
+# Examples: 32 · 1.1 = 35.2 becomes 32; 20 becomes 24 (halfway between 16 and 24); 11 becomes 16, as 8 is below 0.9 · 11.
 #
-# <details><summary>Hint: "the nearest multiple may lose more than a tenth"</summary> Compare the *rounded* number with nine tenths
-# of the product. (And `round(2.5)` is 2 in Python, `int(2.5 + 0.5)` is 3.)</details>
+# <details><summary>Hint: "the nearest multiple may lose more than a tenth"</summary> Compare the *rounded* number with nine tenths of the product. (`round(2.5)` is 2 in Python, `int(2.5 + 0.5)` is 3.)</details>
 
 # %% nbgrader={"grade": false, "grade_id": "round_filters", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def round_filters(filters, width, divisor=8):
@@ -158,9 +151,8 @@ check("round_filters", round_filters)
 # ### Exercise 7.3 · `round_repeats` · ●○○○○ · 3 min · 1 point
 #
 # **Why it matters.** The smallest stages have one block. Rounded to the nearest, they would stay at one until the depth
-# is 1.5; rounded up, a depth of 1.1 doubles them. That is why small steps of φ are not small.
-#
-# Examples: 3 blocks at depth 1.1 become 4, 1 block at 1.1 becomes 2, and 4 blocks at 1.5 are exactly 6.
+# is 1.5; rounded up, a depth of 1.1 doubles them. That is why small steps of φ are not small. Examples: 3 blocks at
+# depth 1.1 become 4, 1 block at 1.1 becomes 2, and 4 blocks at 1.5 are exactly 6.
 #
 # <details><summary>Hint: "this adds one too many"</summary> `math.ceil` leaves whole numbers alone; `int(x) + 1` does not.</details>
 
@@ -195,14 +187,12 @@ check("round_repeats", round_repeats)
 #
 # ### Exercise 7.4 · `efficientnet_stages` · ●●○○○ · 8 min · 2 points
 #
-# **Why it matters.** If your counts agree with those of an independent implementation for all eight networks, then
-# you know the architecture and do not just believe that you do.
+# **Why it matters.** If your counts are those of an independent implementation for all eight networks, you know them.
 #
 # Use `filters` and `repeats`, which are your `round_filters` and `round_repeats` unless somebody passes others. Example:
 # the first stage of B1 is `(1, 3, 1, 32, 16, 2)`.
 #
-# <details><summary>Hint: "the input channels are those of b0"</summary> What goes into a stage is what came out of the one
-# before it, and the stem's 32 channels grow as well.</details>
+# <details><summary>Hint: "the input channels are those of b0"</summary> What goes into a stage came out of the one before it, and the stem's 32 channels grow as well.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "efficientnet_stages", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def efficientnet_stages(variant, *, filters=round_filters, repeats=round_repeats):
@@ -240,8 +230,6 @@ check("efficientnet_stages", efficientnet_stages)
 # The last three rows are EfficientNetV2, with the library's stages.
 
 # %% tags=["experiment"]
-from dataclasses import replace
-
 from torchvision import models
 
 from nas_lib.efficientnet import PUBLISHED, EfficientNet, StagePlan, efficientnet_plan
@@ -276,10 +264,9 @@ print("All counts are equal." if equal else "The counts differ: look at your sta
 # ## 4 · The block: MBConv
 #
 # MBConv is MobileNetV2's inverted bottleneck with two additions. A 1×1 convolution *widens*, a depthwise convolution
-# *filters* each channel by itself, and a 1×1 convolution without activation *narrows* again. Between the last two stands
+# *filters* each channel by itself, and a 1×1 convolution without activation *narrows* again. Before the last stands
 # **squeeze-and-excite**: the mean of each channel goes through two small layers (SiLU between them, a sigmoid at the end),
-# and the result, one number between 0 and 1 per channel, multiplies the channel. If stride and channels allow, the input
-# is added.
+# and the result, one number from 0 to 1 per channel, multiplies it. If stride and channels allow, the input is added.
 #
 # **Stochastic depth** drops this branch while training, image by image, with probability `drop_rate`; a dropped image
 # passes through unchanged. What stays is divided by 1 − `drop_rate`, so that its mean is right, and in evaluation nothing
@@ -287,12 +274,11 @@ print("All counts are equal." if equal else "The counts differ: look at your sta
 #
 # ### Exercise 7.5 · `MBConv` · ●●●○○ · 20 min · 5 points
 #
-# **Why it matters.** This block, with small changes, is in MnasNet, MobileNetV3, EfficientNet, Once-for-All's space and
-# every mobile benchmark. Its popular mistakes all train: a gate that is added, an activation behind the narrow end,
-# branches dropped for the whole batch at once.
+# **Why it matters.** This block, with small changes, is in MnasNet, MobileNetV3, EfficientNet and Once-for-All's space.
+# Its usual mistakes all train: a gate that is added, an activation at the narrow end, a whole batch dropped at once.
 #
-# The layers are given; write `forward`. Example: with `drop_rate=0.5`, about half of a batch comes back exactly as it was,
-# and the other half with twice the branch added.
+# The layers are given; write `forward`. Example: with `drop_rate=0.5`, about half of a batch comes back as it was, and the
+# other half with twice the branch added.
 #
 # <details><summary>Hint: "draw one number per image"</summary> `torch.rand(len(x), 1, 1, 1)` broadcasts over channels and pixels;
 # `self.training` is True after `.train()` and False after `.eval()`.</details>
@@ -303,8 +289,7 @@ class MBConv(nn.Module):
 
     Args:
         in_channels, out_channels: of the feature maps.
-        kernel: side of the depthwise convolution, odd.
-        stride: of the depthwise convolution, 1 or 2.
+        kernel, stride: of the depthwise convolution; an odd side, and 1 or 2.
         expand: how many times as wide the block is inside; at 1 there is no widening layer.
         se_ratio: channels of the squeeze, as a share of `in_channels`.
         drop_rate: chance that an image's branch is dropped in training, 0 ≤ drop_rate < 1.
@@ -413,16 +398,13 @@ for place, (channels, side) in places.items():
 plotting.dots(took, xlabel="milliseconds per batch of 8", title="MBConv and Fused-MBConv at three places of a network");
 
 # %% [markdown]
-# Compare the MACs per second: a block with more of them can still be the faster one. Whether that makes up for their
-# greater number depends on the place in the network and on the device. So V2 *searched* where to put which block, with
-# measured time in the reward.
-
-# %% [markdown]
+# Compare the MACs per second: a block with more MACs can still be faster. Whether it is depends on the place in the network
+# and on the device. So V2 *searched* where to put which block, with measured time in the reward.
+#
 # ## 5 · How to divide the budget
 #
-# The base network of our own is tiny: three blocks, 12×12 images. Its images are the course's cluttered digits, and they
-# fit the question. Every scene is drawn once at 48×48 and averaged down, so a higher resolution shows the *same* scene
-# with more detail.
+# The base network of our own is tiny: three blocks, 12×12 images. Its images, the course's cluttered digits, fit the
+# question: a scene is drawn at 48×48 and averaged down, so a higher resolution shows the *same* scene with more detail.
 
 # %% tags=["experiment"]
 from nas_lib.data import cluttered_digits
@@ -438,12 +420,10 @@ print(f"base network: {BASE.depth} blocks, {base_macs:,} multiply-accumulates at
 #
 # ### Exercise 7.7 · `grid_search_coefficients` · ●●●○○ · 12 min · 4 points
 #
-# **Why it matters.** A comparison at unequal cost compares budgets. The constraint has two sides: a cheaper point is not
-# a fair competitor either.
+# **Why it matters.** A comparison at unequal cost compares budgets. A cheaper point is no fair competitor either.
 #
 # `evaluate(alpha, beta, gamma)` trains a network and returns its accuracy: call it once for each point and no other.
-# Example: with step 0.2 and tolerance 0.1 there are six points around a limit of 2, among them (2, 1, 1), (1, 1.4, 1) and
-# (1.4, 1.2, 1).
+# Example: with step 0.2 and tolerance 0.1 six points are around a limit of 2, such as (2, 1, 1), (1, 1.4, 1), (1.4, 1.2, 1).
 #
 # <details><summary>Hint: "a point on the edge is missing"</summary> Sums of 0.1 are not exact: count with integers, 1 + i·step,
 # and do not add step by step. An axis that is too long does no harm: the constraint throws its points out.</details>
@@ -453,8 +433,7 @@ def grid_search_coefficients(evaluate, step, tolerance, limit=2.0):
     """The best scaling coefficients on a grid, at equal cost.
 
     Args:
-        evaluate: called as `evaluate(alpha, beta, gamma)`, once per point; returns an accuracy in percent, to be
-            maximised.
+        evaluate: called as `evaluate(alpha, beta, gamma)`, once per point; returns an accuracy (%) to maximise.
         step: distance of the grid's points, > 0. Each coefficient is 1, 1 + step, 1 + 2·step, …
         tolerance: points with |alpha·beta²·gamma² − limit| ≤ tolerance are tried, ≥ 0.
         limit: cost of one step of scaling, ≥ 1.
@@ -489,7 +468,6 @@ check("grid_search_coefficients", grid_search_coefficients)
 # answer; else each network is trained now, for one epoch from two seeds, which is enough to see how noisy a search is.
 
 # %% tags=["experiment"]
-from nas_lib.lesson import progress
 from nas_lib.scaling import Coefficients, ScalingRecipe, digits, fit, usable_device
 
 search = or_fallback("grid_search_coefficients", grid_search_coefficients)
@@ -518,11 +496,11 @@ def evaluate(alpha, beta, gamma):
 
 
 best = search(evaluate, 0.2, 0.1)
+next(bar, None)  # the last point is done as well
 bar.close()
 ranked = sorted(grid_runs, key=lambda name: -grid_runs[name].mean())
 groups = {name.replace(" ", "\n"): grid_runs[name] for name in ranked}
-title = "Six ways to spend the fourfold, best mean first"
-plotting.boxes(groups, xlabel="alpha, beta, gamma (depth, width, resolution)", ylabel="test accuracy (%)", title=title)
+plotting.boxes(groups, xlabel="alpha, beta, gamma (depth, width, resolution)", ylabel="test accuracy (%)", title="Six ways to spend the fourfold, best mean first")
 first, second = (grid_runs[name] for name in ranked[:2])
 spread, gap = np.mean([values.std(ddof=1) for values in grid_runs.values()]), first.mean() - second.mean()
 print(f"best point: {tuple(round(float(one), 1) for one in best)}, {first.mean():.2f} % over {len(first)} seeds")
@@ -551,9 +529,8 @@ ahead = max(live, key=lambda family: live[family][-1])
 print(f"At four times the cost {ahead} is ahead, with {live[ahead][-1]:.1f} % (base: {start:.1f} %). One seed: would you bet on it?")
 
 # %% [markdown]
-# One seed and three epochs decide little. `scripts/scaling_runs.py` repeats this at 2, 4 and 8 times the cost with three
-# seeds, twelve epochs, and a fifth family in the ratio that its own grid search found. Seeds are paired (equal seed, equal
-# order of images), so the differences are what to look at.
+# `scripts/scaling_runs.py` repeats this at 2, 4 and 8 times the cost with three seeds, twelve epochs, and a fifth family in
+# the ratio that its own grid search found. Seeds are paired (equal seed, equal order of images): look at the differences.
 
 # %% tags=["experiment"]
 MISSING = "These runs are not recorded in this version of the course, so nothing is shown here."
@@ -584,8 +561,7 @@ print(f"{len(wins)} of {len(rows)} comparisons are won, {len(losses)} lost, the 
 #
 # ## 6 · Regularisation: mixup and RandAugment
 #
-# Larger networks overfit more. What to do about that changed over the years: EfficientNet (2019) was trained with
-# AutoAugment, a *learned* policy.
+# Larger networks overfit more. Against that, EfficientNet (2019) was trained with AutoAugment, a *learned* policy.
 #
 # > **A common mistake.** "EfficientNet was trained with RandAugment and mixup, and without them B7 falls to 82.1 %." The
 # > first is EfficientNetV2's recipe, two years later, and the second is not in the papers. What RandAugment's authors
@@ -598,13 +574,11 @@ print(f"{len(wins)} of {len(rows)} comparisons are won, {len(losses)} lost, the 
 #
 # ### Exercise 7.8 · `mixup` · ●●○○○ · 10 min · 3 points
 #
-# **Why it matters.** Five lines, and the labels are the place for the mistake: mixed the wrong way round, the network
-# trains all the same, just worse.
+# **Why it matters.** Five lines, and a place for a mistake: with labels mixed the wrong way round it trains, just worse.
 #
 # Example: for λ = 0.9, a 3 with a little of a 7 has the label 0.9 at class 3 and 0.1 at class 7.
 #
-# <details><summary>Hint: "the labels say something else than the images"</summary> Partners: `rng.permutation(len(x))` as an
-# index, the same one for images *and* labels.</details>
+# <details><summary>Hint: "the labels say something else than the images"</summary> Partners: `rng.permutation(len(x))` as an index, the same one for images *and* labels.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "mixup", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def mixup(x, y, alpha, rng, classes):
@@ -631,10 +605,10 @@ def mixup(x, y, alpha, rng, classes):
     if y.shape != x.shape[:1]:
         raise ValueError(f"y must have one label for each of {len(x)} images, got the shape {tuple(y.shape)}")
     if y.min() < 0 or y.max() >= classes:
-        raise ValueError(f"y must hold classes from 0 to {classes - 1}, got {y.min()} to {y.max()}")
+        raise ValueError(f"y must hold classes from 0 on, below {classes}, got {y.min()} to {y.max()}")
     share = float(rng.beta(alpha, alpha))
     partner = torch.as_tensor(rng.permutation(len(x)), device=x.device)
-    labels = F.one_hot(y, classes).to(x.dtype)
+    labels = torch.eye(classes, dtype=x.dtype, device=x.device)[y]
     return share * x + (1 - share) * x[partner], share * labels + (1 - share) * labels[partner]
     ### END SOLUTION
 
@@ -659,8 +633,6 @@ check("mixup", mixup)
 # against torchvision's: `apply_operation(image, name, strength)`; `OPERATIONS` lists the names.
 
 # %% tags=["experiment"]
-from nas_lib.augmentation import level_strengths
-
 one = torch.from_numpy(cluttered_digits("train", 3, 24).images[2])
 shown = {m: [apply_operation(one, name, level_strengths(name, 24, 24)[m]).numpy() for name in OPERATIONS] for m in (10, 20, 30)}
 short = [name.replace("Translate", "Trans").replace("AutoContrast", "AutoCon.") for name in OPERATIONS]
@@ -669,13 +641,11 @@ plotting.image_grid({f"m = {m}": np.stack(row) for m, row in shown.items()}, col
 # %% [markdown]
 # ### Exercise 7.9 · `rand_augment` · ●●●○○ · 15 min · 4 points
 #
-# **Why it matters.** Two of the scales run *downwards*: fewer bits and a lower threshold are stronger changes. Ported
-# with the scale upwards they still look like augmentation.
+# **Why it matters.** Fewer bits and a lower threshold are *stronger* changes. Ported upwards they still look augmented.
 #
 # Example: `rand_augment(image, 0, 9, rng)` is the image; with n = 1 and m = 9, a rotation is by 9 or by −9 degrees.
 #
-# <details><summary>Hint: "an image comes out that no operation gives"</summary> Print the strengths for m = 30: 0.3, 45 % of the
-# side, 30, 0.9, 4 bits, 0.</details>
+# <details><summary>Hint: "an image comes out that no operation gives"</summary> Print the strengths for m = 30: 0.3, 45 % of the side, 30, 0.9, 4 bits, 0.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "rand_augment", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def rand_augment(image, n, m, rng):
@@ -702,10 +672,10 @@ def rand_augment(image, n, m, rng):
         raise ValueError(f"n must be at least 0, got {n!r}")
     if not 0 <= m <= 30:
         raise ValueError(f"m must be from 0 to 30, got {m!r}")
-    share, (_, height, width) = m / 30, image.shape
+    share, (height, width) = m / 30, image.shape[-2:]
     signed = {"ShearX": 0.3, "ShearY": 0.3, "TranslateX": 150 / 331 * width, "TranslateY": 150 / 331 * height, "Rotate": 30}
     signed |= dict.fromkeys(["Brightness", "Color", "Contrast", "Sharpness"], 0.9)
-    for name in rng.choice(list(OPERATIONS), size=n):
+    for name in [rng.choice(list(OPERATIONS)) for _ in range(n)]:
         if name in signed:
             strength = signed[name] * share * rng.choice([-1, 1])
         else:
@@ -750,8 +720,7 @@ if not augmented:
 #
 # ### Exercise 7.10 · `progressive_schedule` · ●○○○○ · 5 min · 2 points
 #
-# **Why it matters.** The last stage has to be what the network is meant for. A schedule that never quite arrives trains
-# for another resolution than it is tested at.
+# **Why it matters.** A schedule that never quite arrives trains for another resolution than the one of the test.
 #
 # Example: four stages, resolution (12, 24) and magnitude (0, 9): stage 0 has 12 px and magnitude 0, stage 1 has 16 and 3,
 # the last one 24 and 9. A single stage has the last values.
@@ -791,9 +760,8 @@ def progressive_schedule(stage, stages, resolution, magnitude):
 check("progressive_schedule", progressive_schedule)
 
 # %% [markdown]
-# The comparison has to be at equal *time*, since that is what small images save. Recorded: each way got the same
-# number of processor seconds on one thread, at four times the base's cost, tested at 24 px (small images at 12 px
-# excepted in training only); three seeds.
+# Small images save *time*, so time is to be equal. Recorded: each way got the same processor seconds on one thread, with a
+# network of four times the base's cost, tested at 24 px ("small images" trains at 12 px all the time); three seeds.
 
 # %% tags=["experiment"]
 schedule = or_fallback("progressive_schedule", progressive_schedule)
@@ -805,9 +773,10 @@ for name, values in ways.items():
     print(f"{name:20} {values.mean():.2f} ± {values.std(ddof=1):.2f} %, {steps:,.0f} steps in {seconds:.1f} s")
 if ways:
     plotting.boxes({name.replace(" ", "\n"): values for name, values in ways.items()}, xlabel="images during training", ylabel="test accuracy at 24 px (%)", title="Equal time, other images")
-    gain = ways["growing"] - ways["large images"]
-    verdict = "ahead of" if gain.min() > 0 else "behind" if gain.max() < 0 else "not separated from"
-    print(f"Growing images and regularisation together are {verdict} large images all the time, by {gain.mean():+.2f} points on average.")
+    for other in ("large images", "growing images only"):
+        gain = ways["growing"] - ways[other]
+        verdict = "ahead of" if gain.min() > 0 else "behind" if gain.max() < 0 else "not separated from"
+        print(f"Growing images and regularisation together are {verdict} {other}: {gain.mean():+.2f} points on average.")
 else:
     print(MISSING)
 
@@ -825,7 +794,6 @@ else:
 # ## 9 · Questions
 #
 # ### Question 7.1 · `concept_07_1` · ●○○○○ · 1 min · 1 point
-#
 # Where does EfficientNet's φ come from?
 #
 # - **a** from a neural architecture search on a base like MobileNetV3
@@ -843,7 +811,6 @@ check("concept_07_1", concept_07_1)
 
 # %% [markdown]
 # ### Question 7.2 · `concept_07_2` · ●●○○○ · 1 min · 1 point
-#
 # Stochastic depth with `drop_rate` 0.2 does *not* divide the branches that stay by 0.8. What happens?
 #
 # - **a** nothing: batch norm in the branch corrects it
@@ -859,6 +826,40 @@ concept_07_2 = "c"
 # %% nbgrader={"grade": true, "grade_id": "concept_07_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
 check("concept_07_2", concept_07_2)
 
+# %% [markdown]
+# ### Question 7.3 · `concept_07_3` · ●●○○○ · 2 min · 1 point
+# You scale the stages of B0 by EfficientNet's 1.2, 1.1 and 1.15 with φ = 3. By about how much do MACs and parameters grow?
+#
+# - **a** both 7 times
+# - **b** MACs 7 times, parameters twice
+# - **c** both 3 times
+# - **d** MACs 7 times, parameters 3 times
+
+# %% nbgrader={"grade": false, "grade_id": "concept_07_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+### BEGIN SOLUTION
+concept_07_3 = "d"
+### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "concept_07_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("concept_07_3", concept_07_3)
+
+# %% [markdown]
+# ### Question 7.4 · `concept_07_4` · ●●○○○ · 2 min · 1 point
+# The ratio α, β, γ was searched around B0, the smallest network, and then used up to B7. What justifies that?
+#
+# - **a** its price alone: around B7 there may be a better ratio, but there each point of the grid trains a B7
+# - **b** a theorem: at a given αβ²γ² the best ratio does not depend on the size of the network
+# - **c** the constraint αβ²γ² ≈ 2, which only this ratio fulfils at every φ
+# - **d** the search that found B0, which optimised the ratio along with the blocks
+
+# %% nbgrader={"grade": false, "grade_id": "concept_07_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+### BEGIN SOLUTION
+concept_07_4 = "a"
+### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "concept_07_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+check("concept_07_4", concept_07_4)
+
 # %% [markdown] nbgrader={"grade": false, "grade_id": "open_07_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ### Open question 7.1 · `open_07_1` · ●●●○○ · 15 min · 4 points
 #
@@ -871,8 +872,7 @@ check("concept_07_2", concept_07_2)
 # One point each, half points allowed:
 # 1. For and against: 1.92^3 is about 7.1, so the budget fits; but the ratio was found on ImageNet for B0, and whether more
 #    resolution helps depends on the detail in the images. Cites a family that won or lost here.
-# 2. The experiment: a grid at small φ, short trainings at equal cost with whole numbers matched to it, the same recipe;
-#    the single dimensions as baselines.
+# 2. The experiment: a grid at small φ, short trainings at equal (matched) cost and recipe; single dimensions as baselines.
 # 3. Evidence: several paired seeds, because differences are of the size of the seeds' spread; names what would decide it
 #    (an interval without zero) and what would change the plan.
 # 4. Limits: MACs are not time, memory or parameters (depthwise against dense blocks, resolution and memory), and the

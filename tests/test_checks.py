@@ -546,6 +546,7 @@ ACCIDENTS = {
     "index out of range in self": lambda: torch.nn.Embedding(2, 3)(torch.tensor([-1])),
     "out of bounds for dimension": lambda: torch.ones(2, 3)[:, 3],
     "cannot sample n_sample": lambda: torch.multinomial(torch.ones(2, 0), 1),
+    "a <= 0": lambda: np.random.default_rng(0).beta(0.0, 1.0),
     "is accepted (train_to was called with 0 epochs": _refused,
 }
 

@@ -13,7 +13,10 @@ from torchvision.ops import SqueezeExcitation
 
 import solutions
 from autograder import grade, samples
+from autograder.mutants import variants
+from autograder.mutants._registry import grade_variant
 from nas_lib import checks
+from nas_lib.checks._core import PUBLIC_FOLDER
 from nas_lib.efficientnet import SCALES, VARIANTS, EfficientNet, Plan, StagePlan, efficientnet_plan
 from nas_lib.scaling import growing, recorded_runs
 
@@ -30,6 +33,12 @@ def test_doubling_all_three_costs_thirty_two_times():
     assert LESSON.scaled_cost(2, 2, 2, 1) == 32
     assert LESSON.scaled_cost(1.2, 1.1, 1.15, 1) == pytest.approx(1.92, abs=0.01)
     assert LESSON.scaled_cost(1.2, 1.1, 1.15, -2) == pytest.approx(1 / LESSON.scaled_cost(1.2, 1.1, 1.15, 2))
+
+
+def test_resolution_costs_multiply_accumulates_and_no_parameters():
+    """What a concept question asks: three steps in the published ratio."""
+    assert LESSON.scaled_cost(1.2, 1.1, 1.15, 3) == pytest.approx(7.1, abs=0.1)
+    assert LESSON.scaled_cost(1.2, 1.1, 1.0, 3) == pytest.approx(3.1, abs=0.1)  # depth and width alone
 
 
 @pytest.mark.parametrize("variant", SCALES)
@@ -107,6 +116,47 @@ def test_a_version_of_the_stages_that_rounds_by_itself_is_as_good_as_one_that_is
     assert checks.grade(item, alone, LESSON, 5).right
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "round_filters",
+        "round_repeats",
+        "efficientnet_stages",
+        "grid_search_coefficients",
+        "progressive_schedule",
+    ],
+)
+def test_one_way_of_rounding_never_looks_like_another(name: str):
+    item = checks.exercise(name)
+    rows = [grade_variant(item, variant, range(300, 310), LESSON) for variant in variants(name)]
+    assert [(row.variant.name, row.messages) for row in rows if not row.holds] == []
+
+
+def test_of_equal_points_the_search_may_return_any():
+    item = checks.exercise("grid_search_coefficients")
+    [instance] = [one for one in item.instances(3) if one.get("about") == "a tolerance of 0"]
+    instance["_best"] = [1.5, 1.5, 1.5]  # halfway between the points of the grid in each direction
+
+    def search(pick):
+        def last_or_first(evaluate, step, tolerance, limit=2.0):
+            values = {
+                point: evaluate(*point) for point in [(1.0, 1.0, 2.0), (1.0, 2.0, 1.0), (4.0, 1.0, 1.0)]
+            }
+            return pick(point for point in values if values[point] == max(values.values()))
+
+        [answer] = checks.InProcess({item.name: last_or_first}).collect(item, item.name, [instance])
+        [verdict] = checks.verdicts(item, [instance], [answer], [checks.Answer()])
+        return verdict.right
+
+    assert search(min) and search(max)
+
+
+def test_the_public_checks_are_small():
+    """The blocks' right outputs are computed where they are judged, not stored."""
+    path = PUBLIC_FOLDER / "07_compound_scaling.json"
+    assert path.stat().st_size < 50_000
+
+
 def test_the_recorded_runs_are_those_that_the_lesson_compares():
     grid, scale = recorded_runs("grid"), recorded_runs("scale")
     if not grid + scale:
@@ -133,7 +183,7 @@ def test_the_samples_earn_what_they_should_in_the_sandbox(tmp_path):
     points = {row.student: row.points for row in grades.rows}
     full = {"scaled_cost": 1, "round_filters": 2, "round_repeats": 1, "efficientnet_stages": 2, "MBConv": 5}
     full |= {"FusedMBConv": 2, "grid_search_coefficients": 4, "mixup": 3, "rand_augment": 4}
-    full |= {"progressive_schedule": 2, "concept_07_1": 1, "concept_07_2": 1}
+    full |= {"progressive_schedule": 2} | {f"concept_07_{number}": 1 for number in (1, 2, 3, 4)}
     half = {"scaled_cost": 1, "round_filters": 1.5, "round_repeats": 1, "mixup": 3}
     half |= {"progressive_schedule": 1.5, "concept_07_1": 1}
     nothing = dict.fromkeys(full, 0)

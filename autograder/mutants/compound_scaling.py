@@ -33,6 +33,7 @@ says(
         "part-without-phi": r"phi is the exponent of the",
         "wrong-result-of-scaling": r"is .*, should be",
         "no-tenth-rule": r"may lose more than a tenth",
+        "exactly-nine-tenths": r"exactly nine tenths are enough",
         "cuts-down": r"rounds down|are rounded down",
         "goes-up": r"this rounds up",
         "half-to-even": r"round\(\) is to even",
@@ -78,6 +79,7 @@ says(
         "no-sigmoid": r"a sigmoid comes last",
         "adds-the-gate": r"the gate is added",
         "gate-alone": r"the gate replaces",
+        "gate-per-pixel": r"each pixel has a gate",
         "squeeze-too-early": r"before the depthwise convolution",
         "max-pool": r"each channel's maximum",
         "activation-at-the-end": r"an activation follows the projection",
@@ -95,8 +97,8 @@ says(
         "upper-bound-only": r"cheaper points such as",
         "below-one": r"no coefficient is below 1",
         "ignores-the-constraint": r"was evaluated, which costs",
-        "lower-side-only": r"which is within the tolerance too",
-        "upper-side-only": r"which is within the tolerance too",
+        "lower-side-only": r"above the limit is within the tolerance",
+        "upper-side-only": r"below the limit is within the tolerance",
         "one-point-only": r"only one point was evaluated",
         "skips-points": r"points were never tried",
         "wrong-grid": r"lies beside the grid",
@@ -191,6 +193,12 @@ def by_logarithms(alpha, beta, gamma, phi):
 
 
 @alternative("scaled_cost")
+def with_the_exponents_inside(alpha, beta, gamma, phi):
+    _finite(alpha, beta, gamma, phi)
+    return math.prod([alpha**phi, beta ** (2 * phi), gamma ** (2 * phi)])
+
+
+@alternative("scaled_cost")
 def one_dimension_at_a_time(alpha, beta, gamma, phi):
     _finite(alpha, beta, gamma, phi)
     depth, width, resolution = (np.float64(one) ** phi for one in (alpha, beta, gamma))
@@ -217,6 +225,11 @@ def _kept(value, divisor, rounded):
 
 for _name, _concept, _formula in (
     ("nearest_only", "no-tenth-rule", lambda f, w, d=8: max(d, _near(f * w, d))),
+    (
+        "a_tenth_is_too_much",
+        "exactly-nine-tenths",
+        lambda f, w, d=8: max(d, _near(f * w, d)) + d * (max(d, _near(f * w, d)) <= 0.9 * f * w),
+    ),
     ("floors", "cuts-down", lambda f, w, d=8: _kept(f * w, d, int(f * w) // d * d)),
     ("ceils", "goes-up", lambda f, w, d=8: max(d, math.ceil(f * w / d) * d)),
     ("python_s_round", "half-to-even", lambda f, w, d=8: _kept(f * w, d, round(f * w / d) * d)),
@@ -252,6 +265,15 @@ def over_all_multiples(filters, width, divisor=8):
     multiples = [divisor * i for i in range(1, int(wanted / divisor) + 3)]
     best = min(multiples, key=lambda one: (abs(one - wanted), -one))
     return best if best >= 0.9 * wanted else best + divisor
+
+
+@alternative("round_filters")
+def by_the_remainder(filters, width, divisor=8):
+    _filters(filters, width, divisor)
+    wanted = filters * width
+    below, rest = divmod(wanted, divisor)
+    steps = max(1, int(below) + (rest >= divisor / 2))
+    return (steps if 10 * steps * divisor >= 9 * wanted else steps + 1) * divisor
 
 
 @alternative("round_filters")
@@ -291,6 +313,12 @@ def any_depth(repeats, depth):
 def by_floor_division(repeats, depth):
     _repeats(repeats, depth)
     return int(-(-repeats * depth // 1))
+
+
+@alternative("round_repeats")
+def one_by_one(repeats, depth):
+    _repeats(repeats, depth)
+    return np.arange(0, repeats * depth, 1).size
 
 
 @alternative("round_repeats")
@@ -582,6 +610,11 @@ for _name, _concept, _gate in (
         "no-silu",
         lambda self, y: y * torch.sigmoid(self.restore(self.reduce(y.mean((2, 3), keepdim=True)))),
     ),
+    (
+        "PixelGate",
+        "gate-per-pixel",
+        lambda self, y: y * torch.sigmoid(self.restore(F.silu(self.reduce(y)))),
+    ),
     ("AddsTheGate", "adds-the-gate", lambda self, y: y + self.gate(y)),
     ("GateAlone", "gate-alone", lambda self, y: self.gate(y).expand_as(y)),
     (
@@ -601,6 +634,39 @@ def _early(self, x):
 
 _block("MBConv", "SqueezeTooEarly", "squeeze-too-early", branch=_early)
 _block("FusedMBConv", "InPlace", "changes-the-input", forward=_in_place)
+
+
+@mutant("MBConv", concept="layers-changed")
+class QuarterSqueeze(_Inverted):
+    """The published ratio, whatever `se_ratio` is."""
+
+    def __init__(self, in_channels, out_channels, kernel, stride, expand, se_ratio, drop_rate):
+        super().__init__(in_channels, out_channels, kernel, stride, expand, 0.25, drop_rate)
+
+
+@mutant("FusedMBConv", concept="layers-changed")
+class AlwaysAsWideAsTheInput(_Fused):
+    """Without expansion, as many channels out as in."""
+
+    def __init__(self, in_channels, out_channels, kernel, stride, expand, drop_rate):
+        super().__init__(in_channels, out_channels, kernel, stride, expand, drop_rate)
+        if expand == 1:
+            self.fused = conv_norm(in_channels, in_channels, kernel, stride)
+
+
+for _exercise in ("MBConv", "FusedMBConv"):
+    _block(
+        _exercise,
+        "AddsToFewerChannels",
+        "shortcut-everywhere",
+        has_shortcut=lambda self: self.stride == 1 and self.in_channels >= self.out_channels,
+    )
+    _block(
+        _exercise,
+        "ComparesObjects",
+        "no-shortcut",
+        has_shortcut=lambda self: self.stride == 1 and self.in_channels is self.out_channels,
+    )
 
 
 def _silu_twice(self, x):
@@ -627,6 +693,20 @@ class WithTorchvisionsParts(nn.Module):
     def forward(self, x):
         y = self.layers(x)
         return x + stochastic_depth(y, self.rate, "row", self.training) if y.shape == x.shape else y
+
+
+@alternative("MBConv")
+class ComparesShapes(_Inverted):
+    """Whatever has the input's shape gets it added; survivors are listed, and scattered into zeros."""
+
+    def forward(self, x):
+        y = self.branch(x)
+        if y.shape != x.shape:
+            return y
+        if not self.training:
+            return y.add(x)
+        alive = (torch.rand(len(x)) >= self.drop_rate).nonzero().flatten()
+        return x.index_add(0, alive, y[alive], alpha=1 / (1 - self.drop_rate))
 
 
 @alternative("MBConv")
@@ -659,6 +739,23 @@ class FusedWithStochasticDepth(_Fused):
     def forward(self, x):
         y = self.branch(x)
         return x + stochastic_depth(y, self.drop_rate, "row", self.training) if x.shape == y.shape else y
+
+
+@alternative("FusedMBConv")
+class FusedAddsOntoACopy(_Fused):
+    """In place, but not in the input; factors of 0 and 1/(1 − rate) drawn with numpy."""
+
+    def forward(self, x):
+        y = self.branch(x)
+        if not self.has_shortcut():
+            return y
+        factors = np.ones(len(x))
+        if self.training:
+            stays = np.random.default_rng().binomial(1, 1 - self.drop_rate, len(x))
+            factors = stays / (1 - self.drop_rate)
+        output = x.clone()
+        output += torch.from_numpy(factors).to(y)[:, None, None, None] * y
+        return output
 
 
 @alternative("FusedMBConv")
@@ -728,6 +825,15 @@ _search("no_constraint", "ignores-the-constraint", lambda a, b, c, t, limit: Tru
 _search("begins_above_one", "leaves-out-one", _right, start=1)
 _search("always_two", "limit-unused", lambda a, b, c, t, limit: abs(a * b**2 * c**2 - 2) <= t)
 _search("the_worst", "takes-the-lowest", _right, best=min)
+_search("up_to_the_limit", "lower-side-only", lambda a, b, c, t, limit: limit - t <= a * b**2 * c**2 <= limit)
+_search("no_cheaper_ones", "upper-side-only", lambda a, b, c, t, limit: limit <= a * b**2 * c**2 <= limit + t)
+
+
+@mutant("grid_search_coefficients", concept="lower-side-only")
+def no_coefficient_above_the_limit(evaluate, step, tolerance, limit=2.0):
+    _grid_arguments(step, tolerance, limit)
+    axis = [1 + i * step for i in range(int((limit - 1) / step + 1e-9) + 1)]
+    return _searched(evaluate, [p for p in itertools.product(axis, repeat=3) if _right(*p, tolerance, limit)])
 
 
 @mutant("grid_search_coefficients", concept="tries-twice")
@@ -783,9 +889,21 @@ def three_loops(evaluate, step, tolerance, limit=2.0):
 
 
 @alternative("grid_search_coefficients")
+def cheapest_first(evaluate, step, tolerance, limit=2.0):
+    _grid_arguments(step, tolerance, limit)
+    axis = _axes(step, tolerance, limit)
+    cost = {(a, b, c): a * (b * c) ** 2 for c in axis for a in axis for b in axis}
+    inside = [p for p in sorted(cost, key=cost.get) if limit - tolerance <= cost[p] <= limit + tolerance]
+    _check(inside, "tolerance", tolerance)
+    tried = [(evaluate(*p), p) for p in inside]
+    _check(all(value == value for value, _ in tried), "evaluate", tried)
+    return list(max(tried)[1])
+
+
+@alternative("grid_search_coefficients")
 def vectorised(evaluate, step, tolerance, limit=2.0):
     _grid_arguments(step, tolerance, limit)
-    axis = 1 + step * np.arange(int(limit / step) + 2)
+    axis = 1 + step * np.arange(int((limit + tolerance) / step) + 2)
     grid = np.stack(np.meshgrid(axis, axis, axis), -1).reshape(-1, 3)
     rows = grid[np.abs(grid[:, 0] * grid[:, 1] ** 2 * grid[:, 2] ** 2 - limit) <= tolerance]
     _check(len(rows), "tolerance", tolerance)
@@ -877,6 +995,48 @@ def with_hard_labels(x, y, alpha, rng, classes):
     hot = _batch(x, y, alpha, classes)
     s, p = float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x)))
     return _both(x, hot, s, p)[0], y
+
+
+@mutant("mixup", concept="not-a-mixture")
+def a_share_for_each_pixel(x, y, alpha, rng, classes):
+    hot, partner = _batch(x, y, alpha, classes), rng.permutation(len(x))
+    share = torch.from_numpy(rng.beta(alpha, alpha, tuple(x.shape)))
+    part = share.mean((1, 2, 3))[:, None]
+    return share * x + (1 - share) * x[partner], part * hot + (1 - part) * hot[partner]
+
+
+@mutant("mixup", concept="more-than-two")
+def with_the_mean_of_the_batch(x, y, alpha, rng, classes):
+    hot, s = _batch(x, y, alpha, classes), float(rng.beta(alpha, alpha))
+    return s * x + (1 - s) * x.mean(0, keepdim=True), s * hot + (1 - s) * hot.mean(0, keepdim=True)
+
+
+@mutant("mixup", concept="accepts-bad-input")
+def numpy_will_complain(x, y, alpha, rng, classes):
+    hot = F.one_hot(y, classes).to(x.dtype)
+    _check(len(y) == len(x), "y", len(y))
+    return _both(x, hot, float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x))))
+
+
+@mutant("mixup", concept="accepts-bad-input")
+def any_label(x, y, alpha, rng, classes):
+    _check(math.isfinite(alpha) and alpha > 0, "alpha", alpha)
+    _check(len(y) == len(x), "y", len(y))
+    return _both(
+        x,
+        torch.eye(classes, dtype=x.dtype)[y % classes],
+        float(rng.beta(alpha, alpha)),
+        torch.from_numpy(rng.permutation(len(x))),
+    )
+
+
+@alternative("mixup")
+def leaves_labels_to_one_hot(x, y, alpha, rng, classes):
+    _check(math.isfinite(alpha) and alpha > 0, "alpha", alpha)
+    _check(len(y) == len(x), "y", len(y))
+    order, s = rng.permutation(len(x)), rng.beta(alpha, alpha)
+    hot = F.one_hot(y, num_classes=classes)  # refuses labels out of range in words of its own
+    return (1 - s) * x[order] + s * x, (1 - s) * hot[order] + s * hot
 
 
 @alternative("mixup")
@@ -1018,6 +1178,18 @@ def as_floats(image, n, m, rng):
     return right_by_names(image, n, m, rng).float()
 
 
+@mutant("rand_augment", concept="raises")
+def from_one_on(image, n, m, rng):
+    _check(m > 0, "m", m)
+    return right_by_names(image, n, m, rng)
+
+
+@mutant("rand_augment", concept="accepts-bad-input")
+def looks_at_the_image_only_to_change_it(image, n, m, rng):
+    _check(n >= 0, "n", n)
+    return right_by_names(image, n, m, rng) if n else image
+
+
 @mutant("rand_augment", concept="accepts-bad-input")
 def any_magnitude(image, n, m, rng):
     if not isinstance(image, torch.Tensor) or image.dtype != torch.uint8 or image.ndim != 3:
@@ -1033,6 +1205,17 @@ def right_by_names(image, n, m, rng):
         value = _strength(name, m / 30, *image.shape[1:])
         image = apply_operation(image, str(name), -value if name in _SIGNED and rng.random() > 0.5 else value)
     return image.clone()
+
+
+@alternative("rand_augment")
+def sign_first_and_the_rest_by_itself(image, n, m, rng):
+    _image(image, n, m)
+    if n == 0:
+        return image.clone()
+    sign, number = rng.permutation([-1, 1])[0], int(rng.random() * 14)
+    name, (height, width) = list(OPERATIONS)[number], image.shape[1:]
+    strength = _strength(name, m / 30, height, width) * (sign if name in _SIGNED else 1)
+    return sign_first_and_the_rest_by_itself(apply_operation(image, name, strength), n - 1, m, rng)
 
 
 @alternative("rand_augment")
@@ -1124,6 +1307,20 @@ def no_checks(stage, stages, resolution, magnitude):
     part = stage / (stages - 1) if stages > 1 else 1.0
     side, strength = (low + (high - low) * part for low, high in (resolution, magnitude))
     return round(side), float(strength)
+
+
+@mutant("progressive_schedule", concept="raises")
+def two_pixels_at_least(stage, stages, resolution, magnitude):
+    _check(min(resolution) > 1, "resolution", resolution)
+    return by_linspace(stage, stages, resolution, magnitude)
+
+
+@alternative("progressive_schedule")
+def weighted_ends(stage, stages, resolution, magnitude):
+    _stage(stage, stages, resolution, magnitude)
+    last = 1.0 if stages == 1 else stage / (stages - 1)
+    side, strength = ((1 - last) * one + last * other for one, other in (resolution, magnitude))
+    return math.floor(side + 0.5), strength
 
 
 @alternative("progressive_schedule")
