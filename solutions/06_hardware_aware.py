@@ -636,8 +636,8 @@ check("fake_quantize", fake_quantize)
 # any further training, with one scale per layer and with one per output channel. Where does it break, and can two more
 # epochs of training *through* the quantised weights, with the straight-through gradient, repair it?
 #
-# To run this at real scale, set `DATASET = "cifar10"` on a machine with a GPU (on Colab: Runtime → Change runtime type). It
-# downloads 170 MB. How many minutes it takes was not measured: the bar foretells them after the first of six networks.
+# To run this at real scale, set `DATASET = "cifar10"` (on Colab: Runtime → Change runtime type → a GPU). It downloads 170 MB
+# and trains for about an hour on two processor cores (`scripts/real_scale.py` foretells it); on a GPU it was not measured.
 
 # %% tags=["experiment"]
 from nas_lib.quantization import deployed_bytes, fine_tuned, quantization_aware, settled
