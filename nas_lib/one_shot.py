@@ -135,7 +135,7 @@ def _copy(shared: nn.Module, single: nn.Module) -> None:
 
 
 def uniform_paths(choices: Sequence[Sequence[Any]], rng: Generator) -> Iterator[tuple[Any, ...]]:
-    """Architectures without end, every option of each decision equally likely (Guo et al. 2020, section 3.2)."""
+    """Architectures without end, every option of each decision equally likely (Guo et al. 2020, section 3)."""
     sizes = [len(options) for options in choices]
     while True:
         yield tuple(options[i] for options, i in zip(choices, rng.integers(sizes).tolist(), strict=True))
@@ -356,7 +356,7 @@ def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     """Give the batch norms of `network` the statistics of these images, averaged over the batches.
 
     The statistics of a supernet are a mixture over all the networks that were trained in it; none of them has that
-    mixture's mean and variance (Guo et al. 2020, section 3.2). An extracted network has statistics of its own, `OnPath`
+    mixture's mean and variance (Guo et al. 2020, section 3). An extracted network has statistics of its own, `OnPath`
     changes the supernet's. Weights and the network's mode stay as they are.
 
     Raises:

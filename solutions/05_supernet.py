@@ -69,7 +69,7 @@ space = CellSpace()
 
 # %% nbgrader={"grade": false, "grade_id": "sample_path", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def sample_path(choices, rng):
-    """One path: an option of each decision, uniformly and independently (Guo et al. 2020, section 3.2).
+    """One path: an option of each decision, uniformly and independently (Guo et al. 2020, section 3).
 
     Args:
         choices: the options of each decision, a sequence of non-empty sequences.
@@ -176,7 +176,7 @@ print(f"after {passes[-1]:,} passes: {gaps['uniform'][-1]} uniform, {gaps['stric
 
 # %% nbgrader={"grade": false, "grade_id": "train_single_path_step", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def train_single_path_step(supernet, batch, optimizer, path):
-    """One optimiser step of the weights on one path (Guo et al. 2020, section 3.2); all others stay as they are.
+    """One optimiser step of the weights on one path (Guo et al. 2020, section 3); all others stay as they are.
 
     Args:
         supernet: module in training mode, which it keeps; `supernet(x, path)` gives logits (B, classes).
@@ -248,7 +248,7 @@ plotting.lines(smooth, xlabel="step", ylabel="cross-entropy", title="One superne
 
 # %% nbgrader={"grade": false, "grade_id": "recalibrate_bn", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
 def recalibrate_bn(supernet, path, batches):
-    """Collect batch-norm statistics for one path (Guo et al. 2020, section 3.2), cumulative over the batches.
+    """Collect batch-norm statistics for one path (Guo et al. 2020, section 3), cumulative over the batches.
 
     Args:
         supernet: module; `supernet(x, path)` computes the path.
@@ -735,9 +735,9 @@ plotting.lines(names, x=range(40, 801, 40), xlabel="step", ylabel="inherited acc
 # by themselves, `scripts/ofa_runs.py` trains elastic networks and judges that sample with inherited weights. *Progressive*
 # is all of the above, *undistilled* goes without the teacher, *joint* draws every size from the first step.
 #
-# Then the promise itself: one training, many budgets. For each latency limit the best network within it was sought by
-# inherited accuracy, without training. Beside it stands the same architecture, trained for that limit alone: as briefly as
-# the sample, and five times as long, since the elastic network has had far more passes in all.
+# Then the promise itself: one training, many budgets. Within each limit, kept by a sum of measured parts, the best network
+# was sought by inherited accuracy and then measured as a whole. Beside it stands the same architecture, trained for that
+# limit alone: as briefly as the sample, and five times as long, since the elastic network has had far more passes in all.
 
 # %% tags=["experiment"]
 from nas_lib.elastic_training import StandAloneRecipe, recorded_alone, recorded_once_for_all
