@@ -699,7 +699,7 @@ def distillation_loss(student, teacher, labels, temperature, weight):
 check("distillation_loss", distillation_loss)
 
 # %% [markdown]
-# Put both to work, far too shortly for good networks, but long enough to watch the largest and the smallest of them.
+# Put both to work: far too briefly for good networks, but long enough to watch the largest and the smallest of them.
 
 # %% tags=["experiment"]
 from nas_lib.elastic_training import inherited_accuracy, load_sizes
