@@ -371,7 +371,7 @@ LESSONS = {
     "02_evolution_and_early_stopping": (6, 180),
     "03_rl_controller": (8, 180),
     "04_darts": (9, 180),
-    "05_supernet": (8, 180),
+    "05_supernet": (7, 180),
     "06_hardware_aware": (5, 180),
     "07_compound_scaling": (6, 180),  # and three more where the recorded runs are there
 }
