@@ -417,22 +417,21 @@ def _evolve_under_constraint(
     searcher = ConstrainedEvolution(space, rng, cost, limit, several, max(2, several // 2))
     archs: list[Any] = []
     values: list[float] = []
-    while len(archs) < budget:
-        try:
+    with contextlib.suppress(StopIteration):
+        while len(archs) < budget:
             archs.append(searcher.ask())
-        except StopIteration:  # all within the limit have been told: the best of them again
-            archs.append(archs[int(np.argmax(values))])
             values.append(evaluate(archs[-1]))
-            continue
+            searcher.tell(archs[-1], values[-1])
+    while len(archs) < budget:  # all within the limit have been told: the best of them again
+        archs.append(archs[int(np.argmax(values))])
         values.append(evaluate(archs[-1]))
-        searcher.tell(archs[-1], values[-1])
     return History(archs, np.array(values))
 
 
 def _slice_kernel(weight: Any, size: int, transform: Any = None) -> Any:
-    margin = (weight.shape[-1] - size) // 2
-    centre = weight[:, :, margin : margin + size, margin : margin + size]
-    return centre if transform is None else (centre.flatten(2) @ transform).unflatten(2, (size, size))
+    from nas_lib.mobile import inner_kernel
+
+    return inner_kernel(weight, size, transform)
 
 
 def _slice_width(weight: Any, width: int, importance: Any) -> tuple[Any, Any]:

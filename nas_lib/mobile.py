@@ -210,6 +210,14 @@ def mobile_macs(arch: Sequence[float], config: MobileConfig | None = None) -> in
 # --- elastic -----------------------------------------------------------------------------------------------
 
 
+def inner_kernel(weight: torch.Tensor, size: int, transform: torch.Tensor | None = None) -> torch.Tensor:
+    """The centres (O, I, size, size) of kernels (O, I, k, k), for Once-for-All's elastic kernels (Cai et al. 2020,
+    section 3.3). With `transform` (size², size²) each is flattened and multiplied by it from the right."""
+    margin = (weight.shape[-1] - size) // 2
+    centre = weight[:, :, margin : margin + size, margin : margin + size]
+    return centre if transform is None else (centre.flatten(2) @ transform).unflatten(2, (size, size))
+
+
 class ElasticBottleneck(nn.Module):
     """An inverted bottleneck that also runs with smaller kernels and fewer channels inside.
 
@@ -232,12 +240,10 @@ class ElasticBottleneck(nn.Module):
     def depthwise(self, kernel: int, hidden: int) -> torch.Tensor:
         """The depthwise kernels (hidden, 1, kernel, kernel) of a smaller version."""
         weight = self.full.filter.weight[:hidden]
-        for larger, size in zip(self.kernels, self.kernels[1:], strict=False):
+        for size in self.kernels[1:]:
             if kernel > size:
                 break
-            margin = (larger - size) // 2
-            centre = weight[:, :, margin : larger - margin, margin : larger - margin]
-            weight = (centre.flatten(2) @ self.transforms[str(size)]).unflatten(2, (size, size))
+            weight = inner_kernel(weight, size, self.transforms[str(size)])
         return weight
 
     def part(self, kernel: int, expand: int) -> InvertedBottleneckWeights:

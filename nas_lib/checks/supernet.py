@@ -1120,7 +1120,7 @@ class SliceKernel(Exercise):
     """`slice_kernel(weight, size, transform=None)`: the centre, times the matrix; gradients reach both."""
 
     name, lesson = "slice_kernel", LESSON
-    hides = ("nas_lib.lesson:_slice_kernel", "nas_lib.mobile:ElasticBottleneck.depthwise")
+    hides = ("nas_lib.lesson:_slice_kernel", "nas_lib.mobile:inner_kernel")
 
     def instances(self, seed: int) -> list[Instance]:
         """From 7 to 5 and 3, from 5 to 3, to the same size, to 1; with and without a matrix; bad input."""
