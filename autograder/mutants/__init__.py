@@ -5,7 +5,7 @@ A mutant has to lose points and to get the message that names its concept, an al
 here reaches learners.
 """
 
-from autograder.mutants._registry import Row, Variant, alternative, kill_table, mutant, variants
+from autograder.mutants._registry import Row, alternative, kill_table, mutant, variants
 from autograder.mutants.concepts import says
 
-__all__ = ["Row", "Variant", "alternative", "kill_table", "mutant", "says", "variants"]
+__all__ = ["Row", "alternative", "kill_table", "mutant", "says", "variants"]

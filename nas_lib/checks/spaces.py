@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.random import Generator
 
-from nas_lib.checks._core import Endless
+from nas_lib.checks.probing import Endless
 from nas_lib.spaces import Cell, CellSpace
 
 DRAWS = 1_000

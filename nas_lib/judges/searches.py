@@ -1,4 +1,4 @@
-"""What checks of search functions share: the exercise itself, and histories held against the log of calls.
+"""What judges of search functions share: histories held against the log of calls.
 
 They judge only what is true of every search: each value belongs to its architecture, in the order of evaluation, within
 the budget. How the architectures were chosen is the exercise's own business.
@@ -6,81 +6,26 @@ the budget. How the architectures were chosen is the exercise's own business.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.random import default_rng
 
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    Exercise,
-    Instance,
-    Oracle,
-    Unacceptable,
-    Verdict,
-    error_verdict,
-    raised,
-    show,
-)
-from nas_lib.checks._forms import cell, column, rows
-from nas_lib.checks._history import Objective, entries, plain, space_of
+from nas_lib.checks.exercise import RIGHT, Answer, Instance, Unacceptable, Verdict, show
+from nas_lib.checks.judging import error_verdict
+from nas_lib.judges import Judge
+from nas_lib.judges.reading import cell, column, entries, rows
 
 Run = list[tuple[tuple[Any, ...], float]]
 """One search: the architectures that were evaluated, in order, with their values."""
 
 
-class TimedObjective(Objective):
-    """An objective that can also depend on time.
+class SearchJudge(Judge):
+    """Histories against the log of calls; how each was searched; then, over many runs, their distribution."""
 
-    With `_order` "falling" or "rising" in the instance, a value depends on when its architecture was first asked
-    for, so that age can be told from merit. The call number `_nan_at` gets NaN.
-    """
-
-    def __init__(self, instance: Instance) -> None:
-        super().__init__(instance)
-        self._order, self._nan_at = instance.get("_order"), instance.get("_nan_at")
-        self._known: dict[tuple[Any, ...], float] = {}
-        self._calls = 0
-
-    def __call__(self, arch: Any) -> float:
-        value = super().__call__(arch)
-        self._calls += 1
-        if self._calls == self._nan_at:
-            return math.nan
-        if self._order:
-            age = len(self._known) / 1000
-            value = self._known.setdefault(tuple(arch), 50 + age if self._order == "rising" else 80 - age)
-        return value
-
-
-class SearchExercise(Exercise):
-    """A search function: an objective outside, one run per seed; of many runs the last has the first one's seed."""
-
-    has_reference = False
-    twice: tuple[str, str] | None = None
+    twice: ClassVar[tuple[str, str] | None] = None
     """Concept, and what to say of an architecture ("{}") that comes twice in a run; None where it may."""
-    options: tuple[str, ...] = ()
-    """Arguments beside the budget, by their keys in the instance."""
-
-    def oracle(self, instance: Instance) -> Oracle:
-        """The objective, with a limit far above what any budget here allows."""
-        limit = 20 * len(instance["seeds"]) * (max(0, instance["budget"]) + 10)
-        return Oracle({"objective": TimedObjective(instance)}, limit=limit)
-
-    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The history of one run per seed."""
-
-        def run(seed: int) -> Any:
-            more = [instance[key] for key in self.options]
-            return fn(oracle.objective, space_of(instance), instance["budget"], *more, default_rng(seed))
-
-        if "bad" in instance:
-            return raised(lambda: run(instance["seeds"][0]))
-        return [plain(run(seed)) for seed in instance["seeds"]]
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """The histories against the log, then how each was searched, then the randomness over many runs."""
@@ -113,7 +58,7 @@ def _read_runs(name: str, instance: Instance, answer: Answer, twice: tuple[str, 
         name: of the learner's function.
         instance: with `seeds` and `budget`.
         answer: what came back, `plain` of each run.
-        twice: see `SearchExercise.twice`.
+        twice: see `SearchJudge.twice`.
 
     Raises:
         Unacceptable: the history of some run is not what was evaluated, or the budget was not kept.

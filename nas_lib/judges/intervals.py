@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import Verdict, show
-from nas_lib.checks._stats import Lattice
+from nas_lib.checks.exercise import Verdict, show
+from nas_lib.judges.statistics import Lattice
 
 LEVELS = (0.025, 0.975)
 OTHER_LEVELS = (

@@ -22,26 +22,18 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    ConceptQuestion,
-    Exercise,
-    Instance,
-    Oracle,
-    Refused,
-    Unacceptable,
-    Verdict,
-    error_verdict,
-    raised,
-    register,
-    show,
-)
-from nas_lib.checks._forms import fail, number, scalar
-from nas_lib.checks._history import space_of
-from nas_lib.checks._searches import Run, SearchExercise
-from nas_lib.checks._small_nets import build, changed, conv, give_gradients, linear, norm, snapshot
-from nas_lib.checks._stats import count_range
+from nas_lib.checks._mistakes import raised
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.checks.histories import space_of
+from nas_lib.checks.judging import error_verdict
+from nas_lib.checks.nets import build, changed, conv, give_gradients, linear, norm, snapshot
+from nas_lib.checks.oracles import Oracle, Refused
+from nas_lib.checks.questions import ConceptQuestion
+from nas_lib.checks.registry import register
+from nas_lib.checks.searches import SearchExercise
+from nas_lib.judges.reading import number, scalar
+from nas_lib.judges.searches import Run
+from nas_lib.judges.statistics import count_range
 from nas_lib.spaces import OPS
 
 LESSON = "02_evolution_and_early_stopping"
@@ -186,7 +178,6 @@ class HillClimb(SearchExercise):
 
     name, lesson = "hill_climb", LESSON
     false_fail = 30 * _ALPHA
-    hides = ("nas_lib.searchers:HillClimbing._propose", "nas_lib.searchers:HillClimbing._learn")
     twice = ("evaluates-twice", "{} was evaluated twice in one run")
 
     def instances(self, seed: int) -> list[Instance]:
@@ -305,10 +296,6 @@ class RegularizedEvolution(SearchExercise):
 
     name, lesson = "regularized_evolution", LESSON
     false_fail = 37 * _ALPHA + 1e-10
-    hides = (
-        "nas_lib.searchers:RegularizedEvolution._propose",
-        "nas_lib.searchers:RegularizedEvolution._learn",
-    )
     options = ("population", "sample")
 
     def instances(self, seed: int) -> list[Instance]:
@@ -565,12 +552,6 @@ class SuccessiveHalving(Exercise):
     """`successive_halving(train_to, configs, eta, min_epochs, max_epochs)`: the rungs, as they were called."""
 
     name, lesson = "successive_halving", LESSON
-    hides = (
-        "nas_lib.searchers:SuccessiveHalving.ask",
-        "nas_lib.searchers:SuccessiveHalving.tell",
-        "nas_lib.searchers:_rungs",
-        "nas_lib.searchers:halve",
-    )
 
     def instances(self, seed: int) -> list[Instance]:
         """Several etas; numbers that divide and that do not; a last rung cut at `max_epochs`; one survivor early;
@@ -843,7 +824,6 @@ class Spearman(_Correlation):
     """`spearman(a, b)`."""
 
     name, lesson = "spearman", LESSON
-    hides = ("scipy.stats:spearmanr", "scipy.stats:rankdata")
 
     def suspects(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> Iterator[tuple[str, str, float]]:
         """Mistakes with values, ties and signs."""
@@ -892,7 +872,6 @@ class KendallTau(_Correlation):
     """`kendall_tau(a, b)`."""
 
     name, lesson = "kendall_tau", LESSON
-    hides = ("scipy.stats:kendalltau", "scipy.stats:somersd", "scipy.stats:weightedtau")
 
     def suspects(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> Iterator[tuple[str, str, float]]:
         """Mistakes with ties and signs."""

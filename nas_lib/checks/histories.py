@@ -9,8 +9,10 @@ import hashlib
 import json
 from typing import Any
 
-from nas_lib.checks._choices import ChoiceSpace, GuardedCellSpace
-from nas_lib.checks._core import Instance, NotPlainData, Refused, Unacceptable, describe, show
+from nas_lib.checks.codec import NotPlainData, describe
+from nas_lib.checks.exercise import Instance, show
+from nas_lib.checks.oracles import Refused
+from nas_lib.checks.spaces import ChoiceSpace, GuardedCellSpace
 
 
 def space_of(instance: Instance) -> ChoiceSpace | GuardedCellSpace:
@@ -32,6 +34,11 @@ class Objective:
         self._odd = dict([instance["_odd"]]) if "_odd" in instance else {}
 
     def __call__(self, arch: Any) -> float:
+        """The value of an architecture.
+
+        Raises:
+            Refused: it is none of the space.
+        """
         options = tuple(arch) if type(arch) is list else None
         if options is None or options not in self._space:
             raise Refused(
@@ -52,13 +59,3 @@ def plain(history: Any) -> dict[str, Any]:
     if not hasattr(history, "archs") or not hasattr(history, "values") or callable(history.values):
         raise NotPlainData(f"returned {describe(history)} where a History(archs, values) is expected")
     return {"archs": list(history.archs), "values": history.values}
-
-
-def entries(run: Any, key: str, name: str) -> list[Any]:
-    """The list under `key` ("archs") of what `plain` made of the history that `name` returned."""
-    if type(run) is not dict or run.get(key) is None:
-        raise Unacceptable("returns-nothing", f"{name} returned None: is there a return statement?")
-    value = run[key]
-    if type(value) is not list:
-        raise Unacceptable("wrong-type", f"the history's {key} should be a list, not {describe(value)}")
-    return value

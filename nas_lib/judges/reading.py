@@ -12,12 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import Unacceptable, Verdict, describe, show
-
-
-def fail(concept: str, message: str, score: float = 0.0) -> Verdict:
-    """A verdict on a mistake, without points unless `score` says otherwise."""
-    return Verdict(score, concept, message)
+from nas_lib.checks.codec import describe
+from nas_lib.checks.exercise import Unacceptable, show
 
 
 def is_number(value: Any) -> bool:
@@ -103,13 +99,16 @@ def cell(value: Any) -> tuple[Any, ...]:
     return options
 
 
-def given(values: Sequence[float], form: str) -> Any:
-    """A sequence of numbers as the learner's function gets it: form is "array", "tuple" or "list"."""
-    if form == "array":
-        return np.array(values)
-    return tuple(values) if form == "tuple" else list(values)
-
-
 def kept(after: Any, values: Sequence[float]) -> bool:
     """Are the values, as they came back, still those that were passed in?"""
     return np.array_equal(np.asarray(after, dtype=float), np.asarray(values, dtype=float))
+
+
+def entries(run: Any, key: str, name: str) -> list[Any]:
+    """The list under `key` ("archs") of what `plain` made of the history that `name` returned."""
+    if type(run) is not dict or run.get(key) is None:
+        raise Unacceptable("returns-nothing", f"{name} returned None: is there a return statement?")
+    value = run[key]
+    if type(value) is not list:
+        raise Unacceptable("wrong-type", f"the history's {key} should be a list, not {describe(value)}")
+    return value
