@@ -212,7 +212,7 @@ def _paired_bootstrap(
 
 
 PROXY_SCORES_PATH = Path(__file__).parent / "assets" / "proxy_scores.npz"
-"""Scores of untrained networks, written by `scripts/proxy_scores.py`."""
+"""Scores of untrained networks, written by `scripts/recordings/proxy_scores.py`."""
 PROXY_SEEDS, PROXY_BATCH = 3, 64
 """Initialisations (seeds 0, 1, … of `build_network`) and training images behind each recorded score."""
 
