@@ -20,7 +20,7 @@ from nas_lib.spaces import Space
 T = TypeVar("T")
 
 PROXY_SCORES_PATH = Path(__file__).parent / "assets" / "proxy_scores.npz"
-"""Scores of untrained networks, written by `scripts/proxy_scores.py`."""
+"""Scores of untrained networks, written by `scripts/recordings/proxy_scores.py`."""
 PROXY_SEEDS, PROXY_BATCH = 3, 64
 """Initialisations (seeds 0, 1, … of `build_network`) and training images behind each recorded score."""
 

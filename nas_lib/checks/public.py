@@ -45,11 +45,14 @@ def write_public(lesson: str, reference: Any, folder: Path | str | None = None) 
     stored = {name: _stored(item, reference) for name, item in exercises(lesson).items()}
     path = Path(folder or PUBLIC_FOLDER) / f"{lesson}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"lesson": lesson, "exercises": stored}, separators=(",", ":"), allow_nan=False)
-    # One case and one mistake per line: a changed one is one changed line in a diff.
-    text = text.replace('{"instance"', '\n{"instance"').replace('{"concept"', '\n{"concept"')
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    path.write_text(public_text({"lesson": lesson, "exercises": stored}), encoding="utf-8", newline="\n")
     return path
+
+
+def public_text(data: dict[str, Any]) -> str:
+    """What a file of public checks holds. One case and one mistake per line: a changed one is one line in a diff."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace('{"instance"', '\n{"instance"').replace('{"concept"', '\n{"concept"') + "\n"
 
 
 def _stored(item: Exercise, reference: Any) -> dict[str, Any]:

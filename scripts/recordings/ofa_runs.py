@@ -1,14 +1,14 @@
 """Records once-for-all trainings for lesson 05: what is inherited, and one network under many latency limits.
 
-    OMP_NUM_THREADS=1 python -m scripts.ofa_runs plan      measures what recording would take here
-    OMP_NUM_THREADS=1 python -m scripts.ofa_runs record    resumable; interrupt at will
-    python -m scripts.ofa_runs show                        rank correlations with scripts.mobile_table's networks
-    python -m scripts.ofa_runs merge                       -> nas_lib/assets/ofa_runs.json
+    OMP_NUM_THREADS=1 python -m scripts.recordings.ofa_runs plan      measures what recording would take here
+    OMP_NUM_THREADS=1 python -m scripts.recordings.ofa_runs record    resumable; interrupt at will
+    python -m scripts.recordings.ofa_runs show                        rank correlations with mobile_table's networks
+    python -m scripts.recordings.ofa_runs merge                       -> nas_lib/assets/ofa_runs.json
 
-A job trains one elastic network by one scheme and judges the architectures of `scripts.mobile_table` with its
-weights. With progressive shrinking it is then specialised, without training, for several limits: a search among the
+A job trains one elastic network by one scheme and judges the architectures of `mobile_table` with its weights.
+With progressive shrinking it is then specialised, without training, for several limits: a search among the
 architectures that a latency table admits, by inherited accuracy. Beside each network found, the same architecture is
-trained by itself, as long as `scripts.mobile_table` trains and five times as long, and its latency measured as a whole.
+trained by itself, as long as `mobile_table` trains and five times as long, and its latency measured as a whole.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from nas_lib.spaces import MobileArch, MobileSpace
 from scripts import recording
 from scripts.recording import Record, Row
 
-FOLDER = Path(__file__).with_name("ofa_runs_runs")
+FOLDER = Path(__file__).with_suffix("")
 TARGET = ONCE_FOR_ALL_PATH
 CHECKPOINT = 250
 """Steps between two saves of a network in training."""
@@ -79,7 +79,7 @@ class Study(recording.Study):
 
     Args:
         seeds, schemes: of the trainings.
-        archs: how many architectures are judged; the first of `scripts.mobile_table`'s.
+        archs: how many architectures are judged; the first of `mobile_table`'s.
         evaluations: of each search under a limit.
         options: of the recipe, beside the scheme.
         alone: how the architectures found are trained by themselves.

@@ -1,6 +1,6 @@
 """Record searches of all four methods over seeds, for lesson 04's comparison.
 
-    OMP_NUM_THREADS=1 python -m scripts.darts_runs record [--seeds N]
+    OMP_NUM_THREADS=1 python -m scripts.recordings.darts_runs record [--seeds N]
 
 Each search is followed through its stages: accuracy of the supernet, of the chosen cell with inherited weights (as
 they are, and with new batch-norm statistics), and of the cell trained from scratch by the table's recipe. The table

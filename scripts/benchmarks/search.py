@@ -1,6 +1,6 @@
 """Print how fast the table is read, asked and searched, beside the targets (one core, a quiet machine).
 
-    OMP_NUM_THREADS=1 python scripts/bench_search.py
+    OMP_NUM_THREADS=1 python -m scripts.benchmarks.search
 
 Uses the shipped table, or, where that is not built yet, a made-up one of the same size (and says so).
 """

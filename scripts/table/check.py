@@ -1,11 +1,11 @@
 """Checks the table against trainings that have nothing to do with it: the plain `train()`, float32, fresh seeds.
 
-    python scripts/check_table.py [--cells N] [--shards] [--device cuda]      resumable; exit code 1 if the table is off
+    python -m scripts.table.check [--cells N] [--shards] [--device cuda]      resumable; exit code 1 if the table is off
 
 Random *cells* are drawn, of distinct functions, most of them not the representative that was trained for the table.
 The table trained several seeds at once in a packed network, from representatives; if packing, merging or the map from
 cells to functions were wrong, accuracies would differ by more than seeds do. `--shards` checks an unfinished table.
-Records lie in `scripts/check_table/`.
+Records lie in `scripts/table/check/`.
 
 How it is judged. Noise depends on the level of accuracy, so the standard deviation s(level) between seeds is pooled
 over the functions of similar accuracy. A new training of a function whose S seeds have mean m gives the residual
@@ -39,7 +39,7 @@ from tqdm import tqdm
 from nas_lib.benchmark import TABLE_PATH, TableFile
 from nas_lib.spaces import Cell, CellSpace, functions
 from nas_lib.training import RECIPE, Recipe, load_splits, train
-from scripts.build_table import SEEDS, header, read_rows
+from scripts.table.build import SEEDS, header, read_rows
 
 FOLDER = Path(__file__).with_suffix("")
 CELLS = 24
@@ -384,10 +384,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cells", type=int, default=CELLS, help=f"cells to train anew (default: {CELLS})")
-    parser.add_argument("--shards", action="store_true", help="check what scripts/table_shards holds so far")
+    parser.add_argument("--shards", action="store_true", help="check what scripts/table/build holds so far")
     parser.add_argument("--table", type=Path, default=TABLE_PATH, help="table file (default: the library's)")
     parser.add_argument(
-        "--out", type=Path, default=FOLDER, help="folder of the records (default: scripts/check_table)"
+        "--out", type=Path, default=FOLDER, help="folder of the records (default: scripts/table/check)"
     )
     parser.add_argument(
         "--alarm", type=float, default=ALARM, help=f"rate of false alarms (default: {ALARM:g})"
@@ -402,7 +402,7 @@ def main() -> None:
         known = Known.of_shards() if arguments.shards else Known.of_table(arguments.table)
         cells = draw_cells(arguments.cells, known.number)
         new = retrain(
-            cells, lambda: plain_trainer(device=arguments.device), arguments.out / "retrained.jsonl"
+            cells, lambda: plain_trainer(device=arguments.device), arguments.out / "part-1-of-1.jsonl"
         )
         # enough draws that the limit of each test is not decided by a handful of them
         verdict = judge(known, new, arguments.alarm, draws=max(DRAWS, math.ceil(60 / arguments.alarm)))

@@ -1,6 +1,6 @@
 """Record how the LSTM controller does on real NAS-Bench-201, beside the library's other searches.
 
-    NAS_SHARED_DATA=/folder/of/nb201_cifar10.npz python -m scripts.controller_nas_bench_201
+    NAS_SHARED_DATA=/folder/of/nb201_cifar10.npz python -m scripts.recordings.controller_nas_bench_201
 
 Lesson 03 shows the result (`nas_lib/assets/controller_nas_bench_201.json`); a quarter of an hour is too long
 for a notebook. The learning rate is chosen beforehand, on other seeds, by what the searches themselves see.

@@ -1,11 +1,11 @@
 """Builds the ground-truth table: trains every function of the cell space by `nas_lib.training.RECIPE`.
 
-    python -m scripts.build_table train [--workers N] [--part I/K] [--device cuda]    resumable; interrupt at will
-    python -m scripts.build_table status
-    python -m scripts.build_table merge       shards -> nas_lib/assets/cell_table.npz
+    python -m scripts.table.build train [--workers N] [--part I/K] [--device cuda]    resumable; interrupt at will
+    python -m scripts.table.build status
+    python -m scripts.table.build merge       shards -> nas_lib/assets/cell_table.npz
 
 The 5,260 functions are trained in a fixed random order, so that an unfinished table is a random sample. Each finished
-function is one line of JSON in its shard under `scripts/table_shards/`; a run that is interrupted loses at most the
+function is one line of JSON in its shard under `scripts/table/build/`; a run that is interrupted loses at most the
 functions in training, and the next run goes on with what is missing. Shards built on other machines (`--part`) are
 copied into the same folder. Nothing is averaged or dropped: values are counts per seed.
 """
@@ -34,7 +34,7 @@ from nas_lib.networks import count_macs, count_params
 from nas_lib.spaces import CellSpace, functions
 from nas_lib.training import RECIPE, DataSplits, Recipe, load_splits, train_packed
 
-SHARDS = Path(__file__).with_name("table_shards")
+SHARDS = Path(__file__).with_suffix("")
 SHARD_SIZE = 40
 SEEDS = (0, 1, 2)
 
@@ -47,7 +47,7 @@ def shard_plan(count: int) -> list[list[int]]:
 
 def shard_path(number: int, folder: Path = SHARDS) -> Path:
     """File of one shard."""
-    return folder / f"shard_{number:03d}.jsonl"
+    return folder / f"part-{number + 1}-of-132.jsonl"
 
 
 def header(recipe: Recipe) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def header(recipe: Recipe) -> dict[str, Any]:
 def read_rows(recipe: Recipe = RECIPE, folder: Path = SHARDS) -> dict[int, dict[str, Any]]:
     """Every finished function in the shards: function number -> its row."""
     rows: dict[int, dict[str, Any]] = {}
-    for path in sorted(folder.glob("shard_*.jsonl")):
+    for path in sorted(folder.glob("part-*.jsonl")):
         first, *lines = path.read_text().splitlines()
         if json.loads(first) != header(recipe):
             raise ValueError(

@@ -1,13 +1,13 @@
 """Which recipe makes a search space worth searching? The evidence behind `nas_lib.training.RECIPE`.
 
-    python scripts/recipe_study.py run NAME [NAME ...]    trains sampled cells by each candidate recipe (resumable)
-    python scripts/recipe_study.py report                 prints the table that the choice was made from
+    python -m scripts.table.recipe_study run NAME [NAME ...]    trains cells by each candidate recipe (resumable)
+    python -m scripts.table.recipe_study report               prints the table that the choice was made from
 
 A recipe is good if the largest cell is not the best, if the parameter count does not decide the order of the good
 cells, if skip connections matter, and if two seeds agree about who is better. It must also be cheap: 5,260 functions
 are trained three times each. The cells are the same for every candidate: 60 random ones, the largest, 10 of its
 neighbours, and 24 random ones with at least three 3x3 convolutions, where good cells lie. Three seeds each. A candidate
-may be given up before all cells are trained; the report counts what there is. Results lie in `scripts/recipe_study/`.
+may be given up before all cells are trained; the report counts what there is.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def sampled_cells() -> list[tuple[str, ...]]:
 def run(name: str) -> None:
     """Trains what is still missing of one candidate and appends it to its file."""
     recipe = CANDIDATES[name]
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{name}.jsonl"
+    (FOLDER / name).mkdir(parents=True, exist_ok=True)
+    path = FOLDER / name / "part-1-of-1.jsonl"
     done = {json.loads(line)["cell"] for line in path.read_text().splitlines()} if path.exists() else set()
     torch.set_num_threads(1)
     splits = load_splits(recipe)
@@ -89,7 +89,7 @@ def report() -> None:
     """One block of figures per candidate that has results."""
     space = CellSpace()
     for name, recipe in CANDIDATES.items():
-        path = FOLDER / f"{name}.jsonl"
+        path = FOLDER / name / "part-1-of-1.jsonl"
         if not path.exists():
             continue
         rows = [json.loads(line) for line in path.read_text().splitlines()]

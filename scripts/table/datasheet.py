@@ -1,8 +1,8 @@
 """Writes the datasheet of the table: `docs/table/README.md` and its figures, from the table file alone.
 
-    python scripts/make_datasheet.py [TABLE] [--out docs/table]
+    python -m scripts.table.datasheet [TABLE] [--out docs/table]
 
-The same file gives the same text. Numbers come from `scripts/table_statistics.py`; here they are put into words,
+The same file gives the same text. Numbers come from `scripts/table/statistics.py`; here they are put into words,
 tables and figures. What the table was meant to be is judged as it is, met or missed.
 """
 
@@ -26,10 +26,10 @@ from nas_lib.benchmark import TABLE_PATH, TableFile
 from nas_lib.data import SPLITS, split_sources
 from nas_lib.plotting import LOOKS
 from nas_lib.spaces import CellSpace
-from scripts import table_statistics as stats
-from scripts.table_statistics import Measured
+from scripts.table import statistics as stats
+from scripts.table.statistics import Measured
 
-FOLDER = Path(__file__).parents[1] / "docs" / "table"
+FOLDER = Path(__file__).parents[2] / "docs" / "table"
 NEAR = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 LEVELS = (0, 1, 10, 25, 50, 75, 90, 99, 100)
 BEST = 10
@@ -153,7 +153,7 @@ def render(table: TableFile, space: CellSpace | None = None) -> str:
 def _what(sheet: Sheet) -> str:
     m, table = sheet.m, sheet.table
     counts = f"{len(m.cells):,} cells = {len(m.first):,} functions"
-    return f"""<!-- Written by `python scripts/make_datasheet.py`; change that, not this page. -->
+    return f"""<!-- Written by `python -m scripts.table.datasheet`; change that, not this page. -->
 
 # Datasheet of the cell table
 
@@ -185,7 +185,7 @@ print(arch, accuracy, benchmark.query(arch, epochs=3, seed=0))
   mean over seeds, if nothing else is said; *top 10 %* are the items at least as good as the ⌈n/10⌉-th best.
 - **Content hash** (SHA-256 over all arrays): `{table.content_hash}`.
 - **Made again** by `make table` (hours; the trainings are the same up to the order of floating-point sums),
-  **checked** by `python scripts/check_table.py`, which trains random cells anew and independently of the table's way
+  **checked** by `python -m scripts.table.check`, which trains random cells anew and independently of the table's way
   of training many seeds at once."""
 
 
@@ -197,7 +197,7 @@ def _recipe(sheet: Sheet) -> str:
     sources = ", ".join(f"{len(split_sources(split)):,} for {split}" for split in SPLITS)
     return f"""## Recipe and images
 
-As recorded in the file; `nas_lib.training` is the code, `scripts/recipe_study.py` the reasons.
+As recorded in the file; `nas_lib.training` is the code, `scripts/table/recipe_study.py` the reasons.
 
 {grid(("setting", "meaning", "value"), rows, left=2)}
 

@@ -1,6 +1,6 @@
 """Foretells how long the trainings of lessons 06 and 07 take at CIFAR-10's size, on the device at hand.
 
-    python -m scripts.real_scale [--device cuda] [--threads N]      about a minute
+    python -m scripts.benchmarks.real_scale [--device cuda] [--threads N]      about a minute
 
 Noise stands in for the images, whose pixels do not change the time. Some hundred images are trained on, and the time
 per image is scaled up to what the lesson would see; lesson 06's six networks are each counted as the most expensive

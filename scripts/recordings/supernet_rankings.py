@@ -1,9 +1,9 @@
 """Records how supernets of the cell space rank cells, for lesson 05: every sampling, several seeds.
 
-    OMP_NUM_THREADS=1 python -m scripts.supernet_rankings plan      measures what recording would take here
-    OMP_NUM_THREADS=1 python -m scripts.supernet_rankings record    resumable; interrupt at will
-    python -m scripts.supernet_rankings show                        rank correlations with the table
-    python -m scripts.supernet_rankings merge                       -> nas_lib/assets/supernet_rankings.json
+    OMP_NUM_THREADS=1 python -m scripts.recordings.supernet_rankings plan      measures what recording would take here
+    OMP_NUM_THREADS=1 python -m scripts.recordings.supernet_rankings record    resumable; interrupt at will
+    python -m scripts.recordings.supernet_rankings show                        rank correlations with the table
+    python -m scripts.recordings.supernet_rankings merge                       -> nas_lib/assets/supernet_rankings.json
 
 A job trains one supernet and scores the same random cells with its weights, with batch norms recalibrated for each
 cell and, for comparison, as training left them. The file holds scores, not correlations: the table may come later.
@@ -36,7 +36,7 @@ from nas_lib.training import RECIPE, DataSplits, Recipe, load_splits
 from scripts import recording
 from scripts.recording import Record, Row
 
-FOLDER = Path(__file__).with_name("supernet_rankings_runs")
+FOLDER = Path(__file__).with_suffix("")
 TARGET = RANKINGS_PATH
 CHECKPOINT = 500
 """Steps between two saves of a supernet in training."""

@@ -1,8 +1,8 @@
 """Train what lesson 07 compares, and record it: coefficients, families of networks, augmentation, growing images.
 
-    OMP_NUM_THREADS=1 python -m scripts.scaling_runs                   # everything, in one process
-    OMP_NUM_THREADS=1 python -m scripts.scaling_runs --shard 0/2       # every other run: start 1/2 beside it
-    python -m scripts.scaling_runs --collect                           # write the file that the lesson reads
+    OMP_NUM_THREADS=1 python -m scripts.recordings.scaling_runs                   # everything, in one process
+    OMP_NUM_THREADS=1 python -m scripts.recordings.scaling_runs --shard 0/2       # every other run: start 1/2 beside it
+    python -m scripts.recordings.scaling_runs --collect                           # write the file that the lesson reads
 
 Every finished run is one line in a shard's file; an interrupted shard goes on where it was. Runs that need the
 coefficients that the grid search found are made once its runs are all there. A run takes 5 to 60 s on one core.
@@ -40,7 +40,7 @@ from nas_lib.scaling import (
     usable_device,
 )
 
-FOLDER = Path(__file__).parent / "scaling_runs"
+FOLDER = Path(__file__).with_suffix("")
 RECIPE = ScalingRecipe()
 SEEDS = (0, 1, 2)
 FACTORS = (2, 4, 8)
@@ -151,7 +151,7 @@ def phases_of(name: str, plan: Plan) -> list[Phase]:
 def read(folder: Path) -> list[Run]:
     """All finished runs of all shards. A line that an interruption cut short counts as not run."""
     runs = []
-    for path in sorted(folder.glob("shard_*.jsonl")):
+    for path in sorted(folder.glob("part-*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
                 runs.append(json.loads(line))
@@ -179,7 +179,7 @@ def record(folder: Path, shard: int, shards: int, minutes: float = math.inf, **o
             if time.monotonic() - begun > 60 * minutes:
                 return
             line = json.dumps(train(job, done, **options))
-            path = folder / f"shard_{shard:02d}.jsonl"
+            path = folder / f"part-{shard + 1}-of-{shards}.jsonl"
             whole = path.exists() and path.read_bytes()[-1:] not in (b"\n", b"")
             with path.open("a", encoding="utf-8", newline="\n") as file:
                 file.write(("\n" if whole else "") + line + "\n")

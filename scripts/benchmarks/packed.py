@@ -1,6 +1,6 @@
 """Measures what packing saves: processor time per network of `train_packed`, S seeds at once, against plain `train`.
 
-    python scripts/bench_packed.py [--steps N] [--cells N] [--repeats N]      one thread, about a minute
+    python -m scripts.benchmarks.packed [--steps N] [--cells N] [--repeats N]      one thread, about a minute
 
 Shortened trainings of random cells by the recipe: its batch size, and evaluation in its proportion to training. In
 each repeat every cell is trained once by `train` and once for each S, in random order, so that a disturbance of the

@@ -1,7 +1,7 @@
 """Score every function of the cell space untrained, with lesson 02's own proxies, for the lesson's figure of rank
 correlations.
 
-    OMP_NUM_THREADS=1 python -m scripts.proxy_scores
+    OMP_NUM_THREADS=1 python -m scripts.recordings.proxy_scores
 
 Nothing is trained and no accuracy is read, so the file does not depend on the table. It takes about a quarter of an
 hour on one core; an interrupted run goes on where it was.

@@ -1,8 +1,8 @@
 """Trains sub-networks of `MobileSpace` by themselves: the truth that lesson 05 holds inherited accuracies against.
 
-    OMP_NUM_THREADS=1 python -m scripts.mobile_table plan      measures what recording would take here
-    OMP_NUM_THREADS=1 python -m scripts.mobile_table record    resumable; interrupt at will
-    python -m scripts.mobile_table merge                       -> nas_lib/assets/mobile_table.json
+    OMP_NUM_THREADS=1 python -m scripts.recordings.mobile_table plan      measures what recording would take here
+    OMP_NUM_THREADS=1 python -m scripts.recordings.mobile_table record    resumable; interrupt at will
+    python -m scripts.recordings.mobile_table merge                       -> nas_lib/assets/mobile_table.json
 
 The architectures are a fixed random sample of the space, its smallest and its largest among them. A job is one
 training of one architecture.
@@ -33,7 +33,7 @@ from nas_lib.spaces import MobileSpace
 from scripts import recording
 from scripts.recording import Record, Row
 
-FOLDER = Path(__file__).with_name("mobile_table_runs")
+FOLDER = Path(__file__).with_suffix("")
 TARGET = ALONE_PATH
 
 

@@ -1,6 +1,6 @@
 """Measures one DARTS update, weights and alphas, of the library's supernet against the taught one, and GDAS's cost.
 
-    python -m scripts.bench_darts [--repeats N] [--sizes NAME ...] [--device cpu]      one thread, a few minutes
+    python -m scripts.benchmarks.darts [--repeats N] [--sizes NAME ...] [--device cpu]      one thread, a few minutes
 
 The baseline is lesson 04's `CellSupernet`: every operation of every edge by itself, the same mathematics. Both start
 from the same weights. First their logits and gradients are compared (`difference`, relative to the largest entry), in
