@@ -13,7 +13,7 @@ from nas_lib.checks.judging import verdicts, worst
 from nas_lib.checks.notebook import Report, check
 from nas_lib.checks.oracles import Oracle, RemoteOracle, serve
 from nas_lib.checks.probing import read_answer, run_probe
-from nas_lib.checks.public import PUBLIC_SEED, read_public, write_public
+from nas_lib.checks.public import PUBLIC_SEED, public_text, read_public, write_public
 from nas_lib.checks.questions import ConceptQuestion
 from nas_lib.checks.registry import exercise, exercises, lessons, register
 from nas_lib.checks.transports import InProcess, Transport
@@ -46,6 +46,7 @@ __all__ = [
     "lessons",
     "public_part",
     "read_answer",
+    "public_text",
     "read_public",
     "register",
     "roundtrip",
