@@ -8,6 +8,7 @@ compares what is on disk with a fresh build.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -206,21 +207,40 @@ def same_content(one: Path, other: Path) -> bool:
     if contents[0] == contents[1] or one.suffix != ".json":
         return contents[0] == contents[1]
     try:
-        return _alike(*map(json.loads, contents))
+        return alike(*map(json.loads, contents))
     except ValueError:
         return False
 
 
-def _alike(one: Any, other: Any) -> bool:
+def alike(one: Any, other: Any) -> bool:
+    """Are two contents of public checks the same, but for what processors round differently?"""
     if type(one) is not type(other):
         return False
     if isinstance(one, float):
         return math.isclose(one, other, rel_tol=ROUNDING, abs_tol=ROUNDING)
     if isinstance(one, dict):
-        return list(one) == list(other) and all(map(_alike, one.values(), other.values()))
+        return list(one) == list(other) and all(map(alike, one.values(), other.values()))
     if isinstance(one, list):
-        return len(one) == len(other) and all(map(_alike, one, other))
+        return len(one) == len(other) and all(map(alike, one, other))
     return bool(one == other)
+
+
+def _settled(fresh: Any, stored: Any) -> Any:
+    """The fresh content, with the stored number wherever the two differ by rounding alone."""
+    if alike(fresh, stored):
+        return stored
+    if isinstance(fresh, dict) and isinstance(stored, dict):
+        return {key: _settled(value, stored.get(key)) for key, value in fresh.items()}
+    if isinstance(fresh, list) and isinstance(stored, list) and len(fresh) == len(stored):
+        return list(map(_settled, fresh, stored))
+    return fresh
+
+
+def _keep_digits(fresh: Path, stored: Path) -> None:
+    """Let a fresh file of public checks have the stored one's last digits: who builds leaves no mark."""
+    with contextlib.suppress(OSError, ValueError):  # nothing to keep: missing, or no JSON
+        contents = (json.loads(path.read_text(encoding="utf-8")) for path in (fresh, stored))
+        fresh.write_text(checks.public_text(_settled(*contents)), encoding="utf-8", newline="\n")
 
 
 def _generate(root: Path, folder: Path, into: Path) -> None:
@@ -230,7 +250,8 @@ def _generate(root: Path, folder: Path, into: Path) -> None:
         path.write_text(render(student_notebook(lesson, folder, root)), encoding="utf-8", newline="\n")
         if lesson in checks.lessons():
             (into / PUBLIC_CHECKS).mkdir(parents=True, exist_ok=True)
-            checks.write_public(lesson, solutions.load(lesson, folder), into / PUBLIC_CHECKS)
+            path = checks.write_public(lesson, solutions.load(lesson, folder), into / PUBLIC_CHECKS)
+            _keep_digits(path, root / path.relative_to(into))
 
 
 def _untouched(path: Path) -> bool:

@@ -71,6 +71,7 @@ __all__ = [
     "hidden",
     "lessons",
     "public_part",
+    "public_text",
     "read_answer",
     "reference_answers",
     "register",
@@ -952,12 +953,14 @@ def write_public(lesson: str, reference: Any, folder: Path | str | None = None) 
         ]
     path = Path(folder or PUBLIC_FOLDER) / f"{lesson}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(
-        {"lesson": lesson, "exercises": stored}, indent=None, separators=(",", ":"), allow_nan=False
-    )
-    # One case per line: a changed case is one changed line in a diff.
-    path.write_text(text.replace('{"instance"', '\n{"instance"') + "\n", encoding="utf-8", newline="\n")
+    path.write_text(public_text({"lesson": lesson, "exercises": stored}), encoding="utf-8", newline="\n")
     return path
+
+
+def public_text(data: dict[str, Any]) -> str:
+    """What a file of public checks holds, one case per line: a changed case is one changed line in a diff."""
+    text = json.dumps(data, indent=None, separators=(",", ":"), allow_nan=False)
+    return text.replace('{"instance"', '\n{"instance"') + "\n"
 
 
 def read_public(lesson: str, folder: Path | str | None = None) -> dict[str, list[tuple[Instance, Answer]]]:
