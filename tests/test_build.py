@@ -26,8 +26,8 @@ import pytest
 from nbgrader.utils import compute_checksum
 
 import solutions
-from autograder import build, leaks, signatures, verify
-from autograder.lesson import read_lesson
+from autograder.author import build, leaks, signatures, verify
+from autograder.author.lesson import read_lesson
 from nas_lib import checks
 
 FIXTURES = Path(__file__).parent / "fixtures" / "lessons"

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import solutions
-from autograder.build import alike, same_content
-from autograder.mutants import variants
+from autograder.author.build import alike, same_content
+from autograder.gate.registry import variants
 from nas_lib import checks
 from nas_lib.checks import (
     PUBLIC_SEED,

@@ -22,7 +22,7 @@ from nbclient import NotebookClient
 from scipy import stats
 
 import solutions
-from autograder.build import student_notebook
+from autograder.author.build import student_notebook
 from nas_lib import checks
 from nas_lib import lesson as lesson_module
 from nas_lib.benchmark import TABLE_PATH

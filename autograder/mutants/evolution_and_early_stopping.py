@@ -15,8 +15,8 @@ import torch
 from scipy import stats
 from torch.nn import functional as F
 
-from autograder.mutants._registry import alternative, mutant
-from autograder.mutants.concepts import says
+from autograder.gate.concepts import says
+from autograder.gate.registry import alternative, mutant
 from nas_lib.search import History
 from nas_lib.searchers import HillClimbing, RegularizedEvolution, SuccessiveHalving
 

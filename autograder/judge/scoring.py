@@ -26,25 +26,28 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder.lesson import grade_id, is_check
-from autograder.matching import Master, Step, plan
-from autograder.session import Launcher, Limits, Ran, Replies, Session
+from autograder.author.lesson import grade_id, is_check
+from autograder.judge.matching import Master, Step, plan
+from autograder.sandbox.session import Launcher, Limits, Ran, Replies, Session
 from nas_lib.checks import (
     Answer,
     ConceptQuestion,
     Exercise,
+    Expected,
     Instance,
     Oracle,
     Verdict,
     encode,
     exercise,
+    expected_answers,
     grading_seed,
+    instances_of,
     public_part,
     read_answer,
     serve,
     verdicts,
+    worst,
 )
-from nas_lib.checks._core import reference_answers, worst
 
 SECRET_VARIABLE = "NAS_COURSE_SECRET"
 SECRET_FILE = ".course_secret"
@@ -189,11 +192,14 @@ class WorkerTransport:
 
 
 @functools.cache
-def problems(lesson: str, name: str, seed: int) -> tuple[tuple[Instance, ...], tuple[Answer, ...]]:
-    """An exercise's instances for a seed, and the reference's answers. Computed once for the whole class."""
+def problems(lesson: str, name: str, seed: int) -> tuple[list[Instance], Expected]:
+    """An exercise's instances for a seed, with the reference's and the usual mistakes' answers.
+
+    Computed once for the whole class, here, outside of every learner's process.
+    """
     item = exercise(name, lesson)
-    instances = item.instances(seed)
-    return tuple(instances), tuple(reference_answers(item, _reference(lesson), instances))
+    instances = instances_of(item, seed)
+    return instances, expected_answers(item, _reference(lesson), instances)
 
 
 def _reference(lesson: str) -> ModuleType:
@@ -261,7 +267,7 @@ def _outcomes(lesson: str, seeds: Mapping[str, int], transport: WorkerTransport)
 
 
 def _outcome(
-    item: Exercise, instances: Sequence[Instance], answers: Sequence[Answer], expected: Sequence[Answer]
+    item: Exercise, instances: Sequence[Instance], answers: Sequence[Answer], expected: Expected
 ) -> Outcome:
     crashed = next((answer for answer in answers if answer.error_type == "Crash"), None)
     if crashed is not None:

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import solutions
-from autograder.lesson import (
+from autograder.author.lesson import (
     Lesson,
     concept_answer,
     is_exercise,
@@ -90,7 +90,7 @@ def answers(lessons: Iterable[Lesson]) -> Answers:
 
 def all_answers(folder: Path = solutions.FOLDER) -> Answers:
     """The answers of every lesson in `folder`."""
-    from autograder.lesson import read_lesson
+    from autograder.author.lesson import read_lesson
 
     return answers(read_lesson(name, folder) for name in solutions.lessons(folder))
 

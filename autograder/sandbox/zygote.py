@@ -1,6 +1,6 @@
 """A process that has imported what a lesson needs and runs nothing: learners' processes are forked from it.
 
-It is started as a script by `template`, inside a bubblewrap sandbox that already hides the grader's machine. No
+It is started as a script by `prefork`, inside a bubblewrap sandbox that already hides the grader's machine. No
 code of a learner's ever runs in it. Each process forked from it first shuts itself in once more, away from its
 siblings: user, PID, mount, IPC, network and host name namespaces of its own, empty folders to write to, no
 capability, and no way to any of them. It says that it is there only when all of that has been done; what fails

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autograder import matching
-from autograder.lesson import grader_metadata
-from autograder.matching import Master
-from autograder.scoring import Outcome
+from autograder.author.lesson import grader_metadata
+from autograder.judge import matching
+from autograder.judge.matching import Master
+from autograder.judge.scoring import Outcome
 
 # Kind -> what was seen, and what it may mean. The order is that of the report.
 MEANINGS = {

@@ -24,11 +24,11 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder.course import digest, release_steps
-from autograder.lesson import grade_id
+from autograder.author.lesson import grade_id
+from autograder.nbgrader.steps import digest, release_steps
 from nas_lib import checks
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = Path("notebooks")
 PUBLIC_CHECKS = Path("nas_lib/assets/checks")
 INSTALL_URL = "git+https://github.com/nas-from-scratch/nas-from-scratch"  # when pyproject.toml names no other

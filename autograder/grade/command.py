@@ -22,12 +22,18 @@ from typing import Any
 
 import nbformat
 
-from autograder import batch, build, course, gradebook, intake, journal, matching, sandbox, scoring, signs
-from autograder.intake import Submission
-from autograder.journal import Journal, digest
-from autograder.lesson import Lesson, read_lesson
-from autograder.report import Grades, Row, write_csv
-from autograder.run import Run, quick, seeds_of
+from autograder.author import build
+from autograder.author.lesson import Lesson, read_lesson
+from autograder.grade import batch, journal
+from autograder.grade.journal import Journal, digest
+from autograder.grade.run import Run, quick, seeds_of
+from autograder.intake import inbox
+from autograder.intake.inbox import Submission
+from autograder.judge import matching, scoring
+from autograder.nbgrader import gradebook, steps
+from autograder.reports import signs
+from autograder.reports.grade_table import Grades, Row, write_csv
+from autograder.sandbox import bubblewrap
 from nas_lib import checks
 
 EXECUTION = "NBGRADER_EXECUTION"
@@ -42,7 +48,7 @@ class CourseFolder:
         self._isolation = isolation
         self.root.mkdir(parents=True, exist_ok=True)
         gradebook.check(self.root)
-        course.write_config(self.root)
+        steps.write_config(self.root)
         scoring.course_secret(self.root)
         # nbgrader finds alembic through PATH, which lacks the environment's programs unless it was activated.
         programs = str(Path(sys.executable).parent)
@@ -54,7 +60,7 @@ class CourseFolder:
         from nbgrader.apps.api import NbGraderAPI
         from nbgrader.coursedir import CourseDirectory
 
-        config = course.load_config(self.root)
+        config = steps.load_config(self.root)
         if self._isolation is not None:
             config.CourseStep.isolation = self._isolation
         # The submissions of one lesson take minutes; nbgrader's own account of it is in the results of each
@@ -132,7 +138,7 @@ class CourseFolder:
         folder = self.root / "submitted" / submission.student / lesson
         # Written aside first: the submission may lie in that very folder, and the disk may be full.
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".handing-in-") as fresh:
-            note = intake.take_in(
+            note = inbox.take_in(
                 submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson)
             )
             shutil.rmtree(folder, ignore_errors=True)
@@ -143,7 +149,7 @@ class CourseFolder:
     def steps(self, lesson: str, student: str) -> list[matching.Step]:
         """What of a student's submission has to be run."""
         notebook = nbformat.read(self.root / "submitted" / student / lesson / f"{lesson}.ipynb", as_version=4)
-        master = course.master(self.root, lesson, lesson)
+        master = steps.master(self.root, lesson, lesson)
         return matching.plan(matching.restore(notebook, master), master)
 
     def autograde(self, lesson: str, student: str) -> str:
@@ -258,11 +264,11 @@ class CourseFolder:
         graded = nbformat.read(autograded, as_version=4)
         row.outcomes, row.isolation = scoring.read_outcomes(graded), scoring.read_isolation(graded)
         try:
-            notebook = intake.read(submitted)  # plain `nbgrader autograde` leaves there what was handed in
-        except intake.Unreadable:
+            notebook = inbox.read(submitted)  # plain `nbgrader autograde` leaves there what was handed in
+        except inbox.Unreadable:
             return
-        master = course.master(self.root, lesson, lesson)
-        row.note = row.note or intake.refused(notebook)
+        master = steps.master(self.root, lesson, lesson)
+        row.note = row.note or inbox.refused(notebook)
         row.signs = signs.of_submission(notebook, master, row.outcomes)
         row.answers = signs.fingerprint(notebook, master)
 
@@ -304,7 +310,7 @@ def grade(
     """Grade the submissions of a lesson.
 
     Args:
-        submissions: folder or zip of submissions, in one of the layouts of `intake`.
+        submissions: folder or zip of submissions, in one of the layouts of `inbox`.
         lesson: the lesson's name.
         folder: the course folder; made if absent, and used again for regrades and other lessons.
         out: where the CSV goes; by default into the course folder.
@@ -322,15 +328,15 @@ def grade(
 
     Raises:
         run.Stopped: Ctrl-C; what has been graded is kept.
-        sandbox.SandboxMissing: no sandbox can be started here.
+        bubblewrap.SandboxMissing: no sandbox can be started here.
         ValueError: no such lesson, no submissions, two of one student, or a course folder that is not ours.
         scoring.GradingError: the lesson does not run on this machine, so that no one can be graded.
     """
-    kind = sandbox.isolation(sandbox.choose(unsafe))  # before anything of the input is looked at
+    kind = bubblewrap.isolation(bubblewrap.choose(unsafe))  # before anything of the input is looked at
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}.")
     source = _gradable(lesson)
-    with intake.collected(submissions, lesson) as found:
+    with inbox.collected(submissions, lesson) as found:
         there = [submission.student for submission in found.submissions]
         if unknown := sorted(set(students) - set(there)):
             raise ValueError(

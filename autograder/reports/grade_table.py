@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder import signs
-from autograder.batch import Evaluated
-from autograder.exporters import harmless
-from autograder.scoring import Outcome
-from autograder.signs import MEANINGS, Sign
+from autograder.grade.batch import Evaluated
+from autograder.judge.scoring import Outcome
+from autograder.reports import signs
+from autograder.reports.lms import harmless
+from autograder.reports.signs import MEANINGS, Sign
 
 FIXED_COLUMNS = (
     "score",

@@ -22,13 +22,15 @@ from typing import Any, Protocol
 from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
 
-from autograder import batch, course, matching, scoring
-from autograder.batch import Evaluated, Task
-from autograder.journal import Journal, digest
+from autograder.grade import batch
+from autograder.grade.batch import Evaluated, Task
+from autograder.grade.journal import Journal, digest
+from autograder.judge import matching, scoring
+from autograder.nbgrader import steps
 
 
 class Place(Protocol):
-    """What a run needs of a course folder (`grade.CourseFolder`)."""
+    """What a run needs of a course folder (`command.CourseFolder`)."""
 
     root: Path
 
@@ -238,13 +240,13 @@ class _Interrupt:
 
 def seeds_of(place: Place, lesson: str) -> dict[str, int]:
     """The seeds of a lesson's exercises in this course."""
-    return scoring.grading_seeds(place.root, lesson, list(course.master(place.root, lesson, lesson).points))
+    return scoring.grading_seeds(place.root, lesson, list(steps.master(place.root, lesson, lesson).points))
 
 
 def _pages(
     root: Path, kind: str, lesson: str, students: Sequence[str]
 ) -> tuple[Sequence[str], dict[str, str]]:
-    from autograder.grade import CourseFolder  # which builds on this module
+    from autograder.grade.command import CourseFolder  # which builds on this module
 
     return students, CourseFolder(root, kind).write_feedback(lesson, students)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import solutions
-from autograder.lesson import (
+from autograder.author.lesson import (
     TITLE_LIKE,
     Lesson,
     Task,
@@ -30,7 +30,7 @@ from autograder.lesson import (
     titles,
     without_markers,
 )
-from autograder.signatures import BINDING
+from autograder.author.signatures import BINDING
 from nas_lib import checks
 
 MOST_LINES = 900

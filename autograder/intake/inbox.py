@@ -25,8 +25,9 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder import archives, scratch
-from autograder.archives import IGNORED, NOTEBOOK_BYTES, BadArchive
+from autograder.intake import archives
+from autograder.intake.archives import IGNORED, NOTEBOOK_BYTES, BadArchive
+from autograder.sandbox import scratch
 
 NOTE_CELL = "intake-note"
 """Id of the cell that says why a submission could not be read, in the notebook that stands for it."""

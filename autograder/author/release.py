@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import solutions
-from autograder import build, leaks, verify
-from autograder.lesson import read_lesson
+from autograder.author import build, leaks, verify
+from autograder.author.lesson import read_lesson
 
 NAME = "nas-from-scratch-learners"
 # What the wheel is made from; nothing of the instructor's side is even in the folder where it is built.

@@ -24,16 +24,18 @@ from typing import Any
 
 import nas_lib
 import solutions
-from autograder import sandbox, scoring
-from autograder.matching import Step
-from autograder.scoring import Result
-from autograder.session import Launcher
-from autograder.template import TemplateLauncher
+from autograder.judge import scoring
+from autograder.judge.matching import Step
+from autograder.judge.scoring import Result
+from autograder.sandbox import bubblewrap
+from autograder.sandbox.prefork import TemplateLauncher
+from autograder.sandbox.session import Launcher
 
 ATTEMPTS = 3  # after which a submission is the grader's fault, and left to a person
 CONNECT_SECONDS = 30
 AHEAD = 4  # tasks sent for each core of a cluster: enough that none waits
-FOLDER = Path(__file__).resolve().parent
+GRADER = Path(__file__).resolve().parents[1]
+STAGES = ("author", "intake", "sandbox", "judge", "nbgrader", "grade")  # whose code decides about points
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def code_version() -> str:
             made.update(f"{package} {importlib.metadata.version(package)}".encode())
     library = Path(nas_lib.__file__).parent
     paths = [path for path in library.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    for path in sorted([*paths, *FOLDER.glob("*.py"), *solutions.FOLDER.glob("*.py")]):
+    paths += [path for stage in STAGES for path in (GRADER / stage).glob("*.py")]
+    for path in sorted([*paths, *solutions.FOLDER.glob("*.py")]):
         made.update(path.name.encode() + b"\0" + path.read_bytes())
     return made.hexdigest()[:32]
 
@@ -100,7 +103,7 @@ def evaluate(task: Task) -> Evaluated:
 
     Raises:
         scoring.GradingError: the lesson's own setup fails, or this machine has another version of the course.
-        sandbox.SandboxMissing: submissions cannot be isolated on this machine.
+        bubblewrap.SandboxMissing: submissions cannot be isolated on this machine.
     """
     launcher = _launcher(task.unsafe)
     if task.version and task.version != code_version():
@@ -126,8 +129,8 @@ _alone = threading.Lock()
 
 @functools.cache
 def _launcher(unsafe: bool) -> Launcher:
-    chosen = sandbox.choose(unsafe)
-    if isinstance(chosen, sandbox.BubblewrapLauncher):
+    chosen = bubblewrap.choose(unsafe)
+    if isinstance(chosen, bubblewrap.BubblewrapLauncher):
         return TemplateLauncher(chosen.limits)
     return chosen
 
@@ -135,7 +138,7 @@ def _launcher(unsafe: bool) -> Launcher:
 def close() -> None:
     """End what this process keeps for its next submission."""
     for unsafe in (False, True):
-        with contextlib.suppress(sandbox.SandboxMissing):
+        with contextlib.suppress(bubblewrap.SandboxMissing):
             launcher = _launcher(unsafe)
             if isinstance(launcher, TemplateLauncher):
                 launcher.close()
@@ -155,7 +158,7 @@ def evaluate_all(tasks: Iterable[Task], jobs: int = 1, scheduler: str | None = N
         scheduler: address of a Dask scheduler, such as tcp://host:8786, whose workers do it instead.
 
     Raises:
-        scoring.GradingError, sandbox.SandboxMissing: see `evaluate`.
+        scoring.GradingError, bubblewrap.SandboxMissing: see `evaluate`.
         ValueError: the scheduler cannot be reached, or Dask is not installed.
     """
     if scheduler is not None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import solutions
-from autograder.mutants._registry import SEEDS
+from autograder.gate.registry import SEEDS
 from nas_lib import checks
 from nas_lib.checks import Answer, Exercise, InProcess, Instance, Verdict
 

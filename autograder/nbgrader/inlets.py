@@ -1,8 +1,8 @@
 """The ways by which submissions come into nbgrader, made safe: autograde, collect and zip_collect.
 
 nbgrader makes its converters itself, but lets an exporter, two plugins and the exchange's steps be chosen;
-`course.configure` chooses these. So `nbgrader autograde`, `nbgrader zip_collect`, `nbgrader collect` and
-Formgrader's buttons check for the sandbox first, and take files in through `intake` alone.
+`steps.configure` chooses these. So `nbgrader autograde`, `nbgrader zip_collect`, `nbgrader collect` and
+Formgrader's buttons check for the sandbox first, and take files in through `inbox` alone.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 
-from autograder import build, course, intake, sandbox
-from autograder.archives import NOTEBOOK_BYTES
+from autograder.author import build
+from autograder.intake import inbox
+from autograder.intake.archives import NOTEBOOK_BYTES
+from autograder.nbgrader import steps
+from autograder.sandbox import bubblewrap
 
 SET_ASIDE = "set_aside"
 EARLIER = ".autograded_earlier"
@@ -40,10 +43,10 @@ class SubmissionExporter(NotebookExporter):
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
         converter: Any = self.parent
-        step = course.CourseStep(parent=self)
+        step = steps.CourseStep(parent=self)
         try:
-            sandbox.choose(unsafe=step.isolation == "none")
-        except sandbox.SandboxMissing as missing:
+            bubblewrap.choose(unsafe=step.isolation == "none")
+        except bubblewrap.SandboxMissing as missing:
             converter.log.error("%s", missing)
             raise NbGraderException(str(missing)) from None
         if type(converter) is Autograde:
@@ -51,10 +54,10 @@ class SubmissionExporter(NotebookExporter):
         _confine(converter)
 
     def from_filename(self, filename: str, resources: Any = None, **named: Any) -> tuple[Any, Any]:
-        """Read one notebook: what a learner wrote through `intake`, what has been taken in as it is."""
+        """Read one notebook: what a learner wrote through `inbox`, what has been taken in as it is."""
         if not getattr(self.parent, "_sanitizing", True):
             return super().from_filename(filename, resources=resources, **named)
-        notebook = intake.read(Path(filename))
+        notebook = inbox.read(Path(filename))
         return super().from_file(io.StringIO(nbformat.writes(notebook)), resources=resources, **named)
 
 
@@ -65,12 +68,12 @@ def _confine(converter: Any) -> None:
     for name in list(converter.assignments):
         folder = Path(name)
         student = folder.parent.name
-        if not intake.STUDENT.match(student):
+        if not inbox.STUDENT.match(student):
             converter.log.error("%s: this cannot be a student's id, so it was not graded.", folder)
             del converter.assignments[name]
             continue
         aside = Path(directory.root) / SET_ASIDE / student / lesson
-        for remark in intake.confine(folder, lesson, aside, lambda: build.student_notebook(lesson)):
+        for remark in inbox.confine(folder, lesson, aside, lambda: build.student_notebook(lesson)):
             converter.log.warning("%s", remark)
         converter.assignments[name] = [str(folder / f"{lesson}.ipynb")]
 
@@ -133,8 +136,8 @@ class PlainCollect(ExchangeCollect):
             self.log.warning("%s is a link to another folder, and was not collected.", src)
             return
         for name in sorted(os.listdir(src)):
-            limit = intake.BESIDE_BYTES if name in intake.BESIDE else NOTEBOOK_BYTES + 1
-            if (name.endswith(".ipynb") or name in intake.BESIDE) and not _copy(
+            limit = inbox.BESIDE_BYTES if name in inbox.BESIDE else NOTEBOOK_BYTES + 1
+            if (name.endswith(".ipynb") or name in inbox.BESIDE) and not _copy(
                 os.path.join(src, name), os.path.join(dest, name), limit
             ):
                 self.log.warning("%s is a link or the like, and was not collected.", os.path.join(src, name))
@@ -156,18 +159,18 @@ def _copy(source: str, target: str, limit: int) -> bool:
 
 
 class IntakeExtractor(ExtractorPlugin):
-    """zip_collect's first step: what was downloaded goes through `intake`, one folder for each student."""
+    """zip_collect's first step: what was downloaded goes through `inbox`, one folder for each student."""
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
         """Take in all submissions in `archive_path` (files, folders, zips) and write them to `extracted_path`."""
         lesson = self.parent.coursedir.assignment_id
         try:
-            with intake.collected(Path(archive_path), lesson) as found:
+            with inbox.collected(Path(archive_path), lesson) as found:
                 for remark in found.remarks:
                     self.log.warning("%s", remark)
                 for submission in found.submissions:
                     folder = Path(extracted_path) / submission.student
-                    note = intake.take_in(submission, lesson, folder, lambda: build.student_notebook(lesson))
+                    note = inbox.take_in(submission, lesson, folder, lambda: build.student_notebook(lesson))
                     if note:
                         self.log.warning("%s: %s", submission.student, note)
         except ValueError as wrong:

@@ -18,7 +18,7 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder.lesson import grade_id, is_check, is_exercise
+from autograder.author.lesson import grade_id, is_check, is_exercise
 
 GRADER_KEYS = ("nbgrader", "deletable", "editable")
 # What Python's parser raises on learners' code; the last two where it is nested too deep.

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import solutions
-from autograder.mutants import machine
-from autograder.mutants._registry import Row, kill_table, render_rows
+from autograder.gate import machine
+from autograder.gate.registry import Row, kill_table, render_rows
 from nas_lib import checks
 
 LEAST_WRONG, LEAST_RIGHT = 5, 2

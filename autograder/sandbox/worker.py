@@ -3,7 +3,7 @@ defined.
 
 It is started as a script by `session`, speaks JSON lines over two file descriptors of its own (never stdout),
 and knows no expected value: probes return plain data, and a judge on the other side compares. It imports
-nothing of the instructor's side. It is no sandbox itself, it runs in one (`sandbox`): whatever the learner's
+nothing of the instructor's side. It is no sandbox itself, it runs in one (`bubblewrap`): whatever the learner's
 code does to this process, the other side takes only data from it and kills it in time. Time limits count CPU
 time, and the time asleep; what a busy machine keeps the code waiting does not count.
 """
@@ -33,13 +33,14 @@ from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nas_lib.checks import Exercise, _core
+    from nas_lib import checks
+    from nas_lib.checks import Exercise, probing
+    from nas_lib.checks.hiding import function_of
 
 PRINTED_CHARACTERS = 10_000  # kept of each cell; the rest is dropped as it is printed
 FILE_BYTES = 64 * 1024 * 1024
 FILES_LEFT = 64  # to open, whatever earlier cells have left open
 INSTANCE_SECONDS = 4.0
-BAD_INPUT_SECONDS = 2.0  # refusing bad input takes no time at all
 # `import solutions` would hand out the answers wherever the course is installed from its own folder.
 FORBIDDEN_MODULES = frozenset({"solutions", "autograder"})
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -164,12 +165,12 @@ class Worker:
             try:
                 with _alarm(seconds, message["patience"]):
                     self._execute(message["source"], f"<{name}>")
-            except _core.OutOfTime:
+            except probing.OutOfTime:
                 error, late = f"stopped after {seconds:g} seconds", True
             except SyntaxError as wrong:
                 error = _explain_syntax(wrong, f"<{name}>")
             except BaseException as wrong:  # SystemExit and KeyboardInterrupt end a cell, not the notebook
-                error = _core.explain(wrong)
+                error = probing.explain(wrong)
         _single_thread()
         return {"error": error, "late": late, "printed": printed.text()}
 
@@ -203,19 +204,26 @@ class Worker:
         self._channel.send({"op": "ended", "of": message["of"], "status": status}, fresh_line=True)
 
     def _probe(self, message: dict[str, Any]) -> None:
-        oracle = _core.RemoteOracle(lambda wanted: self._call(message["of"], wanted))
+        for one in message["library"]:
+            with contextlib.suppress(
+                Exception
+            ):  # the learner's code may have changed the library: its own fault
+                _give_back(one["name"], one["source"])
+        for name in message["foreign"]:
+            if (function := function_of(name)) is not None:
+                function.__code__ = _absent.__code__
+        oracle = checks.RemoteOracle(lambda wanted: self._call(message["of"], wanted))
         watch, patience = _Watch(os.getpid()), message["patience"]
         hung = False
         for place, (name, encoded) in enumerate(message["probes"]):
-            exercise, instance = _core.exercise(name, message["lesson"]), _core.decode(encoded)
-            seconds = BAD_INPUT_SECONDS if "bad" in instance else INSTANCE_SECONDS
-            seconds = min(seconds, message["seconds"] - watch.spent(patience))
+            exercise, instance = checks.exercise(name, message["lesson"]), checks.decode(encoded)
+            seconds = min(INSTANCE_SECONDS, message["seconds"] - watch.spent(patience))
             if hung or seconds <= 0:
-                # The worst instance decides, so that there is nothing left to win.
+                # The worst instance decides, and bad input comes last: there is nothing left to win.
                 answer: dict[str, Any] = {"error": "OutOfTime: your code used up the exercise's time"}
             else:
                 answer = self._answer(exercise, instance, oracle, (seconds, patience), place)
-                hung = "bad" not in instance and str(answer.get("error", "")).startswith("OutOfTime")
+                hung = str(answer.get("error", "")).startswith("OutOfTime")
             self._channel.send({"op": "answer", "of": message["of"], "answer": answer})
 
     def _answer(
@@ -233,12 +241,12 @@ class Worker:
         with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
             try:
                 with _alarm(*allowed):
-                    return _core.run_probe(exercise, self._namespace[exercise.name], instance, oracle)
-            except _core.OutOfTime:
+                    return checks.run_probe(exercise, self._namespace[exercise.name], instance, oracle)
+            except probing.OutOfTime:
                 ran = f"your code ran for more than {allowed[0]:.3g} s"
                 return {"error": f"OutOfTime: {ran}: does a loop never end?"}
             except BaseException as wrong:  # an exception class of the learner's that is no Exception
-                return {"error": _core.explain(wrong)}
+                return {"error": probing.explain(wrong)}
 
     def _call(self, number: int, wanted: dict[str, Any]) -> dict[str, Any]:
         self._channel.send({"op": "call", "of": number, "wanted": wanted})
@@ -249,6 +257,31 @@ class Worker:
             os._exit(1)
         answered: dict[str, Any] = reply["reply"]
         return answered
+
+
+def _absent(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("the library's own version of this exercise is switched off while yours is checked")
+
+
+def _give_back(name: str, source: str) -> None:
+    """Give a function of the library, absent from its file, its own code again."""
+    module, _, path = name.partition(":")
+    *owners, last = path.split(".")
+    owner: Any = importlib.import_module(module)
+    for part in owners:
+        owner = getattr(owner, part)
+    absent = function_of(name)
+    assert absent is not None
+    # A method's `super()` needs its class, as a variable of the function around it.
+    text = "def make(__class__):\n" + "".join(f"    {line}\n" for line in source.splitlines())
+    names = dict(absent.__globals__)
+    exec(compile(text + f"    return {absent.__name__}\n", absent.__code__.co_filename, "exec"), names)
+    made = names["make"](owner)
+    if made.__code__.co_freevars:
+        made.__kwdefaults__, made.__defaults__ = absent.__kwdefaults__, absent.__defaults__
+        setattr(owner, last, made)
+    else:
+        absent.__code__ = made.__code__
 
 
 def _python(source: str, filename: str) -> CodeType:
@@ -268,7 +301,7 @@ def _python(source: str, filename: str) -> CodeType:
 
 def _explain_syntax(wrong: SyntaxError, filename: str) -> str:
     if wrong.filename != filename:  # raised while the cell ran, by an import or an eval of its own
-        return _core.explain(wrong)
+        return probing.explain(wrong)
     line = (wrong.text or "").strip()[:80]
     return f"{type(wrong).__name__}: {wrong.msg} (line {wrong.lineno}: `{line}`)"
 
@@ -320,7 +353,7 @@ def _alarm(seconds: float, patience: float) -> Iterator[None]:
         if number == signal.SIGALRM and left > 0:  # the machine was busy: that is not the code's fault
             signal.setitimer(signal.ITIMER_REAL, max(0.05, patience * left), 0.1)
             return
-        raise _core.OutOfTime
+        raise probing.OutOfTime
 
     signal.signal(signal.SIGPROF, ring)
     signal.signal(signal.SIGALRM, ring)
@@ -407,12 +440,13 @@ def prepare(library: str, lesson: str, modules: str) -> None:
         lesson: the lesson's name.
         modules: what the lesson's own setup imports, with commas between; its cells report what is missing.
     """
-    global _core
-    if library not in sys.path:
-        sys.path.append(library)
-    from nas_lib.checks import _core
+    global checks, probing, function_of
+    sys.path.insert(0, library)  # before any other nas_lib that may be installed
+    from nas_lib import checks
+    from nas_lib.checks import probing
+    from nas_lib.checks.hiding import function_of
 
-    _core.exercises(lesson)
+    checks.exercises(lesson)
     for name in filter(None, modules.split(",")):
         with contextlib.suppress(Exception):
             importlib.import_module(name)

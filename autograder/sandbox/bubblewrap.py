@@ -1,6 +1,6 @@
 """Runs the learner's process in a bubblewrap sandbox, and decides whether grading may start without one.
 
-Inside there are the system's programs, Python, `nas_lib` and the worker's one file, all read-only; a small
+Inside there are the system's programs, Python, the lesson's `nas_lib` and the worker's one file, all read-only; a small
 home and temporary folder in memory; no network, no other process, no variable of the grader's. Memory and
 processes are counted from outside, because a limit that a process carries counts itself alone. It does not
 guard against faults of the kernel, nor against somebody who already runs programs as the grader.
@@ -26,18 +26,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.session import (
+from autograder.sandbox.library import folder as whole_library
+from autograder.sandbox.session import (
     WORKER,
     Launcher,
     PlainLauncher,
     Process,
     Spawned,
     all_processes,
-    library_folder,
 )
 
 UNSAFE_VARIABLE = "NAS_COURSE_UNSAFE"
-HOME, SCRATCH = "/home/learner", "/tmp"
+HOME, SCRATCH, LIBRARY = "/home/learner", "/tmp", "/library"
 WATCH_SECONDS = 0.05
 START_SECONDS = 30.0  # for bubblewrap itself, on a very busy machine
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
@@ -259,14 +259,21 @@ class BubblewrapLauncher:
         self.limits = limits or SandboxLimits()
 
     def launch(
-        self, command: Sequence[str], fds: Sequence[int], folder: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        fds: Sequence[int],
+        folder: Path,
+        environment: Mapping[str, str],
+        library: Path,
     ) -> Process:
         """Start the process. `folder` does not exist inside; a home in memory stands for it.
 
         Raises:
             RuntimeError: bubblewrap gave up.
         """
-        settings = self.settings({name: moved(value, folder) for name, value in environment.items()})
+        variables = {name: moved(value, folder) for name, value in environment.items()}
+        settings = self.settings(variables, library)
+        command = [LIBRARY if part == str(library) else part for part in command]
         info_read, info_write = os.pipe()
         try:
             process = Confined(
@@ -295,21 +302,26 @@ class BubblewrapLauncher:
         """
         return [shutil.which("bwrap") or "bwrap", "--args", str(settings)]
 
-    def settings(self, environment: Mapping[str, str], template: Path | None = None) -> int:
+    def settings(
+        self, environment: Mapping[str, str], library: Path | None = None, template: Path | None = None
+    ) -> int:
         """A file in memory that holds bubblewrap's arguments; the caller closes it."""
         descriptor = os.memfd_create("settings")
-        arguments = self.arguments(environment, template)
+        arguments = self.arguments(environment, library, template)
         data = memoryview(b"\0".join(os.fsencode(argument) for argument in arguments))
         while data:
             data = data[os.write(descriptor, data) :]
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
-    def arguments(self, environment: Mapping[str, str], template: Path | None = None) -> list[str]:
+    def arguments(
+        self, environment: Mapping[str, str], library: Path | None = None, template: Path | None = None
+    ) -> list[str]:
         """bubblewrap's arguments, up to the command.
 
         Args:
             environment: the variables inside.
+            library: the folder with the lesson's `nas_lib`, which lies at `LIBRARY` inside.
             template: the script of the process that learners' processes are forked from: it may make namespaces,
                 and sees the machine's process table, which each of its forks covers by its own.
         """
@@ -338,6 +350,10 @@ class BubblewrapLauncher:
             made += ["--ro-bind-try", path, path]
         for path in [*shown(), *([str(template)] if template else [])]:
             made += ["--ro-bind", path, path]
+        made += ["--ro-bind", str(library), LIBRARY] if library else []
+        whole = str(whole_library() / "nas_lib")
+        if any(inside(whole, path) for path in (*shown(), *SYSTEM)):  # installed among Python's own packages
+            made += ["--tmpfs", whole, "--remount-ro", whole]
         made += ["--dev", "/dev", "--size", str(limits.scratch_bytes), "--tmpfs", "/dev/shm"]
         made += ["--bind", "/proc", "/proc"] if template else ["--proc", "/proc", "--remount-ro", "/proc"]
         # What bubblewrap made to mount all this on would otherwise be the learner's to write to.
@@ -365,14 +381,14 @@ def shown() -> list[str]:
     pythons = [sys.prefix, sys.base_prefix]
     if not any(inside(executable, place) for place in (*pythons, *SYSTEM)):
         pythons.append(os.path.dirname(executable))
-    repository = str(WORKER.resolve().parents[1])
+    repository = str(WORKER.resolve().parents[2])
     for place in pythons:
         if inside(repository, place):
             raise SandboxMissing(
                 f"Python is installed in {place}, which holds this repository with its solutions: "
                 "make an environment of its own for the course (make venv)."
             )
-    wanted = [*pythons, str(library_folder() / "nas_lib"), str(WORKER)]
+    wanted = [*pythons, str(WORKER)]
     return [path for path in dict.fromkeys(wanted) if not any(inside(path, place) for place in SYSTEM)]
 
 

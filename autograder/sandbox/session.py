@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import nas_lib
-from autograder.matching import Step
-from autograder.scratch import Scratch
+from autograder.judge.matching import Step
+from autograder.sandbox import library
+from autograder.sandbox.scratch import Scratch
 
 WORKER = Path(__file__).with_name("worker.py")
 GRACE_SECONDS = 1.0  # after the learner's own alarm, before the whole process is killed
@@ -178,20 +178,33 @@ class Launcher(Protocol):
     """Starts the learner's process."""
 
     def launch(
-        self, command: Sequence[str], fds: Sequence[int], folder: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        fds: Sequence[int],
+        folder: Path,
+        environment: Mapping[str, str],
+        library: Path,
     ) -> Process:
-        """Start `command` in `folder`, leading a process group of its own, with `fds` open and no others."""
+        """Start `command` in `folder`, leading a process group of its own, with `fds` open and no others.
+
+        `library` is the folder, named in `command` as well, that holds the lesson's `nas_lib`.
+        """
         ...
 
 
 class PlainLauncher:
     """An ordinary subprocess: crashes and endless loops are contained, malice is not.
 
-    Grading chooses it only where an instructor has said so; see `sandbox.choose`.
+    Grading chooses it only where an instructor has said so; see `bubblewrap.choose`.
     """
 
     def launch(
-        self, command: Sequence[str], fds: Sequence[int], folder: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        fds: Sequence[int],
+        folder: Path,
+        environment: Mapping[str, str],
+        library: Path,
     ) -> Process:
         """Start the process."""
         return Spawned(
@@ -301,6 +314,8 @@ class Session:
         # A number for each, so that what an earlier one still says is not taken for this one's.
         self._probes += 1
         request = {"op": "probe", "of": self._probes, "lesson": self._lesson, "probes": probes}
+        request["library"] = library.given_back(self._lesson, probes[0][0]) if probes else []
+        request["foreign"] = library.foreign(self._lesson)
         request |= {"seconds": self._limits.probe_seconds, "patience": self._limits.patience}
         began = time.monotonic()
         try:
@@ -393,10 +408,11 @@ class Session:
         # -P: the working folder is not on the path, so a numpy.py written there shadows nothing. -s: no user
         # site.
         command = [sys.executable, "-P", "-s", "-B", str(WORKER), str(their_read), str(their_write)]
-        command += [str(library_folder()), self._lesson, self._imports]
+        made = library.made_for(self._lesson)
+        command += [str(made), self._lesson, self._imports]
         try:
             self._process = self._launcher.launch(
-                command, (their_read, their_write), home, _environment(home)
+                command, (their_read, their_write), home, _environment(home), made
             )
         finally:
             os.close(their_read)
@@ -478,14 +494,9 @@ class Session:
 
 
 def _usual_launcher() -> Launcher:
-    from autograder import sandbox  # which builds on this module
+    from autograder.sandbox import bubblewrap  # which builds on this module
 
-    return sandbox.choose()
-
-
-def library_folder() -> Path:
-    """The folder on whose path `import nas_lib` works."""
-    return Path(nas_lib.__file__).resolve().parents[1]
+    return bubblewrap.choose()
 
 
 def imports(sources: Iterable[str]) -> set[str]:

@@ -17,8 +17,8 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 import solutions
-from autograder import lesson
-from autograder.intake import NOTE_CELL
+from autograder.author import lesson
+from autograder.intake.inbox import NOTE_CELL
 
 TEMPLATES = Path(__file__).with_name("templates")
 NO_RESPONSE = "No response."
@@ -48,8 +48,10 @@ class SortIntoTasks(NbGraderPreprocessor):
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Fill `resources["feedback"]` and each cell's `metadata.feedback`."""
-        from autograder.report import duration
-        from autograder.scoring import read_outcomes  # brings the lessons' references; releasing needs none
+        from autograder.judge.scoring import (
+            read_outcomes,  # brings the lessons' references; releasing needs none
+        )
+        from autograder.reports.grade_table import duration
 
         names = resources["nbgrader"]
         with Gradebook(names["db_url"]) as gradebook:

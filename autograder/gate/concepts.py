@@ -13,7 +13,8 @@ from collections.abc import Mapping
 _WORDS: dict[str, re.Pattern[str]] = {}
 
 # Words of slugs that say nothing by themselves.
-_EMPTY = frozenset("wrong never not the and off one out instead only does from with says counts uses".split())
+_EMPTY = frozenset({"wrong", "never", "not", "the", "and", "off", "one", "out", "instead", "only", "does"})
+_EMPTY |= {"from", "with", "says", "counts", "uses"}
 
 
 def says(words: Mapping[str, str]) -> None:

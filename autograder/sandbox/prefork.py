@@ -3,7 +3,7 @@ sandbox of its own.
 
 Starting Python and importing numpy or torch is most of what a small submission costs. So one process per lesson does
 that once, inside a bubblewrap sandbox (`zygote`), and learners' processes are forked from it. Each of them gets its
-own namespaces, folders and limits, as `sandbox.BubblewrapLauncher` gives them, inside the outer sandbox. Where the
+own namespaces, folders and limits, as `bubblewrap.BubblewrapLauncher` gives them, inside the outer sandbox. Where the
 kernel allows no namespaces in a sandbox, bubblewrap starts each submission as before: slower, and just as safe.
 """
 
@@ -22,8 +22,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from autograder.sandbox import (
+from autograder.sandbox.bubblewrap import (
     HOME,
+    LIBRARY,
     SCRATCH,
     START_SECONDS,
     BubblewrapLauncher,
@@ -33,7 +34,7 @@ from autograder.sandbox import (
     moved,
     shown,
 )
-from autograder.session import Process
+from autograder.sandbox.session import Process
 
 ZYGOTE = Path(__file__).with_name("zygote.py")
 IMPORT_SECONDS = 120.0  # for torch, on a very busy machine
@@ -105,8 +106,12 @@ class Template:
     """The process that others are forked from, for one lesson."""
 
     def __init__(
-        self, launcher: BubblewrapLauncher, arguments: Sequence[str], environment: Mapping[str, str]
-    ):
+        self,
+        launcher: BubblewrapLauncher,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        library: Path,
+    ) -> None:
         """Start it, and wait until it has imported everything.
 
         Raises:
@@ -115,7 +120,7 @@ class Template:
         limits = launcher.limits
         sizes = {SCRATCH: limits.scratch_bytes, HOME: limits.home_bytes, "/dev/shm": limits.scratch_bytes}
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        settings = launcher.settings(environment, ZYGOTE)
+        settings = launcher.settings(environment, library, ZYGOTE)
         python = [sys.executable, "-P", "-s", "-B", str(ZYGOTE), str(theirs.fileno()), json.dumps(sizes)]
         try:
             self._process = subprocess.Popen(
@@ -202,29 +207,34 @@ class TemplateLauncher(BubblewrapLauncher):
             self._drop()
 
     def launch(
-        self, command: Sequence[str], fds: Sequence[int], folder: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        fds: Sequence[int],
+        folder: Path,
+        environment: Mapping[str, str],
+        library: Path,
     ) -> Process:
         """Start the process. `command` is the worker's; what it imports, the template has imported already."""
         variables = {name: moved(value, folder) for name, value in environment.items()}
-        arguments = list(command[-3:])  # of `worker.prepare`
+        arguments = [LIBRARY, *command[-2:]]  # of `worker.prepare`
         for _ in range(2):  # the template may have died since: once more with a new one
             with self._lock:
                 if self.refused:
                     break
                 try:
-                    return self._ready(arguments, variables).fork(fds, self.limits)
+                    return self._ready(arguments, variables, library).fork(fds, self.limits)
                 except (OSError, RuntimeError) as wrong:
                     self._drop()
                     why = str(wrong) or type(wrong).__name__
         else:
             self.refused = why
-        return super().launch(command, fds, folder, environment)
+        return super().launch(command, fds, folder, environment, library)
 
-    def _ready(self, arguments: list[str], variables: Mapping[str, str]) -> Template:
-        wanted = (tuple(arguments), tuple(sorted(variables.items())))
+    def _ready(self, arguments: list[str], variables: Mapping[str, str], library: Path) -> Template:
+        wanted = (tuple(arguments), tuple(sorted(variables.items())), library)
         if self._template is None or self._made_for != wanted:
             self._drop()
-            self._template, self._made_for = Template(self, arguments, variables), wanted
+            self._template, self._made_for = Template(self, arguments, variables, library), wanted
         return self._template
 
     def _drop(self) -> None:

@@ -41,15 +41,16 @@ from traitlets import Enum, Unicode
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import matching, pages
-from autograder.feedback import TEMPLATES, FeedbackExporter, SortIntoTasks
-from autograder.lesson import concept_answer
-from autograder.matching import Master
-from autograder.review import SaveGrades
+from autograder.author.lesson import concept_answer
+from autograder.judge import matching
+from autograder.judge.matching import Master
+from autograder.nbgrader.review import SaveGrades
+from autograder.reports import prose
+from autograder.reports.feedback import TEMPLATES, FeedbackExporter, SortIntoTasks
 
 COURSE_ID = "nas-from-scratch"
 CONFIG_FILE = "nbgrader_config.py"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ class TameProse(CourseStep):
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Return the notebook with its prose and attachments made harmless."""
-        pages.tame(nb.cells, {cell.source for cell in self.master(resources).cells})
+        prose.tame(nb.cells, {cell.source for cell in self.master(resources).cells})
         return nb, resources
 
 
@@ -166,11 +167,12 @@ class ScoreExercises(CourseStep):
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Write each exercise's score and message into its check cell, and what the other cells printed."""
-        from autograder import sandbox, scoring  # brings the lessons' references; releasing needs none
+        from autograder.judge import scoring
+        from autograder.sandbox import bubblewrap  # brings the lessons' references; releasing needs none
 
         names = resources["nbgrader"]
-        launcher = sandbox.choose(unsafe=self.isolation == "none")
-        kind = sandbox.isolation(launcher)
+        launcher = bubblewrap.choose(unsafe=self.isolation == "none")
+        kind = bubblewrap.isolation(launcher)
         if kind == "none":
             self.log.warning("UNSAFE: learners' code is not isolated from this machine")
         result = scoring.score(
@@ -256,12 +258,12 @@ def configure(config: Any, course: Path | None, isolation: str | None = None) ->
     config.FeedbackExporter.template_name = "learner_feedback"
     config.FeedbackExporter.extra_template_basedirs = [str(TEMPLATES)]
     # Submissions come in by these alone; given by name, as releasing needs none of them.
-    config.Autograde.exporter_class = "autograder.inlets.SubmissionExporter"
-    config.ExchangeFactory.collect = "autograder.inlets.PlainCollect"
-    config.ZipCollectApp.extractor_plugin = "autograder.inlets.IntakeExtractor"
-    config.ZipCollectApp.collector_plugin = "autograder.inlets.IntakeCollector"
+    config.Autograde.exporter_class = "autograder.nbgrader.inlets.SubmissionExporter"
+    config.ExchangeFactory.collect = "autograder.nbgrader.inlets.PlainCollect"
+    config.ZipCollectApp.extractor_plugin = "autograder.nbgrader.inlets.IntakeExtractor"
+    config.ZipCollectApp.collector_plugin = "autograder.nbgrader.inlets.IntakeCollector"
     # Feedback and Formgrader's view are both written by this exporter.
-    config.HTMLExporter.filters = pages.FILTERS
+    config.HTMLExporter.filters = prose.FILTERS
     config.HTMLExporter.sanitize_html = True
     config.OverwriteCells.add_missing_cells = True
     # Rubrics stand in ordinary locked cells beside the answer, not only in nbgrader's "task" cells.
@@ -280,7 +282,7 @@ def write_config(course: Path) -> Path:
     path = course / CONFIG_FILE
     if not path.exists():
         path.write_text(CONFIG.format(repository=str(ROOT)), encoding="utf-8")
-    elif "autograder.course" not in path.read_text(encoding="utf-8"):
+    elif "autograder.nbgrader.steps" not in path.read_text(encoding="utf-8"):
         raise ValueError(
             f"{path} is not this course's: choose another --course folder, or move that file away."
         )
@@ -310,7 +312,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, {repository!r})
-from autograder.course import configure
+from autograder.nbgrader.steps import configure
 
 c = get_config()
 configure(c, Path(__file__).resolve().parent)
