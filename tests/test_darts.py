@@ -24,7 +24,8 @@ from nas_lib.lesson import FALLBACKS, milliseconds
 from nas_lib.networks import CellNetwork, NetworkConfig
 from nas_lib.spaces import EDGES, OPS, CellSpace
 from nas_lib.training import DataSplits, Recipe
-from scripts import bench_darts, darts_runs
+from scripts.benchmarks import darts as bench_darts
+from scripts.recordings import darts_runs
 
 LESSON = solutions.load("04_darts")
 EXERCISES = [

@@ -29,7 +29,7 @@ from nas_lib.benchmark import TABLE_PATH
 from nas_lib.lesson import FALLBACKS, or_fallback, progress
 from nas_lib.search import History
 from nas_lib.spaces import EDGES, OPS, CellSpace
-from scripts.bench_search import made_up_table
+from scripts.benchmarks.search import made_up_table
 
 SPACE = CellSpace()
 SMALL = CellSpace(ops=("none", "skip_connect"))  # 64 cells

@@ -6,42 +6,29 @@ right one written another way. Modules of this package, one per lesson, register
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import solutions
-from autograder.gate.concepts import speaks_of
 from nas_lib import checks
+from nas_lib.checks.exercise import clean
+from nas_lib.checks.registry import module_of
+from nas_lib.checks.values import ValueExercise
+from solutions.mistakes import Mistake
 
 SEEDS = (101, 202)
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One implementation. `make` builds it from the reference namespace, which most do not look at.
-
-    `concept` is what the judge must name, "" for an alternative.
-    """
+class Row:
+    """What one variant got, over all seeds: its lowest score, and every concept and message that was named."""
 
     exercise: str
-    name: str
-    concept: str
-    make: Callable[[Any], Any]
-
-    @property
-    def is_mutant(self) -> bool:
-        """Wrong on purpose?"""
-        return bool(self.concept)
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one variant got, over all seeds: its lowest score, and every concept and message that was
-    named."""
-
-    variant: Variant
+    variant: Mistake
     score: float
     concepts: tuple[str, ...]
     messages: tuple[str, ...]
@@ -50,16 +37,18 @@ class Row:
     def holds(self) -> bool:
         """Did the check do right by this variant, on every seed?
 
-        A mutant has to lose points for its own concept, in words that name it; an alternative none at all.
+        A right answer keeps all points. A mistake loses some; what it is told is its own sentence, where it has one,
+        and else names its concept. Where the answer is a value and the mistake is only to be caught, any will do.
         """
-        if not self.variant.is_mutant:
+        if not self.variant.is_wrong:
             return self.score == 1.0
-        concept = self.variant.concept
-        named = all(speaks_of(message, concept) for message in self.messages)
-        return self.score < 1.0 and self.concepts == (concept,) and named
+        if self.variant.message:
+            return self.score < 1.0 and set(self.messages) == {clean(self.variant.message)}
+        named = self.concepts == (self.variant.concept,)
+        return self.score < 1.0 and (named or isinstance(checks.exercise(self.exercise), ValueExercise))
 
 
-_VARIANTS: dict[str, list[Variant]] = {}
+_VARIANTS: dict[str, list[Mistake]] = {}
 
 
 def mutant(exercise: str, *, concept: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -80,20 +69,20 @@ def alternative(exercise: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 def _registrar(exercise: str, concept: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
-        _add(Variant(exercise, implementation.__name__, concept, lambda reference: implementation))
+        _add(exercise, Mistake(implementation.__name__, concept, "", lambda reference: implementation))
         return implementation
 
     return register
 
 
-def _add(variant: Variant) -> None:
-    known = _VARIANTS.setdefault(variant.exercise, [])
+def _add(exercise: str, variant: Mistake) -> None:
+    known = _VARIANTS.setdefault(exercise, [])
     if any(other.name == variant.name for other in known):
-        raise ValueError(f"{variant.name!r} is registered twice for {variant.exercise}")
+        raise ValueError(f"{variant.name!r} is registered twice for {exercise}")
     known.append(variant)
 
 
-def variants(exercise: str) -> list[Variant]:
+def variants(exercise: str) -> list[Mistake]:
     """The registered implementations of an exercise; a concept question's are made from its options.
 
     Raises:
@@ -103,16 +92,17 @@ def variants(exercise: str) -> list[Variant]:
     if isinstance(item, checks.ConceptQuestion):
         return _answers(item)
     # The lesson's module of this package is called like its module (or package) of checks.
-    lesson = type(item).__module__.removeprefix("nas_lib.checks.").partition(".")[0]
-    importlib.import_module(f"autograder.mutants.{lesson}")
-    return list(_VARIANTS.get(exercise, []))
+    told = list(solutions.load(item.lesson).MISTAKES.get(exercise, []))
+    with contextlib.suppress(ModuleNotFoundError):  # a lesson whose old mutants are gone
+        importlib.import_module(f"autograder.mutants.{module_of(item.lesson)}")
+    return told + list(_VARIANTS.get(exercise, []))
 
 
-def _answers(item: checks.ConceptQuestion) -> list[Variant]:
+def _answers(item: checks.ConceptQuestion) -> list[Mistake]:
     """Every wrong option, answers of a wrong form, and the right one in other spellings."""
 
-    def made(name: str, concept: str, make: Callable[[str], Any]) -> Variant:
-        return Variant(item.name, name, concept, lambda reference: make(getattr(reference, item.name)))
+    def made(name: str, concept: str, make: Callable[[str], Any]) -> Mistake:
+        return Mistake(name, concept, "", lambda reference: make(getattr(reference, item.name)))
 
     def other(step: int) -> Callable[[str], str]:
         return lambda key: item.options[(item.options.index(key) + step) % len(item.options)]
@@ -131,27 +121,21 @@ def _answers(item: checks.ConceptQuestion) -> list[Variant]:
     ]
 
 
-def kill_table(lesson: str, seeds: Sequence[int] = SEEDS, reference: Any = None) -> list[Row]:
-    """Grade every variant of a lesson's exercises on instances of each seed.
-
-    Args:
-        lesson: the lesson's name.
-        seeds: of the grading instances.
-        reference: the namespace with the reference implementations, by default the lesson's own.
-    """
-    reference = solutions.load(lesson) if reference is None else reference
+def kill_table(lesson: str, seeds: Sequence[int] = SEEDS) -> list[Row]:
+    """Grade every variant of a lesson's exercises on instances of each seed."""
     return [
-        grade_variant(item, variant, seeds, reference)
+        grade_variant(item, variant, seeds)
         for name, item in checks.exercises(lesson).items()
         for variant in variants(name)
     ]
 
 
-def grade_variant(item: checks.Exercise, variant: Variant, seeds: Sequence[int], reference: Any) -> Row:
+def grade_variant(item: checks.Exercise, variant: Mistake, seeds: Sequence[int] = SEEDS) -> Row:
     """Grade one variant on instances of each seed."""
-    transport = checks.InProcess({item.name: variant.make(reference)}, seconds=2.0)
-    found = [checks.grade(item, transport, reference, seed) for seed in seeds]
+    made = {item.name: variant.make(solutions.load(item.lesson))}
+    found = [_grade(item, checks.InProcess(made, seconds=2.0), seed) for seed in seeds]
     return Row(
+        item.name,
         variant,
         min(verdict.score for verdict in found),
         tuple(dict.fromkeys(verdict.concept for verdict in found)),
@@ -159,12 +143,26 @@ def grade_variant(item: checks.Exercise, variant: Variant, seeds: Sequence[int],
     )
 
 
+def _grade(item: checks.Exercise, transport: checks.Transport, seed: int) -> checks.Verdict:
+    instances, expected = _problems(item.lesson, item.name, seed)
+    answers = transport.collect(item, item.name, instances)
+    return checks.worst(checks.verdicts(item, instances, answers, expected))
+
+
+@functools.cache
+def _problems(lesson: str, name: str, seed: int) -> tuple[list[checks.Instance], checks.Expected]:
+    """The instances of a seed, with the reference's answers and the usual mistakes': the same for all variants."""
+    item = checks.exercise(name, lesson)
+    instances = checks.instances_of(item, seed)
+    return instances, checks.expected_answers(item, solutions.load(lesson), instances)
+
+
 def render_rows(rows: Sequence[Row]) -> str:
     """Named variants as text: one line each, by exercise, with what was said to the mutants."""
     lines = []
-    for exercise in dict.fromkeys(row.variant.exercise for row in rows):
+    for exercise in dict.fromkeys(row.exercise for row in rows):
         lines.append(exercise)
-        for row in (row for row in rows if row.variant.exercise == exercise):
+        for row in (row for row in rows if row.exercise == exercise):
             mark = "  " if row.holds else "!!"
             what = f"[{', '.join(row.concepts)}] {row.messages[0]}" if row.score < 1 else ""
             lines.append(f" {mark} {row.score:4.2f}  {row.variant.name:<28} {what}".rstrip())

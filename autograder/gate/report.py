@@ -134,13 +134,13 @@ def _survivors(report: Report) -> str:
 
 
 def _kinds(rows: Sequence[Row], exercise: str) -> tuple[list[Row], list[Row]]:
-    own = [row for row in rows if row.variant.exercise == exercise]
-    return [row for row in own if row.variant.is_mutant], [row for row in own if not row.variant.is_mutant]
+    own = [row for row in rows if row.exercise == exercise]
+    return [row for row in own if row.variant.is_wrong], [row for row in own if not row.variant.is_wrong]
 
 
 def _fault(row: Row) -> str:
     variant, said = row.variant, "; ".join(row.messages)
-    if not variant.is_mutant:
+    if not variant.is_wrong:
         return f"{variant.exercise}: the alternative {variant.name} lost points: {said}"
     if row.score == 1.0:
         return f"{variant.exercise}: the mutant {variant.name} lost nothing"
