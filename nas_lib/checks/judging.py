@@ -41,6 +41,7 @@ RETURNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "tuple": ("a tuple", ("tuple", "*")),
     "dict": ("a dict", ("dict", "collections.*")),
     "pair": ("a tuple", ("tuple",)),
+    "arch": ("a tuple", ("tuple", "nas_lib.Cell")),
     "nothing": ("nothing (None)", ("NoneType",)),
 }
 """What an exercise may say that its function returns: in words, and the types that count as that."""
