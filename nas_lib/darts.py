@@ -506,7 +506,7 @@ def retrained_accuracy(
 # --------------------------------------------------------------------------------------------- recorded runs
 
 RUNS_PATH = Path(__file__).parent / "assets" / "darts_runs.jsonl"
-"""Searches of all methods over seeds, written by `scripts/darts_runs.py`."""
+"""Searches of all methods over seeds, written by `scripts/recordings/darts_runs.py`."""
 
 
 @dataclass(frozen=True)

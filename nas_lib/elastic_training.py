@@ -420,9 +420,9 @@ def distinct_archs(space: MobileSpace, count: int, rng: Generator) -> list[Mobil
 # -------------------------------------------------------------------------------------- recorded results
 
 ALONE_PATH = Path(__file__).parent / "assets" / "mobile_table.json"
-"""Results of `scripts/mobile_table.py`."""
+"""Results of `scripts/recordings/mobile_table.py`."""
 ONCE_FOR_ALL_PATH = Path(__file__).parent / "assets" / "ofa_runs.json"
-"""Results of `scripts/ofa_runs.py`."""
+"""Results of `scripts/recordings/ofa_runs.py`."""
 
 
 def recorded_alone(path: Path | str = ALONE_PATH) -> dict[str, list[float]]:
@@ -452,7 +452,7 @@ class OnceForAllRun(NamedTuple):
 
 
 def recorded_once_for_all(path: Path | str = ONCE_FOR_ALL_PATH) -> list[OnceForAllRun]:
-    """What `scripts/ofa_runs.py` recorded, in its order.
+    """What `scripts/recordings/ofa_runs.py` recorded, in its order.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -477,7 +477,7 @@ def distinct_functions(count: int, rng: Generator) -> list[Cell]:
 # -------------------------------------------------------------------------------------- recorded results
 
 RANKINGS_PATH = Path(__file__).parent / "assets" / "supernet_rankings.json"
-"""Results of `scripts/supernet_rankings.py`."""
+"""Results of `scripts/recordings/supernet_rankings.py`."""
 
 
 class RecordedRanking(NamedTuple):
@@ -490,7 +490,7 @@ class RecordedRanking(NamedTuple):
 
 
 def recorded_rankings(path: Path | str = RANKINGS_PATH) -> tuple[list[Cell], list[RecordedRanking]]:
-    """What `scripts/supernet_rankings.py` recorded: the n cells that were scored, and each supernet's scores.
+    """What `scripts/recordings/supernet_rankings.py` recorded: the n cells, and each supernet's scores.
 
     Raises:
         FileNotFoundError: there is no such file.

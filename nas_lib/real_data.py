@@ -35,7 +35,10 @@ def find_nas_bench_201() -> Path | None:
 
 
 def recorded_controller_runs() -> dict[str, NDArray[np.float64]]:
-    """For each method the `valid_acc_200` (percent) of its runs, from `scripts/controller_nas_bench_201.py`."""
+    """For each method the `valid_acc_200` (percent) of its runs.
+
+    Recorded by `scripts/recordings/controller_nas_bench_201.py`.
+    """
     recorded = json.loads(CONTROLLER_RUNS.read_text(encoding="utf-8"))
     return {name: np.array(values) for name, values in recorded["valid_acc_200"].items()}
 

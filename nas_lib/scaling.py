@@ -3,7 +3,7 @@
 EfficientNet's recipe (Tan & Le 2019, section 3.3) at laptop size: coefficients say how depth, width and resolution
 share a budget, `match_macs` turns them into a network with whole numbers, and `fit` trains it, at one resolution or
 through phases that grow (EfficientNetV2's progressive learning). Which experiments are recorded is said in
-`scripts/scaling_runs.py`.
+`scripts/recordings/scaling_runs.py`.
 """
 
 from __future__ import annotations
@@ -354,11 +354,11 @@ def growing(
 # --- recorded results --------------------------------------------------------------------------------------
 
 RUNS_PATH = Path(__file__).parent / "assets" / "scaling_runs.json"
-"""Results of `scripts/scaling_runs.py`."""
+"""Results of `scripts/recordings/scaling_runs.py`."""
 
 
 def recorded_runs(kind: str, path: Path | str = RUNS_PATH) -> list[dict[str, Any]]:
-    """What `scripts/scaling_runs.py` recorded of an experiment; empty where there is no such record.
+    """What `scripts/recordings/scaling_runs.py` recorded of an experiment; empty where there is no such record.
 
     Each run is a dict with `kind`, `name`, `seed`, `accuracy` (percent, test), `macs`, `params`, `seconds` (processor
     time) and `steps`; "scale" and "grid" runs also have `factor`, the budget asked for in units of the base network.

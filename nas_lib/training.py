@@ -25,7 +25,7 @@ from nas_lib.networks import CellNetwork, NetworkConfig, build_network, pack, un
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the networks of the table are trained. `RECIPE` is the frozen one; `scripts/recipe_study.py` gives reasons.
+    """How the table's networks are trained; `RECIPE` is frozen, `scripts/table/recipe_study.py` says why so.
 
     SGD with Nesterov momentum; the learning rate falls from `lr` to 0 as a half cosine over all steps. The training
     set is fixed and finite: with endless fresh images the largest cell would always win. Each epoch shuffles it and

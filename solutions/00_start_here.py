@@ -230,7 +230,7 @@ check("cell_from_index", cell_from_index)
 # exercise.
 
 # %% tags=["experiment"]
-from nas_lib.lesson import or_fallback
+from nas_lib.fallbacks import or_fallback
 
 index_of = or_fallback("cell_index", cell_index)
 cell_of = or_fallback("cell_from_index", cell_from_index)

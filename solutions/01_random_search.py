@@ -206,7 +206,7 @@ check("random_search", random_search)
 # %% tags=["experiment"]
 from nas_lib import plotting
 from nas_lib.benchmark import TabularBenchmark
-from nas_lib.lesson import or_fallback
+from nas_lib.fallbacks import or_fallback
 
 benchmark = TabularBenchmark.load()
 search = or_fallback("random_search", random_search)

@@ -157,7 +157,8 @@ check("hill_climb", hill_climb)
 # %% tags=["experiment"]
 from nas_lib import plotting
 from nas_lib.benchmark import TabularBenchmark
-from nas_lib.lesson import or_fallback, progress, within_seconds
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import progress, within_seconds
 from nas_lib.spaces import functions
 
 benchmark = TabularBenchmark.load()

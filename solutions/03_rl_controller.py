@@ -138,7 +138,7 @@ check("exact_policy_gradient", exact_policy_gradient)
 # %% tags=["experiment"]
 from nas_lib import plotting
 from nas_lib.benchmark import TabularBenchmark
-from nas_lib.lesson import or_fallback
+from nas_lib.fallbacks import or_fallback
 
 # The networks of this lesson are tiny: a second thread would only get in the way.
 torch.set_num_threads(1)

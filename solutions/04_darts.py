@@ -201,7 +201,8 @@ check("CellSupernet", CellSupernet)
 # %% tags=["experiment"]
 from nas_lib import darts, plotting
 from nas_lib.benchmark import TabularBenchmark
-from nas_lib.lesson import milliseconds, or_fallback
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import milliseconds
 from nas_lib.networks import build_network
 from nas_lib.supernet import MixedSupernet
 from nas_lib.training import load_splits

@@ -155,7 +155,8 @@ check("fair_paths", fair_paths)
 # %% tags=["experiment"]
 # How often is each operation of one edge trained, by both rules and at equal cost?
 from nas_lib import plotting
-from nas_lib.lesson import or_fallback, progress
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import progress
 
 draw, draw_fairly = or_fallback("sample_path", sample_path), or_fallback("fair_paths", fair_paths)
 passes, rng = 5 * np.arange(1, 401), np.random.default_rng(0)

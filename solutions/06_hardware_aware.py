@@ -111,7 +111,8 @@ check("benchmark_latency", benchmark_latency)
 
 # %% tags=["experiment"]
 from nas_lib import deployment, latency, plotting, real_data
-from nas_lib.lesson import or_fallback, progress
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import progress
 from nas_lib.mobile import build_mobile
 from nas_lib.networks import NetworkConfig, build_network, count_macs
 from nas_lib.spaces import CellSpace, MobileSpace, functions

@@ -51,7 +51,8 @@ from torch.nn import functional as F
 from nas_lib.augmentation import OPERATIONS, apply_operation, level_strengths
 from nas_lib.checks import check
 from nas_lib.efficientnet import B0, SCALES, conv_norm
-from nas_lib.lesson import or_fallback, progress
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import progress
 
 # %% [markdown]
 # ## 1 · What a step costs

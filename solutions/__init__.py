@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from solutions import mistakes
+
 FOLDER = Path(__file__).resolve().parent
 
 # The one tag that every code cell carries; `load`, the builder, the verifier and the grader all go by it.
@@ -56,7 +58,8 @@ def tag_of(cell: Any) -> str | None:
 def load(lesson: str, folder: Path | None = None) -> ModuleType:
     """Run the setup and exercise cells of a lesson, references included, and return their namespace.
 
-    Experiments and checks are not run. The result is cached: two calls return the same module.
+    Experiments and checks are not run. `MISTAKES` in it are the usual mistakes by exercise (`solutions.mistakes`). The
+    result is cached: two calls return the same module.
 
     Args:
         lesson: name of the lesson, such as "01_random_search".
@@ -88,6 +91,7 @@ def _load(lesson: str, folder: Path) -> ModuleType:
     except BaseException:
         sys.modules.pop(name, None)
         raise
+    module.MISTAKES = mistakes.load(lesson, notebook, folder)
     return module
 
 

@@ -47,19 +47,19 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def sandboxed() -> None:
     """Skips where submissions cannot be isolated (some containers forbid it)."""
-    from autograder import sandbox
+    from autograder.sandbox import bubblewrap
 
-    if sandbox.missing():
-        pytest.skip(sandbox.missing())
+    if bubblewrap.missing():
+        pytest.skip(bubblewrap.missing())
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _grading_without_a_sandbox_where_there_can_be_none() -> None:
     """Grading itself is tested there too; what it needs the sandbox for is left out."""
-    from autograder import sandbox
+    from autograder.sandbox import bubblewrap
 
-    if sandbox.missing():
-        os.environ[sandbox.UNSAFE_VARIABLE] = "1"
+    if bubblewrap.missing():
+        os.environ[bubblewrap.UNSAFE_VARIABLE] = "1"
 
 
 @pytest.fixture(autouse=True)

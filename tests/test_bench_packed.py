@@ -9,8 +9,8 @@ import pytest
 
 from nas_lib.spaces import is_connected
 from nas_lib.training import RECIPE, Recipe
-from scripts import bench_packed
-from scripts.bench_packed import PLAIN, Cost, measure, random_cells, report, shortened, speed_ups
+from scripts.benchmarks import packed as bench_packed
+from scripts.benchmarks.packed import PLAIN, Cost, measure, random_cells, report, shortened, speed_ups
 
 TINY = Recipe(train_images=32, valid_images=8, final_images=8, epochs=1, batch_size=32)
 

@@ -19,7 +19,7 @@ from nas_lib import benchmark as benchmark_module
 from nas_lib import spaces
 from nas_lib.benchmark import TABLE_PATH, Evaluation, NATSBench, TableFile, TabularBenchmark
 from nas_lib.spaces import CellSpace
-from scripts.bench_search import made_up_table, query_seconds
+from scripts.benchmarks.search import made_up_table, query_seconds
 
 SMALL = CellSpace(ops=("none", "nor_conv_3x3"))  # 64 cells
 

@@ -26,8 +26,9 @@ import pytest
 from nbgrader.utils import compute_checksum
 
 import solutions
-from autograder import build, leaks, signatures, verify
-from autograder.lesson import read_lesson
+from autograder.author import build, leaks, signatures, verify
+from autograder.author.lesson import read_lesson
+from nas_lib import checks
 
 FIXTURES = Path(__file__).parent / "fixtures" / "lessons"
 FIXTURE = "90_fixture"
@@ -203,6 +204,22 @@ def test_public_checks_may_differ_by_rounding_alone(tmp_path, before, after, sam
     (tmp_path / "one.json").write_text(before)
     (tmp_path / "other.json").write_text(after)
     assert build.same_content(tmp_path / "one.json", tmp_path / "other.json") is same
+
+
+def test_a_build_keeps_the_digits_that_differ_by_rounding_alone(tmp_path, monkeypatch):
+    def write(lesson: str, reference: Any, folder: Path) -> Path:
+        path = folder / f"{lesson}.json"
+        path.write_text(checks.public_text(content))
+        return path
+
+    monkeypatch.setattr(checks, "lessons", lambda: [FIXTURE])
+    monkeypatch.setattr(checks, "write_public", write)
+    root, content = course(tmp_path), {"a": [1.0, 2.5], "b": {"c": [0.1]}}
+    build.build(root)
+    content = {"a": [1.0000000000000002, 3.5], "b": {"c": [0.1, 0.2]}, "d": 1}
+    assert build.build(root) == [build.PUBLIC_CHECKS / f"{FIXTURE}.json"]
+    stored = json.loads((root / build.PUBLIC_CHECKS / f"{FIXTURE}.json").read_text())
+    assert stored == content | {"a": [1.0, 3.5]}
 
 
 def test_a_changed_source_makes_a_stale_notebook_and_a_removed_one_an_orphan(tmp_path):

@@ -15,8 +15,8 @@ from nas_lib.benchmark import TabularBenchmark
 from nas_lib.networks import count_macs, count_params
 from nas_lib.spaces import CellSpace, functions
 from nas_lib.training import Recipe, load_splits, train
-from scripts import build_table
-from scripts.build_table import (
+from scripts.table import build as build_table
+from scripts.table.build import (
     append_row,
     header,
     merge,
@@ -137,7 +137,7 @@ def test_prices_of_cells_are_fitted_from_the_functions() -> None:
 def test_interrupting_the_command_loses_nothing_finished(tmp_path: Path) -> None:
     """Ctrl-C on the real command line, then going on."""
     code = (
-        "from pathlib import Path; from scripts import build_table as b; from nas_lib.training import Recipe;"
+        "from pathlib import Path; from scripts.table import build as b; from nas_lib.training import Recipe;"
         "b.RECIPE = Recipe(train_images=64, valid_images=50, final_images=100, epochs=2, batch_size=32);"
         f"b.train_missing(2, recipe=b.RECIPE, folder=Path({str(tmp_path)!r}))"
     )

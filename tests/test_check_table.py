@@ -13,9 +13,10 @@ import pytest
 from nas_lib.benchmark import TableFile
 from nas_lib.spaces import Cell, CellSpace, functions
 from nas_lib.training import Recipe
-from scripts import build_table, check_table
-from scripts.bench_search import made_up_table
-from scripts.check_table import (
+from scripts.benchmarks.search import made_up_table
+from scripts.table import build as build_table
+from scripts.table import check as check_table
+from scripts.table.check import (
     FIRST_SEED,
     Known,
     Noise,
@@ -309,7 +310,7 @@ def test_shards_and_their_table_say_the_same(tmp_path: Path) -> None:
         assert np.allclose(table.values[metric], shards.values[metric])
     with pytest.raises(ValueError, match="another recipe"):
         Known.of_table(tmp_path / "table.npz")
-    for path in sorted(tmp_path.glob("shard_*.jsonl"))[3:]:
+    for path in sorted(tmp_path.glob("part-*.jsonl"))[3:]:
         path.unlink()
     some = Known.of_shards(tmp_path, TINY)
     assert len(some.number) == 3 * build_table.SHARD_SIZE
@@ -337,7 +338,7 @@ def test_the_command_exits_by_the_verdict(
             mean = known.values["test"][FUNCTION[SPACE.index(cell)]].mean()
             return tuple((mean + shift + WORLD.rng.normal(0, 1, 2)).tolist())
 
-        retrain(cells, lambda: trainer, tmp_path / "retrained.jsonl", progress=False)
+        retrain(cells, lambda: trainer, tmp_path / "part-1-of-1.jsonl", progress=False)
     monkeypatch.setattr("sys.argv", ["check_table.py", "--table", str(path), "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as exit_:
         check_table.main()

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from autograder import sandbox
+from autograder.sandbox import bubblewrap
 from nas_lib import cli, doctor
 from nas_lib.doctor import Finding, Requirement
 
@@ -144,7 +144,7 @@ def test_the_doctor_tells_an_instructor_why_no_submission_can_be_isolated(monkey
     assert doctor.bubblewrap(lambda: "").text == doctor.bubblewrap().text
     assert "/usr/bin/bwrap" in doctor.bubblewrap().text
     tried = cli.build_parser().parse_args(["doctor"]).no_sandbox
-    assert tried() == sandbox.missing()
+    assert tried() == bubblewrap.missing()
 
 
 def test_doctor_looks_at_everything_and_prints_nothing_else(capfd: pytest.CaptureFixture[str]):

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from nas_lib.benchmark import TABLE_PATH, TableFile
 from nas_lib.networks import count_macs, count_params
 from nas_lib.spaces import CellSpace, canonical, functions, is_connected, live_edges
-from scripts import make_datasheet
-from scripts import table_statistics as stats
-from scripts.build_table import price_of_cells
-from scripts.table_statistics import Measured
+from scripts.table import datasheet as make_datasheet
+from scripts.table import statistics as stats
+from scripts.table.build import price_of_cells
+from scripts.table.statistics import Measured
 
 SPACE = CellSpace(("none", "skip_connect", "nor_conv_3x3"))
 CELLS = list(SPACE)
@@ -379,6 +379,6 @@ def test_the_committed_datasheet_is_that_of_the_table_in_the_library() -> None:
         pytest.skip("the table is not built yet")
     committed = make_datasheet.FOLDER / "README.md"
     assert committed.read_text(encoding="utf-8") == make_datasheet.render(TableFile.read(TABLE_PATH)), (
-        "docs/table is out of date: python scripts/make_datasheet.py"
+        "docs/table is out of date: python -m scripts.table.datasheet"
     )
     assert all((make_datasheet.FOLDER / name).is_file() for name in make_datasheet.FIGURES)

@@ -31,8 +31,8 @@ from nas_lib.networks import build_network
 from nas_lib.search import History, RandomSearch, run
 from nas_lib.searchers import HillClimbing, RegularizedEvolution, SuccessiveHalving
 from nas_lib.spaces import CellSpace, functions
-from scripts import bench_search
-from scripts.proxy_scores import score_all
+from scripts.benchmarks import search as bench_search
+from scripts.recordings.proxy_scores import score_all
 from tests.test_search import BENCH, SMALL
 
 LESSON = solutions.load("02_evolution_and_early_stopping")

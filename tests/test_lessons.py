@@ -22,14 +22,14 @@ from nbclient import NotebookClient
 from scipy import stats
 
 import solutions
-from autograder.build import student_notebook
+from autograder.author.build import student_notebook
 from nas_lib import checks
 from nas_lib import lesson as lesson_module
 from nas_lib.benchmark import TABLE_PATH
 from nas_lib.lesson import FALLBACKS, or_fallback, progress
 from nas_lib.search import History
 from nas_lib.spaces import EDGES, OPS, CellSpace
-from scripts.bench_search import made_up_table
+from scripts.benchmarks.search import made_up_table
 
 SPACE = CellSpace()
 SMALL = CellSpace(ops=("none", "skip_connect"))  # 64 cells

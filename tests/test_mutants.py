@@ -9,12 +9,14 @@ from dataclasses import replace
 import pytest
 
 import solutions
-from autograder import build, matching, samples, scoring
-from autograder.lesson import read_lesson
-from autograder.mutants import machine, mutant, report, variants
-from autograder.mutants._registry import Row, Variant, grade_variant
-from autograder.mutants.concepts import says, speaks_of
-from autograder.session import Session
+from autograder import samples
+from autograder.author import build
+from autograder.author.lesson import read_lesson
+from autograder.gate import machine, report
+from autograder.gate.concepts import says, speaks_of
+from autograder.gate.registry import Row, Variant, grade_variant, mutant, variants
+from autograder.judge import matching, scoring
+from autograder.sandbox.session import Session
 from nas_lib import checks, cli
 from nas_lib.checks import ConceptQuestion, Verdict
 

@@ -21,8 +21,8 @@ from nas_lib.networks import NetworkConfig
 from nas_lib.one_shot import RANKINGS_PATH, OneShotTraining, recorded_rankings
 from nas_lib.spaces import CellSpace, MobileSpace
 from nas_lib.training import Recipe
-from scripts import mobile_table, ofa_runs, supernet_rankings
 from scripts.recording import Record, in_words, part, write_json
+from scripts.recordings import mobile_table, ofa_runs, supernet_rankings
 
 TINY = Recipe(
     network=NetworkConfig(channels=4, resolution=8), train_images=64, valid_images=50, final_images=50

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import solutions
-from autograder import build, leaks, release
-from autograder.lesson import read_lesson, without_markers
+from autograder.author import build, leaks, release
+from autograder.author.lesson import read_lesson, without_markers
 from nas_lib.checks import lessons as checked_lessons
 
 

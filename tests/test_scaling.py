@@ -31,7 +31,8 @@ from nas_lib.scaling import (
     scale_plan,
     seconds_per_batch,
 )
-from scripts import real_scale, scaling_runs
+from scripts.benchmarks import real_scale
+from scripts.recordings import scaling_runs
 
 TINY = ScalingRecipe(train_images=200, test_images=100, epochs=2, batch_size=50)
 SMALL = match_macs(BASE, FAMILIES["width"], plan_macs(BASE))  # the base itself
@@ -202,7 +203,7 @@ def test_runs_are_recorded_once_whatever_happens_in_between(tmp_path, monkeypatc
     monkeypatch.setattr(scaling_runs, "jobs", lambda done: iter(wanted))
     short = replace(TINY, epochs=1)
     scaling_runs.record(tmp_path, 0, 2, recipe=short, seconds=0.1)
-    path = tmp_path / "shard_00.jsonl"
+    path = tmp_path / "part-1-of-2.jsonl"
     assert len(path.read_text().splitlines()) == 2
     path.write_text(path.read_text() + '{"kind": "gri')  # cut off while writing
     for _ in range(2):

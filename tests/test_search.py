@@ -19,7 +19,7 @@ from nas_lib import real_data
 from nas_lib.benchmark import Evaluation, TabularBenchmark
 from nas_lib.search import Comparison, History, RandomSearch, Searcher, compare, run
 from nas_lib.spaces import Cell, CellSpace
-from scripts.bench_search import made_up_table
+from scripts.benchmarks.search import made_up_table
 
 SMALL = CellSpace(ops=("none", "nor_conv_3x3"))  # 64 cells
 SHARED = Path(os.environ.get("NAS_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

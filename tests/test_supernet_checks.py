@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import solutions
-from autograder.mutants import variants
+from autograder.gate.registry import variants
 from nas_lib.checks import InProcess
 from nas_lib.checks._core import roundtrip
 from nas_lib.checks.supernet import EvolveUnderConstraint

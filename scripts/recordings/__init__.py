@@ -1,0 +1,1 @@
+"""Experiments too long for a lesson: recorded once, beside their scripts, and merged into what lessons read."""
