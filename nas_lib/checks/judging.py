@@ -48,7 +48,7 @@ RETURNS: dict[str, tuple[str, tuple[str, ...]]] = {
 # An error that nobody raised on purpose does not tell a caller which argument is wrong.
 _ACCIDENTS = frozenset(
     ["NotImplementedError", "NameError", "AttributeError", "ZeroDivisionError", "RecursionError", "StopIteration",
-     "MemoryError", "AssertionError"]
+     "MemoryError"]
 )  # fmt: skip
 
 # Nor does an error of arithmetic, indexing or shapes that went wrong with what was passed in, whatever its class.
