@@ -255,3 +255,26 @@ def test_right_code_keeps_its_points() -> None:
         return [2 * one for one in values]
 
     assert all(verdict.right for verdict in judged(right))
+
+
+class _Fills(Exercise):
+    """A function that may write into the list that it is given."""
+
+    name, lesson, changes = "fills", "99_nothing", ("room*",)
+
+    def instances(self, seed: int) -> list[dict[str, Any]]:
+        return [{}]
+
+    def probe(self, fn: Any, instance: dict[str, Any], oracle: Any) -> Any:
+        return fn([])
+
+
+def _fill(room: list[int]) -> int:
+    room.append(1)
+    return len(room)
+
+
+@pytest.mark.parametrize(("own", "changed"), [({}, []), ({"changes": []}, ["room", "room[0]"])])
+def test_an_instance_may_say_itself_what_may_change(own: dict[str, Any], changed: list[str]) -> None:
+    told = run_probe(_Fills(), _fill, own)
+    assert told["value"] == 1 and told["changed"] == changed

@@ -38,9 +38,9 @@ RETURNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "array": ("a NumPy array", ("numpy.ndarray*", "*Array*")),
     "tensor": ("a tensor", ("torch.*",)),
     "list": ("a list", ("list",)),
-    "tuple": ("a tuple", ("tuple", "*")),
-    "dict": ("a dict", ("dict", "collections.*")),
-    "pair": ("a tuple", ("tuple",)),
+    "tuple": ("a tuple", ("tuple",)),
+    "arch": ("a tuple", ("tuple",)),
+    "dict": ("a dict", ("dict",)),
     "nothing": ("nothing (None)", ("NoneType",)),
 }
 """What an exercise may say that its function returns: in words, and the types that count as that."""
