@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 01 · Random search
 #
-# **90 minutes · 20 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - search a space at random without evaluating anything twice, and say what the search cost;
 # - draw regret over hundreds of runs, and read a band instead of a single line;
