@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nas_lib.checks._stats import Lattice, count_range, mean_range
 from scipy import stats
 
 import solutions
@@ -43,7 +44,6 @@ from nas_lib.checks import (
     serve,
 )
 from nas_lib.checks import _core as core
-from nas_lib.checks._stats import Lattice, count_range, mean_range
 from nas_lib.spaces import CellSpace, live_edges
 
 LESSONS = checks.lessons()

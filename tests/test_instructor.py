@@ -32,9 +32,11 @@ from autograder import samples
 from autograder.author import build
 from autograder.author.lesson import read_lesson
 from autograder.grade import batch, command
+from autograder.grade.course_folder import CourseFolder
 from autograder.intake.inbox import Submission
-from autograder.judge import matching, scoring
-from autograder.judge.scoring import Outcome
+from autograder.judge import matching, outputs, scoring
+from autograder.judge.results import Outcome, Result
+from autograder.judge.seeds import SECRET_FILE, SEEDS_FILE
 from autograder.nbgrader import gradebook
 from autograder.reports import grade_table, lms, signs
 from autograder.reports.signs import Sign
@@ -285,8 +287,8 @@ def test_a_manual_grade_and_its_comment_stand_through_a_regrade_until_the_answer
 
 
 def test_one_student_is_regraded_after_a_check_was_mended(course, monkeypatch):
-    def generous(lesson: str, steps: Any, seeds: dict[str, int], *_: Any, **__: Any) -> scoring.Result:
-        return scoring.Result({name: Outcome(1.0, "", "") for name in seeds}, {})
+    def generous(lesson: str, steps: Any, seeds: dict[str, int], *_: Any, **__: Any) -> Result:
+        return Result({name: Outcome(1.0, "", "") for name in seeds}, {})
 
     monkeypatch.setattr(scoring, "evaluate", generous)
     monkeypatch.setattr(batch, "code_version", lambda: "with the mended check")
@@ -525,8 +527,8 @@ def test_points_stand_at_the_top_and_the_message_beside_its_answer(day, sample):
 
 
 def test_a_page_shows_nothing_that_learners_should_not_see(day):
-    secret = (day.course / scoring.SECRET_FILE).read_text("utf-8").strip()
-    seeds = re.findall(r"\d{6,}", (day.course / scoring.SEEDS_FILE).read_text("utf-8"))
+    secret = (day.course / SECRET_FILE).read_text("utf-8").strip()
+    seeds = re.findall(r"\d{6,}", (day.course / SEEDS_FILE).read_text("utf-8"))
     assert seeds
     lesson = read_lesson(LESSON)
     reference = samples._answer(
@@ -574,11 +576,11 @@ def test_messages_cannot_run_anything(course):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if scoring.OUTCOME in output.get("metadata", {}):
-                output.metadata[scoring.OUTCOME]["message"] = f"{nasty} in `{nasty}`"
+            if outputs.OUTCOME in output.get("metadata", {}):
+                output.metadata[outputs.OUTCOME]["message"] = f"{nasty} in `{nasty}`"
     path.chmod(0o644)
     nbformat.write(notebook, path)
-    place = command.CourseFolder(course)
+    place = CourseFolder(course)
     assert place.write_feedback(LESSON, ["wrong"]) == {}
     html = (course / "feedback" / "wrong" / LESSON / f"{LESSON}.html").read_text("utf-8")
     assert html.count("&lt;script&gt;alert(1)") >= 2
@@ -660,7 +662,7 @@ def test_grading_the_submitted_folder_itself_loses_nothing_of_it(course):
     folder = course / "submitted" / "late" / LESSON
     (folder / "submission_secret.txt").write_text("the exchange's", encoding="utf-8")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    place = command.CourseFolder(course)
+    place = CourseFolder(course)
     assert place.hand_in(LESSON, Submission("late", folder / f"{LESSON}.ipynb")) == ""
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert sorted(before) == [f"{LESSON}.ipynb", "submission_secret.txt", "timestamp.txt"]
@@ -847,7 +849,7 @@ def test_the_guides_other_words_are_true():
         assert trait in getattr(lms, kind).class_trait_names(config=True)
     for kind in signs.MEANINGS:
         assert f"*{kind}*" in GUIDE
-    assert gradebook.BACKUP in GUIDE and scoring.SECRET_FILE in GUIDE and scoring.SEEDS_FILE in GUIDE
+    assert gradebook.BACKUP in GUIDE and SECRET_FILE in GUIDE and SEEDS_FILE in GUIDE
     assert "docs/instructor_guide.md" in (ROOT / "README.md").read_text("utf-8")
 
 

@@ -25,10 +25,10 @@ from traitlets.config import Config
 
 from autograder import samples
 from autograder.author import build
-from autograder.grade import command
+from autograder.grade.course_folder import CourseFolder
 from autograder.intake import archives, inbox
 from autograder.judge import scoring
-from autograder.nbgrader import inlets, steps
+from autograder.nbgrader import inlets, settings
 from autograder.sandbox import bubblewrap
 from nas_lib import cli
 
@@ -38,14 +38,14 @@ SECRET = "do-not-tell"
 
 
 @pytest.fixture(scope="module")
-def place(sandboxed, tmp_path_factory: pytest.TempPathFactory) -> command.CourseFolder:
+def place(sandboxed, tmp_path_factory: pytest.TempPathFactory) -> CourseFolder:
     """A course folder with the lesson assigned and nothing handed in."""
-    made = command.CourseFolder(tmp_path_factory.mktemp("intake") / "course")
+    made = CourseFolder(tmp_path_factory.mktemp("intake") / "course")
     made.assign(LESSON)
     return made
 
 
-def hand_in(place: command.CourseFolder, student: str, text: str = RIGHT, **files: str) -> Path:
+def hand_in(place: CourseFolder, student: str, text: str = RIGHT, **files: str) -> Path:
     """Put a submission where nbgrader looks for it, past our intake."""
     folder = place.root / "submitted" / student / LESSON
     folder.mkdir(parents=True)
@@ -55,7 +55,7 @@ def hand_in(place: command.CourseFolder, student: str, text: str = RIGHT, **file
     return folder
 
 
-def nbgrader(place: command.CourseFolder, *arguments: str, path: str | None = None) -> Any:
+def nbgrader(place: CourseFolder, *arguments: str, path: str | None = None) -> Any:
     programs = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": path or f"{programs}{os.pathsep}{os.environ['PATH']}"}
     environment.pop(bubblewrap.UNSAFE_VARIABLE, None)
@@ -69,10 +69,10 @@ def nbgrader(place: command.CourseFolder, *arguments: str, path: str | None = No
     )
 
 
-def api(place: command.CourseFolder) -> Any:
+def api(place: CourseFolder) -> Any:
     """nbgrader as Formgrader's buttons use it."""
     config = Config()
-    steps.configure(config, place.root)
+    settings.configure(config, place.root)
     return NbGraderAPI(coursedir=CourseDirectory(config=config), config=config)
 
 
@@ -220,7 +220,7 @@ def test_zip_collect_goes_through_intake(place):
 
 
 def test_collect_follows_no_link_out_of_the_exchange(place, tmp_path):
-    inbound = tmp_path / steps.COURSE_ID / "inbound"
+    inbound = tmp_path / settings.COURSE_ID / "inbound"
     (inbound / "outbound").mkdir(parents=True)
     handed_in = inbound / f"kim+{LESSON}+2026-01-01 10:00:00 UTC"
     handed_in.mkdir()

@@ -13,12 +13,15 @@ import functools
 import re
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import nbformat
 
 import solutions
 from autograder.author.lesson import grade_id, is_check, is_exercise
+from autograder.author.student_version import release
+from autograder.sandbox.cells import Step
 
 GRADER_KEYS = ("nbgrader", "deletable", "editable")
 # What Python's parser raises on learners' code; the last two where it is nested too deep.
@@ -71,17 +74,15 @@ class Master:
         return cls(cells, points)
 
 
-@dataclass(frozen=True)
-class Step:
-    """A piece of code to run: its name for messages, and the submission's cell that it comes from.
+def master(course: Path, assignment: str, notebook: str) -> Master:
+    """The master version of a notebook, from the course's source/ folder (cached until that file changes)."""
+    path = course / "source" / assignment / f"{notebook}.ipynb"
+    return _master(path, path.stat().st_mtime_ns)
 
-    The essential ones, setup and exercises, run even when other cells have used up the notebook's time.
-    """
 
-    name: str
-    source: str
-    cell: int | None
-    essential: bool
+@functools.lru_cache(maxsize=32)
+def _master(path: Path, _changed: int) -> Master:
+    return Master.of(release(nbformat.read(path, as_version=4)))
 
 
 def restore(notebook: Any, master: Master) -> Any:

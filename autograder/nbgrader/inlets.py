@@ -1,7 +1,7 @@
 """The ways by which submissions come into nbgrader, made safe: autograde, collect and zip_collect.
 
 nbgrader makes its converters itself, but lets an exporter, two plugins and the exchange's steps be chosen;
-`steps.configure` chooses these. So `nbgrader autograde`, `nbgrader zip_collect`, `nbgrader collect` and
+`settings.configure` chooses these. So `nbgrader autograde`, `nbgrader zip_collect`, `nbgrader collect` and
 Formgrader's buttons check for the sandbox first, and take files in through `inbox` alone.
 """
 
