@@ -8,6 +8,8 @@ PYTHON ?=
 TORCH_INDEX ?=
 # Further arguments for the command behind a target: make test ARGS="-k spaces".
 ARGS ?=
+# A process for each core; make test ARGS=-n0 for one alone, ARGS=--durations=20 for what takes longest.
+IN_PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 # What `make grade` grades: nothing means the bundled samples of every lesson.
 SUBMISSIONS ?=
 LESSON ?=
@@ -38,10 +40,10 @@ lab: $(STAMP) ## open the lessons in JupyterLab
 	$(PY) -m jupyterlab $(ARGS) notebooks
 
 test: $(STAMP) ## run the tests (minutes)
-	$(PY) -m pytest -q $(ARGS)
+	$(PY) -m pytest -q $(IN_PARALLEL) $(ARGS)
 
 slow-test: $(STAMP) ## run the tests that `make test` leaves out because they are slow
-	$(PY) -m pytest -q -m slow $(ARGS)
+	$(PY) -m pytest -q -m slow $(IN_PARALLEL) $(ARGS)
 
 build: $(STAMP) ## write the student notebooks from solutions/
 	$(COURSE) build $(ARGS)

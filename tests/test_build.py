@@ -342,7 +342,10 @@ CHECK = (
     '# %% tags=["check"] nbgrader={"grade": true, "grade_id": "harmonic_mean-check", "locked": true, "points": 2, '
     '"schema_version": 3, "solution": false, "task": false}\ncheck("harmonic_mean", harmonic_mean)\n'
 )
-HINT = '# <details><summary>Hint: "ZeroDivisionError"</summary> A zero among the values makes the mean zero. </details>\n'
+HINT = (
+    '# <details><summary>Hint: "ZeroDivisionError"</summary>\n'
+    "# A zero among the values makes the mean zero. </details>\n"
+)
 
 BROKEN = {
     "title missing": (
@@ -422,7 +425,7 @@ BROKEN = {
     ),
     "no docstring": (
         swap(
-            '    """Harmonic mean of positive numbers; `default` for none at all, and 0.0 if any of them is zero."""\n',
+            '    """Harmonic mean of positive numbers; `default` for none at all, 0.0 if any of them is zero."""\n',
             "",
         ),
         "no docstring",
@@ -452,7 +455,19 @@ BROKEN = {
         lambda text: text[: text.index("# %% [markdown]\n# ### BEGIN MARK SCHEME")],
         "has no rubric",
     ),
-    "too long": (lambda text: text + "\n# %% [markdown]\n" + "# line\n" * 900, "too long"),
+    "too much to read": (
+        lambda text: text + "\n# %% [markdown]\n" + "# five words on each line\n" * 801,
+        "minutes to read, more than 20",
+    ),
+    "too full a cell": (
+        swap("SCALE = 2.0", "if True:\n" + "    SCALE = 2.0\n" * verify.MOST_STATEMENTS),
+        "statements are too many for one cell",
+    ),
+    "a long line of code": (swap("SCALE = 2.0", "SCALE = 2.0  # " + "x" * 86), "a line of 101 characters"),
+    "a long line of prose": (
+        lambda text: text + "\n# %% [markdown]\n# " + "words " * 16 + "end\n",
+        "a line of 101 characters",
+    ),
     "concept name": (swap('concept_90_1 = "c"', 'concept_90_2 = "c"'), "the solution is concept_90_2"),
     "empty solution": (
         lambda text: re.sub(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,13 @@ from autograder.author.lesson import (
 from autograder.author.signatures import BINDING
 from nas_lib import checks
 
-MOST_LINES = 900
+# Prose with formulas is read at about 200 words a minute. Today's longest lesson reads for 16.5 minutes; a fifth more
+# than that is the most that leaves a sitting for doing.
+WORDS_PER_MINUTE = 200
+MOST_READING_MINUTES = 20
+# Today's fullest cell has 40 statements; an eighth more than that is the most that is taken in at once.
+MOST_STATEMENTS = 45
+LONGEST_LINE = 100
 TITLE_FORM = "### Exercise 1.2 · `name` · ●●○○○ · 10 min · 3 points"
 MARKERS = (("BEGIN SOLUTION", "END SOLUTION"), ("BEGIN MARK SCHEME", "END MARK SCHEME"))
 
@@ -103,15 +110,72 @@ def _markers(lesson: Lesson) -> Iterator[Problem]:
                     yield _problem(lesson, index, f"{begin} without {end}", f"Put ### {end} after the region")
 
 
-def _length(lesson: Lesson) -> Iterator[Problem]:
-    lines = len(lesson.path.read_text(encoding="utf-8").splitlines())
-    if lines > MOST_LINES:
+def _reading_time(lesson: Lesson) -> Iterator[Problem]:
+    minutes = reading_minutes(lesson)
+    if minutes > MOST_READING_MINUTES:
         yield _problem(
             lesson,
             None,
-            f"{lines} lines are too long for one sitting",
-            f"Shorten it to {MOST_LINES} lines or split it",
+            f"its prose takes {minutes:.1f} minutes to read, more than {MOST_READING_MINUTES}",
+            "Shorten it or split the lesson",
         )
+
+
+def reading_minutes(lesson: Lesson) -> float:
+    """Minutes that a learner reads, at WORDS_PER_MINUTE: all prose but mark schemes and model answers."""
+    return sum(map(_words, _learners_prose(lesson))) / WORDS_PER_MINUTE
+
+
+def _learners_prose(lesson: Lesson) -> Iterator[str]:
+    for cell in lesson.cells:
+        if cell.cell_type == "markdown" and not is_open(cell):
+            scheme = mark_scheme(cell.source)
+            yield cell.source.replace(scheme, "") if scheme else cell.source
+
+
+def _words(markdown: str) -> int:
+    """Words of running text: HTML tags, formulas and addresses are none."""
+    return len(re.findall(r"[^\W\d_]\w*", re.sub(r"<[^>]+>|\$[^$]*\$|https?://\S+", "", markdown)))
+
+
+def _statements(lesson: Lesson) -> Iterator[Problem]:
+    for index, cell in enumerate(lesson.cells):
+        if cell.cell_type == "code" and (count := _statements_of(cell.source)) > MOST_STATEMENTS:
+            yield _problem(
+                lesson,
+                index,
+                f"{count} statements are too many for one cell",
+                f"Split it into cells of at most {MOST_STATEMENTS}, with a word between them",
+            )
+
+
+def _statements_of(source: str) -> int:
+    """Statements of a cell, inner ones included and docstrings not; 0 where it is no valid Python."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:  # another rule's business
+        return 0
+    docstrings = (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in nodes)
+    return sum(isinstance(node, ast.stmt) for node in nodes) - sum(docstrings)
+
+
+def _line_length(lesson: Lesson) -> Iterator[Problem]:
+    for index, cell in enumerate(lesson.cells):
+        prefix = "# " if cell.cell_type == "markdown" else ""
+        for line in cell.source.splitlines():
+            length = len(prefix + line)
+            if length > LONGEST_LINE and not _unbreakable(line):
+                yield _problem(
+                    lesson,
+                    index,
+                    f"a line of {length} characters, {line[:40]!r}...",
+                    f"Wrap it at {LONGEST_LINE}",
+                )
+
+
+def _unbreakable(line: str) -> bool:
+    """Rows of a table, and addresses."""
+    return line.startswith("|") or re.search(r"https?://\S{60}", line) is not None
 
 
 def _tags(lesson: Lesson) -> Iterator[Problem]:
@@ -571,7 +635,9 @@ def _registry(lesson: Lesson) -> Iterator[Problem]:
 
 
 RULES = (
-    _length,
+    _reading_time,
+    _statements,
+    _line_length,
     _tags,
     _ids,
     _metadata,

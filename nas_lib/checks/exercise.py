@@ -133,7 +133,10 @@ class Exercise(ABC):
     name: str
     lesson: str
     changes: tuple[str, ...] = ()
-    """What a call may change, as patterns of paths ("optimizer*", "model.*"); everything else is held (`holding`)."""
+    """What a call may change, as patterns of paths ("optimizer*", "model.*"); everything else is held (`holding`).
+
+    An instance may have its own "changes": where bad input is to be refused before anything moves, none.
+    """
     methods: tuple[str, ...] = ()
     """Of a class: the methods whose calls are held like a function's."""
     returns: str = ""

@@ -85,6 +85,9 @@ def _parameters(fn: Callable[..., Any]) -> list[str]:
 def kind_of(value: Any) -> str:
     """The type of a value as patterns can match it: "float", "numpy.ndarray[int64]", "torch.Tensor[float32]"."""
     kind = type(value)
+    plain = next((one for one in (tuple, list, dict) if issubclass(kind, one)), None)
+    if plain is not None:
+        return plain.__name__
     name = (
         kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.split('.')[0]}.{kind.__name__}"
     )

@@ -45,7 +45,7 @@ def run_probe(
         return {
             "error": f"Missing: {exercise.name} is {describe(fn)}, not a function: pass its name, not a call"
         }
-    watch = Watch(exercise.changes, exercise.methods)
+    watch = Watch(instance.get("changes", exercise.changes), exercise.methods)
     watched = watch.over(fn)
     told = _told(lambda: exercise.probe(watched, public_part(instance), oracle), fn)
     return told | {"changed": watch.changed, "kinds": watch.kinds}
