@@ -35,10 +35,10 @@ from autograder.grade import batch, command
 from autograder.grade.course_folder import CourseFolder
 from autograder.intake.inbox import Submission
 from autograder.judge import matching, outputs, scoring
-from autograder.judge.results import Outcome, Result
+from autograder.judge.results import Outcome, Result, digest
 from autograder.judge.seeds import SECRET_FILE, SEEDS_FILE
 from autograder.nbgrader import gradebook
-from autograder.reports import grade_table, lms, signs
+from autograder.reports import grade_table, lms, signs, spreadsheets
 from autograder.reports.signs import Sign
 from autograder.sandbox import bubblewrap, session
 from nas_lib import cli
@@ -288,7 +288,7 @@ def test_a_manual_grade_and_its_comment_stand_through_a_regrade_until_the_answer
 
 def test_one_student_is_regraded_after_a_check_was_mended(course, monkeypatch):
     def generous(lesson: str, steps: Any, seeds: dict[str, int], *_: Any, **__: Any) -> Result:
-        return Result({name: Outcome(1.0, "", "") for name in seeds}, {})
+        return Result(digest(lesson, steps, seeds), {name: Outcome(1.0, "", "") for name in seeds}, {})
 
     monkeypatch.setattr(scoring, "evaluate", generous)
     monkeypatch.setattr(batch, "code_version", lambda: "with the mended check")
@@ -300,6 +300,29 @@ def test_one_student_is_regraded_after_a_check_was_mended(course, monkeypatch):
         assert len(list(csv.DictReader(file))) == len(samples.ALL)
     with pytest.raises(ValueError, match=r"student must have a submission in .*, got 'nobody'"):
         regrade(course, "nobody")
+
+
+def test_a_result_is_stored_with_its_own_submission_alone(course):
+    place = CourseFolder(course)
+    steps, seeds = place.steps(LESSON, "half"), place.seeds(LESSON)
+    before = place.row(LESSON, "half")
+    perfect = {name: Outcome(1.0, "", "") for name in seeds}
+    for others in (
+        digest(LESSON, steps[:-1], seeds),
+        digest(LESSON, steps, {**seeds, "cell_index": seeds["cell_index"] + 1}),
+        digest("01_random_search", steps, seeds),
+    ):
+        assert place.autograde(LESSON, "half", Result(others, perfect, {})) == (
+            "the result for half was made of other cells or seeds than those of the submission of "
+            f"{LESSON} that is there now: grade it again."
+        )
+        assert place.row(LESSON, "half") == before
+    assert place.autograde(LESSON, "half", Result(digest(LESSON, steps, seeds), perfect, {})) == ""
+    earned = place.row(LESSON, "half").points
+    assert all(earned[name] == before.max_points[name] for name in seeds)
+    # None is left over for the next time: without a result the submission is evaluated.
+    assert place.autograde(LESSON, "half") == ""
+    assert place.row(LESSON, "half") == before
 
 
 def test_a_late_penalty_is_a_plugin_of_nbgraders(course):
@@ -459,8 +482,8 @@ def test_moodles_grader_report_and_a_file_of_our_own(course):
      ("\t=1", False), ("  =1", False), ("-1.5%", True)],
 )  # fmt: skip
 def test_no_text_field_is_a_formula(text, kept):
-    assert (lms.harmless(text) == text) is kept
-    assert lms.harmless(text).lstrip("'") == text
+    assert (spreadsheets.harmless(text) == text) is kept
+    assert spreadsheets.harmless(text).lstrip("'") == text
 
 
 @pytest.mark.parametrize(

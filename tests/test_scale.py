@@ -177,7 +177,7 @@ def test_what_a_busy_machine_keeps_code_waiting_does_not_count(monkeypatch, seco
 
 def test_a_journal_gives_back_what_it_was_given_and_is_private(tmp_path):
     path = tmp_path / "journal"
-    result = Result({"a": Outcome(0.5, "x", "ü")}, {3: Ran(None, "out", 0.1)}, {"start": 1.0})
+    result = Result("made of", {"a": Outcome(0.5, "x", "ü")}, {3: Ran(None, "out", 0.1)}, {"start": 1.0})
     with Journal(path, "one") as journal:
         journal.add("key", result.to_data())
         journal.set_note("stored", "ann", "first")
@@ -263,7 +263,7 @@ class Pool:
             self.deadly[task.student] -= 1
             raise BrokenProcessPool("killed")
         self.runs[task.student] += 1
-        return Evaluated(task.student, Result({}, {}))
+        return Evaluated(task.student, Result("", {}, {}))
 
 
 @pytest.mark.parametrize(

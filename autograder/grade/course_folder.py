@@ -25,7 +25,7 @@ from autograder.intake.inbox import Submission
 from autograder.judge import matching, outputs
 from autograder.judge.results import Result
 from autograder.judge.seeds import course_secret, grading_seeds
-from autograder.nbgrader import config_file, gradebook
+from autograder.nbgrader import config_file, gradebook, released
 from autograder.reports import signs
 from autograder.reports.grade_table import Row
 from autograder.sandbox.cells import Step
@@ -141,7 +141,7 @@ class CourseFolder:
         return note
 
     def _master(self, lesson: str) -> matching.Master:
-        return matching.master(self.root, lesson, lesson)
+        return released.master(self.root, lesson, lesson)
 
     def seeds(self, lesson: str) -> dict[str, int]:
         """The seeds of a lesson's exercises in this course."""

@@ -13,14 +13,12 @@ import functools
 import re
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import nbformat
 
 import solutions
 from autograder.author.lesson import grade_id, is_check, is_exercise
-from autograder.author.student_version import release
 from autograder.sandbox.cells import Step
 
 GRADER_KEYS = ("nbgrader", "deletable", "editable")
@@ -72,17 +70,6 @@ class Master:
             if is_check(cell)
         }
         return cls(cells, points)
-
-
-def master(course: Path, assignment: str, notebook: str) -> Master:
-    """The master version of a notebook, from the course's source/ folder (cached until that file changes)."""
-    path = course / "source" / assignment / f"{notebook}.ipynb"
-    return _master(path, path.stat().st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=32)
-def _master(path: Path, _changed: int) -> Master:
-    return Master.of(release(nbformat.read(path, as_version=4)))
 
 
 def restore(notebook: Any, master: Master) -> Any:

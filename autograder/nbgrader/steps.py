@@ -30,6 +30,7 @@ from autograder.judge import matching, outputs
 from autograder.judge.matching import Master
 from autograder.judge.results import Result, digest
 from autograder.judge.seeds import grading_seeds
+from autograder.nbgrader import released
 from autograder.nbgrader.review import SaveGrades
 from autograder.reports import prose
 from autograder.reports.feedback import SortIntoTasks
@@ -53,7 +54,7 @@ class CourseStep(NbGraderPreprocessor):
     def master(self, resources: Any) -> Master:
         """The lesson as it was released, with the cells that belong to it."""
         names = resources["nbgrader"]
-        return matching.master(Path(self.course_root), names["assignment"], names["notebook"])
+        return released.master(Path(self.course_root), names["assignment"], names["notebook"])
 
 
 class MatchCells(CourseStep):

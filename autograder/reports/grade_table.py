@@ -16,8 +16,8 @@ from pathlib import Path
 
 from autograder.judge.results import Evaluated, Outcome
 from autograder.reports import signs
-from autograder.reports.lms import harmless
 from autograder.reports.signs import MEANINGS, Sign
+from autograder.reports.spreadsheets import harmless
 
 FIXED_COLUMNS = (
     "score",
