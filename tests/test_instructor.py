@@ -748,7 +748,7 @@ def no_room(*_: Any, **__: Any) -> None:
 
 
 def test_a_full_disk_before_grading(course, capsys, monkeypatch):
-    monkeypatch.setattr(command.nbformat, "write", no_room)
+    monkeypatch.setattr(nbformat, "write", no_room)
     assert "no room is left on the disk of" in refused(again(course), capsys)
     assert intact(course)
 

@@ -167,7 +167,7 @@ def test_a_failed_regrade_keeps_the_earlier_copy(place, monkeypatch):
     copy = place.root / "autograded" / "ann" / LESSON
     before, points = everything(copy), place.row(LESSON, "ann", "").points
     text = (copy / f"{LESSON}.ipynb").read_bytes()
-    monkeypatch.setattr(scoring, "score", fail)
+    monkeypatch.setattr(scoring, "evaluate", fail)
     done = api(place).autograde(LESSON, "ann", force=True, create=True)
     assert not done["success"]
     assert everything(copy) == before

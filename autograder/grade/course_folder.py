@@ -168,13 +168,7 @@ class CourseFolder:
         from nbgrader.converters import Autograde
         from nbgrader.utils import capture_log, temp_attrs
 
-        graded = self.root / "autograded" / student / lesson
         before = os.environ.get(EXECUTION)
-        kept = self.root / "autograded" / f".{student}-{lesson}.kept"  # nbgrader removes it before it begins
-        if kept.is_dir():  # a run was killed here
-            _put_back(kept, graded)
-        if graded.is_dir():
-            graded.rename(kept)
         try:
             with (
                 warnings.catch_warnings(),
@@ -188,7 +182,6 @@ class CourseFolder:
                 app.force = app.create_student = True
                 done = capture_log(app)
         finally:
-            _put_back(kept, graded)
             os.environ.pop(EXECUTION, None)  # nbgrader leaves it behind when it fails
             if before is not None:
                 os.environ[EXECUTION] = before
@@ -288,22 +281,10 @@ class CourseFolder:
         row.answers = signs.fingerprint(notebook, master)
 
 
-def _put_back(kept: Path, graded: Path) -> None:
-    """Restore a submission's earlier autograded copy, unless there is a new one."""
-    if any(graded.glob("*.ipynb")):
-        shutil.rmtree(kept, ignore_errors=True)
-    elif kept.is_dir():
-        shutil.rmtree(graded, ignore_errors=True)
-        graded.parent.mkdir(parents=True, exist_ok=True)
-        kept.rename(graded)
-
-
 def _reason(done: dict[str, Any]) -> str:
     """The last thing that nbgrader said about a failure, in one line."""
-    lines = [line for line in str(done.get("error", "")).strip().splitlines() if line.strip()]
-    errors = [line for line in str(done.get("log", "")).splitlines() if line.startswith("[ERROR]")]
-    said = " ".join(errors[:1]).removeprefix("[ERROR]").strip()
-    inner = next((line for line in reversed(str(done.get("log", "")).splitlines()) if "Error: " in line), "")
-    return outputs.printable(inner.strip() or said or (lines[-1] if lines else "nbgrader gave no reason"))[
-        :300
-    ]
+    log, traceback = (str(done.get(part, "")).strip().splitlines() for part in ("log", "error"))
+    inner = [line.strip() for line in log if "Error: " in line][-1:]
+    errors = [line.removeprefix("[ERROR]").strip() for line in log if line.startswith("[ERROR]")]
+    said = next(filter(None, (*inner, *errors[:1], *traceback[-1:])), "nbgrader gave no reason")
+    return outputs.printable(said.removeprefix("ValueError: "))[:300]

@@ -97,7 +97,7 @@ def _kept(converter: Any) -> Iterator[None]:
         student = Path(name).parent.name
         place = Path(converter._format_dest(lesson, student))
         copy = root / EARLIER / student / lesson
-        if copy.is_dir() and not place.exists():  # left by a run that was killed
+        if copy.is_dir() and not _is_whole(place):  # left by a run that was killed
             _move(copy, place)
         if place.is_dir() and converter.force:
             shutil.rmtree(copy, ignore_errors=True)
@@ -107,7 +107,7 @@ def _kept(converter: Any) -> Iterator[None]:
         yield
     finally:
         for place, copy in kept.items():
-            if place.exists():
+            if _is_whole(place):
                 shutil.rmtree(copy, ignore_errors=True)
             else:
                 _move(copy, place)
@@ -117,7 +117,13 @@ def _kept(converter: Any) -> Iterator[None]:
                 copy.parent.parent.rmdir()
 
 
+def _is_whole(place: Path) -> bool:
+    """Is an autograded notebook in this folder?"""
+    return any(place.glob("*.ipynb"))
+
+
 def _move(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(source, target)
 
