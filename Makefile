@@ -66,7 +66,7 @@ $(STAMP): pyproject.toml constraints.txt | $(PY)
 	@echo "Installing the course into $(VENV); the first time takes minutes (torch is large)."
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade
 	$(if $(TORCH_INDEX),$(PY) -m pip install --index-url $(TORCH_INDEX) $(shell grep -E '^(torch|torchvision)==' constraints.txt))
-	$(PY) -m pip install --constraint constraints.txt --editable ".[course,cluster,dev]"
+	$(PY) -m pip install --constraint constraints.txt --editable ".[course,onnx,cluster,dev]"
 	@touch $@
 
 $(PY):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import warnings
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import nn
 from nas_lib import checks
 from nas_lib.checks import Answer, Exercise, Expected, read_answer, run_probe, verdicts
 from nas_lib.checks.holding import Watch, kind_of
+from nas_lib.checks.judging import RETURNS
 
 
 def net() -> nn.Module:
@@ -185,6 +187,24 @@ def test_a_call_by_many_names_is_held_by_its_parameters() -> None:
 )
 def test_types_have_names(value: Any, kind: str) -> None:
     assert kind_of(value) == kind
+
+
+@pytest.mark.parametrize(
+    ("returns", "value", "right"),
+    [
+        ("float", np.array(1.0), True),
+        ("float", np.array(1), False),
+        ("float", np.ones(2), False),
+        ("floats", np.ones(2, dtype=np.float32), True),
+        ("floats", np.ones(2, dtype=int), False),
+        ("floats", [1.0, 2.0], False),
+        ("floats", torch.ones(2), False),
+    ],
+    ids=repr,
+)
+def test_arrays_are_told_apart_by_what_they_hold(returns: str, value: Any, right: bool) -> None:
+    _, patterns = RETURNS[returns]
+    assert any(fnmatchcase(kind_of(value), pattern) for pattern in patterns) == right
 
 
 # ------------------------------------------------------------------------------- in a check

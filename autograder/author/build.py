@@ -41,7 +41,7 @@ ROUNDING = 1e-6
 
 BOOTSTRAP_ID = "bootstrap"
 BOOTSTRAP = """\
-# Lets this notebook run as a single file: installs nas_lib on Colab, changes nothing on your own machine.
+# Lets this notebook run as a single file: installs nas_lib on Colab, and nothing on your machine.
 import importlib.metadata
 import importlib.util
 import os
@@ -52,13 +52,15 @@ if importlib.util.find_spec("nas_lib") is None:
     nas_lib_address = "{address}"
     if "COLAB_RELEASE_TAG" not in os.environ and "google.colab" not in sys.modules:
         raise ModuleNotFoundError(
-            f"nas_lib is not installed in the Python that runs this notebook ({{sys.executable}}). "
-            "Start Jupyter with `make lab`, or install the course's wheel with pip as README.md says."
+            f"nas_lib is not installed in this notebook's Python ({{sys.executable}}). Start Jupyter "
+            "with `make lab`, or install the course's wheel with pip as README.md says."
         )
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
     commands = [[*pip, "--no-deps", nas_lib_address]]  # torch and numpy stay as they are
-    light = {light}
-    missing = [package for package, module in light.items() if importlib.util.find_spec(module) is None]
+    light = {{
+{light}
+    }}
+    missing = [name for name, module in light.items() if importlib.util.find_spec(module) is None]
     if missing:
         commands.append([*pip, *missing, "numpy==" + importlib.metadata.version("numpy")])
     if any(subprocess.run(command).returncode != 0 for command in commands):
@@ -98,7 +100,8 @@ def light_packages(root: Path = ROOT) -> dict[str, str]:
 
 def bootstrap(root: Path = ROOT) -> str:
     """Source of the first code cell of every notebook."""
-    return BOOTSTRAP.format(address=install_url(root), light=light_packages(root)).rstrip("\n")
+    light = "\n".join(f'        "{name}": "{module}",' for name, module in light_packages(root).items())
+    return BOOTSTRAP.format(address=install_url(root), light=light).rstrip("\n")
 
 
 def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path = ROOT) -> Any:

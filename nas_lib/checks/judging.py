@@ -31,11 +31,12 @@ CONDUCT = 0.5
 """What a changed argument or setting, or a result of another type, costs where all else is right."""
 
 RETURNS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "float": ("a float", ("float", "numpy.float*", "numpy.ndarray[float*]()", "int", "numpy.int*")),
+    "float": ("a float", ("float", "numpy.float*", "numpy.ndarray[[]float*]()", "int", "numpy.int*")),
     "int": ("an int", ("int", "numpy.int*")),
     "bool": ("a bool", ("bool", "numpy.bool*")),
     "string": ("a string", ("str",)),
     "array": ("a NumPy array", ("numpy.ndarray*", "*Array*")),
+    "floats": ("an array of floats", ("numpy.ndarray[[]float*",)),
     "tensor": ("a tensor", ("torch.*",)),
     "list": ("a list", ("list",)),
     "tuple": ("a tuple", ("tuple",)),
