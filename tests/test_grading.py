@@ -37,7 +37,7 @@ from autograder.author import build
 from autograder.author.lesson import read_lesson
 from autograder.grade import command
 from autograder.grade.course_folder import CourseFolder
-from autograder.intake import inbox
+from autograder.intake import search
 from autograder.judge import matching, outputs, scoring
 from autograder.judge.results import Outcome, Result
 from autograder.judge.seeds import SECRET_FILE, SECRET_VARIABLE, SEEDS_FILE, grading_seeds
@@ -869,7 +869,7 @@ def test_all_three_layouts_are_found(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}", encoding="utf-8")
     (tmp_path / "dan").mkdir()
-    found = {item.student: item.path for item in inbox.find(tmp_path, ZERO, tmp_path / "none").submissions}
+    found = {item.student: item.path for item in search.find(tmp_path, ZERO, tmp_path / "none").submissions}
     assert sorted(found) == ["ann", "bob", "cyd", "dan"]
     assert found["dan"] is None
 
@@ -890,7 +890,7 @@ def test_a_bad_folder_is_one_clear_sentence(tmp_path, files, message):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match=re.escape(message)):
-        inbox.find(tmp_path, ZERO, tmp_path / "none")
+        search.find(tmp_path, ZERO, tmp_path / "none")
 
 
 def test_the_command_line_grades_and_explains(graded, tmp_path, capsys):

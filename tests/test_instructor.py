@@ -33,7 +33,7 @@ from autograder.author import build
 from autograder.author.lesson import read_lesson
 from autograder.grade import batch, command
 from autograder.grade.course_folder import CourseFolder
-from autograder.intake.inbox import Submission
+from autograder.intake.submission import Submission
 from autograder.judge import matching, outputs, scoring
 from autograder.judge.results import Outcome, Result, digest
 from autograder.judge.seeds import SECRET_FILE, SEEDS_FILE

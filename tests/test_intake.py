@@ -26,7 +26,8 @@ from traitlets.config import Config
 from autograder import samples
 from autograder.author import build
 from autograder.grade.course_folder import CourseFolder
-from autograder.intake import archives, inbox
+from autograder.intake import archives, search, taking_in
+from autograder.intake.submission import Submission
 from autograder.judge import scoring
 from autograder.nbgrader import inlets, settings
 from autograder.sandbox import bubblewrap
@@ -254,9 +255,9 @@ def test_an_unusable_gradebook_is_one_sentence_and_stays_as_it_is(tmp_path, cont
 # -- finding ---------------------------------------------------------------------------------------------------
 
 
-def found(source: Path, quarantine: Path) -> dict[str, inbox.Submission]:
+def found(source: Path, quarantine: Path) -> dict[str, Submission]:
     quarantine.mkdir(exist_ok=True)
-    return {item.student: item for item in inbox.find(source, LESSON, quarantine).submissions}
+    return {item.student: item for item in search.find(source, LESSON, quarantine).submissions}
 
 
 def test_a_zip_among_others_hands_in_for_nobody_else(tmp_path):
@@ -290,7 +291,7 @@ def test_another_lessons_notebook_is_not_taken_for_this_one(tmp_path):
 def test_what_is_unpacked_is_gone_afterwards(tmp_path):
     with zipfile.ZipFile(tmp_path / "class.zip", "w") as zipped:
         zipped.writestr("ann.ipynb", RIGHT)
-    with inbox.collected(tmp_path / "class.zip", LESSON) as there:
+    with search.collected(tmp_path / "class.zip", LESSON) as there:
         (submission,) = there.submissions
         assert submission.path is not None
         assert submission.path.exists()
@@ -303,7 +304,7 @@ def test_what_is_unpacked_is_gone_afterwards(tmp_path):
 )
 def test_times_are_read(tmp_path, text):
     (tmp_path / "timestamp.txt").write_text(f"{text}\n", encoding="utf-8")
-    assert inbox.Submission("ann", tmp_path / "x.ipynb").timestamp == text
+    assert Submission("ann", tmp_path / "x.ipynb").timestamp == text
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,7 @@ def test_times_are_read(tmp_path, text):
 )
 def test_what_is_no_time_is_none(tmp_path, text):
     (tmp_path / "timestamp.txt").write_text(text, encoding="utf-8")
-    assert inbox.Submission("ann", tmp_path / "x.ipynb").timestamp is None
+    assert Submission("ann", tmp_path / "x.ipynb").timestamp is None
 
 
 # -- archives --------------------------------------------------------------------------------------------------
@@ -345,8 +346,8 @@ def test_sizes_are_counted_and_not_believed(tmp_path):
 
 
 def test_a_refusal_says_what_happened_and_runs_nothing(tmp_path):
-    note = inbox.take_in(
-        inbox.Submission("ann", None, "It holds '<script>*x*</script>'."),
+    note = taking_in.take_in(
+        Submission("ann", None, "It holds '<script>*x*</script>'."),
         LESSON,
         tmp_path / "a",
         lambda: build.student_notebook(LESSON),

@@ -20,7 +20,7 @@ from autograder.corpus.code import CODE
 from autograder.corpus.notebooks import NOTEBOOKS
 from autograder.corpus.zips import DOWNLOADS, ZIPS, Download, zipped
 from autograder.grade import command
-from autograder.intake import inbox
+from autograder.intake import reading, search
 from autograder.judge import matching
 from autograder.nbgrader import settings
 from autograder.reports.grade_table import Grades, Row
@@ -244,7 +244,7 @@ def collected(lesson: str, download: Download, folder: Path) -> Outcome:
     wanted = download.fails or ", ".join(download.students)
     outcome = Outcome(f"download: {download.name}", "archives", wanted, "")
     try:
-        with inbox.collected(archive, lesson) as found:
+        with search.collected(archive, lesson) as found:
             outcome.got = ", ".join(submission.student for submission in found.submissions)
             remarks = " ".join(found.remarks)
             for submission in found.submissions:
@@ -252,7 +252,7 @@ def collected(lesson: str, download: Download, folder: Path) -> Outcome:
                     outcome.faults.append(f"{submission.student}: {submission.fault}")
                 elif submission.path is not None:
                     matching.restore(
-                        inbox.read(submission.path), matching.Master.of(Sheet(lesson, False).notebook)
+                        reading.read(submission.path), matching.Master.of(Sheet(lesson, False).notebook)
                     )
     except ValueError as error:
         outcome.got, remarks = str(error), ""

@@ -16,7 +16,7 @@ from autograder.grade import batch, journal
 from autograder.grade.course_folder import CourseFolder
 from autograder.grade.journal import Journal, digest
 from autograder.grade.run import Run
-from autograder.intake import inbox
+from autograder.intake import search
 from autograder.nbgrader import gradebook
 from autograder.reports.grade_table import Grades, write_csv
 from autograder.sandbox import bubblewrap
@@ -60,7 +60,7 @@ def grade(
     """Grade the submissions of a lesson.
 
     Args:
-        submissions: folder or zip of submissions, in one of the layouts of `inbox`.
+        submissions: folder or zip of submissions, in one of the layouts of `search`.
         lesson: the lesson's name.
         folder: the course folder; made if absent, and used again for regrades and other lessons.
         out: where the CSV goes; by default into the course folder.
@@ -86,7 +86,7 @@ def grade(
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}.")
     source = _gradable(lesson)
-    with inbox.collected(submissions, lesson) as found:
+    with search.collected(submissions, lesson) as found:
         there = [submission.student for submission in found.submissions]
         if unknown := sorted(set(students) - set(there)):
             raise ValueError(

@@ -20,8 +20,8 @@ import nbformat
 from traitlets.config import Config
 
 from autograder.author import build
-from autograder.intake import inbox
-from autograder.intake.inbox import Submission
+from autograder.intake import reading, taking_in
+from autograder.intake.submission import Submission
 from autograder.judge import matching, outputs
 from autograder.judge.results import Result
 from autograder.judge.seeds import course_secret, grading_seeds
@@ -132,7 +132,7 @@ class CourseFolder:
         folder = self.root / "submitted" / submission.student / lesson
         # Written aside first: the submission may lie in that very folder, and the disk may be full.
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".handing-in-") as fresh:
-            note = inbox.take_in(
+            note = taking_in.take_in(
                 submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson)
             )
             shutil.rmtree(folder, ignore_errors=True)
@@ -272,11 +272,11 @@ class CourseFolder:
         graded = nbformat.read(autograded, as_version=4)
         row.outcomes, row.isolation = outputs.read_outcomes(graded), outputs.read_isolation(graded)
         try:
-            notebook = inbox.read(submitted)  # plain `nbgrader autograde` leaves there what was handed in
-        except inbox.Unreadable:
+            notebook = reading.read(submitted)  # plain `nbgrader autograde` leaves there what was handed in
+        except reading.Unreadable:
             return
         master = self._master(lesson)
-        row.note = row.note or inbox.refused(notebook)
+        row.note = row.note or taking_in.refused(notebook)
         row.signs = signs.of_submission(notebook, master, row.outcomes)
         row.answers = signs.fingerprint(notebook, master)
 

@@ -18,7 +18,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 import solutions
 from autograder.author import lesson
-from autograder.intake.inbox import NOTE_CELL
+from autograder.intake.taking_in import NOTE_CELL
 from autograder.judge.outputs import read_outcomes
 from autograder.reports.grade_table import duration
 
