@@ -129,7 +129,7 @@ def readme(root: Path, wheel: str) -> str:
             ),
             name,
         )
-        minutes = sum(task.title.minutes for task in lesson.tasks if task.title)
+        minutes = sum(task.title.minutes for task in lesson.tasks)
         points = sum(lesson.points().values())
         rows.append(f"| [{heading}](notebooks/{name}/{name}.ipynb) | {minutes} | {points:g} |")
     return README.format(lessons="\n".join(rows), wheel=wheel)

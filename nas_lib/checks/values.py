@@ -225,14 +225,16 @@ class ValueExercise(Exercise):
             for place, (instance, _) in enumerate(zip(instances, answers))
             if "bad" not in instance and place < len(expected.answers)
         ]
-        fits = [
-            [self._explains(one, place, answers[place], expected.answers[place]) for place in sound]
-            for one in expected.known
-        ]
         wrong = [
             (column, place)
             for column, place in enumerate(sound)
             if not self._is_right(answers[place], expected.answers[place])
+        ]
+        if not wrong:
+            return {}
+        fits = [
+            [self._explains(one, place, answers[place], expected.answers[place]) for place in sound]
+            for one in expected.known
         ]
         whole = [one for one, row in zip(expected.known, fits) if all(row)]
         found = {}
