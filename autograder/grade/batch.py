@@ -35,7 +35,15 @@ ATTEMPTS = 3  # after which a submission is the grader's fault, and left to a pe
 CONNECT_SECONDS = 30
 AHEAD = 4  # tasks sent for each core of a cluster: enough that none waits
 GRADER = Path(__file__).resolve().parents[1]
-STAGES = ("author", "intake", "sandbox", "judge", "nbgrader", "grade")  # whose code decides about points
+STAGES = (
+    "author",
+    "intake",
+    "sandbox",
+    "judge",
+    "reports",
+    "nbgrader",
+    "grade",
+)  # points and pages are theirs
 
 
 @dataclass(frozen=True)

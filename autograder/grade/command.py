@@ -6,9 +6,9 @@ What is graded lies in a course folder of nbgrader's own layout (`course_folder`
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autograder.author.lesson import Lesson, read_lesson
@@ -17,6 +17,7 @@ from autograder.grade.course_folder import CourseFolder
 from autograder.grade.journal import Journal, digest
 from autograder.grade.run import Run
 from autograder.intake import search
+from autograder.intake.submission import Submission
 from autograder.nbgrader import gradebook
 from autograder.reports.grade_table import Grades, write_csv
 from autograder.sandbox import bubblewrap
@@ -86,48 +87,47 @@ def grade(
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}.")
     source = _gradable(lesson)
+    seconds: dict[str, float] = {}
     with search.collected(submissions, lesson) as found:
-        there = [submission.student for submission in found.submissions]
-        if unknown := sorted(set(students) - set(there)):
-            raise ValueError(
-                f"student must have a submission in {submissions}, got {', '.join(map(repr, unknown))}."
-            )
+        chosen = _chosen(found.submissions, students, submissions)
         place = CourseFolder(folder, kind)
         out = _target(out, place, lesson)
-        marks = [time.monotonic()]
         with journal.only_run(place.root):
-            gradebook.back_up(place.root)
-            place.assign(lesson)
-            if due:
-                place.set_due(lesson, due)
-            notes = {
-                submission.student: place.hand_in(lesson, submission)
-                for submission in found.submissions
-                if not students or submission.student in students
-            }
+            with _timed(seconds, "preparing"):
+                gradebook.back_up(place.root)
+                place.assign(lesson)
+                if due:
+                    place.set_due(lesson, due)
+                notes = {one.student: place.hand_in(lesson, one) for one in chosen}
             version = digest(batch.code_version(), lesson, place.seeds(lesson), kind)
             with Journal(place.root / f".grading_{lesson}.jsonl", version, regrade) as kept:
                 run = Run(place, lesson, kind, due, kept)
-                marks.append(time.monotonic())
-                with gradebook.quick_writing(place.db_url):
+                with _timed(seconds, "grading"), gradebook.quick_writing(place.db_url):
                     run.evaluate(list(notes), jobs, scheduler, progress)
-                marks.append(time.monotonic())
-                missing = run.pages([student for student in notes if student not in run.broken], jobs)
-                marks.append(time.monotonic())
-    faults = {**missing, **run.broken}
-    rows = [
-        place.row(lesson, student, "; ".join(filter(None, (note, faults.get(student)))))
-        for student, note in notes.items()
-    ]
-    graded = set(place.students(lesson))
-    rows += [place.row(lesson, student) for student in there if student in graded - set(notes)]
-    rows.sort(key=lambda row: row.student)
+                with _timed(seconds, "feedback"):
+                    faults = run.pages([student for student in notes if student not in run.broken], jobs)
+    faults |= run.broken
+    notes = {name: "; ".join(filter(None, (note, faults.get(name)))) for name, note in notes.items()}
+    earlier = {one.student for one in found.submissions} & set(place.students(lesson))
+    rows = [place.row(lesson, student, notes.get(student, "")) for student in sorted({*notes, *earlier})]
     names = [task.name for task in source.tasks]
-    parts = zip(("preparing", "grading", "feedback"), itertools.pairwise(marks), strict=True)
-    seconds = {name: end - start for name, (start, end) in parts}
     grades = Grades(lesson, names, rows, place.root, out, kind, found.remarks, run.evaluated, seconds)
     write_csv(grades)
     return grades
+
+
+def _chosen(there: Sequence[Submission], students: Sequence[str], source: Path) -> Sequence[Submission]:
+    """The submissions of these students; everybody's if none is named."""
+    if unknown := sorted(set(students) - {one.student for one in there}):
+        raise ValueError(f"student must have a submission in {source}, got {', '.join(map(repr, unknown))}.")
+    return [one for one in there if not students or one.student in students]
+
+
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    seconds[part] = time.monotonic() - began
 
 
 def recall(lesson: str, folder: Path, out: Path | None = None) -> Grades:
