@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from autograder.report import Grades
+    from autograder.reports.grade_table import Grades
 
 DEFAULT_COURSE = Path("course")
 SAMPLES_COURSE = Path("course/samples")
@@ -136,13 +136,13 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _no_sandbox() -> str:
-    from autograder import sandbox
+    from autograder.sandbox import bubblewrap
 
-    return sandbox.missing()
+    return bubblewrap.missing()
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from autograder import build
+    from autograder.author import build
 
     if arguments.check:
         found = build.drift()
@@ -163,7 +163,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _verify(_: argparse.Namespace) -> int:
-    from autograder import build, leaks
+    from autograder.author import build, leaks
 
     faults = _faults()
     secrets = leaks.all_answers()
@@ -180,7 +180,7 @@ def _verify(_: argparse.Namespace) -> int:
 
 
 def _faults() -> int:
-    from autograder import verify
+    from autograder.author import verify
 
     problems = verify.verify_all()
     for problem in problems:
@@ -190,20 +190,24 @@ def _faults() -> int:
 
 def _assign(arguments: argparse.Namespace) -> int:
     import solutions
-    from autograder import grade, gradebook
+    from autograder.grade import command
+    from autograder.nbgrader import gradebook
 
     with gradebook.trouble_in_one_sentence(arguments.course):
-        for path in grade.assign(arguments.lessons or solutions.lessons(), arguments.course, arguments.due):
+        for path in command.assign(arguments.lessons or solutions.lessons(), arguments.course, arguments.due):
             print(path)
     return 0
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    from autograder import sandbox
+    from autograder.sandbox import bubblewrap
 
-    sandbox.choose(arguments.unsafe)  # first of all: without a sandbox nothing is looked at
+    bubblewrap.choose(arguments.unsafe)  # first of all: without a sandbox nothing is looked at
 
-    from autograder import grade, gradebook, samples, scoring
+    from autograder import samples
+    from autograder.grade import command
+    from autograder.judge import scoring
+    from autograder.nbgrader import gradebook
 
     if arguments.jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {arguments.jobs}.")
@@ -225,7 +229,7 @@ def _grade(arguments: argparse.Namespace) -> int:
             runs = samples.write_all(course / "submissions", wanted, samples.ALL)
         for folder, lesson in runs:
             with gradebook.trouble_in_one_sentence(course):
-                done = grade.grade(
+                done = command.grade(
                     folder,
                     lesson,
                     course,
@@ -246,27 +250,29 @@ def _grade(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from autograder import grade, gradebook
+    from autograder.grade import command
+    from autograder.nbgrader import gradebook
 
     with gradebook.trouble_in_one_sentence(arguments.course):
-        grades = grade.recall(arguments.lesson, arguments.course, arguments.out)
+        grades = command.recall(arguments.lesson, arguments.course, arguments.out)
     _show(grades)
     return 0
 
 
 def _show(grades: Grades) -> None:
-    from autograder import report
+    from autograder.reports import grade_table
 
-    print(f"{report.table(grades)}\n\n{report.summary(grades)}\n")
+    print(f"{grade_table.table(grades)}\n\n{grade_table.summary(grades)}\n")
     print(f"Grades: {grades.out}")
 
 
 def _corpus(arguments: argparse.Namespace) -> int:
-    from autograder import sandbox
+    from autograder.sandbox import bubblewrap
 
-    sandbox.choose()  # never without: this is what it is for
+    bubblewrap.choose()  # never without: this is what it is for
 
-    from autograder import corpus, scratch
+    from autograder import corpus
+    from autograder.sandbox import scratch
 
     wanted = re.compile(arguments.only)
     chosen = [case for case in corpus.cases() if wanted.search(case.name) or wanted.search(case.row)]
@@ -285,7 +291,7 @@ def _corpus(arguments: argparse.Namespace) -> int:
 def _mutants(arguments: argparse.Namespace) -> int:
     import warnings
 
-    from autograder.mutants import report
+    from autograder.gate import report
     from nas_lib import checks
 
     faults = []
@@ -303,7 +309,7 @@ def _mutants(arguments: argparse.Namespace) -> int:
 
 
 def _release(arguments: argparse.Namespace) -> int:
-    from autograder import release
+    from autograder.author import release
 
     made = release.release(arguments.out)
     print(f"{made} ({made.stat().st_size / 2**20:.1f} MB)")

@@ -21,8 +21,8 @@
 # - train a small network, compare it with the course's table, and say whether the two agree;
 # - read seed noise: when is a difference between two architectures a difference?
 #
-# Run the cells from top to bottom with Shift+Enter. The whole notebook, training included, takes about a minute of
-# computing. Nothing here needs a GPU or the network.
+# Run the cells from top to bottom with Shift+Enter. The whole notebook, training included, takes
+# about a minute of computing. Nothing here needs a GPU or the network.
 
 # %% tags=["setup"]
 import numpy as np
@@ -35,8 +35,8 @@ space = CellSpace()
 # %% [markdown]
 # ## 1 · Is everything here?
 #
-# The next cell looks at your machine and prints one line per requirement. A line that starts with `[FAIL]` says what
-# to do. If all is well, go on.
+# The next cell looks at your machine and prints one line per requirement. A line that starts with
+# `[FAIL]` says what to do. If all is well, go on.
 
 # %% tags=["experiment"]
 from nas_lib.doctor import doctor
@@ -46,34 +46,36 @@ healthy = doctor()
 # %% [markdown]
 # ## 2 · How exercises, checks and points work
 #
-# An exercise is a function with a docstring and an empty body. The docstring is the contract: shapes, units, errors.
-# Replace `raise NotImplementedError()` by your code and run the cell. The cell right below it checks your function and
-# prints ✓, or ✗ with the idea that went wrong.
+# An exercise is a function with a docstring and an empty body. The docstring is the contract:
+# shapes, units, errors. Replace `raise NotImplementedError()` by your code and run the cell. The
+# cell right below it checks your function and prints ✓, or ✗ with the idea that went wrong.
 #
-# The check calls your function on a few *public* problems, whose right answers come with the course. Grading calls it
-# on *other* problems of the same kind. So a function that passes because it is right passes there too, and one that
-# only knows the public answers earns nothing. What a check prints in your notebook is advice, not a grade.
+# The check calls your function on a few *public* problems, whose right answers come with the
+# course. Grading calls it on *other* problems of the same kind. So a function that passes because
+# it is right passes there too, and one that only knows the public answers earns nothing. What a
+# check prints in your notebook is advice, not a grade.
 #
 # Three more things that are good to know:
 #
 # - **Stuck?** Each exercise has hints, titled by the symptom you see. Open the one that fits.
-# - **Still stuck?** Go on. Later cells use your functions where they pass their check; where one does not, they use
-#   the library's counterpart and say so.
-# - **Concept questions** take one letter. Their check looks at the form of your answer only: the key is with the
-#   grader. The **open question** at the end is read by a person.
+# - **Still stuck?** Go on. Later cells use your functions where they pass their check; where one
+#   does not, they use the library's counterpart and say so.
+# - **Concept questions** take one letter. Their check looks at the form of your answer only: the
+#   key is with the grader. The **open question** at the end is read by a person.
 #
 # Add cells of your own wherever you like. Changes to check cells are undone before grading.
 
 # %% [markdown]
 # ## 3 · The search space
 #
-# Neural architecture search (NAS) needs three things: a *space* of architectures, a way to *judge* one of them, and a
-# *strategy* that decides which one to judge next (Elsken et al. 2019). This lesson is about the first two.
+# Neural architecture search (NAS) needs three things: a *space* of architectures, a way to *judge*
+# one of them, and a *strategy* that decides which one to judge next (Elsken et al. 2019). This
+# lesson is about the first two.
 #
-# Our space is that of NAS-Bench-201 (Dong and Yang 2020). All its networks have the same skeleton: a first
-# convolution, then several copies of one small **cell** with reductions in between, then a classifier. Only the cell
-# is searched. It is a graph with four nodes. Node 0 is the cell's input, node 3 its output, and every later node is
-# the sum of what comes in:
+# Our space is that of NAS-Bench-201 (Dong and Yang 2020). All its networks have the same skeleton:
+# a first convolution, then several copies of one small **cell** with reductions in between, then a
+# classifier. Only the cell is searched. It is a graph with four nodes. Node 0 is the cell's input,
+# node 3 its output, and every later node is the sum of what comes in:
 #
 # $$x_j = \sum_{i<j} o_{ij}(x_i)$$
 #
@@ -87,8 +89,9 @@ healthy = doctor()
 # | `nor_conv_3x3` | ReLU, 3×3 convolution, batch norm | yes |
 # | `avg_pool_3x3` | mean over 3×3 neighbours | no |
 #
-# In code a cell is a tuple of six op names, one per edge, in the order of `EDGES`: 0→1, 0→2, 1→2, 0→3, 1→3, 2→3. The
-# papers write the same thing as a string, node by node. Here are three cells that you may know from elsewhere.
+# In code a cell is a tuple of six op names, one per edge, in the order of `EDGES`: 0→1, 0→2, 1→2,
+# 0→3, 1→3, 2→3. The papers write the same thing as a string, node by node. Here are three cells
+# that you may know from elsewhere.
 
 # %% tags=["experiment"]
 from nas_lib import plotting
@@ -106,32 +109,35 @@ print(f"\nfive operations on six edges: {len(OPS)}^{len(EDGES)} = {len(space):,}
 # %% [markdown]
 # ### Exercise 0.1 · `cell_index` · ●○○○○ · 8 min · 1 point
 #
-# **Why it matters.** A table needs row numbers. If every cell has one, the results of the whole space fit into plain
-# arrays, and looking one up takes microseconds. Every search in this course stands on that.
+# **Why it matters.** A table needs row numbers. If every cell has one, the results of the whole
+# space fit into plain arrays, and looking one up takes microseconds. Every search in this course
+# stands on that.
 #
-# Sort the cells like words in a dictionary whose alphabet is `OPS`: the first edge decides; where it ties, the second
-# edge decides, and so on. The number of a cell is its place in that order, counted from 0. So the cell with `none` on
-# all edges is number 0. Put `skip_connect` on its *last* edge, and you get number 1.
+# Sort the cells like words in a dictionary whose alphabet is `OPS`: the first edge decides; where
+# it ties, the second edge decides, and so on. The number of a cell is its place in that order,
+# counted from 0. So the cell with `none` on all edges is number 0. Put `skip_connect` on its *last*
+# edge, and you get number 1.
 #
 # <details><summary>Hint: "where do I start?"</summary>
 #
-# Give each op its place in `OPS`, from 0 to 4. The six places are the digits of a number. In which base?
+# Give each op its place in `OPS`, from 0 to 4. The six places are the digits of a number. In which
+# base?
 #
 # </details>
 # <details><summary>Hint: "right for cells with the same op everywhere, wrong for others"</summary>
 #
-# You read the digits from the wrong end. The first edge is the *most* significant digit: it is worth 5⁵, the last one
-# is worth 1.
+# You read the digits from the wrong end. The first edge is the *most* significant digit: it is
+# worth 5⁵, the last one is worth 1.
 #
 # </details>
 # <details><summary>Hint: "ValueError: tuple.index(x): x not in tuple"</summary>
 #
-# That is `OPS.index` with a name that it does not know. For an unknown op this is the right kind of error, but say
-# which name is wrong. A cell with five or seven entries is an error as well.
+# That is `OPS.index` with a name that it does not know. For an unknown op this is the right kind of
+# error, but say which name is wrong. A cell with five or seven entries is an error as well.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "cell_index", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def cell_index(arch):
     """Number of a cell in the lexicographic order of the space.
 
@@ -158,17 +164,17 @@ def cell_index(arch):
     return number
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "cell_index-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("cell_index", cell_index)
 
 # %% [markdown]
 # ### Exercise 0.2 · `cell_from_index` · ●○○○○ · 6 min · 1 point
 #
-# **Why it matters.** Random search will draw numbers, and plots will find the best row of an array. Both need the way
-# back from a number to a cell.
+# **Why it matters.** Random search will draw numbers, and plots will find the best row of an array.
+# Both need the way back from a number to a cell.
 #
-# For every number `i` of the space, `cell_index(cell_from_index(i))` is `i` again. Number 5 is the cell with
-# `skip_connect` on the edge before the last and `none` elsewhere.
+# For every number `i` of the space, `cell_index(cell_from_index(i))` is `i` again. Number 5 is the
+# cell with `skip_connect` on the edge before the last and `none` elsewhere.
 #
 # <details><summary>Hint: "how do I get the digits of a number?"</summary>
 #
@@ -191,7 +197,7 @@ check("cell_index", cell_index)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "cell_from_index", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def cell_from_index(i):
     """The cell with number `i`: the inverse of `cell_index`.
 
@@ -215,15 +221,16 @@ def cell_from_index(i):
     return tuple(reversed(names))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "cell_from_index-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("cell_from_index", cell_from_index)
 
 # %% [markdown]
-# Neighbouring numbers are similar cells, numbers far apart are different ones. Here are nine cells at equal distances
-# through the space. Some operations are drawn in grey: that is the next exercise.
+# Neighbouring numbers are similar cells, numbers far apart are different ones. Here are nine cells
+# at equal distances through the space. Some operations are drawn in grey: that is the next
+# exercise.
 
 # %% tags=["experiment"]
-from nas_lib.lesson import or_fallback
+from nas_lib.fallbacks import or_fallback
 
 index_of = or_fallback("cell_index", cell_index)
 cell_of = or_fallback("cell_from_index", cell_from_index)
@@ -236,35 +243,37 @@ assert all(index_of(cell_of(number)) == number for number in numbers)
 # %% [markdown]
 # ### Exercise 0.3 · `count_active_ops` · ●●○○○ · 15 min · 3 points
 #
-# **Why it matters.** Not every operation does something. If node 1 receives nothing, whatever leaves node 1 is a
-# function of zeros. If nothing leaves node 2, whatever enters it is lost. Such an operation costs parameters and time
-# and changes no output. Two cells that differ only there are one and the same function, and a search that evaluates
-# both has wasted half of its money.
+# **Why it matters.** Not every operation does something. If node 1 receives nothing, whatever
+# leaves node 1 is a function of zeros. If nothing leaves node 2, whatever enters it is lost. Such
+# an operation costs parameters and time and changes no output. Two cells that differ only there are
+# one and the same function, and a search that evaluates both has wasted half of its money.
 #
-# Count the operations that can influence the output: those on some path from node 0 to node 3 along edges that are not
-# `none`. Example: the cell with `nor_conv_3x3` on 0→1, `skip_connect` on 0→3 and `avg_pool_3x3` on 2→3 has one active
-# operation, the skip. The convolution leads into a dead end, and the pooling has nothing to pool.
+# Count the operations that can influence the output: those on some path from node 0 to node 3 along
+# edges that are not `none`. Example: the cell with `nor_conv_3x3` on 0→1, `skip_connect` on 0→3 and
+# `avg_pool_3x3` on 2→3 has one active operation, the skip. The convolution leads into a dead end,
+# and the pooling has nothing to pool.
 #
 # <details><summary>Hint: "all operations that are not none are counted"</summary>
 #
-# That is the number of *present* operations. Draw the example above: which of its three operations lie on a way from
-# the input to the output?
+# That is the number of *present* operations. Draw the example above: which of its three operations
+# lie on a way from the input to the output?
 #
 # </details>
-# <details><summary>Hint: "dead ends are counted" or "edges out of an unfed node are counted"</summary>
+# <details>
+# <summary>Hint: "dead ends are counted" or "edges out of an unfed node are counted"</summary>
 #
-# An active edge i → j needs two things: node i can be reached from node 0, *and* node 3 can be reached from node j. You
-# tested one of them.
+# An active edge i → j needs two things: node i can be reached from node 0, *and* node 3 can be
+# reached from node j. You tested one of them.
 #
 # </details>
 # <details><summary>Hint: "some cells with a long path come out too low"</summary>
 #
-# One sweep over the edges in the wrong order misses paths. Repeat the sweep until nothing changes (three sweeps are
-# enough), or list the four possible paths: 0→3, 0→1→3, 0→2→3, 0→1→2→3.
+# One sweep over the edges in the wrong order misses paths. Repeat the sweep until nothing changes
+# (three sweeps are enough), or list the four possible paths: 0→3, 0→1→3, 0→2→3, 0→1→2→3.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "count_active_ops", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def count_active_ops(arch):
     """Number of operations that can influence the cell's output.
 
@@ -291,13 +300,14 @@ def count_active_ops(arch):
     return sum(source in fed and target in heard for source, target in present)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "count_active_ops-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("count_active_ops", count_active_ops)
 
 # %% [markdown]
-# Now count over the whole space, and ask a second question: how many *different functions* are there? Two cells
-# compute the same function if they are equal once dead operations are removed and skip connections are followed to
-# where they come from, whatever the weights are. The library's `functions` groups the cells in this way.
+# Now count over the whole space, and ask a second question: how many *different functions* are
+# there? Two cells compute the same function if they are equal once dead operations are removed and
+# skip connections are followed to where they come from, whatever the weights are. The library's
+# `functions` groups the cells in this way.
 
 # %% tags=["experiment"]
 from nas_lib.spaces import functions
@@ -313,31 +323,36 @@ plotting.histogram(
     title="All cells of the space",
 )
 representatives, function_of = functions(space)
-print(f"{(active == 0).sum():,} of {len(space):,} cells are disconnected: they return zeros, always")
+print(
+    f"{(active == 0).sum():,} of {len(space):,} cells are disconnected: they return zeros, always"
+)
 print(f"{(present > active).sum():,} cells carry at least one operation that does nothing")
 print(f"all cells together compute {len(representatives):,} different functions")
 
 # %% [markdown]
-# That is why the course's table could be made on a small machine: only the functions had to be trained. Cells with the
-# same function share their accuracies. They do not share their cost: an idle convolution still has parameters and
-# still takes time.
+# That is why the course's table could be made on a small machine: only the functions had to be
+# trained. Cells with the same function share their accuracies. They do not share their cost: an
+# idle convolution still has parameters and still takes time.
 
 # %% [markdown]
 # ## 4 · The data
 #
-# The networks learn to read *cluttered digits*: a real handwritten digit, turned, sheared, scaled and moved, among
-# fragments of other digits. The digits are the 1,797 small images that scikit-learn brings along. They were divided
-# among training, validation and test *before* any scene was drawn, so no handwritten digit appears on both sides.
+# The networks learn to read *cluttered digits*: a real handwritten digit, turned, sheared, scaled
+# and moved, among fragments of other digits. The digits are the 1,797 small images that
+# scikit-learn brings along. They were divided among training, validation and test *before* any
+# scene was drawn, so no handwritten digit appears on both sides.
 #
-# Each scene is drawn once, large, and then averaged down to the resolution you ask for. So every column below is the
-# same scene, with more detail from row to row; the number on top is the label. The course's table uses 12 × 12, and
-# later lessons use other resolutions too.
+# Each scene is drawn once, large, and then averaged down to the resolution you ask for. So every
+# column below is the same scene, with more detail from row to row; the number on top is the label.
+# The course's table uses 12 × 12, and later lessons use other resolutions too.
 
 # %% tags=["experiment"]
 from nas_lib.data import cluttered_digits
 
 resolutions = (8, 12, 16, 24, 48)
-scenes = {f"{side} × {side}": cluttered_digits("train", 10, resolution=side) for side in resolutions}
+scenes = {
+    f"{side} × {side}": cluttered_digits("train", 10, resolution=side) for side in resolutions
+}
 digits = next(iter(scenes.values())).labels
 images = {name: data.images for name, data in scenes.items()}
 plotting.image_grid(images, [f"{digit}" for digit in digits])
@@ -347,20 +362,24 @@ for split in ("train", "valid", "test"):
     print(f"{split:5}  images {shape} {kind}, labels {sorted(set(data.labels.tolist()))}")
 
 # %% [markdown]
-# At 8 × 8 you will have trouble reading some of them yourself. Which digits do you confuse? Keep an eye on the
-# resolution: it is a design choice like width and depth, and lesson 07 makes it one.
+# At 8 × 8 you will have trouble reading some of them yourself. Which digits do you confuse? Keep an
+# eye on the resolution: it is a design choice like width and depth, and lesson 07 makes it one.
 
 # %% [markdown]
 # ## 5 · Train one network
 #
-# The table was made by training. So train: one cell, from scratch, with the table's own recipe, on your machine. The
-# bar counts epochs. While it runs, make a guess: how many per cent of the validation images will the network get right?
+# The table was made by training. So train: one cell, from scratch, with the table's own recipe, on
+# your machine. The bar counts epochs. While it runs, make a guess: how many per cent of the
+# validation images will the network get right?
 
 # %% tags=["experiment"]
 from nas_lib.training import RECIPE, load_splits, train
 
 my_cell = familiar["a residual block"]  # or any other cell: six names, in the order of EDGES
-print(f"{RECIPE.train_images:,} training images, {RECIPE.epochs} epochs in batches of {RECIPE.batch_size}")
+print(
+    f"{RECIPE.train_images:,} training images, {RECIPE.epochs} epochs in batches of "
+    f"{RECIPE.batch_size}"
+)
 splits = load_splits()
 result = train(my_cell, splits, seed=100, progress=True)  # the table has seeds 0, 1, 2, …
 
@@ -371,9 +390,10 @@ print(f"after {len(live)} epochs: {live[-1]:.2f} % of {RECIPE.final_images:,} va
 # %% [markdown]
 # ## 6 · Compare with the table
 #
-# `TabularBenchmark.load()` reads the results of all cells. `query(arch)` gives the mean over the training seeds after
-# the last epoch; `epochs=` and `seed=` pick one number out of the record. A **training seed** decides the initial
-# weights and the order of the images. Nothing else differs between two seeds, and yet the accuracies do.
+# `TabularBenchmark.load()` reads the results of all cells. `query(arch)` gives the mean over the
+# training seeds after the last epoch; `epochs=` and `seed=` pick one number out of the record. A
+# **training seed** decides the initial weights and the order of the images. Nothing else differs
+# between two seeds, and yet the accuracies do.
 
 # %% tags=["experiment"]
 from nas_lib.benchmark import TabularBenchmark
@@ -391,11 +411,11 @@ plotting.learning_curves(
 );
 
 # %% [markdown]
-# Is your run *the same result* as the row? Not to the last digit: you trained with another seed. The fair question is
-# whether it lies where another seed would be expected to lie. For that we need the size of the seed noise, and a few
-# seeds of one cell are a poor estimate of it. So we pool: take the functions whose accuracy is close to this one, and
-# average their variances. The difference between a new run and the mean of S others has a standard deviation of
-# σ·√(1 + 1/S).
+# Is your run *the same result* as the row? Not to the last digit: you trained with another seed.
+# The fair question is whether it lies where another seed would be expected to lie. For that we need
+# the size of the seed noise, and a few seeds of one cell are a poor estimate of it. So we pool:
+# take the functions whose accuracy is close to this one, and average their variances. The
+# difference between a new run and the mean of S others has a standard deviation of σ·√(1 + 1/S).
 
 # %% tags=["experiment"]
 # one row per function: cells that share a function share their record and must not be counted twice
@@ -415,15 +435,21 @@ print(f"your run lies {distance:+.1f} expected deviations from the row:")
 if abs(distance) <= 2:
     print("inside the seed noise. Your machine tells the same story as the table.")
 elif abs(distance) <= 3:
-    print("at the edge of the seed noise. About one run in twenty lies this far out: try another seed.")
+    print(
+        "at the edge of the seed noise. About one run in twenty lies this far out: try another "
+        "seed."
+    )
 else:
-    print("outside the seed noise. Something differs: the data, the recipe, or an edited cell above?")
+    print(
+        "outside the seed noise. Something differs: the data, the recipe, or an edited cell above?"
+    )
 
 # %% [markdown]
 # ## 7 · What the table looks like
 #
-# Look for three things in the next figures. How wide is the spread of the whole space? Where do most cells lie, and how
-# long is the way from there to the best? And how much of the accuracy does the number of active operations explain?
+# Look for three things in the next figures. How wide is the spread of the whole space? Where do
+# most cells lie, and how long is the way from there to the best? And how much of the accuracy does
+# the number of active operations explain?
 
 # %% tags=["experiment"]
 test = benchmark.final("test")  # (cells,), percent, mean over seeds
@@ -438,14 +464,16 @@ plotting.boxes(
     title="Does more help?",
 )
 best_cell, best = benchmark.best("test")
-print(f"worst {test.min():.1f} %, median {np.median(test):.1f} %, best {best:.2f} %  (guessing: 10 %)")
+print(
+    f"worst {test.min():.1f} %, median {np.median(test):.1f} %, best {best:.2f} %  (guessing: 10 %)"
+)
 print(f"best cell: number {index_of(best_cell):,}, {space.str(best_cell)}")
 
 # %% [markdown]
-# Look at the boxes from left to right, and then at the height of each. If the number of active operations decided, the
-# boxes would be flat and stacked like stairs. Whatever height they have is left for the questions *which* operations,
-# and *where*. That is what searching is for. Here are the best function, some from the middle and from the bottom, and
-# how they learn.
+# Look at the boxes from left to right, and then at the height of each. If the number of active
+# operations decided, the boxes would be flat and stacked like stairs. Whatever height they have is
+# left for the questions *which* operations, and *where*. That is what searching is for. Here are
+# the best function, some from the middle and from the bottom, and how they learn.
 
 # %% tags=["experiment"]
 ranking = first_cell[np.argsort(-benchmark.final("test")[first_cell])]
@@ -461,12 +489,12 @@ curves = {name: benchmark.valid[i] for name, i in chosen.items()}
 plotting.learning_curves(curves, title="Learning curves of four cells");
 
 # %% [markdown]
-# The curves are for lesson 02: do they cross, and how early could one have told who wins? (The last point is measured
-# on more validation images than those before it, so it is the most exact.)
+# The curves are for lesson 02: do they cross, and how early could one have told who wins? (The last
+# point is measured on more validation images than those before it, so it is the most exact.)
 #
-# Last figure: the same networks, trained twice. Each point is one function; its position is given by two of its
-# training seeds. If seeds did not matter, all points would lie on the line. On the left is the whole space. On the
-# right is its best tenth, by the mean over all seeds.
+# Last figure: the same networks, trained twice. Each point is one function; its position is given
+# by two of its training seeds. If seeds did not matter, all points would lie on the line. On the
+# left is the whole space. On the right is its best tenth, by the mean over all seeds.
 
 # %% tags=["experiment"]
 pairs = benchmark.test[first_cell]  # (functions, seeds), percent
@@ -477,19 +505,24 @@ for ax, part, name in zip(axes[0], (pairs, pairs[top]), ("All functions", "The b
     plotting.scatter(part[:, 0], part[:, 1], ax, **labels, diagonal=True, title=name)
     noise = np.sqrt(part.var(axis=1, ddof=1).mean())
     spread = part.mean(axis=1).std()
-    print(f"{name.lower():14}  spread between functions {spread:5.2f}, between seeds {noise:.2f} points")
+    print(
+        f"{name.lower():14}  spread between functions {spread:5.2f}, between seeds {noise:.2f} "
+        "points"
+    )
 
 # %% [markdown]
-# Compare the two lines of numbers. Where functions differ much more than seeds do, a single training tells good from bad.
-# Where the two are of the same size, the cloud has lost its direction, and a single training tells little. A search
-# starts in the left figure and ends in the right one.
+# Compare the two lines of numbers. Where functions differ much more than seeds do, a single
+# training tells good from bad. Where the two are of the same size, the cloud has lost its
+# direction, and a single training tells little. A search starts in the left figure and ends in the
+# right one.
 
 # %% [markdown]
 # ## 8 · Recap
 #
 # - A cell is six operations; its number is the six-digit number that they spell in base 5.
 # - An operation matters only on a path from input to output. Cells fall into far fewer functions.
-# - The table holds real trainings of every function: several seeds, every epoch, validation and test.
+# - The table holds real trainings of every function: several seeds, every epoch, validation and
+#   test.
 # - A new training agrees with its row if it lies inside the seed noise.
 # - Noise that is harmless between good and bad cells can decide who wins among the best.
 #
@@ -498,8 +531,8 @@ for ax, part, name in zip(axes[0], (pairs, pairs[top]), ("All functions", "The b
 # %% [markdown]
 # ### Question 0.1 · `concept_00_1` · ●○○○○ · 1 min · 1 point
 #
-# Two cells differ on a single edge, and on this edge no path from input to output runs, whichever of the two
-# operations it carries. Which of these can differ between the two cells?
+# Two cells differ on a single edge, and on this edge no path from input to output runs, whichever
+# of the two operations it carries. Which of these can differ between the two cells?
 #
 # - **a** the outputs, given the same weights on the active edges
 # - **b** the number of parameters
@@ -508,81 +541,84 @@ for ax, part, name in zip(axes[0], (pairs, pairs[top]), ("All functions", "The b
 #
 # Answer with one letter in quotes, for example `"a"`.
 
-# %% nbgrader={"grade": false, "grade_id": "concept_00_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_00_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_00_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_00_1", concept_00_1)
 
 # %% [markdown]
 # ### Question 0.2 · `concept_00_2` · ●○○○○ · 1 min · 1 point
 #
-# A search reads thousands of accuracies and returns one cell. Which number is a fair estimate of how that cell will do
-# on new images?
+# A search reads thousands of accuracies and returns one cell. Which number is a fair estimate of
+# how that cell will do on new images?
 #
 # - **a** the validation accuracy by which the search chose it
 # - **b** its training accuracy, since that has the least noise
 # - **c** its test accuracy, which the search never looked at
 # - **d** the best test accuracy among all cells that the search evaluated
 
-# %% nbgrader={"grade": false, "grade_id": "concept_00_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_00_2 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_00_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_00_2", concept_00_2)
 
 # %% [markdown]
 # ### Question 0.3 · `concept_00_3` · ●○○○○ · 1 min · 1 point
 #
-# Suppose the seed noise is σ = 0.6 points. You train cell A once and get 84.1 %, you train cell B once and get 83.6 %.
-# What do you know?
+# Suppose the seed noise is σ = 0.6 points. You train cell A once and get 84.1 %, you train cell B
+# once and get 83.6 %. What do you know?
 #
 # - **a** A is better than B
 # - **b** A and B are equally good
 # - **c** B is better: its result is closer to the mean
 # - **d** not much: a difference of 0.5 is well within the noise of two single runs
 
-# %% nbgrader={"grade": false, "grade_id": "concept_00_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_00_3 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_00_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_00_3", concept_00_3)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_00_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 0.1 · `open_00_1` · ●●○○○ · 8 min · 2 points
 #
-# A colleague has trained ten cells, one seed each, and writes: "cell 7 wins with 0.3 points ahead of cell 2, so we use
-# cell 7". You have the table of this lesson. In about five sentences: what would you compute from it before you agree,
-# and what extra training would you ask for, if any?
+# A colleague has trained ten cells, one seed each, and writes: "cell 7 wins with 0.3 points ahead
+# of cell 2, so we use cell 7". You have the table of this lesson. In about five sentences: what
+# would you compute from it before you agree, and what extra training would you ask for, if any?
 #
 # ### BEGIN MARK SCHEME
-# - One point: compares the gap with the seed noise *among cells of this accuracy* (not over the whole space), and knows
-#   that the difference of two single runs has √2 times the noise of one.
-# - One point: a sensible next step. More seeds for the two leaders (the noise of a mean falls with √n) and not for all
-#   ten; or "either will do", argued from the size of the gap. Mentioning that the winner of ten noisy runs is probably
-#   overestimated earns this point as well.
+# - One point: compares the gap with the seed noise *among cells of this accuracy* (not over the
+#   whole space), and knows that the difference of two single runs has √2 times the noise of one.
+# - One point: a sensible next step. More seeds for the two leaders (the noise of a mean falls with
+#   √n) and not for all ten; or "either will do", argued from the size of the gap. Mentioning that
+#   the winner of ten noisy runs is probably overestimated earns this point as well.
 # - Half a point off: the answer decides by the validation accuracy of the same single run again.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_00_1", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
-# I would look up both cells' seeds in the table, pool the variance between seeds over cells of similar accuracy, and
-# compare 0.3 points with √2 times that noise. If the gap is smaller, the order of the two is open, and the winner of
-# ten noisy runs is likely to be flattered. I would then train two or three more seeds of cells 7 and 2 only, compare
-# the means, and take either of them if they still cannot be told apart.
+# %% [markdown] tags=["answer"]
+# I would look up both cells' seeds in the table, pool the variance between seeds over cells of
+# similar accuracy, and compare 0.3 points with √2 times that noise. If the gap is smaller, the
+# order of the two is open, and the winner of ten noisy runs is likely to be flattered. I would then
+# train two or three more seeds of cells 7 and 2 only, compare the means, and take either of them if
+# they still cannot be told apart.
 
 # %% [markdown]
 # ## References
 #
-# - X. Dong and Y. Yang (2020). *NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search.* ICLR.
-#   [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The space, its operations and its strings.
+# - X. Dong and Y. Yang (2020). *NAS-Bench-201: Extending the Scope of Reproducible Neural
+#   Architecture Search.* ICLR. [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The space, its
+#   operations and its strings.
 # - T. Elsken, J. H. Metzen and F. Hutter (2019). *Neural Architecture Search: A Survey.* JMLR 20.
 #   [arXiv:1808.05377](https://arxiv.org/abs/1808.05377). Space, strategy, performance estimation.
-# - E. Alpaydin and C. Kaynak (1998). *Optical Recognition of Handwritten Digits.* UCI Machine Learning Repository,
-#   [archive.ics.uci.edu](https://archive.ics.uci.edu/ml/datasets/optical+recognition+of+handwritten+digits). The
-#   handwriting, as bundled with scikit-learn.
+# - E. Alpaydin and C. Kaynak (1998). *Optical Recognition of Handwritten Digits.* UCI Machine
+#   Learning Repository,
+#   [archive.ics.uci.edu](https://archive.ics.uci.edu/ml/datasets/optical+recognition+of+handwritten+digits).
+#   The handwriting, as bundled with scikit-learn.

@@ -17,32 +17,38 @@
 #
 # - search a space at random without evaluating anything twice, and say what the search cost;
 # - draw regret over hundreds of runs, and read a band instead of a single line;
-# - tell in advance how many evaluations random search needs, and when that does not depend on the size of the space;
+# - tell in advance how many evaluations random search needs, and when that does not depend on the
+#   size of the space;
 # - say how far the noise of one training blurs the order of the best cells;
-# - decide with a paired bootstrap whether method A is better than method B, or whether you have too few runs to tell.
+# - decide with a paired bootstrap whether method A is better than method B, or whether you have too
+#   few runs to tell.
 #
-# The notebook computes for less than a minute. You need lesson 00 for the space and the table; no exercise of it is
-# used here.
+# The notebook computes for less than a minute. You need lesson 00 for the space and the table; no
+# exercise of it is used here.
 #
 # ## Why begin with the simplest method?
 #
-# In 2017, Zoph and Le let a recurrent network, trained by reinforcement learning, propose image classifiers. The figure
-# usually quoted for the search is 800 GPUs for 28 days. Many methods followed, each with better results than the one
-# before, and few of them were compared with drawing architectures at random from the same space, at the same cost.
+# In 2017, Zoph and Le let a recurrent network, trained by reinforcement learning, propose image
+# classifiers. The figure usually quoted for the search is 800 GPUs for 28 days. Many methods
+# followed, each with better results than the one before, and few of them were compared with drawing
+# architectures at random from the same space, at the same cost.
 #
-# Li and Talwalkar (2019) made up for it. On the two search spaces of DARTS (recurrent cells for Penn Treebank,
-# convolutional cells for CIFAR-10) they ran random search in two forms: with early stopping, and with shared weights.
-# With early stopping it did at least as well as ENAS, a leading method of the time. With shared weights it was
-# better still: state of the art on Penn Treebank, and competitive on CIFAR-10. They also noted that what one needs to
-# reproduce a published result exactly was often missing.
+# Li and Talwalkar (2019) made up for it. On the two search spaces of DARTS (recurrent cells for
+# Penn Treebank, convolutional cells for CIFAR-10) they ran random search in two forms: with early
+# stopping, and with shared weights. With early stopping it did at least as well as ENAS, a leading
+# method of the time. With shared weights it was better still: state of the art on Penn Treebank,
+# and competitive on CIFAR-10. They also noted that what one needs to reproduce a published result
+# exactly was often missing.
 #
-# > **A common mistake.** You will read that Li and Talwalkar "showed on NAS-Bench-101 that random search comes within
-# > 1 % of the best at 1 % of the compute". They did not use NAS-Bench-101, and state no such law. What can be said, since
-# > it was measured on NAS-Bench-201 with CIFAR-10: 100 random evaluations, 0.64 % of the space, reach on average
-# > 93.75 % test accuracy, where the best cell has 94.37 %. The reason lies in the space: 3.7 % of its cells are within
-# > one point of the best. Whether that is so for *your* space has to be measured, and you will do that below.
+# > **A common mistake.** You will read that Li and Talwalkar "showed on NAS-Bench-101 that random
+# > search comes within 1 % of the best at 1 % of the compute". They did not use NAS-Bench-101, and
+# > state no such law. What can be said, since it was measured on NAS-Bench-201 with CIFAR-10: 100
+# > random evaluations, 0.64 % of the space, reach on average 93.75 % test accuracy, where the best
+# > cell has 94.37 %. The reason lies in the space: 3.7 % of its cells are within one point of the
+# > best. Whether that is so for *your* space has to be measured, and you will do that below.
 #
-# So random search is not the method to laugh at. It is the method to beat, with the same budget, over enough runs.
+# So random search is not the method to laugh at. It is the method to beat, with the same budget,
+# over enough runs.
 
 # %% tags=["setup"]
 import math
@@ -61,31 +67,37 @@ space = CellSpace()
 # %% [markdown]
 # ### Exercise 1.1 · `sample_uniform` · ●○○○○ · 5 min · 2 points
 #
-# **Why it matters.** "At random" is a choice too. If some architectures come up more often than others, then the
-# baseline searches another space than its competitors.
+# **Why it matters.** "At random" is a choice too. If some architectures come up more often than
+# others, then the baseline searches another space than its competitors.
 #
-# Take one option for each decision, all of them with the same chance, independently. Not every space is like ours: the
-# decisions may have different numbers of options. Example: with `choices = (("a", "b"), (1, 2, 3))` each of the six
-# results `("a", 1)` … `("b", 3)` has the probability 1/6.
+# Take one option for each decision, all of them with the same chance, independently. Not every
+# space is like ours: the decisions may have different numbers of options. Example: with
+# `choices = (("a", "b"), (1, 2, 3))` each of the six results `("a", 1)` … `("b", 3)` has the
+# probability 1/6.
 #
 # <details><summary>Hint: "the same seed gives different architectures"</summary>
 #
-# All randomness has to come from `rng`. `random.choice` and `np.random.rand` have a state of their own.
+# All randomness has to come from `rng`. `random.choice` and `np.random.rand` have a state of their
+# own.
 #
 # </details>
-# <details><summary>Hint: "ValueError: setting an array element with a sequence" or numbers turned into strings</summary>
+# <details>
+# <summary>Hint: "ValueError: setting an array element with a sequence" or numbers turned into
+# strings</summary>
 #
-# `rng.choice` makes an array of the options first, and arrays hold one type. Draw a *position* with `rng.integers`
-# instead, and take the option at that position.
+# `rng.choice` makes an array of the options first, and arrays hold one type. Draw a *position* with
+# `rng.integers` instead, and take the option at that position.
 #
 # </details>
-# <details><summary>Hint: "some options never appear" or "options are not equally frequent"</summary>
+# <details>
+# <summary>Hint: "some options never appear" or "options are not equally frequent"</summary>
 #
-# `rng.integers(n)` gives 0, …, n − 1: the end is left out. And each decision has its own number of options.
+# `rng.integers(n)` gives 0, …, n − 1: the end is left out. And each decision has its own number of
+# options.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "sample_uniform", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def sample_uniform(space, rng):
     """One architecture, uniformly at random: every architecture of the space has the same chance.
 
@@ -107,18 +119,19 @@ def sample_uniform(space, rng):
     return tuple(options[rng.integers(len(options))] for options in choices)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "sample_uniform-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("sample_uniform", sample_uniform)
 
 # %% [markdown]
 # ### Exercise 1.2 · `random_search` · ●●○○○ · 15 min · 3 points
 #
-# **Why it matters.** This is the baseline of every paper on NAS, and the loop that all later lessons fill with better
-# ideas: propose, evaluate, remember. Here an evaluation is a look into a table. Outside it is hours of training, so
-# the budget counts *evaluations*, and not one of them may be wasted on an architecture that is known already.
+# **Why it matters.** This is the baseline of every paper on NAS, and the loop that all later
+# lessons fill with better ideas: propose, evaluate, remember. Here an evaluation is a look into a
+# table. Outside it is hours of training, so the budget counts *evaluations*, and not one of them
+# may be wasted on an architecture that is known already.
 #
-# Example: on a space of three architectures a budget of 3 evaluates each of them once, in random order. A budget of 4
-# is an error, not an endless loop.
+# Example: on a space of three architectures a budget of 3 evaluates each of them once, in random
+# order. A budget of 4 is an error, not an endless loop.
 #
 # <details><summary>Hint: "an architecture was evaluated twice"</summary>
 #
@@ -132,8 +145,8 @@ check("sample_uniform", sample_uniform)
 # </details>
 # <details><summary>Hint: "the objective was called too often"</summary>
 #
-# Call it once per architecture and keep what it returned. Evaluating the whole space and picking afterwards costs
-# `len(space)` evaluations.
+# Call it once per architecture and keep what it returned. Evaluating the whole space and picking
+# afterwards costs `len(space)` evaluations.
 #
 # </details>
 # <details><summary>Hint: "the cell does not finish"</summary>
@@ -142,7 +155,7 @@ check("sample_uniform", sample_uniform)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "random_search", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def random_search(objective, space, budget, rng):
     """Evaluate `budget` distinct architectures drawn uniformly from `space`.
 
@@ -166,7 +179,9 @@ def random_search(objective, space, budget, rng):
     """
     ### BEGIN SOLUTION
     if not 1 <= budget <= len(space):
-        raise ValueError(f"budget must be from 1 to {len(space)} (all of the space), got {budget!r}")
+        raise ValueError(
+            f"budget must be from 1 to {len(space)} (all of the space), got {budget!r}"
+        )
     archs, values, seen = [], [], set()
     while len(archs) < budget:
         arch = space.sample(rng)
@@ -181,17 +196,17 @@ def random_search(objective, space, budget, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "random_search-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("random_search", random_search)
 
 # %% [markdown]
-# Let it run. The objective is the table's validation accuracy after full training, as the mean over its seeds. So the
-# same cell always gets the same value; noise comes later.
+# Let it run. The objective is the table's validation accuracy after full training, as the mean over
+# its seeds. So the same cell always gets the same value; noise comes later.
 
 # %% tags=["experiment"]
 from nas_lib import plotting
 from nas_lib.benchmark import TabularBenchmark
-from nas_lib.lesson import or_fallback
+from nas_lib.fallbacks import or_fallback
 
 benchmark = TabularBenchmark.load()
 search = or_fallback("random_search", random_search)
@@ -214,21 +229,23 @@ plotting.draw_cells([found, optimum_cell], ["found", "the best there is"]);
 # %% [markdown]
 # ## 2 · Regret
 #
-# A search is judged by what it would hand over if you stopped it now: its **incumbent**, the best architecture so far.
-# How far the incumbent lies below the best architecture of the space is its **simple regret**. To know the regret one
-# has to know the optimum, which is why benchmarks with a complete table are worth making.
+# A search is judged by what it would hand over if you stopped it now: its **incumbent**, the best
+# architecture so far. How far the incumbent lies below the best architecture of the space is its
+# **simple regret**. To know the regret one has to know the optimum, which is why benchmarks with a
+# complete table are worth making.
 
 # %% [markdown]
 # ### Exercise 1.3 · `incumbent_curve` · ●○○○○ · 4 min · 1 point
 #
-# **Why it matters.** The raw values of a random search are a cloud without a trend: the 200th draw is no better than
-# the first. What improves is the best so far.
+# **Why it matters.** The raw values of a random search are a cloud without a trend: the 200th draw
+# is no better than the first. What improves is the best so far.
 #
 # Example: the values 3, 1, 4, 1, 5 have the incumbent curve 3, 3, 4, 4, 5.
 #
 # <details><summary>Hint: "the curve falls somewhere"</summary>
 #
-# A new value replaces the incumbent only if it is larger. `np.maximum.accumulate` does the whole job.
+# A new value replaces the incumbent only if it is larger. `np.maximum.accumulate` does the whole
+# job.
 #
 # </details>
 # <details><summary>Hint: "starts at 0" or "wrong for negative values"</summary>
@@ -237,12 +254,13 @@ plotting.draw_cells([found, optimum_cell], ["found", "the best there is"]);
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "incumbent_curve", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def incumbent_curve(values):
     """Best value so far, after each evaluation.
 
     Args:
-        values: sequence or array of shape (n,), n ≥ 1, in the order of evaluation; higher is better.
+        values: sequence or array of shape (n,), n ≥ 1, in the order of evaluation; higher is
+            better.
 
     Returns:
         Float array of shape (n,): entry t is the largest of values[0], …, values[t]. The argument
@@ -258,14 +276,14 @@ def incumbent_curve(values):
     return np.maximum.accumulate(values)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "incumbent_curve-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("incumbent_curve", incumbent_curve)
 
 # %% [markdown]
 # ### Exercise 1.4 · `simple_regret` · ●○○○○ · 4 min · 1 point
 #
-# **Why it matters.** Accuracies of different data sets cannot be averaged or put on one axis. Regrets can: 0 is
-# perfect everywhere.
+# **Why it matters.** Accuracies of different data sets cannot be averaged or put on one axis.
+# Regrets can: 0 is perfect everywhere.
 #
 # Example: with `best = 6` the values 3, 1, 4, 1, 5 have the regret 3, 3, 2, 2, 1.
 #
@@ -276,16 +294,18 @@ check("incumbent_curve", incumbent_curve)
 # </details>
 # <details><summary>Hint: "the last regret is always 0"</summary>
 #
-# `best` is the optimum of the space, handed in from outside. The best value that the search has found is something else.
+# `best` is the optimum of the space, handed in from outside. The best value that the search has
+# found is something else.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "simple_regret", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def simple_regret(values, best):
     """How far the best value so far lies below the optimum, after each evaluation.
 
     Args:
-        values: sequence or array of shape (n,), n ≥ 1, in the order of evaluation; higher is better.
+        values: sequence or array of shape (n,), n ≥ 1, in the order of evaluation; higher is
+            better.
         best: the optimum, in the units of `values` (in this course: percentage points of accuracy).
 
     Returns:
@@ -302,7 +322,7 @@ def simple_regret(values, best):
     return best - np.maximum.accumulate(values)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "simple_regret-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("simple_regret", simple_regret)
 
 # %% [markdown]
@@ -324,9 +344,10 @@ ax.set_title("One run of random search", loc="left")
 ax.legend(loc="lower right");
 
 # %% [markdown]
-# One run is an anecdote: another seed draws other cells. So run it 500 times. With real training this would not be
-# done; here it is a loop over the rows of a table. The figure shows the median run and the range from the 10th to the
-# 90th percentile of the runs. The upper edge of the band is what happens to you on an unlucky day.
+# One run is an anecdote: another seed draws other cells. So run it 500 times. With real training
+# this would not be done; here it is a loop over the rows of a table. The figure shows the median
+# run and the range from the 10th to the 90th percentile of the runs. The upper edge of the band is
+# what happens to you on an unlucky day.
 
 # %% tags=["experiment"]
 import time
@@ -347,52 +368,59 @@ hours = benchmark.seconds.mean() * RUNS * BUDGET / 3600
 print(f"{RUNS * BUDGET:,} evaluations in {took:.1f} s instead of {hours:,.0f} hours of training")
 for n in (1, 10, 50, BUDGET):
     low, middle, high = np.percentile(regrets[:, n - 1], (10, 50, 90))
-    print(f"after {n:3} evaluations: median regret {middle:5.2f}, from {low:5.2f} to {high:5.2f} points")
+    print(
+        f"after {n:3} evaluations: median regret {middle:5.2f}, from {low:5.2f} to {high:5.2f} "
+        "points"
+    )
 
 # %% [markdown]
-# The axis of the budget is logarithmic. Read the figure from right to left: how much of the budget could you give up
-# for half a point? And read it up and down: at which budget does luck matter most?
+# The axis of the budget is logarithmic. Read the figure from right to left: how much of the budget
+# could you give up for half a point? And read it up and down: at which budget does luck matter
+# most?
 
 # %% [markdown]
 # ## 3 · How many evaluations does it take?
 #
-# The curve has an explanation, and it has nothing to do with networks. Call the best 5 % of the space *good*. One draw
-# misses them with probability 0.95. Two independent draws both miss with probability 0.95 · 0.95. So n draws hit a good
-# one with probability $1 - 0.95^n$. There is no size of the space in this formula, and no dimension either.
+# The curve has an explanation, and it has nothing to do with networks. Call the best 5 % of the
+# space *good*. One draw misses them with probability 0.95. Two independent draws both miss with
+# probability 0.95 · 0.95. So n draws hit a good one with probability $1 - 0.95^n$. There is no size
+# of the space in this formula, and no dimension either.
 
 # %% [markdown]
 # ### Exercise 1.5 · `samples_for_top_fraction` · ●●○○○ · 10 min · 2 points
 #
-# **Why it matters.** Before you spend a budget, this says what random search would do with it. A method that needs
-# more than that to reach the same place is not worth its code.
+# **Why it matters.** Before you spend a budget, this says what random search would do with it. A
+# method that needs more than that to reach the same place is not worth its code.
 #
-# Example: with `fraction = 0.5` and `confidence = 0.75` two draws are enough, since 1 − 0.5² = 0.75.
+# Example: with `fraction = 0.5` and `confidence = 0.75` two draws are enough, since 1 − 0.5² =
+# 0.75.
 #
 # <details><summary>Hint: "how do I solve for n?"</summary>
 #
-# 1 − (1 − f)ⁿ ≥ c means (1 − f)ⁿ ≤ 1 − c. Take logarithms, and mind that log(1 − f) is negative: dividing by it turns
-# the inequality around.
+# 1 − (1 − f)ⁿ ≥ c means (1 − f)ⁿ ≤ 1 − c. Take logarithms, and mind that log(1 − f) is negative:
+# dividing by it turns the inequality around.
 #
 # </details>
 # <details><summary>Hint: "one too few"</summary>
 #
-# The least n that *reaches* the confidence: round up. Rounding to the nearest integer can fall short.
+# The least n that *reaches* the confidence: round up. Rounding to the nearest integer can fall
+# short.
 #
 # </details>
 # <details><summary>Hint: "one too many where the quotient should be a whole number"</summary>
 #
-# In floating point a quotient such as log(0.001)/log(0.1) may come out as 3.0000000000000004. Test whether n − 1 is
-# enough already, up to rounding.
+# In floating point a quotient such as log(0.001)/log(0.1) may come out as 3.0000000000000004. Test
+# whether n − 1 is enough already, up to rounding.
 #
 # </details>
 # <details><summary>Hint: "ZeroDivisionError" or "math domain error"</summary>
 #
-# For `fraction = 1` every draw is good: the answer is 1. For very small fractions 1 − f rounds to 1, and its logarithm
-# to 0; `math.log1p(-f)` stays exact.
+# For `fraction = 1` every draw is good: the answer is 1. For very small fractions 1 − f rounds to
+# 1, and its logarithm to 0; `math.log1p(-f)` stays exact.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "samples_for_top_fraction", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def samples_for_top_fraction(fraction, confidence):
     """How many draws hit the best `fraction` of a space with probability at least `confidence`.
 
@@ -423,12 +451,12 @@ def samples_for_top_fraction(fraction, confidence):
     return max(1, math.ceil(exact * (1 - 1e-12)))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "samples_for_top_fraction-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("samples_for_top_fraction", samples_for_top_fraction)
 
 # %% [markdown]
-# The formula speaks of fractions, and you care about points of accuracy. The link between them is the space: what share
-# of its cells lies within so many points of the best?
+# The formula speaks of fractions, and you care about points of accuracy. The link between them is
+# the space: what share of its cells lies within so many points of the best?
 
 # %% tags=["experiment"]
 samples_needed = or_fallback("samples_for_top_fraction", samples_for_top_fraction)
@@ -445,16 +473,19 @@ ax.set(xlabel="distance from the best cell (percentage points)", ylabel="share o
 ax.set(yscale="log", xlim=(0, 10))
 ax.set_title(f"How much of the space lies near the best? ({len(behind):,} cells)", loc="left")
 for points in (0.5, 1, 2):
-    print(f"within {points:3} points of the best: {100 * np.mean(behind <= points):6.2f} % of the cells")
+    print(
+        f"within {points:3} points of the best: {100 * np.mean(behind <= points):6.2f} % of the "
+        "cells"
+    )
 
 # %% [markdown]
-# The higher the curve stands near the left edge, the more good cells there are, and the easier is the life of random
-# search. (On NAS-Bench-201 with CIFAR-10, 3.7 % of the cells lie within one point. How does our space
-# compare?)
+# The higher the curve stands near the left edge, the more good cells there are, and the easier is
+# the life of random search. (On NAS-Bench-201 with CIFAR-10, 3.7 % of the cells lie within one
+# point. How does our space compare?)
 #
-# Now put the formula to the test. For three fractions, the lines give the probability that it promises, and the
-# markers give the share of your 500 runs that had found such a cell by then. The runs never draw a cell twice, and the
-# formula allows repeats. Can you see the difference?
+# Now put the formula to the test. For three fractions, the lines give the probability that it
+# promises, and the markers give the share of your 500 runs that had found such a cell by then. The
+# runs never draw a cell twice, and the formula allows repeats. Can you see the difference?
 
 # %% tags=["experiment"]
 made, axes = plotting.figure(1, 1, width=6.2, height=3.6)
@@ -477,14 +508,18 @@ ax.set_title(f"Formula (lines) and {RUNS} runs (markers)", loc="left")
 ax.legend()
 print(f"(with {RUNS} runs a share of one half has a standard error of {0.5 / np.sqrt(RUNS):.3f})")
 for fraction in (0.1, 0.05, 0.02, 0.01, 0.005):
-    print(f"best {100 * fraction:4.1f} %: {samples_needed(fraction, 0.95):5,} draws for 95 % confidence")
+    print(
+        f"best {100 * fraction:4.1f} %: {samples_needed(fraction, 0.95):5,} draws for 95 % "
+        "confidence"
+    )
 
 # %% [markdown]
 # ## 4 · One seed is not the truth
 #
-# So far each evaluation was a mean over seeds. A real search trains each architecture once. Does one training tell who
-# is best? Compare two sizes: the **gap** between the best functions, and the **noise** of a single
-# training. The figure shows the twenty best functions of the table in the order of their means, with every seed.
+# So far each evaluation was a mean over seeds. A real search trains each architecture once. Does
+# one training tell who is best? Compare two sizes: the **gap** between the best functions, and the
+# **noise** of a single training. The figure shows the twenty best functions of the table in the
+# order of their means, with every seed.
 
 # %% tags=["experiment"]
 from nas_lib.spaces import functions
@@ -509,23 +544,28 @@ ax.set_title(f"The twenty best functions, {benchmark.seeds} trainings each", loc
 ax.legend(ncols=2)
 
 print(f"noise of one training among the best tenth of the functions: {noise:.2f} points")
-print(f"noise of a mean of {benchmark.seeds} trainings: {noise / np.sqrt(benchmark.seeds):.2f} points")
+print(
+    f"noise of a mean of {benchmark.seeds} trainings: {noise / np.sqrt(benchmark.seeds):.2f} points"
+)
 for rank in (2, 10, 100):
     gap = sorted_means[0] - sorted_means[rank - 1]
-    print(f"gap between rank 1 and rank {rank:3}: {gap:.2f} points, {gap / noise:.1f} times the noise")
+    print(
+        f"gap between rank 1 and rank {rank:3}: {gap:.2f} points, {gap / noise:.1f} times the noise"
+    )
 
 # %% [markdown]
-# Where the gap is below the noise, the order is a matter of luck. Even the first rank of the table is in part luck: it
-# is the largest of many means, each of which has noise of its own.
+# Where the gap is below the noise, the order is a matter of luck. Even the first rank of the table
+# is in part luck: it is the largest of many means, each of which has noise of its own.
 #
-# There is a second effect, and it is less obvious. A search picks the *highest* value that it saw. High values
-# come from good cells and from lucky trainings, so the winner tends to be a cell that was lucky. Its value is an
-# overestimate. This is known as the **winner's curse**. The table lets you measure it: let each run read one training
-# seed only, then look up what the winner does with the *other* seeds.
+# There is a second effect, and it is less obvious. A search picks the *highest* value that it saw.
+# High values come from good cells and from lucky trainings, so the winner tends to be a cell that
+# was lucky. Its value is an overestimate. This is known as the **winner's curse**. The table lets
+# you measure it: let each run read one training seed only, then look up what the winner does with
+# the *other* seeds.
 
 # %% tags=["experiment"]
 def trained_once(run, epochs=None):
-    """The objective of a search that trains each cell once, all with the seed of run number `run`."""
+    """The objective of a search that trains each cell once, with the seed of run number `run`."""
 
     def objective(arch):
         return benchmark.query(arch, epochs=epochs, seed=run % benchmark.seeds).valid
@@ -534,7 +574,7 @@ def trained_once(run, epochs=None):
 
 
 def luck(arch, run):
-    """How far the seed of run number `run` lies above the mean of the cell's other seeds (points)."""
+    """How far (points) the seed of run `run` lies above the mean of the cell's other seeds."""
     record = benchmark.valid[space.index(arch), :, -1]
     seed = run % benchmark.seeds
     return record[seed] - np.delete(record, seed).mean()
@@ -557,10 +597,11 @@ means = first_luck.mean(), winner_luck.mean()
 print(f"luck, mean over {RUNS} runs: first cells {means[0]:+.2f}, winners {means[1]:+.2f} points")
 
 # %% [markdown]
-# Compare the two means. The first cell of a run was not selected, so its luck should be near zero on average. The
-# winner was selected, and what its mean lies above zero is the price of having chosen by a noisy number. Two habits
-# follow. Never report the value by which a search chose its winner: train the winner anew, and report test accuracy.
-# And never compare a method's *selected* value with a baseline's *retrained* one.
+# Compare the two means. The first cell of a run was not selected, so its luck should be near zero
+# on average. The winner was selected, and what its mean lies above zero is the price of having
+# chosen by a noisy number. Two habits follow. Never report the value by which a search chose its
+# winner: train the winner anew, and report test accuracy. And never compare a method's *selected*
+# value with a baseline's *retrained* one.
 
 # %% [markdown]
 # ## 5 · Is A better than B?
@@ -571,32 +612,37 @@ print(f"luck, mean over {RUNS} runs: first cells {means[0]:+.2f}, winners {means
 # - **all seeds**: fewer cells, each trained with every seed of the table, and the mean taken;
 # - **early**: more cells, each trained for a quarter of the epochs.
 #
-# Less noise, more cells, or something in between? Each run ends with one cell, the one with the highest value that the
-# method saw. The run is judged by that cell's test accuracy (mean over the seeds, full training). But runs differ by
-# luck, so a difference between two methods may be luck as well. You need an interval.
+# Less noise, more cells, or something in between? Each run ends with one cell, the one with the
+# highest value that the method saw. The run is judged by that cell's test accuracy (mean over the
+# seeds, full training). But runs differ by luck, so a difference between two methods may be luck as
+# well. You need an interval.
 
 # %% [markdown]
 # ### Exercise 1.6 · `paired_bootstrap` · ●●●○○ · 15 min · 3 points
 #
-# **Why it matters.** Most disputes about NAS methods are about differences of a few tenths of a point over three to
-# ten runs. This function is what you will settle them with, in every later lesson.
+# **Why it matters.** Most disputes about NAS methods are about differences of a few tenths of a
+# point over three to ten runs. This function is what you will settle them with, in every later
+# lesson.
 #
-# If run i of both methods shares its seed, then both were lucky or unlucky together, and the *differences* a[i] − b[i]
-# vary less than the values. The bootstrap asks how much the mean difference would change with other runs. It has no
-# other runs, so it draws new samples from the runs it has: n pairs with replacement, again and again. The middle 95 %
-# of the means is the interval.
+# If run i of both methods shares its seed, then both were lucky or unlucky together, and the
+# *differences* a[i] − b[i] vary less than the values. The bootstrap asks how much the mean
+# difference would change with other runs. It has no other runs, so it draws new samples from the
+# runs it has: n pairs with replacement, again and again. The middle 95 % of the means is the
+# interval.
 #
-# Example: if a is b + 1 in every pair, each resample has the mean 1, and the result is `(1.0, (1.0, 1.0))`, however
-# much a and b vary.
+# Example: if a is b + 1 in every pair, each resample has the mean 1, and the result is
+# `(1.0, (1.0, 1.0))`, however much a and b vary.
 #
 # <details><summary>Hint: "the interval is far too wide"</summary>
 #
-# You resampled a and b independently, which throws the pairing away. Take the differences first, then resample *them*.
+# You resampled a and b independently, which throws the pairing away. Take the differences first,
+# then resample *them*.
 #
 # </details>
 # <details><summary>Hint: "the interval has no width"</summary>
 #
-# Draw with replacement. A sample of n out of n without replacement is the same sample in another order.
+# Draw with replacement. A sample of n out of n without replacement is the same sample in another
+# order.
 #
 # </details>
 # <details><summary>Hint: "the interval is a little off"</summary>
@@ -606,22 +652,25 @@ print(f"luck, mean over {RUNS} runs: first cells {means[0]:+.2f}, winners {means
 # </details>
 # <details><summary>Hint: "the interval covers almost all differences"</summary>
 #
-# That is the spread of single runs. The interval is for the *mean*: take the mean of every resample, then percentiles.
+# That is the spread of single runs. The interval is for the *mean*: take the mean of every
+# resample, then percentiles.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "paired_bootstrap", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def paired_bootstrap(a, b, rng, resamples=10_000):
     """Mean difference of two methods over paired runs, with a 95 % percentile bootstrap interval.
 
     Args:
-        a, b: sequences or arrays of shape (n,), n ≥ 2; a[i] and b[i] come from the same seed (a pair).
+        a, b: sequences or arrays of shape (n,), n ≥ 2; a[i] and b[i] come from the same seed (a
+            pair).
         rng: numpy.random.Generator, the only source of randomness.
         resamples: number of bootstrap samples, at least 1.
 
     Returns:
-        (mean, (low, high)), three floats in the units of `a` and `b`: the mean of a − b, and the 2.5th
-        and 97.5th percentile of that mean over `resamples` samples of n pairs, drawn with replacement.
+        (mean, (low, high)), three floats in the units of `a` and `b`: the mean of a − b, and the
+        2.5th and 97.5th percentile of that mean over `resamples` samples of n pairs, drawn with
+        replacement.
 
     Raises:
         ValueError: `a` and `b` differ in shape, have fewer than two pairs or NaN, or `resamples` is
@@ -632,7 +681,9 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
     ### BEGIN SOLUTION
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape or a.ndim != 1 or len(a) < 2:
-        raise ValueError(f"a and b must be at least two pairs, got the shapes {a.shape} and {b.shape}")
+        raise ValueError(
+            f"a and b must be at least two pairs, got the shapes {a.shape} and {b.shape}"
+        )
     difference = a - b
     if np.isnan(difference).any():
         raise ValueError("a and b must be numbers, got nan")
@@ -644,12 +695,13 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
     return float(difference.mean()), (float(low), float(high))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "paired_bootstrap-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("paired_bootstrap", paired_bootstrap)
 
 # %% [markdown]
-# Now spend the budget in the three ways. All methods of a run start from the same seed. (If your `random_search` draws
-# its cells one by one, the methods even see the same cells, one of them just gets further.)
+# Now spend the budget in the three ways. All methods of a run start from the same seed. (If your
+# `random_search` draws its cells one by one, the methods even see the same cells, one of them just
+# gets further.)
 
 # %% tags=["experiment"]
 TRAININGS = 40
@@ -658,7 +710,10 @@ methods = {
     # name: (cells that the budget pays for, objective of a run)
     "one seed": (TRAININGS, trained_once),
     "all seeds": (TRAININGS // benchmark.seeds, lambda run: valid_accuracy),
-    "early": (TRAININGS * benchmark.epochs // early_epochs, lambda run: trained_once(run, early_epochs)),
+    "early": (
+        TRAININGS * benchmark.epochs // early_epochs,
+        lambda run: trained_once(run, early_epochs),
+    ),
 }
 results = {name: np.empty(RUNS) for name in methods}  # test accuracy of the chosen cell, percent
 for run in progress(range(RUNS)):
@@ -670,11 +725,14 @@ for run in progress(range(RUNS)):
 best_test = benchmark.best("test")[1]
 for name, (cells, _) in methods.items():
     mean = results[name].mean()
-    print(f"{name:9} {cells:4} cells: test accuracy {mean:.2f} %, regret {best_test - mean:.2f} points")
+    print(
+        f"{name:9} {cells:4} cells: test accuracy {mean:.2f} %, regret {best_test - mean:.2f} "
+        "points"
+    )
 
 # %% [markdown]
-# The means have an order; means always do. The next cell asks whether that order is more than luck: first with ten
-# runs, as in many papers, then with all of them.
+# The means have an order; means always do. The next cell asks whether that order is more than luck:
+# first with ten runs, as in many papers, then with all of them.
 
 # %% tags=["experiment"]
 interval_of = or_fallback("paired_bootstrap", paired_bootstrap)
@@ -694,11 +752,12 @@ for name, (mean, (low, high)) in rows.items():
     print(f"{name:32} {mean:+.2f} ({low:+.2f} … {high:+.2f}): {verdict}")
 
 # %% [markdown]
-# "Not decided" does not mean "equal". It means that this number of runs cannot tell, and that the difference, if there
-# is one, is probably somewhere inside the interval.
+# "Not decided" does not mean "equal". It means that this number of runs cannot tell, and that the
+# difference, if there is one, is probably somewhere inside the interval.
 #
-# What did the pairing buy? Break it: give method B's runs to the wrong partners. The mean difference stays what it
-# was. Watch the width. Then repeat small studies again and again to see how often a study of n runs reaches a verdict.
+# What did the pairing buy? Break it: give method B's runs to the wrong partners. The mean
+# difference stays what it was. Watch the width. Then repeat small studies again and again to see
+# how often a study of n runs reaches a verdict.
 
 # %% tags=["experiment"]
 early, once = results["early"], results["one seed"]
@@ -725,25 +784,28 @@ for runs in (5, 10, 20, 50, 100):
     )
 
 # %% [markdown]
-# Two cautions. With five runs a bootstrap interval is too narrow, since five values do not show the tails of their
-# distribution. And an interval covers the luck of the runs only. Whether the difference holds for another data set or
-# another space, it does not say.
+# Two cautions. With five runs a bootstrap interval is too narrow, since five values do not show the
+# tails of their distribution. And an interval covers the luck of the runs only. Whether the
+# difference holds for another data set or another space, it does not say.
 
 # %% [markdown]
 # ## 6 · In the literature
 #
-# Published test accuracies on NAS-Bench-201 with CIFAR-10, means over many runs (Dong and Yang 2020): random search
-# 93.70, REINFORCE 93.85, regularized evolution 93.92, and 94.37 for the best cell. The whole dispute takes place in
-# seven tenths of a point. First-order DARTS, a far more famous method, reaches 54.30 on the same space. You will see
-# why in lesson 04.
+# Published test accuracies on NAS-Bench-201 with CIFAR-10, means over many runs (Dong and Yang
+# 2020): random search 93.70, REINFORCE 93.85, regularized evolution 93.92, and 94.37 for the best
+# cell. The whole dispute takes place in seven tenths of a point. First-order DARTS, a far more
+# famous method, reaches 54.30 on the same space. You will see why in lesson 04.
 #
 # ## 7 · Recap
 #
-# - Random search evaluates distinct architectures drawn uniformly. It is the baseline that every method has to beat.
+# - Random search evaluates distinct architectures drawn uniformly. It is the baseline that every
+#   method has to beat.
 # - Regret bands over many runs show what a single curve hides.
-# - How many draws hit the best fraction of a space depends on that fraction, not on the size of the space.
+# - How many draws hit the best fraction of a space depends on that fraction, not on the size of the
+#   space.
 # - One training is a noisy measurement, and the winner of a search is likely to have been lucky.
-# - Compare methods over paired seeds, with an interval. Too few runs give no verdict, or the wrong one.
+# - Compare methods over paired seeds, with an interval. Too few runs give no verdict, or the wrong
+#   one.
 #
 # ## 8 · Questions
 
@@ -752,119 +814,132 @@ for runs in (5, 10, 20, 50, 100):
 #
 # What did Li and Talwalkar (2019) compare?
 #
-# - **a** random search and evolution on NAS-Bench-101, where random search came within 1 % at 1 % of the compute
-# - **b** random search with early stopping and with weight sharing, on the Penn Treebank and CIFAR-10 spaces of DARTS,
-#   with published methods such as ENAS and DARTS
+# - **a** random search and evolution on NAS-Bench-101, where random search came within 1 % at 1 %
+#   of the compute
+# - **b** random search with early stopping and with weight sharing, on the Penn Treebank and
+#   CIFAR-10 spaces of DARTS, with published methods such as ENAS and DARTS
 # - **c** random search with Zoph and Le's controller, on 800 GPUs
 # - **d** random search with DARTS and GDAS on all three data sets of NAS-Bench-201
 
-# %% nbgrader={"grade": false, "grade_id": "concept_01_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_01_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_01_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_01_1", concept_01_1)
 
 # %% [markdown]
 # ### Question 1.2 · `concept_01_2` · ●○○○○ · 1 min · 1 point
 #
-# On a space of 15,625 cells, n draws hit the best 1 % with 95 % confidence. A second space has a million times as many
-# architectures. How many draws does it take to hit the best 1 % of *that* space with the same confidence?
+# On a space of 15,625 cells, n draws hit the best 1 % with 95 % confidence. A second space has a
+# million times as many architectures. How many draws does it take to hit the best 1 % of *that*
+# space with the same confidence?
 #
 # - **a** a million times n
 # - **b** a thousand times n
 # - **c** about n + 20, one more for each doubling
 # - **d** n
 
-# %% nbgrader={"grade": false, "grade_id": "concept_01_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_01_2 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_01_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_01_2", concept_01_2)
 
 # %% [markdown]
 # ### Question 1.3 · `concept_01_3` · ●○○○○ · 1 min · 1 point
 #
-# Over ten paired runs the mean difference A − B in test accuracy is 0.3 points, with a 95 % interval from −0.1 to 0.7.
-# What can you say?
+# Over ten paired runs the mean difference A − B in test accuracy is 0.3 points, with a 95 %
+# interval from −0.1 to 0.7. What can you say?
 #
-# - **a** the runs do not decide between "B slightly better" and "A better by up to 0.7": more runs are needed
+# - **a** the runs do not decide between "B slightly better" and "A better by up to 0.7": more runs
+#   are needed
 # - **b** A and B are equally good
 # - **c** A is better than B with a probability of 95 %
 # - **d** B is better in 5 % of all runs
 
-# %% nbgrader={"grade": false, "grade_id": "concept_01_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_01_3 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_01_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_01_3", concept_01_3)
 
 # %% [markdown]
 # ### Question 1.4 · `concept_01_4` · ●●○○○ · 1 min · 1 point
 #
-# A search trains 200 cells once each and picks the one with the highest validation accuracy, 85.3 %. You train that
-# cell ten more times, with new seeds. The mean validation accuracy of the new trainings is most likely
+# A search trains 200 cells once each and picks the one with the highest validation accuracy, 85.3
+# %. You train that cell ten more times, with new seeds. The mean validation accuracy of the new
+# trainings is most likely
 #
 # - **a** above 85.3 %, since more trainings average the noise away
 # - **b** 85.3 %, since a validation accuracy is an unbiased estimate
 # - **c** below 85.3 %, since the cell was picked in part for its luck
 # - **d** anything: the first training says nothing about the others
 
-# %% nbgrader={"grade": false, "grade_id": "concept_01_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_01_4 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_01_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_01_4", concept_01_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_01_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 1.1 · `open_01_1` · ●●●○○ · 15 min · 4 points
 #
-# An abstract reads: "Our method X finds an architecture with 94.1 % accuracy on the benchmark in only 3 GPU-hours. It
-# clearly outperforms random search (93.7 %, as reported in earlier work). Results are the best of three runs." You
-# review the paper. In eight to ten sentences: which questions do you ask, and which experiment would convince you?
-# Use what you measured in this lesson where you can.
+# An abstract reads: "Our method X finds an architecture with 94.1 % accuracy on the benchmark in
+# only 3 GPU-hours. It clearly outperforms random search (93.7 %, as reported in earlier work).
+# Results are the best of three runs." You review the paper. In eight to ten sentences: which
+# questions do you ask, and which experiment would convince you? Use what you measured in this
+# lesson where you can.
 #
 # ### BEGIN MARK SCHEME
 # One point each, half points allowed:
-# 1. Equal budgets: random search has to be run by the authors, in the same space with the same training recipe, for the
-#    same 3 GPU-hours, all costs of X included (its own tuning, a supernet's training). A number from earlier work with
-#    another budget is no baseline.
-# 2. Runs: the best of three is a maximum and grows with the number of runs. Asks for all runs of both methods, means
-#    over many more seeds, and an interval for the paired difference (or another sound test). Refers to the lesson's
-#    study of how many runs a verdict takes, or to the widths of the intervals.
-# 3. What is reported: validation or test? The value by which the winner was chosen is flattered (winner's curse), so the
-#    winner must be trained anew with fresh seeds and evaluated on test data that no method looked at.
-# 4. Size and scope: 0.4 points against the seed noise and against the optimum; one data set and one space. Describes a
-#    complete experiment (regret curves over the budget for both methods, with bands) that could also turn out against X.
+# 1. Equal budgets: random search has to be run by the authors, in the same space with the same
+#    training recipe, for the same 3 GPU-hours, all costs of X included (its own tuning, a
+#    supernet's training). A number from earlier work with another budget is no baseline.
+# 2. Runs: the best of three is a maximum and grows with the number of runs. Asks for all runs of
+#    both methods, means over many more seeds, and an interval for the paired difference (or another
+#    sound test). Refers to the lesson's study of how many runs a verdict takes, or to the widths of
+#    the intervals.
+# 3. What is reported: validation or test? The value by which the winner was chosen is flattered
+#    (winner's curse), so the winner must be trained anew with fresh seeds and evaluated on test
+#    data that no method looked at.
+# 4. Size and scope: 0.4 points against the seed noise and against the optimum; one data set and one
+#    space. Describes a complete experiment (regret curves over the budget for both methods, with
+#    bands) that could also turn out against X.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_01_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# I would ask first for random search in the same space, with the same training and the same 3 GPU-hours, with X's own
-# preparation counted. The 93.7 % of earlier work may come from another budget. "Best of three" is a maximum: I want every
-# run of both methods, say fifty pairs of seeds, and the bootstrap interval of the difference, because in the lesson
-# small studies often gave no verdict. Is 94.1 % a validation or a test accuracy, and is it the number by which the
-# architecture was chosen? If so it is flattered, and the winners of both methods have to be trained again with new
-# seeds and tested on images that nobody searched on. Then I would compare 0.4 points with the noise of one training.
-# Convincing would be regret curves of both methods over the whole budget, with bands, on two data sets. X wins if its
-# interval stays above zero there; if not, the paper should say so.
+# %% [markdown] tags=["answer"]
+# I would ask first for random search in the same space, with the same training and the same 3
+# GPU-hours, with X's own preparation counted. The 93.7 % of earlier work may come from another
+# budget. "Best of three" is a maximum: I want every run of both methods, say fifty pairs of seeds,
+# and the bootstrap interval of the difference, because in the lesson small studies often gave no
+# verdict. Is 94.1 % a validation or a test accuracy, and is it the number by which the architecture
+# was chosen? If so it is flattered, and the winners of both methods have to be trained again with
+# new seeds and tested on images that nobody searched on. Then I would compare 0.4 points with the
+# noise of one training. Convincing would be regret curves of both methods over the whole budget,
+# with bands, on two data sets. X wins if its interval stays above zero there; if not, the paper
+# should say so.
 
 # %% [markdown]
 # ## References
 #
-# - L. Li and A. Talwalkar (2019). *Random Search and Reproducibility for Neural Architecture Search.* UAI.
-#   [arXiv:1902.07638](https://arxiv.org/abs/1902.07638).
+# - L. Li and A. Talwalkar (2019). *Random Search and Reproducibility for Neural Architecture
+#   Search.* UAI. [arXiv:1902.07638](https://arxiv.org/abs/1902.07638).
 # - B. Zoph and Q. V. Le (2017). *Neural Architecture Search with Reinforcement Learning.* ICLR.
 #   [arXiv:1611.01578](https://arxiv.org/abs/1611.01578).
-# - X. Dong and Y. Yang (2020). *NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search.* ICLR.
-#   [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of the results quoted above.
-# - J. Bergstra and Y. Bengio (2012). *Random Search for Hyper-Parameter Optimization.* JMLR 13, 281–305.
-# - M. Lindauer and F. Hutter (2020). *Best Practices for Scientific Research on Neural Architecture Search.* JMLR 21.
-#   [arXiv:1909.02453](https://arxiv.org/abs/1909.02453).
-# - B. Efron and R. J. Tibshirani (1993). *An Introduction to the Bootstrap.* Chapman & Hall. Chapter 13.
+# - X. Dong and Y. Yang (2020). *NAS-Bench-201: Extending the Scope of Reproducible Neural
+#   Architecture Search.* ICLR. [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of
+#   the results quoted above.
+# - J. Bergstra and Y. Bengio (2012). *Random Search for Hyper-Parameter Optimization.* JMLR 13,
+#   281–305.
+# - M. Lindauer and F. Hutter (2020). *Best Practices for Scientific Research on Neural Architecture
+#   Search.* JMLR 21. [arXiv:1909.02453](https://arxiv.org/abs/1909.02453).
+# - B. Efron and R. J. Tibshirani (1993). *An Introduction to the Bootstrap.* Chapman & Hall.
+#   Chapter 13.

@@ -17,22 +17,28 @@
 #
 # - climb a search space by its neighbours, and say why a climb needs restarts;
 # - let architectures evolve, and say why the oldest should die and not the worst;
-# - spend a budget of epochs on many short trainings and a few long ones, and measure what that buys;
+# - spend a budget of epochs on many short trainings and a few long ones, and measure what that
+#   buys;
 # - measure by rank correlation how well a cheap number predicts an expensive one;
-# - score a network that was never trained, and test the score against the most boring baseline there is: its size.
+# - score a network that was never trained, and test the score against the most boring baseline
+#   there is: its size.
 #
-# It computes for a minute or two, and needs lesson 00's space and table and lesson 01's idea of regret.
+# It computes for a minute or two, and needs lesson 00's space and table and lesson 01's idea of
+# regret.
 #
 # ## Two ways to do better than chance
 #
-# Random search forgets: its 200th draw knows nothing of the 199 before. This lesson does better in two ways.
+# Random search forgets: its 200th draw knows nothing of the 199 before. This lesson does better in
+# two ways.
 #
-# 1. **Choose better.** Good architectures may lie near other good ones. Local search and evolution live on that.
-# 2. **Pay less.** A full training is a precise answer to a question that may not need one. A few epochs, or no training
-#    at all, may be enough to throw bad architectures out.
+# 1. **Choose better.** Good architectures may lie near other good ones. Local search and evolution
+#    live on that.
+# 2. **Pay less.** A full training is a precise answer to a question that may not need one. A few
+#    epochs, or no training at all, may be enough to throw bad architectures out.
 #
-# Evolution was among the most expensive methods of the field: the paper on DARTS compares its own 1.5 to 4 GPU-days with
-# 3,150 of an evolutionary search. Is it the *search* that costs so much, or training every architecture to the end?
+# Evolution was among the most expensive methods of the field: the paper on DARTS compares its own
+# 1.5 to 4 GPU-days with 3,150 of an evolutionary search. Is it the *search* that costs so much, or
+# training every architecture to the end?
 
 # %% tags=["setup"]
 import copy
@@ -58,53 +64,60 @@ torch.set_num_threads(1)  # networks this small gain nothing from more
 #
 # ### Exercise 2.1 · `hill_climb` · ●●●○○ · 20 min · 4 points
 #
-# **Why it matters.** It is the simplest search that uses what it has seen, and for years nobody compared with it.
+# **Why it matters.** It is the simplest search that uses what it has seen, and for years nobody
+# compared with it.
 #
-# A *neighbour* of a cell differs from it on one edge; `space.neighbors(arch)` lists all of them (24 in our space). Stand
-# somewhere at random. Evaluate all neighbours that you have not evaluated yet, in random order. If the best of them is
-# better than where you stand, move there and go on. If not, you stand on a **local optimum**: start again at a random
-# place. Nothing is ever evaluated twice, and the climb ends in the very evaluation that uses up the budget.
+# A *neighbour* of a cell differs from it on one edge; `space.neighbors(arch)` lists all of them (24
+# in our space). Stand somewhere at random. Evaluate all neighbours that you have not evaluated yet,
+# in random order. If the best of them is better than where you stand, move there and go on. If not,
+# you stand on a **local optimum**: start again at a random place. Nothing is ever evaluated twice,
+# and the climb ends in the very evaluation that uses up the budget.
 #
-# Example: one decision with the options a, b, c, of values 1, 3, 2. From a, both neighbours are evaluated, in random
-# order, and the climb moves to b. All three are evaluated now, so a budget of 4 would have been an error.
+# Example: one decision with the options a, b, c, of values 1, 3, 2. From a, both neighbours are
+# evaluated, in random order, and the climb moves to b. All three are evaluated now, so a budget of
+# 4 would have been an error.
 #
 # <details><summary>Hint: "an architecture was evaluated twice"</summary>
-# Neighbours of your new place were in part neighbours of the old one. And a restart may land on a cell that is known:
-# draw again. One set of everything evaluated serves both.</details>
+# Neighbours of your new place were in part neighbours of the old one. And a restart may land on a
+# cell that is known: draw again. One set of everything evaluated serves both.</details>
 # <details><summary>Hint: "starts again although a neighbour was better", or the reverse</summary>
-# Compare the best of the round with the value where you <em>stand</em>, not with the best of the whole history: after
-# a restart you begin at the bottom of another hill.</details>
+# Compare the best of the round with the value where you <em>stand</em>, not with the best of the
+# whole history: after a restart you begin at the bottom of another hill.</details>
 # <details><summary>Hint: "the objective was called too often"</summary>
-# The budget may end in the middle of a round. Test it before every single evaluation, or cut the list of neighbours
-# to what is left.</details>
+# The budget may end in the middle of a round. Test it before every single evaluation, or cut the
+# list of neighbours to what is left.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "hill_climb", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def hill_climb(objective, space, budget, rng):
     """Local search by best neighbours, with random restarts.
 
-    From a random architecture: evaluate all its neighbours that were never evaluated, in random order; move to
-    the best of them if its value is higher than that of the present architecture, and go on from there;
-    otherwise (also if no neighbour is left) start again at an architecture drawn at random among the unseen.
+    From a random architecture: evaluate all its neighbours that were never evaluated, in random
+    order; move to the best of them if its value is higher than that of the present architecture,
+    and go on from there; otherwise (also if no neighbour is left) start again at an architecture
+    drawn at random among the unseen.
 
     Args:
-        objective: function of one architecture that returns a float to be maximised. It is called exactly
-            `budget` times, never twice for the same architecture.
+        objective: function of one architecture that returns a float to be maximised. It is called
+            exactly `budget` times, never twice for the same architecture.
         space: any search space, with `space.sample(rng)`, `space.neighbors(arch)` and `len(space)`.
         budget: number of evaluations, from 1 to len(space). It may end in the middle of a round.
         rng: numpy.random.Generator, the only source of randomness.
 
     Returns:
-        History of the evaluations in the order in which they were made: `archs` (list of `budget` distinct
-        architectures) and `values` (float array of shape (budget,)).
+        History of the evaluations in the order in which they were made: `archs` (list of `budget`
+        distinct architectures) and `values` (float array of shape (budget,)).
 
     Raises:
-        ValueError: `budget` is below 1 or above len(space), or the objective returned NaN or an infinite value.
+        ValueError: `budget` is below 1 or above len(space), or the objective returned NaN or an
+            infinite value.
 
     Source: White, Nolen and Savani (2021), algorithm 1, with restarts.
     """
     ### BEGIN SOLUTION
     if not 1 <= budget <= len(space):
-        raise ValueError(f"budget must be from 1 to {len(space)} (all of the space), got {budget!r}")
+        raise ValueError(
+            f"budget must be from 1 to {len(space)} (all of the space), got {budget!r}"
+        )
     archs, values, seen = [], [], set()
 
     def evaluate(arch):
@@ -133,18 +146,19 @@ def hill_climb(objective, space, budget, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "hill_climb-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("hill_climb", hill_climb)
 
 # %% [markdown]
-# Does it pay to climb? With a complete table that can be seen at once. A cell is a local optimum if none of its 24
-# neighbours is better. (In the array below each edge is an axis of its own, so the best of all cells that differ on one
-# edge only is a maximum along one axis.)
+# Does it pay to climb? With a complete table that can be seen at once. A cell is a local optimum if
+# none of its 24 neighbours is better. (In the array below each edge is an axis of its own, so the
+# best of all cells that differ on one edge only is a maximum along one axis.)
 
 # %% tags=["experiment"]
 from nas_lib import plotting
 from nas_lib.benchmark import TabularBenchmark
-from nas_lib.lesson import or_fallback, progress, within_seconds
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import progress, within_seconds
 from nas_lib.spaces import functions
 
 benchmark = TabularBenchmark.load()
@@ -158,62 +172,81 @@ def valid_accuracy(arch):
 
 
 history = climb(valid_accuracy, space, 200, np.random.default_rng(0))
-print(f"one run: {history.values[0]:.2f} % at the start, {history.values.max():.2f} % after {len(history)} evaluations")
+print(
+    f"one run: {history.values[0]:.2f} % at the start, {history.values.max():.2f} % after "
+    f"{len(history)} evaluations"
+)
 
-cells, function_of = functions(space)  # one cell for each function; for each cell the number of its function
+# One cell for each function; for each cell the number of its function.
+cells, function_of = functions(space)
 landscape = benchmark.final("valid").reshape((5,) * 6)
 peak = np.ones(landscape.shape, dtype=bool)
 for edge in range(6):
     peak &= landscape >= landscape.max(axis=edge, keepdims=True)
 below = {"all cells": optimum - landscape.ravel(), "local optima": optimum - landscape[peak]}
-plotting.boxes(below, xlabel="", ylabel="distance from the best cell (points)", title="What do climbs end on?")
-print(f"the {peak.sum()} local optima compute {len(set(function_of[peak.ravel()]))} different functions")
+plotting.boxes(
+    below, xlabel="", ylabel="distance from the best cell (points)", title="What do climbs end on?"
+)
+print(
+    f"the {peak.sum()} local optima compute {len(set(function_of[peak.ravel()]))} different "
+    "functions"
+)
 for name, points in below.items():
-    print(f"{name}: half of them lie within {np.median(points):.1f} points of the best, the worst {points.max():.1f} below")
+    print(
+        f"{name}: half of them lie within {np.median(points):.1f} points of the best, the worst "
+        f"{points.max():.1f} below"
+    )
 
 # %% [markdown]
-# Compare the two boxes. If local optima are good much more often than cells drawn at random, then climbing pays, as long as
-# a climb costs less than the draws that it replaces. The poor ones among them are what restarts are for.
+# Compare the two boxes. If local optima are good much more often than cells drawn at random, then
+# climbing pays, as long as a climb costs less than the draws that it replaces. The poor ones among
+# them are what restarts are for.
 
 # %% [markdown]
 # ## 2 · Evolve
 #
-# A climb has one place to stand. Evolution has a **population**. In each step a few members are drawn at random, the best
-# of these few (not of all) becomes a parent, and one random change of it joins the population. Someone has to leave. Who?
+# A climb has one place to stand. Evolution has a **population**. In each step a few members are
+# drawn at random, the best of these few (not of all) becomes a parent, and one random change of it
+# joins the population. Someone has to leave. Who?
 #
-# The obvious answer is the worst. Real and his colleagues (2019) let the **oldest** leave, because of noise. A lucky
-# training gets a value that its architecture does not deserve. Where the worst leave, the lucky one stays for ever. Where
-# the oldest leave, its line goes on only if its *children*, each with a training of its own, do well too.
+# The obvious answer is the worst. Real and his colleagues (2019) let the **oldest** leave, because
+# of noise. A lucky training gets a value that its architecture does not deserve. Where the worst
+# leave, the lucky one stays for ever. Where the oldest leave, its line goes on only if its
+# *children*, each with a training of its own, do well too.
 #
 # ### Exercise 2.2 · `regularized_evolution` · ●●●○○ · 20 min · 4 points
 #
-# **Why it matters.** This is the evolution that papers compare with, mostly under the name REA. It fits on half a page,
-# and its two numbers, the population and the tournament, decide how greedy it is.
+# **Why it matters.** This is the evolution that papers compare with, mostly under the name REA. It
+# fits on half a page, and its two numbers, the population and the tournament, decide how greedy it
+# is.
 #
-# Example: a population of 3 and tournaments of 2, after the evaluations A 70, B 90, C 80. Draw two members, say A and C:
-# the parent is C. Its child D is evaluated: 60. The population is now B, C, D, since A was the oldest. The next to leave is
-# B, with its 90.
+# Example: a population of 3 and tournaments of 2, after the evaluations A 70, B 90, C 80. Draw two
+# members, say A and C: the parent is C. Its child D is evaluated: 60. The population is now B, C,
+# D, since A was the oldest. The next to leave is B, with its 90.
 #
 # <details><summary>Hint: "the worst member dies here"</summary>
-# <code>min</code> has no place in this function. The population is a queue: children enter at one end, the oldest
-# leave at the other. <code>collections.deque(maxlen=population)</code> does that by itself.</details>
+# <code>min</code> has no place in this function. The population is a queue: children enter at one
+# end, the oldest leave at the other. <code>collections.deque(maxlen=population)</code> does that by
+# itself.</details>
 # <details><summary>Hint: "the parent is the best of all" or "too little selection"</summary>
-# Draw <code>sample</code> members first, then take the best of <em>those</em>. With <code>sample=1</code> any member
-# can be the parent.</details>
+# Draw <code>sample</code> members first, then take the best of <em>those</em>. With
+# <code>sample=1</code> any member can be the parent.</details>
 # <details><summary>Hint: "the objective was called too often"</summary>
 # The first population is part of the budget.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "regularized_evolution", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def regularized_evolution(objective, space, budget, population, sample, rng):
     """Evolution by tournaments, in which the oldest member dies (aging evolution).
 
-    The first `population` evaluations are random architectures. Then, until the budget is spent: draw `sample`
-    members of the population at random (with or without repeats), mutate the one with the highest value, evaluate
-    the child, let it join the population, and remove the member that was evaluated longest ago.
+    The first `population` evaluations are random architectures. Then, until the budget is spent:
+    draw `sample` members of the population at random (with or without repeats), mutate the one with
+    the highest value, evaluate the child, let it join the population, and remove the member that
+    was evaluated longest ago.
 
     Args:
-        objective: function of one architecture that returns a float to be maximised; it is called exactly
-            `budget` times. A child may repeat an earlier architecture: it is evaluated again all the same.
+        objective: function of one architecture that returns a float to be maximised; it is called
+            exactly `budget` times. A child may repeat an earlier architecture: it is evaluated
+            again all the same.
         space: any search space, with `space.sample(rng)` and `space.mutate(arch, rng)`.
         budget: number of evaluations, at least `population`.
         population: number of members alive, at least 2.
@@ -221,12 +254,12 @@ def regularized_evolution(objective, space, budget, population, sample, rng):
         rng: numpy.random.Generator, the only source of randomness.
 
     Returns:
-        History of all evaluations, also of members that died, in the order in which they were made: `archs` (list
-        of `budget` architectures) and `values` (float array of shape (budget,)).
+        History of all evaluations, also of members that died, in the order in which they were made:
+        `archs` (list of `budget` architectures) and `values` (float array of shape (budget,)).
 
     Raises:
-        ValueError: `population`, `sample` or `budget` is out of range, or the objective returned NaN or an
-            infinite value.
+        ValueError: `population`, `sample` or `budget` is out of range, or the objective returned
+            NaN or an infinite value.
 
     Source: Real, Aggarwal, Huang and Le (2019), algorithm 1.
     """
@@ -236,7 +269,9 @@ def regularized_evolution(objective, space, budget, population, sample, rng):
     if not 1 <= sample <= population:
         raise ValueError(f"sample must be from 1 to the population of {population}, got {sample!r}")
     if budget < population:
-        raise ValueError(f"budget must pay for the first population of {population}, got {budget!r}")
+        raise ValueError(
+            f"budget must pay for the first population of {population}, got {budget!r}"
+        )
     archs, values = [], []
     alive = deque(maxlen=population)  # a full deque drops its oldest entry for a new one
     for born in range(budget):
@@ -255,12 +290,12 @@ def regularized_evolution(objective, space, budget, population, sample, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "regularized_evolution-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("regularized_evolution", regularized_evolution)
 
 # %% [markdown]
-# How greedy should it be? Small populations and large tournaments trust what they have seen; large populations and small
-# tournaments keep more alternatives alive.
+# How greedy should it be? Small populations and large tournaments trust what they have seen; large
+# populations and small tournaments keep more alternatives alive.
 
 # %% tags=["experiment"]
 evolve = or_fallback("regularized_evolution", regularized_evolution)
@@ -268,22 +303,30 @@ BUDGET, populations, samples = 200, (5, 10, 20, 50), (1, 2, 5)
 grid = {}
 for population in progress(populations, unit="row"):
     for sample in samples:
-        runs = (evolve(valid_accuracy, space, BUDGET, population, sample, np.random.default_rng(i)) for i in range(50))
+        runs = (
+            evolve(valid_accuracy, space, BUDGET, population, sample, np.random.default_rng(i))
+            for i in range(50)
+        )
         grid[population, sample] = optimum - np.mean([run.values.max() for run in runs])
-print(f"mean regret of 50 runs after {BUDGET} evaluations (points)\npopulation   tournaments of 1, 2, 5")
+print(
+    f"mean regret of 50 runs after {BUDGET} evaluations (points)\npopulation   tournaments of 1, "
+    "2, 5"
+)
 for population in populations:
     print(f"{population:10}   " + "".join(f"{grid[population, sample]:7.2f}" for sample in samples))
 POPULATION, SAMPLE = min(grid, key=grid.get)
 print(f"best of these: population {POPULATION}, tournaments of {SAMPLE}")
 
 # %% [markdown]
-# A caution: this setting was found *on the benchmark that it is judged on* below, a help that the other two do not have.
-# Where each evaluation is a training, the honest cost of a method includes the search for its settings.
+# A caution: this setting was found *on the benchmark that it is judged on* below, a help that the
+# other two do not have. Where each evaluation is a training, the honest cost of a method includes
+# the search for its settings.
 
 # %% [markdown]
 # ## 3 · The race
 #
-# Three methods, the same number of evaluations, 200 runs of each. Regret is that of the incumbent, as in lesson 01.
+# Three methods, the same number of evaluations, 200 runs of each. Regret is that of the incumbent,
+# as in lesson 01.
 
 # %% tags=["experiment"]
 from nas_lib.search import Comparison, RandomSearch, run
@@ -292,7 +335,9 @@ RUNS = 200
 methods = {
     "random search": lambda seed: run(RandomSearch, benchmark, BUDGET, seed),
     "hill climbing": lambda seed: climb(valid_accuracy, space, BUDGET, np.random.default_rng(seed)),
-    "evolution": lambda i: evolve(valid_accuracy, space, BUDGET, POPULATION, SAMPLE, np.random.default_rng(i)),
+    "evolution": lambda i: evolve(
+        valid_accuracy, space, BUDGET, POPULATION, SAMPLE, np.random.default_rng(i)
+    ),
 }
 incumbents = {name: np.empty((RUNS, BUDGET)) for name in methods}  # best so far (percent)
 for seed in progress(range(RUNS)):
@@ -302,27 +347,36 @@ race = Comparison(np.arange(1.0, BUDGET + 1), incumbents, optimum, {}, metric="v
 plotting.regret_bands(race.curves, title="Three searches on the course's table")
 
 rows = {}
-for a, b in (("hill climbing", "random search"), ("evolution", "random search"), ("hill climbing", "evolution")):
+for a, b in (
+    ("hill climbing", "random search"),
+    ("evolution", "random search"),
+    ("hill climbing", "evolution"),
+):
     for step in (50, BUDGET):
         paired = race.paired(a, b, step=step - 1)
         rows[f"{a} − {b}, {step}"] = (paired.mean, (paired.low, paired.high))
 title = f"Mean difference after 50 and {BUDGET} evaluations, 95 % interval, {RUNS} pairs"
-plotting.intervals(rows, xlabel="difference of the incumbents' accuracy (percentage points)", title=title);
+plotting.intervals(
+    rows, xlabel="difference of the incumbents' accuracy (percentage points)", title=title
+);
 
 # %% [markdown]
-# Evolution begins as random search. Hill climbing spends its first 25 evaluations around a single random cell, good or bad.
-# Where do the methods part, and who profits more, a lucky run or an unlucky one?
+# Evolution begins as random search. Hill climbing spends its first 25 evaluations around a single
+# random cell, good or bad. Where do the methods part, and who profits more, a lucky run or an
+# unlucky one?
 #
 # ### Does it hold elsewhere?
 #
-# The same code runs on the real NAS-Bench-201 with CIFAR-10, whose cells were trained for 200 epochs. There the searches
-# see the validation accuracy after 12 epochs, may spend 20,000 simulated seconds (about 177 evaluations), and are judged by
-# their choice's validation accuracy after 200 epochs. Over 500 runs this gave 91.09 ± 0.27 for random search, 91.31 ± 0.30
-# for evolution (population 10, tournaments of 3) and 91.44 ± 0.18 for local search; the best cell has 91.61. That local
-# search moves to the *first* better neighbour. Yours, which looks at all of them first, came to 91.33.
+# The same code runs on the real NAS-Bench-201 with CIFAR-10, whose cells were trained for 200
+# epochs. There the searches see the validation accuracy after 12 epochs, may spend 20,000 simulated
+# seconds (about 177 evaluations), and are judged by their choice's validation accuracy after 200
+# epochs. Over 500 runs this gave 91.09 ± 0.27 for random search, 91.31 ± 0.30 for evolution
+# (population 10, tournaments of 3) and 91.44 ± 0.18 for local search; the best cell has 91.61. That
+# local search moves to the *first* better neighbour. Yours, which looks at all of them first, came
+# to 91.33.
 #
-# The data are not part of the course. If you have them (`nb201_cifar10.npz`, in the folder that the environment variable
-# `NAS_SHARED_DATA` names), the next cell runs your functions on them.
+# The data are not part of the course. If you have them (`nb201_cifar10.npz`, in the folder that the
+# environment variable `NAS_SHARED_DATA` names), the next cell runs your functions on them.
 
 # %% tags=["experiment"]
 from nas_lib import real_data
@@ -334,68 +388,82 @@ if path is None:
     print("The real NAS-Bench-201 values are not on this machine: the figures above have to do.")
 else:
     real = real_data.nas_bench_201(path)
-    library = {"random search": RandomSearch, "first better neighbour": partial(HillClimbing, move="first")}
+    library = {
+        "random search": RandomSearch,
+        "first better neighbour": partial(HillClimbing, move="first"),
+    }
     compared = compare(library, real, real_data.SECONDS, 100, unit="seconds", progress=False)
     found = {name: values[:, -1] for name, values in compared.values.items()}
-    yours = {"hill climbing": climb, "evolution": lambda *arguments: evolve(*arguments[:3], 10, 3, arguments[3])}
+    yours = {
+        "hill climbing": climb,
+        "evolution": lambda *arguments: evolve(*arguments[:3], 10, 3, arguments[3]),
+    }
     for name, search in yours.items():
-        found[name] = [within_seconds(search, real, real_data.SECONDS, np.random.default_rng(i)) for i in range(100)]
+        found[name] = [
+            within_seconds(search, real, real_data.SECONDS, np.random.default_rng(i))
+            for i in range(100)
+        ]
     for name, values in found.items():
         print(f"{name:24} {np.mean(values):6.2f} ± {np.std(values):.2f} over {len(values)} runs")
 
 # %% [markdown]
-# For years local search was missing from papers on NAS, although it is older than all of them. White and his colleagues
-# (2021) put it in and found it hard to beat, above all where values have little noise.
+# For years local search was missing from papers on NAS, although it is older than all of them.
+# White and his colleagues (2021) put it in and found it hard to beat, above all where values have
+# little noise.
 
 # %% [markdown]
 # ## 4 · Pay less: successive halving
 #
-# So far every evaluation was a full training. But most architectures are poor, and it shows early. **Successive halving**
-# trains many for a few epochs, keeps the best part of them, trains those longer, and so on. With eta = 3, a third goes on
-# from each **rung**, for three times as many epochs, so that each rung costs about the same. The catch: an architecture
-# that learns slowly and ends up best is thrown out in the first rung.
+# So far every evaluation was a full training. But most architectures are poor, and it shows early.
+# **Successive halving** trains many for a few epochs, keeps the best part of them, trains those
+# longer, and so on. With eta = 3, a third goes on from each **rung**, for three times as many
+# epochs, so that each rung costs about the same. The catch: an architecture that learns slowly and
+# ends up best is thrown out in the first rung.
 #
 # ### Exercise 2.3 · `successive_halving` · ●●●○○ · 15 min · 3 points
 #
-# **Why it matters.** It does the work inside Hyperband and many later methods, and needs no model and no gradient. Whatever
-# can be trained for longer can be raced like this.
+# **Why it matters.** It does the work inside Hyperband and many later methods, and needs no model
+# and no gradient. Whatever can be trained for longer can be raced like this.
 #
-# Example: 9 configs, eta 3, from 1 to 9 epochs. The rungs are 9 configs to 1 epoch, 3 to 3 epochs, 1 to 9 epochs: 13 calls.
-# With `max_epochs=12` a fourth rung follows: the same single config, to 12.
+# Example: 9 configs, eta 3, from 1 to 9 epochs. The rungs are 9 configs to 1 epoch, 3 to 3 epochs,
+# 1 to 9 epochs: 13 calls. With `max_epochs=12` a fourth rung follows: the same single config,
+# to 12.
 #
 # <details><summary>Hint: "rungs of … configs, should be …"</summary>
-# <code>len(rung) // eta</code> rounds down, and <code>max(1, …)</code> keeps it from ending at nothing.</details>
+# <code>len(rung) // eta</code> rounds down, and <code>max(1, …)</code> keeps it from ending at
+# nothing.</details>
 # <details><summary>Hint: "the last rung is the one at max_epochs"</summary>
 # Do not stop when one config is left, and do not stop when another factor of eta would lead beyond
 # <code>max_epochs</code>: train to <code>min(epochs * eta, max_epochs)</code>.</details>
 # <details><summary>Hint: "train_to takes the epochs in all"</summary>
-# <code>train_to(config, 9)</code> means nine epochs from the beginning. That a real trainer goes on from its
-# checkpoint, and pays for six only, is its own affair.</details>
+# <code>train_to(config, 9)</code> means nine epochs from the beginning. That a real trainer goes on
+# from its checkpoint, and pays for six only, is its own affair.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "successive_halving", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
     """Train many a little, keep the best, train those longer.
 
-    The first rung trains every config to `min_epochs`. Of n configs in a rung the best ⌊n/eta⌋ go on, at least
-    one, and the next rung trains them to eta times as many epochs, or to `max_epochs` if that is less. The rung
-    at `max_epochs` is the last; its best config wins. (A single config that is left early is trained on, rung by
-    rung, to `max_epochs`.)
+    The first rung trains every config to `min_epochs`. Of n configs in a rung the best ⌊n/eta⌋ go
+    on, at least one, and the next rung trains them to eta times as many epochs, or to `max_epochs`
+    if that is less. The rung at `max_epochs` is the last; its best config wins. (A single config
+    that is left early is trained on, rung by rung, to `max_epochs`.)
 
     Args:
-        train_to: function of a config and a number of epochs that returns the validation accuracy after training
-            that config for so many epochs in all. Each call costs training.
-        configs: sequence of at least one config; a config can be anything, also what cannot be hashed.
+        train_to: function of a config and a number of epochs that returns the validation accuracy
+            after training that config for so many epochs in all. Each call costs training.
+        configs: sequence of at least one config; a config can be anything, also what cannot be
+            hashed.
         eta: an integer, at least 2: how much the rungs shrink and the trainings grow.
         min_epochs: epochs of the first rung, from 1 to `max_epochs`.
         max_epochs: epochs of the last rung.
 
     Returns:
-        (winner, trials): a config, and the list of all (config, epochs, value) in the order of the calls. A rung
-        calls its configs one after the other.
+        (winner, trials): a config, and the list of all (config, epochs, value) in the order of the
+        calls. A rung calls its configs one after the other.
 
     Raises:
-        ValueError: no configs, `eta` below 2, `min_epochs` below 1 or above `max_epochs`, or a value that is NaN
-            or infinite.
+        ValueError: no configs, `eta` below 2, `min_epochs` below 1 or above `max_epochs`, or a
+            value that is NaN or infinite.
 
     Source: Jamieson and Talwalkar (2016); one bracket of Hyperband (Li et al. 2018).
     """
@@ -405,7 +473,9 @@ def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
     if eta < 2:
         raise ValueError(f"eta must be at least 2, or nothing is ever dropped, got {eta!r}")
     if not 1 <= min_epochs <= max_epochs:
-        raise ValueError(f"min_epochs must be from 1 to max_epochs ({max_epochs}), got {min_epochs!r}")
+        raise ValueError(
+            f"min_epochs must be from 1 to max_epochs ({max_epochs}), got {min_epochs!r}"
+        )
     racing, epochs, trials = list(configs), min_epochs, []
     while True:
         values = []
@@ -422,13 +492,14 @@ def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
         epochs = min(epochs * eta, max_epochs)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "successive_halving-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("successive_halving", successive_halving)
 
 # %% [markdown]
-# Now the comparison that counts: equal *epochs*. Random search trains as many cells as the budget pays for, each to the
-# end. Successive halving starts with as many as it can afford (`largest_start`) and goes on from checkpoints. Every cell is
-# one single training. Both are judged by the test accuracy of the cell they chose, as a mean over all seeds.
+# Now the comparison that counts: equal *epochs*. Random search trains as many cells as the budget
+# pays for, each to the end. Successive halving starts with as many as it can afford
+# (`largest_start`) and goes on from checkpoints. Every cell is one single training. Both are judged
+# by the test accuracy of the cell they chose, as a mean over all seeds.
 
 # %% tags=["experiment"]
 halve = or_fallback("successive_halving", successive_halving)
@@ -442,13 +513,17 @@ def train_to(config, epochs):
     return benchmark.query(config[0], epochs=epochs, seed=config[1]).valid
 
 
-regrets = {name: np.empty((RUNS, len(budgets))) for name in ("full training", "eta 2", "eta 3", "eta 4")}
+regrets = {
+    name: np.empty((RUNS, len(budgets))) for name in ("full training", "eta 2", "eta 3", "eta 4")
+}
 for seed in progress(range(RUNS)):
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(space))[:2000]
     configs = [(space.from_index(i), int(rng.integers(benchmark.seeds))) for i in order]
     for place, trainings in enumerate(budgets.tolist()):
-        winners = {"full training": max(configs[:trainings], key=lambda config: train_to(config, EPOCHS))}
+        winners = {
+            "full training": max(configs[:trainings], key=lambda config: train_to(config, EPOCHS))
+        }
         for eta in (2, 3, 4):
             n = largest_start(trainings * EPOCHS, EPOCHS, eta=eta)
             winners[f"eta {eta}"], _ = halve(train_to, configs[:n], eta, 1, EPOCHS)
@@ -460,36 +535,41 @@ for eta in (2, 3, 4):
     n = largest_start(32 * EPOCHS, EPOCHS, eta=eta)
     gain = (regrets["full training"] - regrets[f"eta {eta}"])[:, list(budgets).index(32)]
     error = 2 * gain.std(ddof=1) / np.sqrt(RUNS)
-    print(f"eta {eta}: {n:3} cells instead of 32, regret lower by {gain.mean():+.2f} ± {error:.2f} points (2 std. errors)")
+    print(
+        f"eta {eta}: {n:3} cells instead of 32, regret lower by {gain.mean():+.2f} ± {error:.2f} "
+        "points (2 std. errors)"
+    )
 
 # %% [markdown]
 # How far the curves are apart depends on one thing: how well the first epochs predict the last.
 #
 # ## 5 · How well does a cheap number predict?
 #
-# An early epoch need not get the accuracy right, only the *order*. **Spearman's** coefficient correlates ranks. **Kendall's
-# tau** counts pairs: of two random architectures, how much more often does the cheap number order them like the truth than
-# the other way round? With tau = 0.6 (and no ties) 80 % of the pairs come out right, since 0.8 − 0.2 = 0.6.
+# An early epoch need not get the accuracy right, only the *order*. **Spearman's** coefficient
+# correlates ranks. **Kendall's tau** counts pairs: of two random architectures, how much more often
+# does the cheap number order them like the truth than the other way round? With tau = 0.6 (and no
+# ties) 80 % of the pairs come out right, since 0.8 − 0.2 = 0.6.
 #
 # ### Exercise 2.4 · `spearman` · ●●○○○ · 10 min · 2 points
 #
-# **Why it matters.** Correlating values instead of ranks makes one very bad architecture look like a success. And scores
-# have ties, all the time: thousands of cells share a parameter count.
+# **Why it matters.** Correlating values instead of ranks makes one very bad architecture look like
+# a success. And scores have ties, all the time: thousands of cells share a parameter count.
 #
-# Equal values share the mean of the ranks that they take up: the values 10, 20, 20, 30 have the ranks 1, 2.5, 2.5, 4. The
-# coefficient is Pearson's correlation of the ranks. Example: a = 1, 2, 3, 4 and b = 10, 20, 20, 30 give
-# 4.5/√(5 · 4.5) ≈ 0.949.
+# Equal values share the mean of the ranks that they take up: the values 10, 20, 20, 30 have the
+# ranks 1, 2.5, 2.5, 4. The coefficient is Pearson's correlation of the ranks. Example: a = 1, 2, 3,
+# 4 and b = 10, 20, 20, 30 give 4.5/√(5 · 4.5) ≈ 0.949.
 #
 # <details><summary>Hint: "argsort gives the positions in sorted order, not the ranks"</summary>
-# The rank of an entry is its place <em>in</em> the sorted order. <code>np.argsort(np.argsort(a))</code> gives it as
-# long as nothing is tied.</details>
+# The rank of an entry is its place <em>in</em> the sorted order.
+# <code>np.argsort(np.argsort(a))</code> gives it as long as nothing is tied.</details>
 # <details><summary>Hint: "equal numbers share the mean of their ranks"</summary>
-# <code>np.unique(a, return_inverse=True, return_counts=True)</code> tells for each entry its group of equals, and for
-# each group its size. The running sum of the sizes is the last rank of each group.</details>
+# <code>np.unique(a, return_inverse=True, return_counts=True)</code> tells for each entry its group
+# of equals, and for each group its size. The running sum of the sizes is the last rank of each
+# group.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "spearman", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def spearman(a, b):
-    """Spearman's rank correlation: Pearson's correlation of the ranks; equal numbers share their mean rank.
+    """Spearman's rank correlation: Pearson's of the ranks; equal numbers share their mean rank.
 
     Args:
         a, b: sequences or arrays of shape (n,), n ≥ 2; a[i] belongs to b[i].
@@ -498,7 +578,8 @@ def spearman(a, b):
         A float from −1 (opposite order) to 1 (the same order).
 
     Raises:
-        ValueError: `a` and `b` are no pairs of finite numbers, or one is constant: what `paired_numbers(a, b)` tests.
+        ValueError: `a` and `b` are no pairs of finite numbers, or one is constant: what
+            `paired_numbers(a, b)` tests.
 
     Source: Spearman (1904).
     """
@@ -506,46 +587,53 @@ def spearman(a, b):
     deviations = []
     for values in paired_numbers(a, b):
         _, group, size = np.unique(values, return_inverse=True, return_counts=True)
-        ranks = (np.cumsum(size) - size / 2)[group]  # the mean rank of a group of equals, less ½ for all alike
+        # The mean rank of a group of equals, less ½ for all alike.
+        ranks = (np.cumsum(size) - size / 2)[group]
         deviations.append(ranks - ranks.mean())
     x, y = deviations
     return float(x @ y / math.sqrt((x @ x) * (y @ y)))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "spearman-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("spearman", spearman)
 
 # %% [markdown]
 # ### Exercise 2.5 · `kendall_tau` · ●●○○○ · 10 min · 2 points
 #
-# **Why it matters.** From here on, almost every claim of this course about weight sharing and about proxies is a tau.
+# **Why it matters.** From here on, almost every claim of this course about weight sharing and about
+# proxies is a tau.
 #
-# Example: a = 1, 2, 3 and b = 10, 30, 20. The pairs (1, 2) and (1, 3) are concordant, (2, 3) is discordant, nothing is
-# tied: (2 − 1)/√(3 · 3) = 1/3. With b = 10, 20, 20 two pairs are concordant and one is tied in b: 2/√(3 · 2) ≈ 0.816.
+# Example: a = 1, 2, 3 and b = 10, 30, 20. The pairs (1, 2) and (1, 3) are concordant, (2, 3) is
+# discordant, nothing is tied: (2 − 1)/√(3 · 3) = 1/3. With b = 10, 20, 20 two pairs are concordant
+# and one is tied in b: 2/√(3 · 2) ≈ 0.816.
 #
 # <details><summary>Hint: "tied pairs count in the denominator"</summary>
-# Without ties all three definitions of tau agree. With ties, A leaves out the pairs tied in a, and B those tied in
-# b.</details>
+# Without ties all three definitions of tau agree. With ties, A leaves out the pairs tied in a, and
+# B those tied in b.</details>
 # <details><summary>Hint: "it takes minutes"</summary>
-# For 5,000 entries there are 12 million pairs: too many for two nested loops in Python. <code>np.sign(a[i] -
-# a[:i])</code> holds the order of i with all earlier entries at once.</details>
+# For 5,000 entries there are 12 million pairs: too many for two nested loops in Python.
+# <code>np.sign(a[i] - a[:i])</code> holds the order of i with all earlier entries at
+# once.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "kendall_tau", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def kendall_tau(a, b):
-    """Kendall's tau-b: how much more often two pairs agree in order than disagree, corrected for ties.
+    """Kendall's tau-b: how much more often pairs agree in order than disagree, corrected for ties.
 
-    Over all n(n − 1)/2 pairs i < j: a pair is concordant if a and b order i and j the same way, discordant if they
-    order them in opposite ways, and neither if a[i] = a[j] or b[i] = b[j]. With A and B the numbers of pairs that are
-    not tied in a and in b, tau-b = (concordant − discordant) / √(A·B).
+    Over all n(n − 1)/2 pairs i < j: a pair is concordant if a and b order i and j the same way,
+    discordant if they order them in opposite ways, and neither if a[i] = a[j] or b[i] = b[j]. With
+    A and B the numbers of pairs that are not tied in a and in b,
+    tau-b = (concordant − discordant) / √(A·B).
 
     Args:
-        a, b: sequences or arrays of shape (n,), n ≥ 2, n up to some thousands; a[i] belongs to b[i].
+        a, b: sequences or arrays of shape (n,), n ≥ 2, n up to some thousands; a[i] belongs to
+            b[i].
 
     Returns:
         A float from −1 (opposite order) to 1 (the same order).
 
     Raises:
-        ValueError: `a` and `b` are no pairs of finite numbers, or one is constant: what `paired_numbers(a, b)` tests.
+        ValueError: `a` and `b` are no pairs of finite numbers, or one is constant: what
+            `paired_numbers(a, b)` tests.
 
     Source: Kendall (1945).
     """
@@ -560,12 +648,13 @@ def kendall_tau(a, b):
     return float(agreement / math.sqrt(untied_a * untied_b))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "kendall_tau-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("kendall_tau", kendall_tau)
 
 # %% [markdown]
-# Now measure the early epochs: one cell for each function, one single training, and as the truth the test accuracy after
-# full training, as a mean over the seeds. Nobody cares how well the bad ones are sorted, so measure again in the best tenth.
+# Now measure the early epochs: one cell for each function, one single training, and as the truth
+# the test accuracy after full training, as a mean over the seeds. Nobody cares how well the bad
+# ones are sorted, so measure again in the best tenth.
 
 # %% tags=["experiment"]
 tau_of, rho_of = or_fallback("kendall_tau", kendall_tau), or_fallback("spearman", spearman)
@@ -575,66 +664,84 @@ truth = benchmark.final("test")[index]
 top = np.argsort(-truth)[: len(truth) // 10]
 curves = benchmark.valid[index, 0, :]  # of one training (functions, epochs)
 
-groups = {f"all {len(truth):,} functions": np.arange(len(truth)), f"best tenth ({len(top)} functions)": top}
-by_epoch = {name: [tau_of(values, truth[part]) for values in curves[part].T] for name, part in groups.items()}
+groups = {
+    f"all {len(truth):,} functions": np.arange(len(truth)),
+    f"best tenth ({len(top)} functions)": top,
+}
+by_epoch = {
+    name: [tau_of(values, truth[part]) for values in curves[part].T]
+    for name, part in groups.items()
+}
 title = "How early does one training tell who is better?"
 plotting.learning_curves(by_epoch, ylabel="Kendall tau with the truth", title=title).set_ylim(0, 1)
-print(f"after 1 epoch, over all functions: Spearman {rho_of(curves[:, 0], truth):.2f}, tau {by_epoch[next(iter(groups))][0]:.2f}")
+print(
+    f"after 1 epoch, over all functions: Spearman {rho_of(curves[:, 0], truth):.2f}, tau "
+    f"{by_epoch[next(iter(groups))][0]:.2f}"
+)
 
 # %% [markdown]
-# Even the last epoch does not reach 1: it is one training of several, on other images than the test set. That is the
-# ceiling for everything that is read off one training.
+# Even the last epoch does not reach 1: it is one training of several, on other images than the test
+# set. That is the ceiling for everything that is read off one training.
 #
 # ## 6 · Pay nothing: scores of untrained networks
 #
-# If one epoch is good, why not zero? A **zero-cost proxy** scores a network at initialisation, with one forward and one
-# backward pass.
+# If one epoch is good, why not zero? A **zero-cost proxy** scores a network at initialisation, with
+# one forward and one backward pass.
 #
-# **Synflow** asks how strongly the input is connected with the output. Take the absolute value of every parameter, so that
-# nothing cancels and no ReLU is ever closed. Send ones in, and sum up what comes out: R. For a parameter θ the product
-# θ · ∂R/∂θ is the part of R that flows *through it*; the score is the sum over all parameters. It looks at no data, and was
-# made to decide which weights to prune. **Gradient norm** asks how strongly the first batch would move the weights.
+# **Synflow** asks how strongly the input is connected with the output. Take the absolute value of
+# every parameter, so that nothing cancels and no ReLU is ever closed. Send ones in, and sum up what
+# comes out: R. For a parameter θ the product θ · ∂R/∂θ is the part of R that flows *through it*;
+# the score is the sum over all parameters. It looks at no data, and was made to decide which
+# weights to prune. **Gradient norm** asks how strongly the first batch would move the weights.
 #
 # ### Exercise 2.6 · `synflow_score` · ●●●●○ · 20 min · 3 points
 #
-# **Why it matters.** It is among the best-known proxies, and its usual code overflows: flows multiply from layer to layer,
-# so that a deep network reaches 10³⁸ quickly, where float32 ends. An infinite score compares with nothing.
+# **Why it matters.** It is among the best-known proxies, and its usual code overflows: flows
+# multiply from layer to layer, so that a deep network reaches 10³⁸ quickly, where float32 ends. An
+# infinite score compares with nothing.
 #
-# Example: two linear layers without bias, weights 1 × 2 and 1 × 1, (3, −4) and (−5). With absolute values R = 7 · 5 = 35. Both
-# layers carry all of it: the score is 35 + 35 = 70.
+# Example: two linear layers without bias, weights 1 × 2 and 1 × 1, (3, −4) and (−5). With absolute
+# values R = 7 · 5 = 35. Both layers carry all of it: the score is 35 + 35 = 70.
 #
 # <details><summary>Hint: "weights and biases of both signs"</summary>
-# The absolute values have to be in place <em>before</em> the forward pass. Afterwards it is too late: contributions
-# have cancelled.</details>
+# The absolute values have to be in place <em>before</em> the forward pass. Afterwards it is too
+# late: contributions have cancelled.</details>
 # <details><summary>Hint: "the score changes the network"</summary>
-# <code>copy.deepcopy(net)</code> and work on the copy. Then signs, types, gradients and modes of the original need no
-# putting back.</details>
-# <details><summary>Hint: "TypeError: … NoneType" or "One of the differentiated Tensors appears to not have been used"</summary>
-# A cell can have operations that lead nowhere. Their gradient is None. <code>torch.autograd.grad(...,
-# allow_unused=True)</code>, and skip those.</details>
-# <details><summary>Hint: "RuntimeError: a leaf Variable that requires grad is being used in an in-place operation"</summary>
-# Change parameters inside <code>with torch.no_grad():</code>, and run the forward pass outside of it.</details>
+# <code>copy.deepcopy(net)</code> and work on the copy. Then signs, types, gradients and modes of
+# the original need no putting back.</details>
+# <details>
+# <summary>Hint: "TypeError: … NoneType" or "One of the differentiated Tensors appears to not have
+# been used"</summary>
+# A cell can have operations that lead nowhere. Their gradient is None.
+# <code>torch.autograd.grad(..., allow_unused=True)</code>, and skip those.</details>
+# <details>
+# <summary>Hint: "RuntimeError: a leaf Variable that requires grad is being used in an in-place
+# operation"</summary>
+# Change parameters inside <code>with torch.no_grad():</code>, and run the forward pass outside of
+# it.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "synflow_score", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def synflow_score(net, input_shape):
-    """Synaptic flow of an untrained network: the sum of θ · ∂R/∂θ over all its parameters, made linear first.
+    """Synaptic flow of an untrained network: the sum of θ · ∂R/∂θ over all parameters, made linear.
 
-    All parameters are replaced by their absolute values. Then R is the sum of the outputs for one input of ones.
+    All parameters are replaced by their absolute values. Then R is the sum of the outputs for one
+    input of ones.
 
     Args:
-        net: torch.nn.Module that maps (1, *input_shape) to outputs of any shape. It is left exactly as it was:
-            parameters, their type and gradients, buffers, training mode.
+        net: torch.nn.Module that maps (1, *input_shape) to outputs of any shape. It is left exactly
+            as it was: parameters, their type and gradients, buffers, training mode.
         input_shape: shape of one input without the batch axis, such as (1, 12, 12).
 
     Returns:
-        The score, a float ≥ 0, computed in float64 (float32 overflows on deep networks) and with the network in
-        evaluation mode, so that batch norms use their stored statistics and dropout does nothing. A parameter that
-        the outputs do not depend on adds nothing.
+        The score, a float ≥ 0, computed in float64 (float32 overflows on deep networks) and with
+        the network in evaluation mode, so that batch norms use their stored statistics and dropout
+        does nothing. A parameter that the outputs do not depend on adds nothing.
 
     Raises:
         ValueError: `net` has no parameters, or parameters that are not finite.
 
-    Source: Tanaka et al. (2020); summed over the parameters as a proxy, Abdelfattah et al. (2021), section 3.2.
+    Source: Tanaka et al. (2020); summed over the parameters as a proxy, Abdelfattah et al. (2021),
+        section 3.2.
     """
     ### BEGIN SOLUTION
     linear = copy.deepcopy(net).double().eval()  # a copy: nothing has to be put back
@@ -650,63 +757,72 @@ def synflow_score(net, input_shape):
     return float(sum(products))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "synflow_score-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("synflow_score", synflow_score)
 
 # %% [markdown]
 # ### Exercise 2.7 · `grad_norm_score` · ●●○○○ · 10 min · 2 points
 #
-# **Why it matters.** It is the simplest proxy that looks at data and labels. Take the norm of each parameter *tensor's*
-# gradient, then sum. (The norm of all gradients together would be another number.) Example: gradients (3, 4) and (12) of
-# two tensors give 5 + 12 = 17, not √(25 + 144) = 13.
+# **Why it matters.** It is the simplest proxy that looks at data and labels. Take the norm of each
+# parameter *tensor's* gradient, then sum. (The norm of all gradients together would be another
+# number.) Example: gradients (3, 4) and (12) of two tensors give 5 + 12 = 17, not √(25 + 144) = 13.
 #
 # <details><summary>Hint: "gradients of an earlier backward pass"</summary>
-# <code>loss.backward()</code> <em>adds</em> to what is stored in <code>.grad</code>. <code>torch.autograd.grad</code>
-# returns fresh gradients and stores nothing.</details>
+# <code>loss.backward()</code> <em>adds</em> to what is stored in <code>.grad</code>.
+# <code>torch.autograd.grad</code> returns fresh gradients and stores nothing.</details>
 # <details><summary>Hint: "the score changes the network, the stored statistics"</summary>
-# In training mode a forward pass alone moves the running means of batch norms. Work on a copy.</details>
+# In training mode a forward pass alone moves the running means of batch norms. Work on a
+# copy.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "grad_norm_score", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def grad_norm_score(net, x, y):
     """Gradient norm of an untrained network: how strongly one batch would move its weights.
 
     Args:
-        net: torch.nn.Module that maps images to logits (B, classes), used in the mode in which it is passed in. It
-            is left exactly as it was: parameters, gradients, the batch norms' stored statistics.
+        net: torch.nn.Module that maps images to logits (B, classes), used in the mode in which it
+            is passed in. It is left exactly as it was: parameters, gradients, the batch norms'
+            stored statistics.
         x: images, (B, ...).
         y: labels, int64 (B,).
 
     Returns:
-        Sum over the network's parameter tensors of the L2 norm of the gradient of the cross-entropy (mean over the
-        batch) with respect to that tensor, a float ≥ 0. A parameter that the logits do not depend on adds nothing.
+        Sum over the network's parameter tensors of the L2 norm of the gradient of the cross-entropy
+        (mean over the batch) with respect to that tensor, a float ≥ 0. A parameter that the logits
+        do not depend on adds nothing.
 
     Raises:
-        ValueError: `net` has no parameters, or the loss on `x` and `y` is not finite (NaN in `x`, an empty batch).
+        ValueError: `net` has no parameters, or the loss on `x` and `y` is not finite (NaN in `x`,
+            an empty batch).
 
     Source: Abdelfattah et al. (2021), section 3.2.
     """
     ### BEGIN SOLUTION
-    probe = copy.deepcopy(net)  # a forward pass in training mode moves the statistics of batch norms
+    # A copy, since a forward pass in training mode moves the statistics of batch norms.
+    probe = copy.deepcopy(net)
     parameters = list(probe.parameters())
     loss = F.cross_entropy(probe(x), y)
     if not parameters or not loss.isfinite():
-        raise ValueError(f"net must have parameters and x and y a finite loss, got {len(parameters)} and {loss}")
+        raise ValueError(
+            f"net must have parameters and x and y a finite loss, got {len(parameters)} and {loss}"
+        )
     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     return float(sum(gradient.norm() for gradient in gradients if gradient is not None))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "grad_norm_score-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("grad_norm_score", grad_norm_score)
 
 # %% [markdown]
-# Score some networks live. Those of all functions were recorded by `scripts/proxy_scores.py`; yours must agree with them.
+# Score some networks live. Those of all functions were recorded by `scripts/proxy_scores.py`; yours
+# must agree with them.
 
 # %% tags=["experiment"]
 from nas_lib.data import cluttered_digits
 from nas_lib.lesson import PROXY_BATCH, proxy_scores
 from nas_lib.networks import NetworkConfig, build_network
 
-synflow_of, grad_norm_of = or_fallback("synflow_score", synflow_score), or_fallback("grad_norm_score", grad_norm_score)
+synflow_of = or_fallback("synflow_score", synflow_score)
+grad_norm_of = or_fallback("grad_norm_score", grad_norm_score)
 recorded = proxy_scores()  # name → (functions, initialisations)
 config = NetworkConfig()
 x, y = cluttered_digits("train", PROXY_BATCH, config.resolution, seed=0).tensors()
@@ -720,13 +836,20 @@ for i in progress(some.tolist(), unit="net"):
     live["grad_norm"].append(grad_norm_of(net, x, y))
 took = (time.perf_counter() - started) / len(some)
 for name, scores in live.items():
-    print(f"{name:9}: live and recorded scores agree: {np.allclose(scores, recorded[name][some, 0], rtol=1e-3)};", end=" ")
+    print(
+        f"{name:9}: live and recorded scores agree: "
+        f"{np.allclose(scores, recorded[name][some, 0], rtol=1e-3)};",
+        end=" ",
+    )
     print(f"tau {tau_of(*recorded[name].T[:2]):.2f} between two initialisations of the same cells")
-print(f"{1000 * took:.0f} ms for both scores; training these cells takes {benchmark.seconds[index[some]].mean():.1f} s")
+print(
+    f"{1000 * took:.0f} ms for both scores; training these cells takes "
+    f"{benchmark.seconds[index[some]].mean():.1f} s"
+)
 
 # %% [markdown]
-# And now the question that decides. A proxy has to beat what costs nothing and needs no idea at all: counting parameters
-# (the dashed line) or multiply-accumulates (MACs).
+# And now the question that decides. A proxy has to beat what costs nothing and needs no idea at
+# all: counting parameters (the dashed line) or multiply-accumulates (MACs).
 
 # %% tags=["experiment"]
 predictors = {
@@ -745,37 +868,55 @@ taus = {
 plotting.dots(taus, xlabel="Kendall tau with test accuracy", baseline="parameters");
 
 # %% [markdown]
-# Differences of a few hundredths may be chance. So split the cells into ten random groups, and ask whether the ten leads of
-# a predictor over the parameter count have a clear sign (a paired comparison, as in lesson 01).
+# Differences of a few hundredths may be chance. So split the cells into ten random groups, and ask
+# whether the ten leads of a predictor over the parameter count have a clear sign (a paired
+# comparison, as in lesson 01).
 
 # %% tags=["experiment"]
 for group, members in groups.items():
     print(f"{group}: tau minus that of the parameter count, mean of ten groups ± 2 standard errors")
     parts = np.array_split(np.random.default_rng(0).permutation(members), 10)
     tau_of_parts = {
-        name: np.array([tau_of(scores[part], truth[part]) for part in parts]) for name, scores in predictors.items()
+        name: np.array([tau_of(scores[part], truth[part]) for part in parts])
+        for name, scores in predictors.items()
     }
     base, ahead_of_it = tau_of_parts.pop("parameters"), []
     for name, values in tau_of_parts.items():
         lead, error = (values - base).mean(), 2 * (values - base).std(ddof=1) / np.sqrt(len(parts))
-        verdict = "ahead" if lead > error else "behind" if lead < -error else "not decided" if error else "the same order"
+        verdict = (
+            "ahead"
+            if lead > error
+            else "behind"
+            if lead < -error
+            else "not decided"
+            if error
+            else "the same order"
+        )
         ahead_of_it += [name] if verdict == "ahead" else []
         print(f"  {name:14} {lead:+.2f} ± {error:.2f}  {verdict}")
     untrained = [name for name in ahead_of_it if not name.startswith("epoch")]
-    print(f"  so {' and '.join(untrained) or 'no score of an untrained network'} beats counting parameters here\n")
+    print(
+        f"  so {' and '.join(untrained) or 'no score of an untrained network'} beats counting "
+        "parameters here\n"
+    )
 
 # %% [markdown]
-# On the real NAS-Bench-201 the parameter count alone has a Spearman coefficient of 0.75 with test accuracy over all cells,
-# synflow 0.74 and jacob_cov, another proxy, 0.73. Inside the best tenth the parameter count falls to 0.11. Does our space
-# agree? How much is left in the best tenth, where a search has to decide?
+# On the real NAS-Bench-201 the parameter count alone has a Spearman coefficient of 0.75 with test
+# accuracy over all cells, synflow 0.74 and jacob_cov, another proxy, 0.73. Inside the best tenth
+# the parameter count falls to 0.11. Does our space agree? How much is left in the best tenth, where
+# a search has to decide?
 
 # %% [markdown]
 # ## 7 · Recap
 #
-# - Neighbours of good cells tend to be good. Hill climbing with restarts needs nothing else, and belongs in every table.
-# - Regularized evolution: a tournament chooses the parent, a mutation makes the child, the *oldest* dies, whatever its value.
-# - Successive halving spends epochs where they matter. It is as good as early epochs are at ordering, and no better.
-# - Kendall's tau counts pairs; tau-b handles ties. Measure it over all architectures *and* among the best.
+# - Neighbours of good cells tend to be good. Hill climbing with restarts needs nothing else, and
+#   belongs in every table.
+# - Regularized evolution: a tournament chooses the parent, a mutation makes the child, the *oldest*
+#   dies, whatever its value.
+# - Successive halving spends epochs where they matter. It is as good as early epochs are at
+#   ordering, and no better.
+# - Kendall's tau counts pairs; tau-b handles ties. Measure it over all architectures *and* among
+#   the best.
 # - A proxy that does not beat the parameter count is a complicated way of counting parameters.
 #
 # ## 8 · Questions
@@ -783,118 +924,135 @@ for group, members in groups.items():
 # %% [markdown]
 # ### Question 2.1 · `concept_02_1` · ●○○○○ · 1 min · 1 point
 #
-# An architecture got a much higher validation accuracy than it deserves, by luck. What becomes of it in regularized
-# evolution with a population of 20?
+# An architecture got a much higher validation accuracy than it deserves, by luck. What becomes of
+# it in regularized evolution with a population of 20?
 #
 # - **a** it stays until a better one is found
 # - **b** it is trained again, which corrects its value
 # - **c** it never becomes a parent, since the tournament is random
-# - **d** it leaves after 20 further evaluations; its line goes on only through children that do well themselves
+# - **d** it leaves after 20 further evaluations; its line goes on only through children that do
+#   well themselves
 
-# %% nbgrader={"grade": false, "grade_id": "concept_02_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_02_1 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_02_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_02_1", concept_02_1)
 
 # %% [markdown]
 # ### Question 2.2 · `concept_02_2` · ●●○○○ · 2 min · 1 point
 #
-# Successive halving starts with 27 architectures, eta = 3, from 1 to 27 epochs, and trains every rung from scratch. How
-# many epochs does it spend in all?
+# Successive halving starts with 27 architectures, eta = 3, from 1 to 27 epochs, and trains every
+# rung from scratch. How many epochs does it spend in all?
 #
 # - **a** 27 · 27 = 729
 # - **b** 27 · 1 + 9 · 3 + 3 · 9 + 1 · 27 = 108
 # - **c** 1 + 3 + 9 + 27 = 40
 # - **d** 27 + 9 + 3 + 1 = 40, since a rung trains one epoch
 
-# %% nbgrader={"grade": false, "grade_id": "concept_02_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_02_2 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_02_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_02_2", concept_02_2)
 
 # %% [markdown]
 # ### Question 2.3 · `concept_02_3` · ●●○○○ · 1 min · 1 point
 #
-# A score has tau = 0.5 with test accuracy, without ties. You use it to decide which of two random architectures is better.
-# How often are you right?
+# A score has tau = 0.5 with test accuracy, without ties. You use it to decide which of two random
+# architectures is better. How often are you right?
 #
 # - **a** in 75 % of the cases
 # - **b** in 50 % of the cases
 # - **c** in 25 % of the cases more than by always choosing the larger one
 # - **d** that depends on the number of architectures
 
-# %% nbgrader={"grade": false, "grade_id": "concept_02_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_02_3 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_02_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_02_3", concept_02_3)
 
 # %% [markdown]
 # ### Question 2.4 · `concept_02_4` · ●●○○○ · 1 min · 1 point
 #
-# A paper proposes a new zero-cost proxy: Spearman 0.74 with test accuracy over all cells of NAS-Bench-201. What do you
-# conclude?
+# A paper proposes a new zero-cost proxy: Spearman 0.74 with test accuracy over all cells of
+# NAS-Bench-201. What do you conclude?
 #
 # - **a** the proxy can replace training on NAS-Bench-201
 # - **b** the proxy is useless, since only 0.9 and more is of use
-# - **c** little: counting parameters gives about as much there, and the number says nothing about the best tenth
+# - **c** little: counting parameters gives about as much there, and the number says nothing about
+#   the best tenth
 # - **d** the proxy will reach about 0.74 on other spaces too
 
-# %% nbgrader={"grade": false, "grade_id": "concept_02_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_02_4 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_02_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_02_4", concept_02_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_02_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 2.1 · `open_02_1` · ●●●○○ · 15 min · 4 points
 #
-# Your team has a new space of about a million architectures, of which nothing is known. One full training takes a GPU-day,
-# and you have 50 GPU-days. How do you spend them? Choose between (or combine) the methods of lessons 01 and 02, say what
-# you would measure *before* you trust an early epoch or a proxy, and how you would show afterwards that your choice was
-# better than random search. Use what you measured in this lesson. Eight to ten sentences.
+# Your team has a new space of about a million architectures, of which nothing is known. One full
+# training takes a GPU-day, and you have 50 GPU-days. How do you spend them? Choose between (or
+# combine) the methods of lessons 01 and 02, say what you would measure *before* you trust an early
+# epoch or a proxy, and how you would show afterwards that your choice was better than random
+# search. Use what you measured in this lesson. Eight to ten sentences.
 #
 # ### BEGIN MARK SCHEME
 # One point each, half points allowed:
-# 1. A plan that adds up: says how many architectures are trained for how long, and that it stays within 50 GPU-days, the
-#    preparation included. For example successive halving over some hundred architectures, or local search from the best of
-#    a random start; with 50 full trainings hill climbing hardly gets through two neighbourhoods of 24.
-# 2. Trust is measured first: trains a small random sample to the end, computes tau of early epochs, of the proxy *and of the
-#    parameter count*, and knows that ten points give a rough tau, and that tau among the best is lower than over all.
-# 3. A fair comparison: random search with the same budget in epochs, over several runs (or says that this is not affordable
-#    here, and what instead), winners retrained with fresh seeds and tested on data that no method has seen.
-# 4. Refers to own measurements of this lesson with numbers or figures (gain of halving at equal epochs, order of the
-#    searches at few evaluations, tau in the best tenth), and names a limit of carrying them over to a new space.
+# 1. A plan that adds up: says how many architectures are trained for how long, and that it stays
+#    within 50 GPU-days, the preparation included. For example successive halving over some hundred
+#    architectures, or local search from the best of a random start; with 50 full trainings hill
+#    climbing hardly gets through two neighbourhoods of 24.
+# 2. Trust is measured first: trains a small random sample to the end, computes tau of early epochs,
+#    of the proxy *and of the parameter count*, and knows that ten points give a rough tau, and that
+#    tau among the best is lower than over all.
+# 3. A fair comparison: random search with the same budget in epochs, over several runs (or says
+#    that this is not affordable here, and what instead), winners retrained with fresh seeds and
+#    tested on data that no method has seen.
+# 4. Refers to own measurements of this lesson with numbers or figures (gain of halving at equal
+#    epochs, order of the searches at few evaluations, tau in the best tenth), and names a limit of
+#    carrying them over to a new space.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_02_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# I would first train ten random architectures to the end, every epoch written down: ten GPU-days. From them I get tau of the
-# early epochs, of synflow and of the parameter count with the final accuracy. Ten points give a rough tau only, but they
-# would show a useless first epoch, and I would drop every proxy that only repeats the parameter count. In the lesson the
-# best tenth was ordered much worse than all cells, so I would cut with eta 2 or 3 and keep several finalists. Thirty-five
-# GPU-days go into successive halving from as many random architectures as they pay for, checkpoints kept. Hill climbing was
-# better per evaluation in the lesson, but with some dozens of trainings it would hardly finish two neighbourhoods. The last
-# five GPU-days retrain the best ones with fresh seeds, for a test on data not used before. One run proves little: that
-# halving beats random search there I could show only over many runs of shorter trainings, and I would say so.
+# %% [markdown] tags=["answer"]
+# I would first train ten random architectures to the end, every epoch written down: ten GPU-days.
+# From them I get tau of the early epochs, of synflow and of the parameter count with the final
+# accuracy. Ten points give a rough tau only, but they would show a useless first epoch, and I would
+# drop every proxy that only repeats the parameter count. In the lesson the best tenth was ordered
+# much worse than all cells, so I would cut with eta 2 or 3 and keep several finalists. Thirty-five
+# GPU-days go into successive halving from as many random architectures as they pay for, checkpoints
+# kept. Hill climbing was better per evaluation in the lesson, but with some dozens of trainings it
+# would hardly finish two neighbourhoods. The last five GPU-days retrain the best ones with fresh
+# seeds, for a test on data not used before. One run proves little: that halving beats random search
+# there I could show only over many runs of shorter trainings, and I would say so.
 
 # %% [markdown]
 # ## References
 #
-# - White, Nolen and Savani (2021). *Exploring the Loss Landscape in NAS.* UAI. [arXiv:2005.02960](https://arxiv.org/abs/2005.02960)
-# - Real, Aggarwal, Huang and Le (2019). *Regularized Evolution for Image Classifier Architecture Search.* AAAI. [arXiv:1802.01548](https://arxiv.org/abs/1802.01548)
-# - Jamieson and Talwalkar (2016). *Non-stochastic Best Arm Identification and Hyperparameter Optimization.* AISTATS. [arXiv:1502.07943](https://arxiv.org/abs/1502.07943)
-# - Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar (2018). *Hyperband.* JMLR 18. [arXiv:1603.06560](https://arxiv.org/abs/1603.06560)
-# - Tanaka, Kunin, Yamins and Ganguli (2020). *Pruning Neural Networks Without Any Data by Iteratively Conserving Synaptic Flow.* NeurIPS. [arXiv:2006.05467](https://arxiv.org/abs/2006.05467)
-# - Abdelfattah, Mehrotra, Dudziak and Lane (2021). *Zero-Cost Proxies for Lightweight NAS.* ICLR. [arXiv:2101.08134](https://arxiv.org/abs/2101.08134)
-# - Dong and Yang (2020). *NAS-Bench-201.* ICLR. [arXiv:2001.00326](https://arxiv.org/abs/2001.00326)
+# - White, Nolen and Savani (2021). *Exploring the Loss Landscape in NAS.* UAI.
+#   [arXiv:2005.02960](https://arxiv.org/abs/2005.02960)
+# - Real, Aggarwal, Huang and Le (2019). *Regularized Evolution for Image Classifier Architecture
+#   Search.* AAAI. [arXiv:1802.01548](https://arxiv.org/abs/1802.01548)
+# - Jamieson and Talwalkar (2016). *Non-stochastic Best Arm Identification and Hyperparameter
+#   Optimization.* AISTATS. [arXiv:1502.07943](https://arxiv.org/abs/1502.07943)
+# - Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar (2018). *Hyperband.* JMLR 18.
+#   [arXiv:1603.06560](https://arxiv.org/abs/1603.06560)
+# - Tanaka, Kunin, Yamins and Ganguli (2020). *Pruning Neural Networks Without Any Data by
+#   Iteratively Conserving Synaptic Flow.* NeurIPS.
+#   [arXiv:2006.05467](https://arxiv.org/abs/2006.05467)
+# - Abdelfattah, Mehrotra, Dudziak and Lane (2021). *Zero-Cost Proxies for Lightweight NAS.* ICLR.
+#   [arXiv:2101.08134](https://arxiv.org/abs/2101.08134)
+# - Dong and Yang (2020). *NAS-Bench-201.* ICLR.
+#   [arXiv:2001.00326](https://arxiv.org/abs/2001.00326)
 # - Kendall (1945). *The Treatment of Ties in Ranking Problems.* Biometrika 33, 239–251.

@@ -19,26 +19,30 @@
 # - say what a baseline does to that estimate, which baselines are allowed, and measure both;
 # - build a recurrent controller that draws architectures, and train it with REINFORCE;
 # - recognise a controller that has collapsed, and say what an entropy bonus buys and costs;
-# - judge a learned controller against random search and evolution, at equal budget and over paired seeds.
+# - judge a learned controller against random search and evolution, at equal budget and over paired
+#   seeds.
 #
-# The notebook computes for about two minutes, most of it in sections 5 and 6. You need the space and the table from
-# lesson 00; no exercise of an earlier lesson is used here.
+# The notebook computes for about two minutes, most of it in sections 5 and 6. You need the space
+# and the table from lesson 00; no exercise of an earlier lesson is used here.
 #
 # ## The paper that began it
 #
-# Zoph and Le (2017) let a recurrent network, the *controller*, write down an architecture decision by decision.
-# The architecture was trained, its validation accuracy was the reward, and a policy gradient told the controller to
-# make good architectures more likely. It worked: on CIFAR-10 their network reached 3.65 % error, 0.09 points better
-# than the best comparable human design, and on Penn Treebank their recurrent cell had a perplexity of 62.4, 3.6 better
-# than the best before it. The figure usually quoted for the price is 800 GPUs for 28 days, or 22,400 GPU-days.
+# Zoph and Le (2017) let a recurrent network, the *controller*, write down an architecture decision
+# by decision. The architecture was trained, its validation accuracy was the reward, and a policy
+# gradient told the controller to make good architectures more likely. It worked: on CIFAR-10 their
+# network reached 3.65 % error, 0.09 points better than the best comparable human design, and on
+# Penn Treebank their recurrent cell had a perplexity of 62.4, 3.6 better than the best before it.
+# The figure usually quoted for the price is 800 GPUs for 28 days, or 22,400 GPU-days.
 #
-# > **A common mistake.** You will read that this paper found "a convolutional cell better than any human design".
-# > It searched whole convolutional networks, and a *recurrent* cell; the convolutional cell came a year later, with
-# > NASNet. And the margin on CIFAR-10 is that of the final version: in an earlier version of the paper the network had
-# > 3.84 % error and was slightly worse than the best human design.
+# > **A common mistake.** You will read that this paper found "a convolutional cell better than any
+# > human design". It searched whole convolutional networks, and a *recurrent* cell; the
+# > convolutional cell came a year later, with NASNet. And the margin on CIFAR-10 is that of the
+# > final version: in an earlier version of the paper the network had 3.84 % error and was slightly
+# > worse than the best human design.
 #
-# Today the algorithm fits on a page. You will write it, and then ask what the paper could not afford to ask: does the
-# controller beat simpler methods that may evaluate just as many architectures?
+# Today the algorithm fits on a page. You will write it, and then ask what the paper could not
+# afford to ask: does the controller beat simpler methods that may evaluate just as many
+# architectures?
 
 # %% tags=["setup"]
 import functools
@@ -55,46 +59,47 @@ space = CellSpace()
 # %% [markdown]
 # ## 1 · One decision, exactly
 #
-# Random search draws from a fixed distribution, and evolution keeps a population. A controller is a *distribution
-# with parameters*, called a policy, and it learns by moving the parameters. Begin with a single decision
-# with k options: one edge of a cell, say. The policy has one number per option, the logit $\theta_i$, and chooses
-# option i with the probability
+# Random search draws from a fixed distribution, and evolution keeps a population. A controller is a
+# *distribution with parameters*, called a policy, and it learns by moving the parameters. Begin
+# with a single decision with k options: one edge of a cell, say. The policy has one number per
+# option, the logit $\theta_i$, and chooses option i with the probability
 #
 # $$p_i = \frac{e^{\theta_i}}{\sum_j e^{\theta_j}}.$$
 #
-# If option i earns the reward $r_i$, the policy's worth is its *expected reward* $J(\theta) = \sum_i p_i\, r_i$. With few
-# options it can be computed by going through all of them, and so can its gradient. That will be our oracle: whatever we
-# estimate from samples later has to agree with it.
+# If option i earns the reward $r_i$, the policy's worth is its *expected reward*
+# $J(\theta) = \sum_i p_i\, r_i$. With few options it can be computed by going through all of them,
+# and so can its gradient. That will be our oracle: whatever we estimate from samples later has to
+# agree with it.
 #
 # ### Exercise 3.1 · `exact_policy_gradient` · ●●○○○ · 10 min · 3 points
 #
-# **Why it matters.** An estimator without an oracle cannot be tested: a wrong sign or a missing factor still "learns"
-# something. With the exact gradient beside it you can tell bias from noise.
+# **Why it matters.** An estimator without an oracle cannot be tested: a wrong sign or a missing
+# factor still "learns" something. With the exact gradient beside it you can tell bias from noise.
 #
-# Differentiate $\sum_i p_i r_i$ by hand, or let autograd do it on a leaf of your own. Example: two options with equal
-# logits, rewards 1 and 0. Then $p = (\tfrac12, \tfrac12)$, and the gradient is $(\tfrac14, -\tfrac14)$: more of the
-# first, less of the second, and the two entries add up to 0.
+# Differentiate $\sum_i p_i r_i$ by hand, or let autograd do it on a leaf of your own. Example: two
+# options with equal logits, rewards 1 and 0. Then $p = (\tfrac12, \tfrac12)$, and the gradient is
+# $(\tfrac14, -\tfrac14)$: more of the first, less of the second, and the two entries add up to 0.
 #
 # <details><summary>Hint: "where do I start?"</summary>
 #
-# $\partial p_i / \partial \theta_j$ is $p_i (1 - p_i)$ for i = j and $-p_i\, p_j$ otherwise. Put that into
-# $\sum_i r_i\, \partial p_i / \partial \theta_j$ and collect what multiplies $p_j$.
+# $\partial p_i / \partial \theta_j$ is $p_i (1 - p_i)$ for i = j and $-p_i\, p_j$ otherwise. Put
+# that into $\sum_i r_i\, \partial p_i / \partial \theta_j$ and collect what multiplies $p_j$.
 #
 # </details>
 # <details><summary>Hint: "all entries are positive" or "they do not add up to 0"</summary>
 #
-# Adding a constant to all logits changes no probability, so the gradient must add up to 0. Yours lacks the part in
-# which one option takes probability away from the others.
+# Adding a constant to all logits changes no probability, so the gradient must add up to 0. Yours
+# lacks the part in which one option takes probability away from the others.
 #
 # </details>
 # <details><summary>Hint: "the gradient is nan for large logits"</summary>
 #
-# $e^{900}$ is too large for a float. Only differences between logits matter: subtract the largest first, or use
-# `torch.softmax`, which does.
+# $e^{900}$ is too large for a float. Only differences between logits matter: subtract the largest
+# first, or use `torch.softmax`, which does.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "exact_policy_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def exact_policy_gradient(logits, rewards):
     """Gradient of the expected reward of one softmax decision, by going through all options.
 
@@ -103,7 +108,8 @@ def exact_policy_gradient(logits, rewards):
         rewards: float tensor (or sequence) of shape (k,), the reward of each option.
 
     Returns:
-        Float tensor of shape (k,): the derivative of Σ pᵢ·rᵢ by each logit, where p = softmax(logits).
+        Float tensor of shape (k,): the derivative of Σ pᵢ·rᵢ by each logit, where p =
+        softmax(logits).
 
     Raises:
         ValueError: the shapes differ or are not (k,) with k ≥ 1, or a reward is NaN or infinite.
@@ -121,22 +127,24 @@ def exact_policy_gradient(logits, rewards):
     return chances * (rewards - chances @ rewards)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "exact_policy_gradient-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("exact_policy_gradient", exact_policy_gradient)
 
 # %% [markdown]
-# Now a toy from the table. Take the best cell of the space, and forget the operation on its edge 0→1. The five
-# candidates give five cells, and their validation accuracies are the rewards. Follow the exact gradient from equal
-# probabilities.
+# Now a toy from the table. Take the best cell of the space, and forget the operation on its edge
+# 0→1. The five candidates give five cells, and their validation accuracies are the rewards. Follow
+# the exact gradient from equal probabilities.
 
 # %% tags=["experiment"]
 from nas_lib import plotting
 from nas_lib.benchmark import TabularBenchmark
-from nas_lib.lesson import or_fallback
+from nas_lib.fallbacks import or_fallback
 
-torch.set_num_threads(1)  # the networks of this lesson are tiny: a second thread would only get in the way
+# The networks of this lesson are tiny: a second thread would only get in the way.
+torch.set_num_threads(1)
 benchmark = TabularBenchmark.load()
-accuracy = benchmark.final("valid")  # (cells,), percent, mean over seeds, in the space's index order
+# (cells,), percent, mean over seeds, in the space's index order
+accuracy = benchmark.final("valid")
 optimum_cell, optimum = benchmark.best("valid")
 ops = space.choices[0]
 
@@ -158,35 +166,40 @@ plotting.lines(
 );
 
 # %% [markdown]
-# Bad options vanish at once. Options that are nearly equal are told apart much more slowly: the gradient is a probability
-# times a *difference of rewards*. At the end of the lesson thousands of good cells will differ by tenths of a point.
+# Bad options vanish at once. Options that are nearly equal are told apart much more slowly: the
+# gradient is a probability times a *difference of rewards*. At the end of the lesson thousands of
+# good cells will differ by tenths of a point.
 #
 # ## 2 · The same from samples
 #
-# A cell has six decisions and 15,625 outcomes, and outside of this course each reward costs a training. Nobody sums over
-# all outcomes. The way out is an identity, $\nabla p = p\,\nabla \log p$. It turns the gradient into an expectation,
+# A cell has six decisions and 15,625 outcomes, and outside of this course each reward costs a
+# training. Nobody sums over all outcomes. The way out is an identity,
+# $\nabla p = p\,\nabla \log p$. It turns the gradient into an expectation,
 #
-# $$\nabla J = \sum_a p(a)\,R(a)\,\nabla \log p(a) = \mathbb{E}_{a \sim p}\bigl[R(a)\,\nabla \log p(a)\bigr],$$
+# $$\nabla J = \sum_a p(a)\,R(a)\,\nabla \log p(a)
+# = \mathbb{E}_{a \sim p}\bigl[R(a)\,\nabla \log p(a)\bigr],$$
 #
-# and an expectation can be estimated from samples: draw architectures from the policy, get their rewards, and weigh
-# $\nabla \log p$ of each by its reward. This is REINFORCE (Williams 1992). The reward itself is never differentiated,
-# so it may come from a training, a stopwatch or a table.
+# and an expectation can be estimated from samples: draw architectures from the policy, get their
+# rewards, and weigh $\nabla \log p$ of each by its reward. This is REINFORCE (Williams 1992). The
+# reward itself is never differentiated, so it may come from a training, a stopwatch or a table.
 #
-# One more identity: $\mathbb{E}[\nabla \log p(a)] = \nabla \sum_a p(a) = 0$. So any number b that does not depend on the
-# sample can be subtracted from the reward, and the *expected* estimate stays the same:
-# $\mathbb{E}[(R - b)\,\nabla \log p] = \nabla J$. Such a b is called a **baseline**, and R − b the advantage.
+# One more identity: $\mathbb{E}[\nabla \log p(a)] = \nabla \sum_a p(a) = 0$. So any number b that
+# does not depend on the sample can be subtracted from the reward, and the *expected* estimate stays
+# the same: $\mathbb{E}[(R - b)\,\nabla \log p] = \nabla J$. Such a b is called a **baseline**, and
+# R − b the advantage.
 #
 # ### Exercise 3.2 · `reinforce_loss` · ●●○○○ · 12 min · 3 points
 #
-# **Why it matters.** Autograd differentiates losses, and REINFORCE is not the gradient of any natural one. So one
-# writes down a *surrogate*: a number of no interest itself, whose gradient is the estimate. It has a few lines,
-# and each of them is a popular place for mistakes that still run.
+# **Why it matters.** Autograd differentiates losses, and REINFORCE is not the gradient of any
+# natural one. So one writes down a *surrogate*: a number of no interest itself, whose gradient is
+# the estimate. It has a few lines, and each of them is a popular place for mistakes that still run.
 #
 # $$L = -\frac1n \sum_{i=1}^n (R_i - b_i)\,\log p(a_i) \;-\; w\,\frac1n \sum_{i=1}^n H_i$$
 #
-# The minus turns the way up into a way down, as optimisers want it. The second term is a bonus for the policy's entropy
-# H, with the weight w; section 5 is about it. Example: one sample with log-probability −1, reward 3, baseline 1, entropy
-# 2 and w = 0.5. Then $L = -(3 - 1)\cdot(-1) - 0.5 \cdot 2 = 1$.
+# The minus turns the way up into a way down, as optimisers want it. The second term is a bonus for
+# the policy's entropy H, with the weight w; section 5 is about it. Example: one sample with
+# log-probability −1, reward 3, baseline 1, entropy 2 and w = 0.5. Then
+# $L = -(3 - 1)\cdot(-1) - 0.5 \cdot 2 = 1$.
 #
 # <details><summary>Hint: "the mean reward falls during training"</summary>
 #
@@ -195,31 +208,35 @@ plotting.lines(
 # </details>
 # <details><summary>Hint: "a gradient runs through R − b"</summary>
 #
-# The baseline may be a small network with parameters. If the loss reaches them, it changes the *baseline* so that
-# the loss looks good. `(rewards - baseline).detach()` keeps the advantage a plain number.
+# The baseline may be a small network with parameters. If the loss reaches them, it changes the
+# *baseline* so that the loss looks good. `(rewards - baseline).detach()` keeps the advantage a
+# plain number.
 #
 # </details>
-# <details><summary>Hint: "the loss should be one number, not an array (6, 6)" or "rewards of shape (4, 1) is accepted"</summary>
+# <details>
+# <summary>Hint: "the loss should be one number, not an array (6, 6)" or "rewards of shape (4, 1) is
+# accepted"</summary>
 #
-# A column of shape (n, 1) times a row of shape (n,) is an (n, n) matrix, without a warning: each reward meets each
-# log-probability. Compare the shapes before you multiply.
+# A column of shape (n, 1) times a row of shape (n,) is an (n, n) matrix, without a warning: each
+# reward meets each log-probability. Compare the shapes before you multiply.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "reinforce_loss", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
     """Surrogate loss of REINFORCE with a baseline and an entropy bonus, to be minimised.
 
     Args:
-        log_probs: float tensor of shape (n,), log p of each sampled architecture, with its gradient.
+        log_probs: float tensor of shape (n,), log p of each sampled architecture, with its
+            gradient.
         rewards: float tensor (or array) of shape (n,), the reward of each; higher is better.
         baseline: a number, or a tensor (or array) of shape (n,) with a baseline for each sample.
         entropies: float tensor of shape (n,), in nats, with their gradient.
         entropy_weight: how much a nat of entropy is worth, in units of the reward.
 
     Returns:
-        Scalar tensor: −mean((R − b)·log p) − entropy_weight·mean(H). Its gradient reaches log_probs and
-        entropies, and nothing through R − b.
+        Scalar tensor: −mean((R − b)·log p) − entropy_weight·mean(H). Its gradient reaches log_probs
+        and entropies, and nothing through R − b.
 
     Raises:
         ValueError: another shape than these, or NaN or an infinite number in rewards or baseline.
@@ -236,18 +253,21 @@ def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
         raise ValueError(f"baseline must be a number or of shape (n,), got {tuple(baseline.shape)}")
     advantages = (rewards - baseline).detach()
     if not torch.isfinite(advantages).all():
-        raise ValueError(f"rewards and baseline must be finite numbers, got the differences {advantages}")
+        raise ValueError(
+            f"rewards and baseline must be finite numbers, got the differences {advantages}"
+        )
     return -(advantages * log_probs).mean() - entropy_weight * entropies.mean()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "reinforce_loss-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("reinforce_loss", reinforce_loss)
 
 # %% [markdown]
-# Which baseline? If it changes nothing on average, why bother? Because an estimate has a *variance* as well. For one
-# decision the oracle computes that too, by going through all options. The figure shows, for each constant baseline, the
-# standard deviation of a one-sample estimate: by enumeration, and as the spread of 4,000 estimates made with your loss;
-# both as multiples of the length of the true gradient.
+# Which baseline? If it changes nothing on average, why bother? Because an estimate has a *variance*
+# as well. For one decision the oracle computes that too, by going through all options. The figure
+# shows, for each constant baseline, the standard deviation of a one-sample estimate: by
+# enumeration, and as the spread of 4,000 estimates made with your loss; both as multiples of the
+# length of the true gradient.
 
 # %% tags=["experiment"]
 loss_of = or_fallback("reinforce_loss", reinforce_loss)
@@ -263,9 +283,10 @@ def draw_actions(n, seed):
 
 
 def estimates(actions, baseline):
-    """One-sample estimates of the gradient, (n, options), by autograd through the surrogate loss."""
+    """One-sample estimates of the gradient, (n, options), by autograd through the surrogate."""
     n = len(actions)
-    rows = logits.repeat(n, 1).requires_grad_()  # a copy of the parameters for each sample keeps them apart
+    # A copy of the parameters for each sample keeps them apart.
+    rows = logits.repeat(n, 1).requires_grad_()
     log_probs = rows.log_softmax(1)[torch.arange(n), actions]
     loss_of(log_probs, toy_rewards[actions], baseline, torch.zeros(n), 0.0).backward()
     return -n * rows.grad  # the loss is a mean, and points down
@@ -301,30 +322,34 @@ fewer = (exact_spread(0) / exact_spread(mean_reward)) ** 2
 print(f"with b = E[R], {fewer:.0f} times fewer samples give the same precision as with b = 0")
 
 # %% [markdown]
-# Without a baseline all rewards are positive, so *whatever* was drawn becomes more likely. That the good options win in
-# the end is the result of many pushes that nearly cancel. With the expected reward as a baseline, a sample is pushed up
-# if it is better than usual and down otherwise. The mean is the same, and the noise is not.
+# Without a baseline all rewards are positive, so *whatever* was drawn becomes more likely. That the
+# good options win in the end is the result of many pushes that nearly cancel. With the expected
+# reward as a baseline, a sample is pushed up if it is better than usual and down otherwise. The
+# mean is the same, and the noise is not.
 #
-# Nobody knows E[R] during a search, and it changes as the policy learns. So Zoph and Le took a running average of
-# the rewards seen *before*.
+# Nobody knows E[R] during a search, and it changes as the policy learns. So Zoph and Le took a
+# running average of the rewards seen *before*.
 #
 # ### Exercise 3.3 · `ema_baseline` · ●●○○○ · 8 min · 2 points
 #
-# **Why it matters.** "Any b that does not depend on the sample": this is where that is easily broken. If the average is
-# updated first and subtracted afterwards, then b contains a share of R, and the identity no longer holds.
+# **Why it matters.** "Any b that does not depend on the sample": this is where that is easily
+# broken. If the average is updated first and subtracted afterwards, then b contains a share of R,
+# and the identity no longer holds.
 #
 # $$b_0 = 0, \qquad b_t = d\,b_{t-1} + (1 - d)\,R_{t-1}$$
 #
-# with the decay d. Example: the rewards 4, 8, 8 with d = 0.5 have the baselines 0, 2, 5. The last reward is in none of
-# them.
+# with the decay d. Example: the rewards 4, 8, 8 with d = 0.5 have the baselines 0, 2, 5. The last
+# reward is in none of them.
 #
-# <details><summary>Hint: "the baseline at t contains reward t" or "14 entries for 13 rewards"</summary>
+# <details>
+# <summary>Hint: "the baseline at t contains reward t" or "14 entries for 13 rewards"</summary>
 #
-# Store b first, then update it. There are as many baselines as rewards, the first is 0, and the last reward is in none.
+# Store b first, then update it. There are as many baselines as rewards, the first is 0, and the
+# last reward is in none.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "ema_baseline", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def ema_baseline(rewards, decay):
     """Exponential moving average of the rewards *before* each step, as a baseline for REINFORCE.
 
@@ -337,12 +362,15 @@ def ema_baseline(rewards, decay):
         argument stays as it was.
 
     Raises:
-        ValueError: rewards are empty, not one-dimensional, NaN or infinite, or decay is out of range.
+        ValueError: rewards are empty, not one-dimensional, NaN or infinite, or decay is out of
+            range.
     """
     ### BEGIN SOLUTION
     rewards = np.asarray(rewards, dtype=float)
     if rewards.ndim != 1 or len(rewards) < 1 or not np.isfinite(rewards).all():
-        raise ValueError(f"rewards must be finite numbers of shape (n,) with n ≥ 1, got {rewards!r}")
+        raise ValueError(
+            f"rewards must be finite numbers of shape (n,) with n ≥ 1, got {rewards!r}"
+        )
     if not 0 <= decay <= 1:
         raise ValueError(f"decay must be from 0 to 1, got {decay!r}")
     baseline = np.zeros(len(rewards))
@@ -351,13 +379,14 @@ def ema_baseline(rewards, decay):
     return baseline
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "ema_baseline-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("ema_baseline", ema_baseline)
 
 # %% [markdown]
-# Put it to work on the toy, with the policy held still: one long sequence of samples, each with the average of the
-# earlier ones as its baseline. The last line does it wrong on purpose, with an average that has seen the reward
-# already. Compare the two columns: is the mean right, and how large is the noise?
+# Put it to work on the toy, with the policy held still: one long sequence of samples, each with the
+# average of the earlier ones as its baseline. The last line does it wrong on purpose, with an
+# average that has seen the reward already. Compare the two columns: is the mean right, and how
+# large is the noise?
 
 # %% tags=["experiment"]
 ema = or_fallback("ema_baseline", ema_baseline)
@@ -382,71 +411,83 @@ for name, baseline in baselines.items():
     print(f"{name:38} {float(along.mean()):12.3f} {error:8.3f} {noise:7.2f}")
 
 # %% [markdown]
-# A short memory makes the baseline itself noisy, and a long one is late when the policy improves. The wrong line is the
-# treacherous one: its noise is low *because* a part of the signal is subtracted too. By which factor is the mean short?
+# A short memory makes the baseline itself noisy, and a long one is late when the policy improves.
+# The wrong line is the treacherous one: its noise is low *because* a part of the signal is
+# subtracted too. By which factor is the mean short?
 
 # %% [markdown]
 # ## 3 · Six decisions: the controller
 #
-# A cell has six edges. One softmax per edge would give them six *independent* distributions. But whether a skip on
-# 0→3 is good depends on what the other edges do. Zoph and Le's controller can express that: it writes the cell like
-# a sentence,
+# A cell has six edges. One softmax per edge would give them six *independent* distributions. But
+# whether a skip on 0→3 is good depends on what the other edges do. Zoph and Le's controller can
+# express that: it writes the cell like a sentence,
 #
-# $$p(a) = p(a_0)\; p(a_1 \mid a_0)\; p(a_2 \mid a_0, a_1) \cdots, \qquad \log p(a) = \sum_t \log p(a_t \mid a_{<t}).$$
+# $$p(a) = p(a_0)\; p(a_1 \mid a_0)\; p(a_2 \mid a_0, a_1) \cdots,
+# \qquad \log p(a) = \sum_t \log p(a_t \mid a_{<t}).$$
 #
-# An LSTM walks over the decisions. Its input at step 0 is a learned start vector; at step t > 0 it is the embedding of
-# the option that was taken at step t − 1. Its state remembers the earlier ones. From the state a linear layer makes the
-# logits of decision t, whose softmax is $p(a_t \mid a_{<t})$.
+# An LSTM walks over the decisions. Its input at step 0 is a learned start vector; at step t > 0 it
+# is the embedding of the option that was taken at step t − 1. Its state remembers the earlier ones.
+# From the state a linear layer makes the logits of decision t, whose softmax is
+# $p(a_t \mid a_{<t})$.
 #
 # How undecided is such a policy? Decision t, given what came before, has the entropy
-# $H_t = -\sum_o p(o \mid a_{<t}) \log p(o \mid a_{<t})$ over *all* its options o, whichever is drawn. An architecture's
-# entropy is the sum over its decisions. The mean of it over samples is the entropy of the whole distribution.
+# $H_t = -\sum_o p(o \mid a_{<t}) \log p(o \mid a_{<t})$ over *all* its options o, whichever is
+# drawn. An architecture's entropy is the sum over its decisions. The mean of it over samples is the
+# entropy of the whole distribution.
 #
 # ### Exercise 3.4 · `Controller` · ●●●●○ · 30 min · 6 points
 #
-# **Why it matters.** This is the model of the paper that began the field, and the same thirty lines are behind every
-# later controller, whether its rewards come from trainings or from a supernet.
+# **Why it matters.** This is the model of the paper that began the field, and the same thirty lines
+# are behind every later controller, whether its rewards come from trainings or from a supernet.
 #
-# The layers are given; write the two methods. `sample` walks over the decisions and draws; `log_prob` walks the same
-# way with the options given. Example: with `choices = (("a", "b"), (1, 2, 3))` an architecture is a row such as
-# `[1, 2]`, standing for `("b", 3)`, and the six probabilities `controller.log_prob(all six rows).exp()` add up to 1.
+# The layers are given; write the two methods. `sample` walks over the decisions and draws;
+# `log_prob` walks the same way with the options given. Example: with
+# `choices = (("a", "b"), (1, 2, 3))` an architecture is a row such as `[1, 2]`, standing for
+# `("b", 3)`, and the six probabilities `controller.log_prob(all six rows).exp()` add up to 1.
 #
 # <details><summary>Hint: "where do I start?"</summary>
 #
-# One step: `state = self.cell(x, state)` with `state = None` at first; it is the pair (h, c). Logits:
-# `self.head[t](state[0])`, of shape (n, options). The first x is `self.start.expand(n, -1)`, the next one
-# `self.embed[t](action)`. Both methods share this walk: consider a helper method *below* `log_prob`.
+# One step: `state = self.cell(x, state)` with `state = None` at first; it is the pair (h, c).
+# Logits: `self.head[t](state[0])`, of shape (n, options). The first x is
+# `self.start.expand(n, -1)`, the next one `self.embed[t](action)`. Both methods share this walk:
+# consider a helper method *below* `log_prob`.
 #
 # </details>
 # <details><summary>Hint: "how do I draw?"</summary>
 #
-# `torch.multinomial(probabilities, 1, generator=generator)` gives a column (n, 1) of positions. It wants probabilities,
-# not logits. The draw has no gradient and needs none; the log-probability of what was drawn has one.
+# `torch.multinomial(probabilities, 1, generator=generator)` gives a column (n, 1) of positions. It
+# wants probabilities, not logits. The draw has no gradient and needs none; the log-probability of
+# what was drawn has one.
 #
 # </details>
 # <details><summary>Hint: "decision 2 does not depend on decision 0"</summary>
 #
-# Pass the state of the last step into the next, `self.cell(x, state)`. `self.cell(x)` begins with zeros each time.
+# Pass the state of the last step into the next, `self.cell(x, state)`. `self.cell(x)` begins with
+# zeros each time.
 #
 # </details>
-# <details><summary>Hint: "one of the variables needed for gradient computation has been modified by an inplace operation"</summary>
+# <details>
+# <summary>Hint: "one of the variables needed for gradient computation has been modified by an
+# inplace operation"</summary>
 #
-# You write into a tensor of actions while autograd still needs its earlier columns. Collect the columns in a list,
-# and `torch.stack(columns, dim=1)` them at the end.
+# You write into a tensor of actions while autograd still needs its earlier columns. Collect the
+# columns in a list, and `torch.stack(columns, dim=1)` them at the end.
 #
 # </details>
 # <details><summary>Hint: "mat1 and mat2 must have the same dtype"</summary>
 #
-# The check works in float64. Make new tensors like existing ones, `torch.zeros_like(x)` or `dtype=x.dtype`.
+# The check works in float64. Make new tensors like existing ones, `torch.zeros_like(x)` or
+# `dtype=x.dtype`.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "Controller", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 class Controller(nn.Module):
-    """Policy over architectures: an LSTM that takes one decision after the other (Zoph and Le 2017).
+    """Policy over architectures: an LSTM takes one decision after the other (Zoph and Le 2017).
 
     Args:
-        choices: the options of each of the D decisions, as in `space.choices` (or only their numbers).
+        choices: the options of each of the D decisions, as in `space.choices` (or only their
+            numbers).
         hidden: width of the LSTM's state.
         embedding: width of its inputs.
 
@@ -458,7 +499,9 @@ class Controller(nn.Module):
         super().__init__()
         self.sizes = [options if isinstance(options, int) else len(options) for options in choices]
         if not self.sizes or min(self.sizes) < 1:
-            raise ValueError(f"choices must hold options for at least one decision, got {choices!r}")
+            raise ValueError(
+                f"choices must hold options for at least one decision, got {choices!r}"
+            )
         self.start = nn.Parameter(torch.randn(1, embedding))  # the input of step 0
         self.embed = nn.ModuleList([nn.Embedding(size, embedding) for size in self.sizes])
         self.cell = nn.LSTMCell(embedding, hidden)
@@ -468,9 +511,10 @@ class Controller(nn.Module):
         """Draw n ≥ 1 architectures, with all randomness from `generator` (a torch.Generator).
 
         Returns:
-            (actions, log_probs, entropies): int64 tensor (n, D), positions of the options taken; float
-            tensor (n,), log p of each architecture; float tensor (n,), in nats, the sum over the decisions
-            of the entropy of each, given the options drawn before it. The latter two carry gradients.
+            (actions, log_probs, entropies): int64 tensor (n, D), positions of the options taken;
+            float tensor (n,), log p of each architecture; float tensor (n,), in nats, the sum over
+            the decisions of the entropy of each, given the options drawn before it. The latter two
+            carry gradients.
 
         Raises:
             ValueError: n is below 1.
@@ -483,7 +527,7 @@ class Controller(nn.Module):
         ### END SOLUTION
 
     def log_prob(self, actions):
-        """Float tensor (n,), with gradients: log p of given architectures, as `sample` would have said it.
+        """Float tensor (n,), with gradients: log p of given architectures, as `sample` says it.
 
         Args:
             actions: int64 tensor of shape (n, D), positions of options.
@@ -493,9 +537,13 @@ class Controller(nn.Module):
         """
         ### BEGIN SOLUTION
         if actions.shape[1:] != (len(self.sizes),):
-            raise ValueError(f"actions must have the shape (n, {len(self.sizes)}), got {tuple(actions.shape)}")
+            raise ValueError(
+                f"actions must have the shape (n, {len(self.sizes)}), got {tuple(actions.shape)}"
+            )
         if (actions < 0).any() or (actions >= torch.tensor(self.sizes)).any():
-            raise ValueError(f"actions must be positions from 0 to below {self.sizes}, got {actions.tolist()}")
+            raise ValueError(
+                f"actions must be positions from 0 to below {self.sizes}, got {actions.tolist()}"
+            )
         return self._walk(len(actions), lambda place, log_p: actions[:, place])[1]
 
     def _walk(self, n, choose):
@@ -513,13 +561,14 @@ class Controller(nn.Module):
         return torch.stack(actions, dim=1), sum(log_probs), sum(entropies)
         ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "Controller-check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("Controller", Controller)
 
 # %% [markdown]
-# Now train it, live, on the whole space. Each update draws 16 cells and looks up their rewards; the baseline is the
-# moving average of the mean rewards of the earlier updates. The small multiples show the policy as it learns: how often
-# each operation was drawn on each edge, within fifteen updates.
+# Now train it, live, on the whole space. Each update draws 16 cells and looks up their rewards; the
+# baseline is the moving average of the mean rewards of the earlier updates. The small multiples
+# show the policy as it learns: how often each operation was drawn on each edge, within fifteen
+# updates.
 
 # %% tags=["experiment"]
 from nas_lib.lesson import progress
@@ -534,7 +583,7 @@ def rewards_of(actions):
 
 
 def train_controller(seed, entropy_weight=0.0, updates=range(UPDATES)):
-    """REINFORCE on the table. Returns mean reward and entropy of each update, and all that was drawn."""
+    """REINFORCE on the table: mean reward and entropy of each update, and all that was drawn."""
     torch.manual_seed(seed)  # initial weights
     controller, generator = Policy(space.choices), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(controller.parameters(), lr=0.005)
@@ -542,7 +591,8 @@ def train_controller(seed, entropy_weight=0.0, updates=range(UPDATES)):
     for update in updates:
         actions, log_probs, entropies = controller.sample(BATCH, generator)
         rewards = torch.tensor(rewards_of(actions), dtype=log_probs.dtype)
-        baseline = float(ema(log[: update + 1, 0], 0.9)[-1])  # the reward of this update is not in it
+        # The reward of this update is not in it.
+        baseline = float(ema(log[: update + 1, 0], 0.9)[-1])
         loss = loss_of(log_probs, rewards, baseline, entropies, entropy_weight)
         optimizer.zero_grad()
         loss.backward()
@@ -572,18 +622,26 @@ plotting.lines(
     title="The same run: what it draws, and what it has found",
 )
 print(f"{len(drawn):,} rewards, {len(np.unique(drawn, axis=0)):,} distinct cells among them")
-print(f"entropy: {log[0, 1]:.2f} nats at first (uniform: {6 * np.log(5):.2f}), {log[-1, 1]:.2f} at the end")
-print(f"mean reward at the end {log[-1, 0]:.2f} %, best cell seen {best_so_far[-1]:.2f} %, best there is {optimum:.2f} %")
+print(
+    f"entropy: {log[0, 1]:.2f} nats at first (uniform: {6 * np.log(5):.2f}), {log[-1, 1]:.2f} at "
+    "the end"
+)
+print(
+    f"mean reward at the end {log[-1, 0]:.2f} %, best cell seen {best_so_far[-1]:.2f} %, best "
+    f"there is {optimum:.2f} %"
+)
 
 # %% [markdown]
-# It learns. Watch *how*: first the operations that ruin a cell disappear, then the policy settles on one cell and its
-# entropy goes to zero. From then on it proposes that cell again and again. Every reward equals the baseline, the
-# advantage is 0, and nothing more is learned. If that cell is not the best one, it stays that way.
+# It learns. Watch *how*: first the operations that ruin a cell disappear, then the policy settles
+# on one cell and its entropy goes to zero. From then on it proposes that cell again and again.
+# Every reward equals the baseline, the advantage is 0, and nothing more is learned. If that cell is
+# not the best one, it stays that way.
 #
 # ## 4 · Which decision earned the reward?
 #
-# In most of reinforcement learning rewards come along the way, and an action is credited with what comes *after* it:
-# its **return**, the sum of the later rewards. Often the far future is discounted by a factor γ < 1 per step:
+# In most of reinforcement learning rewards come along the way, and an action is credited with what
+# comes *after* it: its **return**, the sum of the later rewards. Often the far future is discounted
+# by a factor γ < 1 per step:
 #
 # $$G_t = R_t + \gamma R_{t+1} + \gamma^2 R_{t+2} + \cdots$$
 #
@@ -591,19 +649,20 @@ print(f"mean reward at the end {log[-1, 0]:.2f} %, best cell seen {best_so_far[-
 #
 # ### Exercise 3.5 · `discounted_returns` · ●●○○○ · 8 min · 2 points
 #
-# **Why it matters.** Code for controllers is often adapted from code for games, where γ = 0.99 is a habit. Here the
-# order of the decisions is our own invention: no edge of a cell comes "before" another.
+# **Why it matters.** Code for controllers is often adapted from code for games, where γ = 0.99 is a
+# habit. Here the order of the decisions is our own invention: no edge of a cell comes "before"
+# another.
 #
 # Example: rewards 1, 0, 2 and γ = 0.5 have the returns 1.5, 1, 2.
 #
 # <details><summary>Hint: "each entry sums the past" or "nan for gamma = 0"</summary>
 #
-# Run through the rewards from the end: $G_t = R_t + \gamma\, G_{t+1}$. That needs no division by powers of γ, which are
-# 0 in floating point after some steps.
+# Run through the rewards from the end: $G_t = R_t + \gamma\, G_{t+1}$. That needs no division by
+# powers of γ, which are 0 in floating point after some steps.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "discounted_returns", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def discounted_returns(rewards, gamma):
     """Discounted sum of the rewards from each step to the end of one episode.
 
@@ -612,16 +671,19 @@ def discounted_returns(rewards, gamma):
         gamma: discount per step, 0 ≤ gamma ≤ 1.
 
     Returns:
-        Float array of shape (n,): entry t is Σ_{k ≥ 0} gamma^k · rewards[t + k], with gamma^0 = 1 also
-        for gamma = 0. The argument stays as it was.
+        Float array of shape (n,): entry t is Σ_{k ≥ 0} gamma^k · rewards[t + k], with gamma^0 = 1
+        also for gamma = 0. The argument stays as it was.
 
     Raises:
-        ValueError: rewards are empty, not one-dimensional, NaN or infinite, or gamma is out of range.
+        ValueError: rewards are empty, not one-dimensional, NaN or infinite, or gamma is out of
+            range.
     """
     ### BEGIN SOLUTION
     rewards = np.asarray(rewards, dtype=float)
     if rewards.ndim != 1 or len(rewards) < 1 or not np.isfinite(rewards).all():
-        raise ValueError(f"rewards must be finite numbers of shape (n,) with n ≥ 1, got {rewards!r}")
+        raise ValueError(
+            f"rewards must be finite numbers of shape (n,) with n ≥ 1, got {rewards!r}"
+        )
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma must be from 0 to 1, got {gamma!r}")
     returns = np.empty(len(rewards))
@@ -632,11 +694,12 @@ def discounted_returns(rewards, gamma):
     return returns
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "discounted_returns-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("discounted_returns", discounted_returns)
 
 # %% [markdown]
-# See what γ does to a cell whose reward is 90: how much of it is each of its six decisions credited with?
+# See what γ does to a cell whose reward is 90: how much of it is each of its six decisions credited
+# with?
 
 # %% tags=["experiment"]
 returns_of = or_fallback("discounted_returns", discounted_returns)
@@ -649,14 +712,15 @@ ax = plotting.lines(
 ax.set_xticks(range(len(EDGES)), edges);
 
 # %% [markdown]
-# With γ = 0 only the last edge hears of the accuracy, and with γ = 0.5 the first edge gets one thirty-second of it. γ = 1
-# treats all alike, and then all returns of a cell are one number, R: `reinforce_loss` needs one reward per
-# architecture, and no γ at all.
+# With γ = 0 only the last edge hears of the accuracy, and with γ = 0.5 the first edge gets one
+# thirty-second of it. γ = 1 treats all alike, and then all returns of a cell are one number, R:
+# `reinforce_loss` needs one reward per architecture, and no γ at all.
 #
 # ## 5 · Entropy, and collapse
 #
-# A policy that has settled too early could be kept undecided by force. The bonus $w \cdot H$ pays w points of
-# accuracy for each nat of entropy, so that a choice has to be *worth* its certainty. Four weights, three runs each:
+# A policy that has settled too early could be kept undecided by force. The bonus $w \cdot H$ pays w
+# points of accuracy for each nat of entropy, so that a choice has to be *worth* its certainty. Four
+# weights, three runs each:
 
 # %% tags=["experiment"]
 weights, seeds = (0.0, 0.3, 1.0, 5.0), range(10, 13)
@@ -665,27 +729,45 @@ found = {job: train_controller(seed=job[1], entropy_weight=job[0]) for job in pr
 
 made, axes = plotting.figure(1, 2, width=4.6, height=3.2)
 for ax, column, ylabel in zip(axes[0], (0, 1), ("mean reward (%)", "entropy (nats)")):
-    curves = {f"w = {weight:g}": [found[weight, seed][0][:, column] for seed in seeds] for weight in weights}
-    plotting.lines(curves, ax, x=spent, xlabel="rewards seen", ylabel=ylabel, title="Three runs for each weight w")
-print(f"{'weight':>6} {'last mean reward':>17} {'last entropy':>13} {'distinct cells':>15} {'regret of the best seen':>24}")
+    curves = {
+        f"w = {weight:g}": [found[weight, seed][0][:, column] for seed in seeds]
+        for weight in weights
+    }
+    plotting.lines(
+        curves,
+        ax,
+        x=spent,
+        xlabel="rewards seen",
+        ylabel=ylabel,
+        title="Three runs for each weight w",
+    )
+print(
+    f"{'weight':>6} {'last mean reward':>17} {'last entropy':>13} {'distinct cells':>15} "
+    f"{'regret of the best seen':>24}"
+)
 for weight in weights:
     runs = [found[weight, seed] for seed in seeds]
-    ends = [(*log[-10:].mean(0), len(np.unique(drawn, axis=0)), optimum - rewards_of(drawn).max()) for log, drawn in runs]
+    ends = [
+        (*log[-10:].mean(0), len(np.unique(drawn, axis=0)), optimum - rewards_of(drawn).max())
+        for log, drawn in runs
+    ]
     print("{:6g} {:17.2f} {:13.2f} {:15.0f} {:24.2f}".format(weight, *np.mean(ends, axis=0)))
 
 # %% [markdown]
-# Without a bonus every run ends near zero entropy: it has **collapsed** onto one cell, and which one differs from run to
-# run. A large weight keeps the policy exploring for ever, and its *mean* reward stays low, since most of what it draws
-# is chosen for variety. But a search hands over the best cell that it saw, not the mean. Which weight would you take for
-# one good *sample*, and which for the best *of all* samples? Mind the units: w is in points of accuracy per nat, and
-# means something else for rewards between 0 and 1.
+# Without a bonus every run ends near zero entropy: it has **collapsed** onto one cell, and which
+# one differs from run to run. A large weight keeps the policy exploring for ever, and its *mean*
+# reward stays low, since most of what it draws is chosen for variety. But a search hands over the
+# best cell that it saw, not the mean. Which weight would you take for one good *sample*, and which
+# for the best *of all* samples? Mind the units: w is in points of accuracy per nat, and means
+# something else for rewards between 0 and 1.
 #
 # ## 6 · Is it worth it?
 #
-# Nobody could afford to run the controller of 2017 a second time, let alone thirty times beside other methods. On a
-# table it takes a minute. Everybody gets 200 evaluations: **random search**; **evolution** and **local search** (move to
-# the first better neighbour, restart when there is none), the library's versions of lesson 02; **softmaxes**, REINFORCE
-# with an independent softmax per edge; and **your controller** and loss, one cell per update, made a searcher by
+# Nobody could afford to run the controller of 2017 a second time, let alone thirty times beside
+# other methods. On a table it takes a minute. Everybody gets 200 evaluations: **random search**;
+# **evolution** and **local search** (move to the first better neighbour, restart when there is
+# none), the library's versions of lesson 02; **softmaxes**, REINFORCE with an independent softmax
+# per edge; and **your controller** and loss, one cell per update, made a searcher by
 # `PolicySearch`. Its moving average begins with the first reward: there is no time to climb from 0.
 
 # %% tags=["experiment"]
@@ -702,16 +784,22 @@ methods = {
     "controller": functools.partial(PolicySearch, policy=Policy, loss=loss_of, learning_rate=0.002),
 }
 league = compare(methods, benchmark, BUDGET, RUNS)
-ax = plotting.regret_bands(league.curves, ylabel="test regret of the incumbent (points)", title="Equal budget")
+ax = plotting.regret_bands(
+    league.curves, ylabel="test regret of the incumbent (points)", title="Equal budget"
+)
 ax.set(xlim=(20, BUDGET), ylim=(0, 1.5 * np.percentile(league.curves["random search"][:, 19], 90)))
 for name, final in league.final.items():
     distinct = np.mean([len(set(history.archs)) for history in league.histories[name]])
     spread = final.std(ddof=1)
-    print(f"{name:14} regret {final.mean():5.2f} ± {spread:.2f} points, {distinct:5.1f} of {BUDGET} cells distinct")
+    print(
+        f"{name:14} regret {final.mean():5.2f} ± {spread:.2f} points, {distinct:5.1f} of {BUDGET} "
+        "cells distinct"
+    )
 
 # %% [markdown]
-# A method is judged by the test accuracy of its incumbent. All methods of a run share a seed, so differences are paired;
-# the interval is the bootstrap's of lesson 01, and p comes from flipping the signs of the differences at random.
+# A method is judged by the test accuracy of its incumbent. All methods of a run share a seed, so
+# differences are paired; the interval is the bootstrap's of lesson 01, and p comes from flipping
+# the signs of the differences at random.
 
 # %% tags=["experiment"]
 rows = {}
@@ -724,17 +812,19 @@ title = f"Mean and 95 % interval, {RUNS} paired runs"
 plotting.intervals(rows, xlabel="difference in test accuracy (percentage points)", title=title);
 
 # %% [markdown]
-# Whatever the order on your table: set `learning_rate` to 0.01 and run the two cells again. A controller has knobs that
-# random search has not (learning rate, decay, entropy weight, width, batch). Their best values depend on the budget and
-# on the scale of the rewards, and tuning them costs searches. A fair comparison counts those.
+# Whatever the order on your table: set `learning_rate` to 0.01 and run the two cells again. A
+# controller has knobs that random search has not (learning rate, decay, entropy weight, width,
+# batch). Their best values depend on the budget and on the scale of the rewards, and tuning them
+# costs searches. A fair comparison counts those.
 #
 # ## 7 · On the real NAS-Bench-201
 #
-# Is this a quirk of our table? The same searchers ran on the real benchmark (CIFAR-10) in the way of the literature: they
-# see validation accuracy after 12 epochs and may spend 20,000 simulated seconds, about 177 evaluations. Reported is the
-# chosen cell's validation accuracy after 200 epochs, as `scripts/controller_nas_bench_201.py` recorded it. The LSTM's
-# learning rate was chosen on other seeds, by what the search itself sees. If you have the data, the next cell also runs
-# the independent softmaxes live.
+# Is this a quirk of our table? The same searchers ran on the real benchmark (CIFAR-10) in the way
+# of the literature: they see validation accuracy after 12 epochs and may spend 20,000 simulated
+# seconds, about 177 evaluations. Reported is the chosen cell's validation accuracy after 200
+# epochs, as `scripts/controller_nas_bench_201.py` recorded it. The LSTM's learning rate was chosen
+# on other seeds, by what the search itself sees. If you have the data, the next cell also runs the
+# independent softmaxes live.
 
 # %% tags=["experiment"]
 from nas_lib import real_data
@@ -745,32 +835,47 @@ for name, values in recorded.items():
 
 path = real_data.find_nas_bench_201()
 if path is None:
-    print(f"The real data are not on this machine (data/{real_data.FILE}), so nothing is run live here.")
+    print(
+        f"The real data are not on this machine (data/{real_data.FILE}), so nothing is run live "
+        "here."
+    )
 else:
     real = real_data.nas_bench_201(path)
-    live = compare({"live": Reinforce}, real, real_data.SECONDS, 100, unit="seconds", progress=False)
+    live = compare(
+        {"live": Reinforce}, real, real_data.SECONDS, 100, unit="seconds", progress=False
+    )
     values = live.values["live"][:, -1]
-    print(f"{'live: independent softmaxes':33} {values.mean():.2f} ± {values.std(ddof=1):.2f} over {len(values)} runs")
+    print(
+        f"{'live: independent softmaxes':33} {values.mean():.2f} ± {values.std(ddof=1):.2f} over "
+        f"{len(values)} runs"
+    )
 
 # %% [markdown]
-# Published *test* accuracies on the same benchmark (means over many runs): random search 93.70, REINFORCE 93.85,
-# regularized evolution 93.92, the best cell 94.37. Local search is rarely listed. It needs no learning rate.
+# Published *test* accuracies on the same benchmark (means over many runs): random search 93.70,
+# REINFORCE 93.85, regularized evolution 93.92, the best cell 94.37. Local search is rarely listed.
+# It needs no learning rate.
 #
 # ## 8 · What became of the controller
 #
-# Its price was never the LSTM but the rewards: each one a training. ENAS (Pham et al. 2018) kept the controller and cut
-# the price by **shared parameters**: all architectures are parts of one large network, the *supernet*, and use its
-# weights, so a reward is one evaluation without training. You will build such a supernet in lesson 05, and measure
-# whether its rewards put architectures in the right order. REINFORCE itself came back where rewards are not
-# differentiable: with measured latency in the reward (lesson 06), and in TuNAS, which the capstone takes up.
+# Its price was never the LSTM but the rewards: each one a training. ENAS (Pham et al. 2018) kept
+# the controller and cut the price by **shared parameters**: all architectures are parts of one
+# large network, the *supernet*, and use its weights, so a reward is one evaluation without
+# training. You will build such a supernet in lesson 05, and measure whether its rewards put
+# architectures in the right order. REINFORCE itself came back where rewards are not differentiable:
+# with measured latency in the reward (lesson 06), and in TuNAS, which the capstone takes up.
 #
 # ## 9 · Recap
 #
-# - A controller is a distribution over architectures. REINFORCE moves its parameters along (R − b) · ∇ log p of samples.
-# - For small spaces the exact gradient is at hand. It tells bias from noise, and that is how an estimator is tested.
-# - A baseline that does not depend on the sample keeps the mean and cuts the noise. One that has seen the reward does not.
-# - log p of an architecture is a sum over decisions, each given the earlier ones. With one reward at the end, γ = 1.
-# - Left alone, a controller collapses onto one cell. An entropy bonus holds it back, at a price per nat.
+# - A controller is a distribution over architectures. REINFORCE moves its parameters along (R − b)
+#   · ∇ log p of samples.
+# - For small spaces the exact gradient is at hand. It tells bias from noise, and that is how an
+#   estimator is tested.
+# - A baseline that does not depend on the sample keeps the mean and cuts the noise. One that has
+#   seen the reward does not.
+# - log p of an architecture is a sum over decisions, each given the earlier ones. With one reward
+#   at the end, γ = 1.
+# - Left alone, a controller collapses onto one cell. An entropy bonus holds it back, at a price per
+#   nat.
 # - At small budgets a controller has to be compared with methods that have nothing to tune.
 #
 # ## 10 · Questions
@@ -784,115 +889,126 @@ else:
 # - **c** whole convolutional networks for CIFAR-10, and a recurrent cell for Penn Treebank
 # - **d** a continuous relaxation of a cell, by gradient descent
 
-# %% nbgrader={"grade": false, "grade_id": "concept_03_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_03_1 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_03_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_03_1", concept_03_1)
 
 # %% [markdown]
 # ### Question 3.2 · `concept_03_2` · ●●○○○ · 1 min · 1 point
 #
-# The rewards lie between 85 and 92, and you use no baseline. What does one REINFORCE step do to a sampled cell with
-# reward 86?
+# The rewards lie between 85 and 92, and you use no baseline. What does one REINFORCE step do to a
+# sampled cell with reward 86?
 #
-# - **a** it becomes more likely, since its reward is positive; that better cells win shows only on average
+# - **a** it becomes more likely, since its reward is positive; that better cells win shows only on
+#   average
 # - **b** it becomes less likely, since 86 is below average
 # - **c** nothing, since without a baseline the expected gradient is zero
 # - **d** it becomes more likely, and the expected gradient points the wrong way
 
-# %% nbgrader={"grade": false, "grade_id": "concept_03_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_03_2 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_03_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_03_2", concept_03_2)
 
 # %% [markdown]
 # ### Question 3.3 · `concept_03_3` · ●●●○○ · 2 min · 1 point
 #
-# By mistake the moving average (decay 0.9) is updated with the new reward *before* it is subtracted. The policy is the
-# same all the time. The expected estimate is then
+# By mistake the moving average (decay 0.9) is updated with the new reward *before* it is
+# subtracted. The policy is the same all the time. The expected estimate is then
 #
 # - **a** unchanged: any baseline keeps the mean
 # - **b** 0.9 times the true gradient
 # - **c** zero
 # - **d** the true gradient plus a constant
 
-# %% nbgrader={"grade": false, "grade_id": "concept_03_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_03_3 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_03_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_03_3", concept_03_3)
 
 # %% [markdown]
 # ### Question 3.4 · `concept_03_4` · ●●○○○ · 1 min · 1 point
 #
-# After 1,500 of 4,000 rewards the policy's entropy is 0.05 nats. There is no entropy bonus, and rewards are noiseless.
-# What will the other 2,500 rewards bring?
+# After 1,500 of 4,000 rewards the policy's entropy is 0.05 nats. There is no entropy bonus, and
+# rewards are noiseless. What will the other 2,500 rewards bring?
 #
 # - **a** a finer comparison of the best cells, since the policy now concentrates on them
 # - **b** a return to exploration, since the baseline rises above all rewards
 # - **c** an unstable policy, since the gradient grows as the entropy falls
 # - **d** next to nothing: almost every sample is the same cell, and its reward equals the baseline
 
-# %% nbgrader={"grade": false, "grade_id": "concept_03_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_03_4 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_03_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_03_4", concept_03_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_03_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 3.1 · `open_03_1` · ●●●○○ · 15 min · 4 points
 #
-# A colleague has a budget of 300 trainings on a space of a billion architectures. Their controller's mean reward rises
-# from 60 to 91 %, its entropy falls to 0.1 nats after 120 trainings, and the architecture that it hands over is half
-# a point worse than that of a random search with the same budget. "So RL does not work for NAS", they say. In eight to
-# ten sentences: what happened? What would you change, in which order, and how would you find out whether each change
-# helps? When would you advise against a controller altogether? Use what you measured in this lesson.
+# A colleague has a budget of 300 trainings on a space of a billion architectures. Their
+# controller's mean reward rises from 60 to 91 %, its entropy falls to 0.1 nats after 120 trainings,
+# and the architecture that it hands over is half a point worse than that of a random search with
+# the same budget. "So RL does not work for NAS", they say. In eight to ten sentences: what
+# happened? What would you change, in which order, and how would you find out whether each change
+# helps? When would you advise against a controller altogether? Use what you measured in this
+# lesson.
 #
 # ### BEGIN MARK SCHEME
 # One point each, half points allowed:
-# 1. Diagnosis: collapse. The mean reward is high because the policy proposes one good architecture again and again; the
-#    last 180 trainings taught nothing (advantage near 0). Random search spent all 300 on different architectures, and
-#    what counts is the best one seen, not the mean of the policy.
-# 2. Changes that fit, with their price: a lower learning rate, an entropy bonus (in points per nat; too much keeps the
-#    mean low), no training of repeats, a look at the baseline (start, decay, does it see its own reward?).
-# 3. Evidence: equal budgets for all, tuning included; many paired runs with an interval; winners retrained. With only 300
-#    trainings this cannot be done on the real problem: a table or a cheap proxy has to stand in for it.
-# 4. Judgement: one run gives no verdict on RL. Against a controller where budgets are small and trainings dear (others
-#    have less to tune); for it where rewards are cheap (shared parameters) or not differentiable. Cites the league.
+# 1. Diagnosis: collapse. The mean reward is high because the policy proposes one good architecture
+#    again and again; the last 180 trainings taught nothing (advantage near 0). Random search spent
+#    all 300 on different architectures, and what counts is the best one seen, not the mean of the
+#    policy.
+# 2. Changes that fit, with their price: a lower learning rate, an entropy bonus (in points per nat;
+#    too much keeps the mean low), no training of repeats, a look at the baseline (start, decay,
+#    does it see its own reward?).
+# 3. Evidence: equal budgets for all, tuning included; many paired runs with an interval; winners
+#    retrained. With only 300 trainings this cannot be done on the real problem: a table or a cheap
+#    proxy has to stand in for it.
+# 4. Judgement: one run gives no verdict on RL. Against a controller where budgets are small and
+#    trainings dear (others have less to tune); for it where rewards are cheap (shared parameters)
+#    or not differentiable. Cites the league.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_03_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# The controller has collapsed: at 0.1 nats nearly every draw is the same architecture, so 91 % is that one's reward, and
-# 180 of the 300 trainings went into what was known. Random search looked at 300 different ones and hands over the best. I
-# would first lower the learning rate, because with one sample per step the policy runs to wherever the first lucky samples
-# pushed it, then add an entropy bonus of a few tenths of a point per nat, skip repeats, and check that the baseline starts
-# near the first reward and never contains the reward that it judges. Each change is tried on a table with 300
-# evaluations, in fifty runs whose seeds are shared with random search, and judged by the bootstrap interval of the
-# difference; the tuning runs count. Without a table I would take evolution or local search, which have almost nothing to
-# tune. A controller pays where rewards cost next to nothing, as with shared weights, or have no gradient, like latency.
+# %% [markdown] tags=["answer"]
+# The controller has collapsed: at 0.1 nats nearly every draw is the same architecture, so 91 % is
+# that one's reward, and 180 of the 300 trainings went into what was known. Random search looked at
+# 300 different ones and hands over the best. I would first lower the learning rate, because with
+# one sample per step the policy runs to wherever the first lucky samples pushed it, then add an
+# entropy bonus of a few tenths of a point per nat, skip repeats, and check that the baseline starts
+# near the first reward and never contains the reward that it judges. Each change is tried on a
+# table with 300 evaluations, in fifty runs whose seeds are shared with random search, and judged by
+# the bootstrap interval of the difference; the tuning runs count. Without a table I would take
+# evolution or local search, which have almost nothing to tune. A controller pays where rewards cost
+# next to nothing, as with shared weights, or have no gradient, like latency.
 
 # %% [markdown]
 # ## References
 #
 # - B. Zoph and Q. V. Le (2017). *Neural Architecture Search with Reinforcement Learning.* ICLR.
 #   [arXiv:1611.01578](https://arxiv.org/abs/1611.01578).
-# - R. J. Williams (1992). *Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning.*
-#   Machine Learning 8, 229–256.
-# - B. Zoph, V. Vasudevan, J. Shlens and Q. V. Le (2018). *Learning Transferable Architectures for Scalable Image
-#   Recognition* (NASNet). CVPR. [arXiv:1707.07012](https://arxiv.org/abs/1707.07012).
-# - H. Pham, M. Guan, B. Zoph, Q. V. Le and J. Dean (2018). *Efficient Neural Architecture Search via Parameter
-#   Sharing* (ENAS). ICML. [arXiv:1802.03268](https://arxiv.org/abs/1802.03268).
-# - X. Dong and Y. Yang (2020). *NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search.* ICLR.
-#   [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of the published results above.
-# - C. White, S. Nolen and Y. Savani (2021). *Exploring the Loss Landscape in Neural Architecture Search.* UAI.
-#   [arXiv:2004.08996](https://arxiv.org/abs/2004.08996). Local search as a baseline.
+# - R. J. Williams (1992). *Simple Statistical Gradient-Following Algorithms for Connectionist
+#   Reinforcement Learning.* Machine Learning 8, 229–256.
+# - B. Zoph, V. Vasudevan, J. Shlens and Q. V. Le (2018). *Learning Transferable Architectures for
+#   Scalable Image Recognition* (NASNet). CVPR.
+#   [arXiv:1707.07012](https://arxiv.org/abs/1707.07012).
+# - H. Pham, M. Guan, B. Zoph, Q. V. Le and J. Dean (2018). *Efficient Neural Architecture Search
+#   via Parameter Sharing* (ENAS). ICML. [arXiv:1802.03268](https://arxiv.org/abs/1802.03268).
+# - X. Dong and Y. Yang (2020). *NAS-Bench-201: Extending the Scope of Reproducible Neural
+#   Architecture Search.* ICLR. [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of
+#   the published results above.
+# - C. White, S. Nolen and Y. Savani (2021). *Exploring the Loss Landscape in Neural Architecture
+#   Search.* UAI. [arXiv:2004.08996](https://arxiv.org/abs/2004.08996). Local search as a baseline.

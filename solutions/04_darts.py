@@ -15,28 +15,35 @@
 #
 # **130 minutes · 31 points.** At the end of this lesson you will be able to
 #
-# - turn the choice of an operation into a mixture, and build a cell in which all 15,625 cells are present at once;
-# - write the two steps of DARTS, and the second-order step whose best-known implementation is wrong;
+# - turn the choice of an operation into a mixture, and build a cell in which all 15,625 cells are
+#   present at once;
+# - write the two steps of DARTS, and the second-order step whose best-known implementation is
+#   wrong;
 # - test a gradient against exact differentiation, and say when a finite difference can be trusted;
-# - draw discrete choices that still pass a gradient on (Gumbel-softmax), and search with them (SNAS, GDAS);
-# - measure what is lost between a supernet and the cell that comes out of it, and recognise a search that collapses.
+# - draw discrete choices that still pass a gradient on (Gumbel-softmax), and search with them
+#   (SNAS, GDAS);
+# - measure what is lost between a supernet and the cell that comes out of it, and recognise a
+#   search that collapses.
 #
-# The notebook computes for about two minutes, most of it in section 6. You need the space, the data and the table of
-# lesson 00; no exercise of an earlier lesson is used here.
+# The notebook computes for about two minutes, most of it in section 6. You need the space, the data
+# and the table of lesson 00; no exercise of an earlier lesson is used here.
 #
 # ## A choice that can be differentiated
 #
-# Random search, evolution and the controller treat a network as a black box: train it, read off one number. DARTS
-# (Liu, Simonyan and Yang 2019) opens the box. Put *all* candidates on each edge, weigh them, and let gradient
-# descent find the weights, beside the network's own. One training replaces thousands.
+# Random search, evolution and the controller treat a network as a black box: train it, read off one
+# number. DARTS (Liu, Simonyan and Yang 2019) opens the box. Put *all* candidates on each edge,
+# weigh them, and let gradient descent find the weights, beside the network's own. One training
+# replaces thousands.
 #
-# > **A common mistake.** "DARTS cut the cost of a search from 22,000 GPU-days to 4." The first number belongs to another
-# > paper and another space. DARTS compares itself with about 2,000 GPU-days (reinforcement learning) and 3,150
-# > (evolution) on a space like its own; its first-order version took 1.5, its second-order version 4.
+# > **A common mistake.** "DARTS cut the cost of a search from 22,000 GPU-days to 4." The first
+# > number belongs to another paper and another space. DARTS compares itself with about 2,000
+# > GPU-days (reinforcement learning) and 3,150 (evolution) on a space like its own; its first-order
+# > version took 1.5, its second-order version 4.
 #
-# What comes out may be far worse than what the search believed in. On NAS-Bench-201 the cells that DARTS finds reach
-# 54.30 % test accuracy on CIFAR-10, where random search has 93.70 and the best cell 94.37: all edges have become skip
-# connections. On our table every cell's accuracy is known, so you can see how large the gap is here, and where it opens.
+# What comes out may be far worse than what the search believed in. On NAS-Bench-201 the cells that
+# DARTS finds reach 54.30 % test accuracy on CIFAR-10, where random search has 93.70 and the best
+# cell 94.37: all edges have become skip connections. On our table every cell's accuracy is known,
+# so you can see how large the gap is here, and where it opens.
 
 # %% tags=["setup"]
 import numpy as np
@@ -50,7 +57,7 @@ from nas_lib.spaces import EDGES, OPS
 
 
 def gradients(loss, tensors):
-    """Gradient of a scalar loss by each tensor, zeros where it does not depend on one; no .grad is touched."""
+    """Gradient of a scalar loss by each tensor, zeros where it depends on none; no .grad moves."""
     if not torch.isfinite(loss).all():
         raise ValueError(f"loss must be a finite number, got {loss.detach()}")
     found = torch.autograd.grad(loss, tensors, allow_unused=True)
@@ -59,25 +66,29 @@ def gradients(loss, tensors):
 # %% [markdown]
 # ## 1 · From a choice to a mixture
 #
-# One edge of a cell has five candidates, $o_1, \dots, o_5$. Give each a number $\alpha_k$, and let the edge deliver
+# One edge of a cell has five candidates, $o_1, \dots, o_5$. Give each a number $\alpha_k$, and let
+# the edge deliver
 #
 # $$\bar o(x) = \sum_k p_k\, o_k(x), \qquad p_k = \frac{e^{\alpha_k}}{\sum_j e^{\alpha_j}}.$$
 #
-# For $\alpha_3 \to \infty$ the edge *is* operation 3. In between it is something that no cell of the space can be. That is
-# the bargain of the whole lesson: the mixture has a gradient, and it is not what you want in the end.
+# For $\alpha_3 \to \infty$ the edge *is* operation 3. In between it is something that no cell of
+# the space can be. That is the bargain of the whole lesson: the mixture has a gradient, and it is
+# not what you want in the end.
 #
 # ### Exercise 4.1 · `mixed_op` · ●○○○○ · 8 min · 2 points
 #
-# **Why it matters.** The softmax lets operations *compete*: what one gains, the others lose. Later methods change this very
-# line (a sigmoid for each operation, a sample instead of the softmax), so know what it does.
+# **Why it matters.** The softmax lets operations *compete*: what one gains, the others lose. Later
+# methods change this very line (a sigmoid for each operation, a sample instead of the softmax), so
+# know what it does.
 #
 # Example: the outputs `[2, 2]` and `[6, 10]` with equal logits give `[4, 6]`.
 #
 # <details><summary>Hint: "the size of tensor a must match the size of tensor b"</summary>
-# A weight is a single number, and multiplies a whole output. Loop over pairs, or stack the outputs into (K, …) and use
+# A weight is a single number, and multiplies a whole output. Loop over pairs, or stack the outputs
+# into (K, …) and use
 # <code>torch.tensordot(p, stacked, dims=1)</code>.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "mixed_op", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def mixed_op(outputs, alphas):
     """The softmax-weighted sum of what the candidates of one edge deliver.
 
@@ -86,7 +97,8 @@ def mixed_op(outputs, alphas):
         alphas: float tensor (K,), the logits of the operations.
 
     Returns:
-        Float tensor of the outputs' shape, Σ_k softmax(alphas)_k · outputs[k], with gradients to both.
+        Float tensor of the outputs' shape, Σ_k softmax(alphas)_k · outputs[k], with gradients to
+        both.
 
     Raises:
         ValueError: no outputs, outputs of different shapes, or other than one logit for each.
@@ -95,7 +107,10 @@ def mixed_op(outputs, alphas):
     """
     ### BEGIN SOLUTION
     if alphas.shape != (len(outputs),):
-        raise ValueError(f"alphas must be one logit for each of {len(outputs)} outputs, got {tuple(alphas.shape)}")
+        raise ValueError(
+            f"alphas must be one logit for each of {len(outputs)} outputs, got "
+            f"{tuple(alphas.shape)}"
+        )
     shapes = {tuple(one.shape) for one in outputs}
     if len(shapes) != 1:
         raise ValueError(f"outputs must have one shape, got {sorted(shapes)}")
@@ -103,36 +118,40 @@ def mixed_op(outputs, alphas):
     return sum(p * one for p, one in zip(chances, outputs))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "mixed_op-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("mixed_op", mixed_op)
 
 # %% [markdown]
-# Now a whole cell. Node 0 is its input. Node j is the sum of what the edges i→j deliver, each a mixture of all five
-# operations applied to node i. Six edges with five logits each: $\alpha$ is a table of shape (6, 5), shared by all cells of
-# the network.
+# Now a whole cell. Node 0 is its input. Node j is the sum of what the edges i→j deliver, each a
+# mixture of all five operations applied to node i. Six edges with five logits each: $\alpha$ is a
+# table of shape (6, 5), shared by all cells of the network.
 #
 # ### Exercise 4.2 · `CellSupernet` · ●●●○○ · 20 min · 4 points
 #
-# **Why it matters.** This cell contains every cell of the space. The layers are given: `self.edges[e][k]` is the operation
-# `OPS[k]` on the edge `EDGES[e]`. Write `forward`; row e of `self.alphas` belongs to edge e.
+# **Why it matters.** This cell contains every cell of the space. The layers are given:
+# `self.edges[e][k]` is the operation `OPS[k]` on the edge `EDGES[e]`. Write `forward`; row e of
+# `self.alphas` belongs to edge e.
 #
-# One line of `__init__` deserves a look. The batch norms lose their learnable scale, as in the paper. If they kept it, an
-# operation with a small $p_k$ could make itself loud again by its scale, and $\alpha$ would mean nothing.
+# One line of `__init__` deserves a look. The batch norms lose their learnable scale, as in the
+# paper. If they kept it, an operation with a small $p_k$ could make itself loud again by its scale,
+# and $\alpha$ would mean nothing.
 #
 # <details><summary>Hint: "where do I start?"</summary>
-# <code>nodes = [x, 0, 0, 0]</code>, then go through <code>zip(EDGES, self.edges, self.alphas)</code>. <code>EDGES</code>
-# is ordered such that a node is complete before anything reads it.</details>
+# <code>nodes = [x, 0, 0, 0]</code>, then go through
+# <code>zip(EDGES, self.edges, self.alphas)</code>. <code>EDGES</code> is ordered such that a node
+# is complete before anything reads it.</details>
 # <details><summary>Hint: "the softmax runs over the edges"</summary>
-# <code>torch.softmax(self.alphas, dim=0)</code> normalises columns. The competitors are the five operations of one edge, a
-# row.</details>
+# <code>torch.softmax(self.alphas, dim=0)</code> normalises columns. The competitors are the five
+# operations of one edge, a row.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "CellSupernet", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 class CellSupernet(nn.Module):
     """One cell with all five operations on each of its six edges.
 
     Args:
         channels: C ≥ 1, of input and output.
-        alphas: float tensor (6, 5), logits of the operations of each edge, shared by all cells of a network.
+        alphas: float tensor (6, 5), logits of the operations of each edge, shared by all cells of a
+            network.
 
     Raises:
         ValueError: fewer than one channel, or alphas of another shape.
@@ -142,9 +161,14 @@ class CellSupernet(nn.Module):
         super().__init__()
         if channels < 1 or alphas.shape != (len(EDGES), len(OPS)):
             shape = tuple(alphas.shape)
-            raise ValueError(f"channels must be at least 1 and alphas of shape (6, 5), got {channels!r} and {shape}")
+            raise ValueError(
+                f"channels must be at least 1 and alphas of shape (6, 5), got {channels!r} and "
+                f"{shape}"
+            )
         self.alphas = alphas
-        self.edges = nn.ModuleList(nn.ModuleList(OPERATIONS[op](channels, 1) for op in OPS) for _ in EDGES)
+        self.edges = nn.ModuleList(
+            nn.ModuleList(OPERATIONS[op](channels, 1) for op in OPS) for _ in EDGES
+        )
         for layer in self.modules():
             if isinstance(layer, nn.BatchNorm2d):  # scale 1 and shift 0 for good
                 layer.requires_grad_(False)
@@ -152,8 +176,8 @@ class CellSupernet(nn.Module):
     def forward(self, x):
         """Computes the nodes in order: (B, C, H, W) -> the same shape; x itself is left as it is.
 
-        Node 0 is x; node j is the sum, over its incoming edges e = (i, j), of Σ_k softmax(alphas[e])_k · op_k(node i); node
-        3 is the output.
+        Node 0 is x; node j is the sum, over its incoming edges e = (i, j), of Σ_k
+        softmax(alphas[e])_k · op_k(node i); node 3 is the output.
 
         Source: Liu et al. (2019), equations 1 and 2, on the cell of Dong and Yang (2020).
         """
@@ -166,22 +190,25 @@ class CellSupernet(nn.Module):
         return nodes[3]
         ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "CellSupernet-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("CellSupernet", CellSupernet)
 
 # %% [markdown]
-# `MixedSupernet` of the library puts such cells where the network of lesson 00 has its cell, and offers what the coming steps
-# need: `weights()` and `alphas()`, two lists of tensors. What does it cost to have everything at once?
+# `MixedSupernet` of the library puts such cells where the network of lesson 00 has its cell, and
+# offers what the coming steps need: `weights()` and `alphas()`, two lists of tensors. What does it
+# cost to have everything at once?
 
 # %% tags=["experiment"]
 from nas_lib import darts, plotting
 from nas_lib.benchmark import TabularBenchmark
-from nas_lib.lesson import milliseconds, or_fallback
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import milliseconds
 from nas_lib.networks import build_network
 from nas_lib.supernet import MixedSupernet
 from nas_lib.training import load_splits
 
-torch.set_num_threads(1)  # the networks of this lesson are tiny: a second thread would only get in the way
+# The networks of this lesson are tiny: a second thread would only get in the way.
+torch.set_num_threads(1)
 benchmark = TabularBenchmark.load()
 splits = load_splits()
 Mixed = or_fallback("CellSupernet", CellSupernet)
@@ -190,32 +217,38 @@ one_cell, supernet = build_network(("nor_conv_3x3",) * 6), MixedSupernet(cell=Mi
 for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supernet", supernet)):
     cost = milliseconds(lambda net=net: F.cross_entropy(net(batch[0]), batch[1]).backward())
     parameters = sum(one.numel() for one in net.parameters())
-    print(f"{name:36} {parameters:7,} parameters, {cost:5.1f} ms forward and backward for 64 images")
+    print(
+        f"{name:36} {parameters:7,} parameters, {cost:5.1f} ms forward and backward for 64 images"
+    )
 
 # %% [markdown]
-# The supernet is larger than any one cell, and dearer, by a factor, not by 15,625. That is the whole attraction.
+# The supernet is larger than any one cell, and dearer, by a factor, not by 15,625. That is the
+# whole attraction.
 #
 # ## 2 · Back to a choice
 #
-# At the end an architecture has to come out: on every edge the operation with the largest logit. DARTS leaves out `none`,
-# although it takes part in the mixture: raising the logit of `none` only scales down what the edge delivers, the next batch
-# norm scales it up again, and the loss hardly tells how strong `none` should be.
+# At the end an architecture has to come out: on every edge the operation with the largest logit.
+# DARTS leaves out `none`, although it takes part in the mixture: raising the logit of `none` only
+# scales down what the edge delivers, the next batch norm scales it up again, and the loss hardly
+# tells how strong `none` should be.
 #
 # ### Exercise 4.3 · `discretize` · ●●○○○ · 8 min · 2 points
 #
-# **Why it matters.** It is one line with room for two famous slips: an index that is off by one after `none` has been cut
-# away, and a mask of 0 that wins as soon as all other logits are negative.
+# **Why it matters.** It is one line with room for two famous slips: an index that is off by one
+# after `none` has been cut away, and a mask of 0 that wins as soon as all other logits are
+# negative.
 #
-# Example: a row with the logits 2, −1, −3, −0.5, −2 gives `"nor_conv_3x3"`; with `exclude_none=False` it gives `"none"`.
+# Example: a row with the logits 2, −1, −3, −0.5, −2 gives `"nor_conv_3x3"`; with
+# `exclude_none=False` it gives `"none"`.
 #
 # <details><summary>Hint: "the names are shifted by one"</summary>
-# <code>alphas[:, 1:].argmax(dim=1)</code> counts from the second operation. Take the names out of <code>OPS[1:]</code> as
-# well.</details>
+# <code>alphas[:, 1:].argmax(dim=1)</code> counts from the second operation. Take the names out of
+# <code>OPS[1:]</code> as well.</details>
 # <details><summary>Hint: "'list' object has no attribute …"</summary>
-# <code>alphas = torch.as_tensor(alphas)</code> at the beginning makes a tensor of nested lists, and leaves a tensor
-# alone.</details>
+# <code>alphas = torch.as_tensor(alphas)</code> at the beginning makes a tensor of nested lists, and
+# leaves a tensor alone.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "discretize", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def discretize(alphas, exclude_none=True):
     """The cell of the strongest operation on each edge.
 
@@ -234,51 +267,56 @@ def discretize(alphas, exclude_none=True):
     ### BEGIN SOLUTION
     alphas = torch.as_tensor(alphas)
     if alphas.shape != (len(EDGES), len(OPS)) or alphas.isnan().any():
-        raise ValueError(f"alphas must be numbers of shape ({len(EDGES)}, {len(OPS)}), got {alphas}")
+        raise ValueError(
+            f"alphas must be numbers of shape ({len(EDGES)}, {len(OPS)}), got {alphas}"
+        )
     candidates = [k for k, op in enumerate(OPS) if not (exclude_none and op == "none")]
     return tuple(OPS[max(candidates, key=row.__getitem__)] for row in alphas.tolist())
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "discretize-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("discretize", discretize)
 
 # %% [markdown]
 # ## 3 · Two levels
 #
-# Weights $w$ are trained on training images. If $\alpha$ were trained on the same images, it would choose whatever
-# *memorises* best. So the training images are split in two: one half for $w$, the other for $\alpha$. Written down, it is a
-# problem within a problem:
+# Weights $w$ are trained on training images. If $\alpha$ were trained on the same images, it would
+# choose whatever *memorises* best. So the training images are split in two: one half for $w$, the
+# other for $\alpha$. Written down, it is a problem within a problem:
 #
-# $$\min_\alpha\; L_{valid}(w^*(\alpha), \alpha) \qquad\text{where}\qquad w^*(\alpha) = \arg\min_w L_{train}(w, \alpha).$$
+# $$\min_\alpha\; L_{valid}(w^*(\alpha), \alpha)
+# \qquad\text{where}\qquad w^*(\alpha) = \arg\min_w L_{train}(w, \alpha).$$
 #
-# Nobody solves the inner problem for each $\alpha$. DARTS takes turns: one step of $\alpha$ on a validation batch, one step
-# of $w$ on a training batch.
+# Nobody solves the inner problem for each $\alpha$. DARTS takes turns: one step of $\alpha$ on a
+# validation batch, one step of $w$ on a training batch.
 #
 # ### Exercise 4.4 · `weight_step` · ●●○○○ · 10 min · 2 points
 #
-# **Why it matters.** Two groups of parameters live in one network and in one computation graph. `loss.backward()` fills the
-# gradients of *both*. Whether that does harm depends on who clears what, and when. `gradients` of the set-up cell asks
-# for the gradient of one group and touches nothing else.
+# **Why it matters.** Two groups of parameters live in one network and in one computation graph.
+# `loss.backward()` fills the gradients of *both*. Whether that does harm depends on who clears
+# what, and when. `gradients` of the set-up cell asks for the gradient of one group and touches
+# nothing else.
 #
 # Models offer `weights()` and `alphas()`, lists of tensors; the loss is `loss_fn(model(x), y)`.
 #
 # <details><summary>Hint: "the weights move by a plain gradient step"</summary>
-# The optimiser has its own idea of a step (momentum, weight decay). Put the gradient where it looks, <code>w.grad =
-# g</code>, and call <code>optimizer.step()</code>.</details>
+# The optimiser has its own idea of a step (momentum, weight decay). Put the gradient where it
+# looks, <code>w.grad = g</code>, and call <code>optimizer.step()</code>.</details>
 # <details><summary>Hint: "gradients from before are added"</summary>
-# <code>backward()</code> adds to what is there. <code>optimizer.zero_grad()</code> comes first, or assign
-# <code>.grad</code> as above.</details>
+# <code>backward()</code> adds to what is there. <code>optimizer.zero_grad()</code> comes first, or
+# assign <code>.grad</code> as above.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "weight_step", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def weight_step(model, loss_fn, batch, optimizer):
     """One step of the weights on a training batch, the alphas held still.
 
     Args:
-        model: maps x to predictions; `weights()` and `alphas()` list its two groups of tensors. A weight on which the loss
-            does not depend has the gradient zero.
+        model: maps x to predictions; `weights()` and `alphas()` list its two groups of tensors. A
+            weight on which the loss does not depend has the gradient zero.
         loss_fn: maps (predictions, y) to a scalar tensor.
         batch: the pair (x, y).
-        optimizer: a torch optimiser over the weights. Gradients that stand on them from before do not count.
+        optimizer: a torch optimiser over the weights. Gradients that stand on them from before do
+            not count.
 
     Returns:
         The loss before the step, a float.
@@ -295,31 +333,34 @@ def weight_step(model, loss_fn, batch, optimizer):
     return loss.item()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "weight_step-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("weight_step", weight_step)
 
 # %% [markdown]
 # ### Exercise 4.5 · `alpha_step_first_order` · ●●○○○ · 10 min · 3 points
 #
-# **Why it matters.** Simply hold $w$ still and follow $\nabla_\alpha L_{valid}(w, \alpha)$. That is the version that most
-# people run. Mind the symmetric danger: a gradient of the *validation* loss that stays behind on the weights will be added
-# to the next weight step if that one does not clear it. Then weights are trained on validation images and no error tells.
+# **Why it matters.** Simply hold $w$ still and follow $\nabla_\alpha L_{valid}(w, \alpha)$. That is
+# the version that most people run. Mind the symmetric danger: a gradient of the *validation* loss
+# that stays behind on the weights will be added to the next weight step if that one does not clear
+# it. Then weights are trained on validation images and no error tells.
 #
 # <details><summary>Hint: "a gradient is left on the weights"</summary>
-# <code>loss.backward()</code> reaches all leaves. <code>gradients(loss, model.alphas())</code> reaches the alphas
-# alone.</details>
+# <code>loss.backward()</code> reaches all leaves. <code>gradients(loss, model.alphas())</code>
+# reaches the alphas alone.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "alpha_step_first_order", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
     """One step of the alphas on a validation batch, the weights held still.
 
     Args:
         model, loss_fn: as in `weight_step`.
         valid_batch: the pair (x, y).
-        alpha_optimizer: a torch optimiser over the alphas. Gradients that stand on them from before do not count.
+        alpha_optimizer: a torch optimiser over the alphas. Gradients that stand on them from before
+            do not count.
 
     Returns:
-        The validation loss before the step, a float. The weights keep their values, and no gradient is left on them.
+        The validation loss before the step, a float. The weights keep their values, and no gradient
+        is left on them.
 
     Raises:
         ValueError: the loss is NaN or infinite; nothing is changed then.
@@ -335,73 +376,88 @@ def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
     return loss.item()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "alpha_step_first_order-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("alpha_step_first_order", alpha_step_first_order)
 
 # %% [markdown]
 # ## 4 · The second order
 #
-# Holding $w$ still ignores that $w$ will *react* to a new $\alpha$. DARTS approximates the reaction by a single virtual step,
+# Holding $w$ still ignores that $w$ will *react* to a new $\alpha$. DARTS approximates the reaction
+# by a single virtual step,
 #
 # $$w' = w - \xi\, \nabla_w L_{train}(w, \alpha),$$
 #
-# and differentiates $L_{valid}(w'(\alpha), \alpha)$, in which $\alpha$ now appears twice. The chain rule gives
+# and differentiates $L_{valid}(w'(\alpha), \alpha)$, in which $\alpha$ now appears twice. The chain
+# rule gives
 #
-# $$\nabla_\alpha L_{valid}(w', \alpha) \;-\; \xi\, \nabla^2_{\alpha, w} L_{train}(w, \alpha)\; v, \qquad
-# v = \nabla_{w'} L_{valid}(w', \alpha).$$
+# $$\nabla_\alpha L_{valid}(w', \alpha) \;-\; \xi\, \nabla^2_{\alpha, w} L_{train}(w, \alpha)\; v,
+# \qquad v = \nabla_{w'} L_{valid}(w', \alpha).$$
 #
-# The matrix $\nabla^2_{\alpha,w} L_{train}$ has as many columns as there are weights. It is never built: its product with $v$ is
-# the *change* of $\nabla_\alpha L_{train}$ along $v$, and a change can be measured. With $r = \varepsilon / \lVert v \rVert$
-# and $w^\pm = w \pm r v$,
+# The matrix $\nabla^2_{\alpha,w} L_{train}$ has as many columns as there are weights. It is never
+# built: its product with $v$ is the *change* of $\nabla_\alpha L_{train}$ along $v$, and a change
+# can be measured. With $r = \varepsilon / \lVert v \rVert$ and $w^\pm = w \pm r v$,
 #
-# $$\nabla^2_{\alpha, w} L_{train}\; v \;\approx\; \frac{\nabla_\alpha L_{train}(w^+, \alpha) - \nabla_\alpha L_{train}(w^-, \alpha)}{2 r}.$$
+# $$\nabla^2_{\alpha, w} L_{train}\; v \;\approx\;
+# \frac{\nabla_\alpha L_{train}(w^+, \alpha) - \nabla_\alpha L_{train}(w^-, \alpha)}{2 r}.$$
 #
-# > **A common mistake.** The most copied PyTorch port computes `(p - n) / 2. * eps`. That *multiplies* by the radius
-# > instead of dividing by it, so the second-order term is smaller by the square of a small number: it is switched off. The searches still
-# > run, and the accuracies do not tell. Only a test of the gradient does.
+# > **A common mistake.** The most copied PyTorch port computes `(p - n) / 2. * eps`. That
+# > *multiplies* by the radius instead of dividing by it, so the second-order term is smaller by the
+# > square of a small number: it is switched off. The searches still run, and the accuracies do not
+# > tell. Only a test of the gradient does.
 #
 # ### Exercise 4.6 · `alpha_step_second_order` · ●●●●● · 30 min · 6 points
 #
-# **Why it matters.** It is the hardest function of this course to get right by looking at it, and among the easiest to test.
-# The check holds your step against exact differentiation, twice, in float64.
+# **Why it matters.** It is the hardest function of this course to get right by looking at it, and
+# among the easiest to test. The check holds your step against exact differentiation, twice, in
+# float64.
 #
-# Example, the toy of the paper: $L_{train} = w^2 - 2\alpha w + \alpha^2$, $L_{valid} = \alpha w - 2w + 1$. At $\alpha = 1$, $w = 0$
-# with $\xi = \tfrac14$: $w' = \tfrac12$, $v = \alpha - 2 = -1$, $\nabla^2_{\alpha,w} L_{train} = -2$, and the gradient is
+# Example, the toy of the paper: $L_{train} = w^2 - 2\alpha w + \alpha^2$,
+# $L_{valid} = \alpha w - 2w + 1$. At $\alpha = 1$, $w = 0$ with $\xi = \tfrac14$: $w' = \tfrac12$,
+# $v = \alpha - 2 = -1$, $\nabla^2_{\alpha,w} L_{train} = -2$, and the gradient is
 # $w' - \xi \cdot (-2) \cdot v = \tfrac12 - \tfrac12 = 0$.
 #
 # <details><summary>Hint: "where do I start?"</summary>
 #
-# In this order: copy the weights; gradient of the training loss, virtual step in place (`with torch.no_grad(): w -= …`);
-# validation loss there, its gradients by alphas *and* by weights; put w + r·v in, gradient of the training loss by the
-# alphas; the same at w − r·v; put the copies back; combine; step.
+# In this order: copy the weights; gradient of the training loss, virtual step in place
+# (`with torch.no_grad(): w -= …`); validation loss there, its gradients by alphas *and* by weights;
+# put w + r·v in, gradient of the training loss by the alphas; the same at w − r·v; put the copies
+# back; combine; step.
 #
 # </details>
-# <details><summary>Hint: "a leaf Variable that requires grad is being used in an in-place operation"</summary>
-# Changing weights in place belongs into <code>with torch.no_grad():</code>. The losses belong outside of it.</details>
+# <details>
+# <summary>Hint: "a leaf Variable that requires grad is being used in an in-place
+# operation"</summary>
+# Changing weights in place belongs into <code>with torch.no_grad():</code>. The losses belong
+# outside of it.</details>
 # <details><summary>Hint: "the weights end … away from where they began"</summary>
-# <code>w + r·v − 2r·v + r·v</code> is not exactly w in floating point, and an error on the way leaves the weights moved.
-# Copy them at the beginning (<code>w.detach().clone()</code>) and put the copies back in a
-# <code>finally:</code>.</details>
+# <code>w + r·v − 2r·v + r·v</code> is not exactly w in floating point, and an error on the way
+# leaves the weights moved. Copy them at the beginning (<code>w.detach().clone()</code>) and put the
+# copies back in a <code>finally:</code>.</details>
 # <details><summary>Hint: "NaN" or "division by zero"</summary>
 #
-# Where v is zero there is no direction. The second-order term is 0 then. It happens: the toy in the paper starts at such
-# a point, $\alpha = 2$.
+# Where v is zero there is no direction. The second-order term is 0 then. It happens: the toy in the
+# paper starts at such a point, $\alpha = 2$.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "alpha_step_second_order", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
-def alpha_step_second_order(model, loss_fn, train_batch, valid_batch, alpha_optimizer, weight_lr, eps=0.01):
+# %% tags=["exercise"]
+def alpha_step_second_order(
+    model, loss_fn, train_batch, valid_batch, alpha_optimizer, weight_lr, eps=0.01
+):
     """One step of the alphas on the validation loss after one virtual step of the weights.
 
     Args:
         model, loss_fn: as in `weight_step`.
         train_batch, valid_batch: pairs (x, y).
-        alpha_optimizer: a torch optimiser over the alphas. Gradients that stand on them from before do not count.
+        alpha_optimizer: a torch optimiser over the alphas. Gradients that stand on them from before
+            do not count.
         weight_lr: ξ ≥ 0, size of the virtual step, which is plain gradient descent.
-        eps: > 0; the finite difference takes points at a distance of eps from the weights, in all tensors together.
+        eps: > 0; the finite difference takes points at a distance of eps from the weights, in all
+            tensors together.
 
     Returns:
-        The validation loss at the virtual weights, a float. The weights end as they were, and no gradient is left on them.
+        The validation loss at the virtual weights, a float. The weights end as they were, and no
+        gradient is left on them.
 
     Raises:
         ValueError: a loss is NaN or infinite, weight_lr is negative or NaN, or eps is not positive.
@@ -432,7 +488,9 @@ def alpha_step_second_order(model, loss_fn, train_batch, valid_batch, alpha_opti
             r = eps / length
             p = gradients(loss_at([w + r * one for w, one in zip(start, v)], train_batch), alphas)
             n = gradients(loss_at([w - r * one for w, one in zip(start, v)], train_batch), alphas)
-            slopes = [slope - weight_lr * (up - down) / (2 * r) for slope, up, down in zip(slopes, p, n)]
+            slopes = [
+                slope - weight_lr * (up - down) / (2 * r) for slope, up, down in zip(slopes, p, n)
+            ]
     finally:
         with torch.no_grad():
             for weight, value in zip(weights, start):
@@ -443,12 +501,13 @@ def alpha_step_second_order(model, loss_fn, train_batch, valid_batch, alpha_opti
     return loss.item()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "alpha_step_second_order-check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("alpha_step_second_order", alpha_step_second_order)
 
 # %% [markdown]
-# On the toy everything can be worked out. For given $\alpha$ the inner problem has the solution $w^* = \alpha$. So the outer
-# one is to minimise $\alpha^2 - 2\alpha + 1$: the optimum is $\alpha = w = 1$. Where do the two orders go?
+# On the toy everything can be worked out. For given $\alpha$ the inner problem has the solution
+# $w^* = \alpha$. So the outer one is to minimise $\alpha^2 - 2\alpha + 1$: the optimum is
+# $\alpha = w = 1$. Where do the two orders go?
 
 # %% tags=["experiment"]
 from nas_lib.bilevel_toys import MixedLayers, PaperToy, term_agreement
@@ -483,18 +542,29 @@ axes[0, 0].plot(1, 1, "k*", markersize=12)
 axes[0, 0].set(xlabel="α", ylabel="w", title="Paths from (2, −2); the star is the optimum")
 axes[0, 0].legend()
 losses = {f"ξ = {xi:g}": (paths[xi][:, 0] - 1) ** 2 for xi in rates}
-plotting.lines(losses, axes[0, 1], xlabel="step", ylabel="L_valid at w*(α)", title="What each α is really worth")
+plotting.lines(
+    losses,
+    axes[0, 1],
+    xlabel="step",
+    ylabel="L_valid at w*(α)",
+    title="What each α is really worth",
+)
 for xi in rates:
-    print(f"ξ = {xi:<5g} ends at α = {paths[xi][-1, 0]:.3f}, w = {paths[xi][-1, 1]:.3f}; on paper {4 * xi / (1 + 2 * xi):.3f}")
+    print(
+        f"ξ = {xi:<5g} ends at α = {paths[xi][-1, 0]:.3f}, w = {paths[xi][-1, 1]:.3f}; on paper "
+        f"{4 * xi / (1 + 2 * xi):.3f}"
+    )
 
 # %% [markdown]
-# "On paper": where the steps come to rest, $w = \alpha$ and $w' + 2\xi(\alpha - 2) = 0$. Hence $\alpha = 4\xi/(1 + 2\xi)$. The first
-# order comes to rest at 0, and only with $\xi = \tfrac12$ does one virtual step solve the inner problem completely, so
-# that the optimum is found. The second order is no small correction here.
+# "On paper": where the steps come to rest, $w = \alpha$ and $w' + 2\xi(\alpha - 2) = 0$. Hence
+# $\alpha = 4\xi/(1 + 2\xi)$. The first order comes to rest at 0, and only with $\xi = \tfrac12$
+# does one virtual step solve the inner problem completely, so that the optimum is found. The second
+# order is no small correction here.
 #
-# A toy is smooth. A network with ReLUs is not: within the radius of the finite difference some units switch on and off,
-# and each switch is a kink in the loss. Two mixed layers, once around tanh and once around ReLU, on real images: how well
-# does your second-order term agree with the exact one, by differentiating twice?
+# A toy is smooth. A network with ReLUs is not: within the radius of the finite difference some
+# units switch on and off, and each switch is a kink in the loss. Two mixed layers, once around tanh
+# and once around ReLU, on real images: how well does your second-order term agree with the exact
+# one, by differentiating twice?
 
 # %% tags=["experiment"]
 images, labels = splits.train[0][:128].double(), splits.train[1][:128]
@@ -502,11 +572,16 @@ halves = (images[:64], labels[:64]), (images[64:], labels[64:])
 radii = 10.0 ** np.arange(-5, 1)
 bends = {"tanh": torch.tanh, "ReLU": torch.relu}
 agreement = {
-    name: [term_agreement(second_order, MixedLayers(bend), *halves, 0.5, float(eps)) for eps in radii]
+    name: [
+        term_agreement(second_order, MixedLayers(bend), *halves, 0.5, float(eps)) for eps in radii
+    ]
     for name, bend in bends.items()
 }
 ax = plotting.lines(
-    agreement, x=radii, xlabel="eps (length of the move from w)", ylabel="cosine with the exact term",
+    agreement,
+    x=radii,
+    xlabel="eps (length of the move from w)",
+    ylabel="cosine with the exact term",
     title="Second-order term: finite difference against exact differentiation",
 )
 ax.set_xscale("log")
@@ -515,51 +590,57 @@ for name, values in agreement.items():
     print(f"{name}: " + ", ".join(f"{value:.4f} at {eps:g}" for eps, value in zip(radii, values)))
 
 # %% [markdown]
-# The vertical line is the paper's $\varepsilon = 0.01$. Compare the two curves. Wherever a curve drops, the step is a step in
-# some other direction, and neither an error nor an odd-looking loss will tell you. So test gradients on smooth functions, in
-# float64, and with a small radius. If a formula is wrong there, it is wrong everywhere; if it is right there, it may still
-# be noisy on the real network.
+# The vertical line is the paper's $\varepsilon = 0.01$. Compare the two curves. Wherever a curve
+# drops, the step is a step in some other direction, and neither an error nor an odd-looking loss
+# will tell you. So test gradients on smooth functions, in float64, and with a small radius. If a
+# formula is wrong there, it is wrong everywhere; if it is right there, it may still be noisy on the
+# real network.
 
 # %% [markdown]
 # ## 5 · A choice that is drawn
 #
-# A mixture is not a cell, and the weights of a supernet are trained for the mixture. Two methods draw a choice instead.
-# Take the logits, add noise of its own to each, and look which is largest. If the noise is **Gumbel** noise,
-# $g = -\log(-\log u)$ with $u$ uniform on (0, 1), then option k wins with probability $\text{softmax}(\alpha)_k$, exactly. The
-# largest has no gradient, so it is softened by a temperature $\tau$:
+# A mixture is not a cell, and the weights of a supernet are trained for the mixture. Two methods
+# draw a choice instead. Take the logits, add noise of its own to each, and look which is largest.
+# If the noise is **Gumbel** noise, $g = -\log(-\log u)$ with $u$ uniform on (0, 1), then option k
+# wins with probability $\text{softmax}(\alpha)_k$, exactly. The largest has no gradient, so it is
+# softened by a temperature $\tau$:
 #
 # $$y = \text{softmax}\bigl((\alpha + g) / \tau\bigr).$$
 #
-# For a low $\tau$ this is nearly one-hot, for a high one nearly uniform, and *which* entry is largest does not depend on
-# $\tau$. The noise is fixed once it has been drawn, so $y$ is a differentiable function of $\alpha$. SNAS (Xie et al. 2019) uses
-# $y$ in the place of the softmax of section 1.
+# For a low $\tau$ this is nearly one-hot, for a high one nearly uniform, and *which* entry is
+# largest does not depend on $\tau$. The noise is fixed once it has been drawn, so $y$ is a
+# differentiable function of $\alpha$. SNAS (Xie et al. 2019) uses $y$ in the place of the softmax
+# of section 1.
 #
-# GDAS (Dong and Yang 2019) goes one step further. It *forwards* the one-hot vector, so that one operation per edge has to be
-# computed, and sends the gradient back as if $y$ had been forwarded. This is the **straight-through** estimator, in one line:
-# `one_hot - y.detach() + y` has the value of `one_hot` and the gradient of `y`.
+# GDAS (Dong and Yang 2019) goes one step further. It *forwards* the one-hot vector, so that one
+# operation per edge has to be computed, and sends the gradient back as if $y$ had been forwarded.
+# This is the **straight-through** estimator, in one line: `one_hot - y.detach() + y` has the value
+# of `one_hot` and the gradient of `y`.
 #
 # ### Exercise 4.7 · `gumbel_softmax_sample` · ●●●○○ · 20 min · 4 points
 #
-# **Why it matters.** The line is short, and each part of it is needed. Without the detach the two `y` cancel and nothing
-# is learned; with the soft vector forwarded the network is a mixture again; with noise outside of the division the
-# temperature changes *what* is drawn.
+# **Why it matters.** The line is short, and each part of it is needed. Without the detach the two
+# `y` cancel and nothing is learned; with the soft vector forwarded the network is a mixture again;
+# with noise outside of the division the temperature changes *what* is drawn.
 #
 # <details><summary>Hint: "two generators with the same seed give different samples"</summary>
-# <code>torch.rand(logits.shape, generator=generator, dtype=logits.dtype)</code> draws u. <code>torch.rand_like</code> and
-# <code>F.gumbel_softmax</code> take no generator.</details>
+# <code>torch.rand(logits.shape, generator=generator, dtype=logits.dtype)</code> draws u.
+# <code>torch.rand_like</code> and <code>F.gumbel_softmax</code> take no generator.</details>
 # <details><summary>Hint: "with hard=True no gradient comes back"</summary>
-# A one-hot vector made by argmax has no gradient. <code>one_hot - y + y</code> has none either: the two y cancel. One of
-# them needs <code>.detach()</code>.</details>
+# A one-hot vector made by argmax has no gradient. <code>one_hot - y + y</code> has none either: the
+# two y cancel. One of them needs <code>.detach()</code>.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "gumbel_softmax_sample", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def gumbel_softmax_sample(logits, tau, generator, hard=False):
     """A draw from the Gumbel-softmax (concrete) distribution, row by row.
 
     Args:
         logits: float tensor (…, K), K ≥ 1; the last axis holds the options.
         tau: temperature, > 0.
-        generator: a torch.Generator, the source of all noise. Equal generators give the same noise, hard or not.
-        hard: forward the one-hot of the largest entry of each row, with the gradient of the soft sample.
+        generator: a torch.Generator, the source of all noise. Equal generators give the same noise,
+            hard or not.
+        hard: forward the one-hot of the largest entry of each row, with the gradient of the soft
+            sample.
 
     Returns:
         Float tensor of the shape of logits, whose rows add up to 1, with a gradient to the logits.
@@ -567,7 +648,8 @@ def gumbel_softmax_sample(logits, tau, generator, hard=False):
     Raises:
         ValueError: tau is not positive, a logit is NaN, or logits have no axis.
 
-    Source: Jang et al. (2017) and Maddison et al. (2017); straight-through as in Dong and Yang (2019).
+    Source: Jang et al. (2017) and Maddison et al. (2017); straight-through as in Dong and Yang
+        (2019).
     """
     ### BEGIN SOLUTION
     if not tau > 0:
@@ -583,7 +665,7 @@ def gumbel_softmax_sample(logits, tau, generator, hard=False):
     return one_hot - y.detach() + y
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "gumbel_softmax_sample-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("gumbel_softmax_sample", gumbel_softmax_sample)
 
 # %% tags=["experiment"]
@@ -594,7 +676,9 @@ temperatures = (0.1, 0.5, 2.0, 10.0)
 drawn = {tau: draw(rows, tau, torch.Generator().manual_seed(1)) for tau in temperatures}
 made, axes = plotting.figure(1, 2, width=4.6, height=3.2)
 largest = {f"τ = {tau:g}": one.max(dim=1).values for tau, one in drawn.items()}
-plotting.histogram(largest, axes[0, 0], xlabel="largest entry of a sample", ylabel="number of samples")
+plotting.histogram(
+    largest, axes[0, 0], xlabel="largest entry of a sample", ylabel="number of samples"
+)
 shares = {f"τ = {tau:g}": F.one_hot(one.argmax(1), 5).float().mean(0) for tau, one in drawn.items()}
 ax = plotting.lines(
     shares | {"softmax of the logits": example.softmax(0)}, axes[0, 1],
@@ -606,8 +690,9 @@ for tau, one in drawn.items():
 print(f"the softmax of the logits    {np.round(example.softmax(0).numpy(), 3)}")
 
 # %% [markdown]
-# The winner is right at every temperature. The *mean* of the soft samples is not: for a high $\tau$ it is far from the
-# probabilities. So SNAS and GDAS begin with a high temperature, whose gradients are tame, and lower it as they go.
+# The winner is right at every temperature. The *mean* of the soft samples is not: for a high $\tau$
+# it is far from the probabilities. So SNAS and GDAS begin with a high temperature, whose gradients
+# are tame, and lower it as they go.
 #
 # What does one update of weights and alphas cost by each method?
 
@@ -618,14 +703,18 @@ for name, method in darts.METHODS.items():
     model = darts.Relaxed(MixedSupernet(), method)
     optimizers = torch.optim.SGD(model.weights(), 0.01), torch.optim.Adam(model.alphas(), 0.01)
     update = darts.Bilevel(model, F.cross_entropy, *optimizers, order=method.order)
-    print(f"{name:20} {milliseconds(lambda update=update: update(batch, other)):6.1f} ms for an update of both")
+    print(
+        f"{name:20} {milliseconds(lambda update=update: update(batch, other)):6.1f} ms for an "
+        "update of both"
+    )
 
 # %% [markdown]
 # ## 6 · A search, live
 #
-# Now search: first-order DARTS, with your cell, your steps and your rule at the end. The library's loop does the rest.
-# Half of the 4,096 training images train the weights, the other half the alphas; SGD with a cosine for the
-# weights, Adam for the alphas, 20 epochs. The stop button of the notebook ends it early and keeps what it has.
+# Now search: first-order DARTS, with your cell, your steps and your rule at the end. The library's
+# loop does the rest. Half of the 4,096 training images train the weights, the other half the
+# alphas; SGD with a cosine for the weights, Adam for the alphas, 20 epochs. The stop button of the
+# notebook ends it early and keeps what it has.
 
 # %% tags=["experiment"]
 choose = or_fallback("discretize", discretize)
@@ -638,20 +727,27 @@ def one_update(model, weight_optimizer, alpha_optimizer, train_batch, valid_batc
 
 
 run = darts.search(splits, "DARTS, first order", config, seed=0, cell=Mixed, update=one_update)
-edges = {f"edge {source}→{target}": path for (source, target), path in zip(EDGES, run.mixing.permute(1, 2, 0))}
+edges = {
+    f"edge {source}→{target}": path
+    for (source, target), path in zip(EDGES, run.mixing.permute(1, 2, 0))
+}
 plotting.op_paths(edges, xlabel="epoch", ylabel="softmax of α", across=3)
 cell = choose(run.logits[-1])
 plotting.draw_cell(cell, title="the cell that comes out")
 print(f"{run.seconds:.0f} s of processor time for the search")
 margins = run.mixing[-1][:, 1:].topk(2, dim=1).values
-print("weight of the chosen operation and of the next:", ", ".join(f"{a:.2f}/{b:.2f}" for a, b in margins.tolist()))
+print(
+    "weight of the chosen operation and of the next:",
+    ", ".join(f"{a:.2f}/{b:.2f}" for a, b in margins.tolist()),
+)
 
 # %% [markdown]
-# Look at the last line before you look at the cell. If the chosen operation carries 0.4 of the weight and the next
-# 0.3, then throwing away all but the first throws away most of what the edge computes. This **discretisation gap** can be
-# followed in four stages: (1) the supernet as it is; (2) the chosen cell with the weights that it inherits, once as they are,
-# once after its batch norms have seen the cell's own activations; (3) the cell trained from scratch by the table's recipe;
-# (4) its place among all 15,625 cells.
+# Look at the last line before you look at the cell. If the chosen operation carries 0.4 of the
+# weight and the next 0.3, then throwing away all but the first throws away most of what the edge
+# computes. This **discretisation gap** can be followed in four stages: (1) the supernet as it is;
+# (2) the chosen cell with the weights that it inherits, once as they are, once after its batch
+# norms have seen the cell's own activations; (3) the cell trained from scratch by the table's
+# recipe; (4) its place among all 15,625 cells.
 
 # %% tags=["experiment"]
 test = benchmark.final("test")  # (cells,), percent, mean over seeds, in the space's index order
@@ -675,62 +771,106 @@ stages = {
     "2b ... and new batch-norm statistics": inherited.renormalised,
     "3  cell, trained from scratch": retrained.valid,
 }
-plotting.dots({"validation accuracy (%)": stages}, xlabel="percent", title="One search: where the accuracy goes")
-print(f"4  in the table: {test[benchmark.space.index(cell)]:.2f} % test accuracy, rank {rank(cell):,} of {len(test):,}")
+plotting.dots(
+    {"validation accuracy (%)": stages},
+    xlabel="percent",
+    title="One search: where the accuracy goes",
+)
+print(
+    f"4  in the table: {test[benchmark.space.index(cell)]:.2f} % test accuracy, rank "
+    f"{rank(cell):,} of {len(test):,}"
+)
 print(f"   the best cell has {test.max():.2f} %, the median cell {np.median(test):.2f} %")
 lost, back = stages["1  supernet"] - inherited.as_is, retrained.valid - inherited.as_is
-print(f"discretising costs {lost:.1f} points at once; training from scratch brings {back:.1f} points")
+print(
+    f"discretising costs {lost:.1f} points at once; training from scratch brings {back:.1f} points"
+)
 
 # %% [markdown]
 # ## 7 · Four methods, many seeds
 #
-# One search is an anecdote. `python -m scripts.darts_runs record` has run each method with several seeds, by the same
-# configuration and on the library's faster supernet. It stored the logits of every epoch and stages 1 to 3. The ranks are
-# looked up in your table now.
+# One search is an anecdote. `python -m scripts.darts_runs record` has run each method with several
+# seeds, by the same configuration and on the library's faster supernet. It stored the logits of
+# every epoch and stages 1 to 3. The ranks are looked up in your table now.
 
 # %% tags=["experiment"]
 recorded = darts.recorded_runs()
 methods = list(darts.METHODS)
 by_method = {name: [one for one in recorded if one.method == name] for name in methods}
-print(f"{'method':20} {'seeds':>5} {'supernet':>9} {'as it is':>9} {'new norms':>9} {'retrained':>9} {'table':>7} {'rank: median (all)'}")
+print(
+    f"{'method':20} {'seeds':>5} {'supernet':>9} {'as it is':>9} {'new norms':>9} {'retrained':>9} "
+    f"{'table':>7} {'rank: median (all)'}"
+)
 for name, runs in by_method.items():
-    means = [np.mean([getattr(one, field) for one in runs]) for field in ("supernet", "inherited", "renormalised", "retrained_valid")]
+    means = [
+        np.mean([getattr(one, field) for one in runs])
+        for field in ("supernet", "inherited", "renormalised", "retrained_valid")
+    ]
     accuracy = np.mean([test[benchmark.space.index(one.cell)] for one in runs])
     ranks = sorted(rank(one.cell) for one in runs)
     columns = " ".join(f"{value:9.2f}" for value in means)
-    print(f"{name:20} {len(runs):5} {columns} {accuracy:7.2f} {int(np.median(ranks)):,} ({', '.join(f'{one:,}' for one in ranks)})")
+    print(
+        f"{name:20} {len(runs):5} {columns} {accuracy:7.2f} {int(np.median(ranks)):,} "
+        f"({', '.join(f'{one:,}' for one in ranks)})"
+    )
 random_ranks = np.random.default_rng(0).integers(len(test), size=(2_000, 10)).min(axis=1) + 1
-print(f"\nfor comparison: the best of 10 random cells has the median rank {int(np.median(random_ranks)):,}")
-boxes = {name.replace(", ", ",\n"): [percentile(one.cell) for one in runs] for name, runs in by_method.items()}
-plotting.boxes(boxes, xlabel="", ylabel="cells that are better (%)", title="True rank of the found cells");
+print(
+    "\nfor comparison: the best of 10 random cells has the median rank "
+    f"{int(np.median(random_ranks)):,}"
+)
+boxes = {
+    name.replace(", ", ",\n"): [percentile(one.cell) for one in runs]
+    for name, runs in by_method.items()
+}
+plotting.boxes(
+    boxes, xlabel="", ylabel="cells that are better (%)", title="True rank of the found cells"
+);
 
 # %% [markdown]
-# Two more comparisons are worth a look. Does the supernet's accuracy tell which seed found the better cell? And where do the
-# operations go: does a method **collapse**, onto skip connections, as on the CIFAR-10 version of this space, or onto the
-# largest operation, or not at all?
+# Two more comparisons are worth a look. Does the supernet's accuracy tell which seed found the
+# better cell? And where do the operations go: does a method **collapse**, onto skip connections, as
+# on the CIFAR-10 version of this space, or onto the largest operation, or not at all?
 
 # %% tags=["experiment"]
 from scipy import stats
 
 counts = {name: np.mean([one.counts for one in runs], axis=0) for name, runs in by_method.items()}
 edges_of = {name: one.T for name, one in counts.items()}  # (operations, epochs)
-plotting.op_paths(edges_of, xlabel="epoch", ylabel="edges of the chosen cell,\nmean over seeds", across=4)
+plotting.op_paths(
+    edges_of, xlabel="epoch", ylabel="edges of the chosen cell,\nmean over seeds", across=4
+)
 for name, one in counts.items():
     most = int(one[-1].argmax())
-    verdict = f"collapses onto {OPS[most]}" if one[-1][most] >= 5 else "no collapse onto one operation"
-    print(f"{name:20} {', '.join(f'{op} {count:.1f}' for op, count in zip(OPS, one[-1]))} of 6 edges: {verdict}")
-supernet_accuracy, truth = zip(*[(one.supernet, test[benchmark.space.index(one.cell)]) for one in recorded if one.method.startswith("DARTS")])
+    verdict = (
+        f"collapses onto {OPS[most]}" if one[-1][most] >= 5 else "no collapse onto one operation"
+    )
+    print(
+        f"{name:20} {', '.join(f'{op} {count:.1f}' for op, count in zip(OPS, one[-1]))} of 6 "
+        f"edges: {verdict}"
+    )
+supernet_accuracy, truth = zip(
+    *[
+        (one.supernet, test[benchmark.space.index(one.cell)])
+        for one in recorded
+        if one.method.startswith("DARTS")
+    ]
+)
 tau, p = stats.kendalltau(supernet_accuracy, truth)
-print(f"\nDARTS: supernet accuracy against the table, Kendall tau {tau:.2f} over {len(truth)} searches (p = {p:.2f})")
+print(
+    f"\nDARTS: supernet accuracy against the table, Kendall tau {tau:.2f} over {len(truth)} "
+    f"searches (p = {p:.2f})"
+)
 
 # %% [markdown]
 # ## 8 · Stop earlier?
 #
-# Two remedies need no new algorithm. *The curvature* (Zela et al. 2020): the largest eigenvalue of $\nabla^2_\alpha L_{valid}$
-# rises before DARTS degenerates, because a sharp minimum in $\alpha$ does not survive the jump to a corner of the simplex. Stop
-# when it has risen by a given factor, and go back to where it began. *The skip count* (DARTS+, Liang et al. 2019): stop before a cell has
-# more than two skip connections. Both are applied to the recorded searches after the fact: which epoch would they have kept,
-# and what is that cell worth? Sampling (GDAS) is the third remedy, and stands in the table above.
+# Two remedies need no new algorithm. *The curvature* (Zela et al. 2020): the largest eigenvalue of
+# $\nabla^2_\alpha L_{valid}$ rises before DARTS degenerates, because a sharp minimum in $\alpha$
+# does not survive the jump to a corner of the simplex. Stop when it has risen by a given factor,
+# and go back to where it began. *The skip count* (DARTS+, Liang et al. 2019): stop before a cell
+# has more than two skip connections. Both are applied to the recorded searches after the fact:
+# which epoch would they have kept, and what is that cell worth? Sampling (GDAS) is the third
+# remedy, and stands in the table above.
 
 # %% tags=["experiment"]
 rules = {
@@ -747,30 +887,45 @@ regrets = {
     name: [[test.max() - test[benchmark.space.index(cell)] for cell in one.cells] for one in runs]
     for name, runs in darts_runs.items()
 }
-plotting.lines(regrets, axes[0, 1], xlabel="epoch", ylabel="test regret of the chosen cell\n(percentage points)")
+plotting.lines(
+    regrets,
+    axes[0, 1],
+    xlabel="epoch",
+    ylabel="test regret of the chosen cell\n(percentage points)",
+)
 for name, runs in darts_runs.items():
     for rule, keep in rules.items():
         kept = [keep(one) for one in runs]
         cells = [one.cells[epoch] for one, epoch in zip(runs, kept)]
         regret = np.mean([test.max() - test[benchmark.space.index(cell)] for cell in cells])
         median = int(np.median([rank(cell) for cell in cells]))
-        print(f"{name:20} {rule:18} epochs kept {kept}, mean regret {regret:5.2f} points, median rank {median:6,}")
+        print(
+            f"{name:20} {rule:18} epochs kept {kept}, mean regret {regret:5.2f} points, median "
+            f"rank {median:6,}"
+        )
 
 # %% [markdown]
-# Read the right figure together with the printed rows: did waiting make the cells better or worse? If a rule keeps every
-# epoch, its symptom did not appear in these searches, and a remedy for an illness that is not there cannot help. If it fires
-# at the first opportunity, it is no warning either: the eigenvalue also grows because the supernet learns. All this depends
-# on the space, the data and the length of the search, so measure before you add a remedy.
+# Read the right figure together with the printed rows: did waiting make the cells better or worse?
+# If a rule keeps every epoch, its symptom did not appear in these searches, and a remedy for an
+# illness that is not there cannot help. If it fires at the first opportunity, it is no warning
+# either: the eigenvalue also grows because the supernet learns. All this depends on the space, the
+# data and the length of the search, so measure before you add a remedy.
 
 # %% [markdown]
 # ## 9 · Recap
 #
-# - A softmax mixture makes the choice of an operation differentiable. The mixture is not a cell of the space.
-# - Weights learn from training images, alphas from validation images. Neither step may leave anything on the other's leaves.
-# - The second order follows one virtual step; its matrix product is a finite difference, *divided* by twice the radius.
-# - Gradients are tested on smooth functions in float64. On ReLU networks even a right formula can be noisy.
-# - Gumbel noise draws from the softmax exactly; the temperature only softens it; straight-through forwards one operation.
-# - A supernet's accuracy is not the accuracy of its cell. Follow it down the stages, over seeds, to the rank in the table.
+# - A softmax mixture makes the choice of an operation differentiable. The mixture is not a cell of
+#   the space.
+# - Weights learn from training images, alphas from validation images. Neither step may leave
+#   anything on the other's leaves.
+# - The second order follows one virtual step; its matrix product is a finite difference, *divided*
+#   by twice the radius.
+# - Gradients are tested on smooth functions in float64. On ReLU networks even a right formula can
+#   be noisy.
+# - Gumbel noise draws from the softmax exactly; the temperature only softens it; straight-through
+#   forwards one operation.
+# - A supernet's accuracy is not the accuracy of its cell. Follow it down the stages, over seeds, to
+#   the rank in the table.
 #
 # ## 10 · Questions
 #
@@ -783,31 +938,32 @@ for name, runs in darts_runs.items():
 # - **c** because the second order needs two different losses to have a gradient
 # - **d** because the weights would otherwise get too small a learning rate
 
-# %% nbgrader={"grade": false, "grade_id": "concept_04_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_04_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_04_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_04_1", concept_04_1)
 
 # %% [markdown]
 # ### Question 4.2 · `concept_04_2` · ●●○○○ · 2 min · 1 point
 #
-# A port of DARTS computes the second-order term as `(p - n) / 2. * r`, with $r = 0.01/\lVert v \rVert$ about 0.01. What do its
-# searches look like?
+# A port of DARTS computes the second-order term as `(p - n) / 2. * r`, with
+# $r = 0.01/\lVert v \rVert$ about 0.01. What do its searches look like?
 #
 # - **a** they diverge, since the term is ten thousand times too large
 # - **b** they end in an error, since the shapes do not fit
-# - **c** like those of the first order at w′: the term is smaller by about ten thousand, and nothing else shows it
+# - **c** like those of the first order at w′: the term is smaller by about ten thousand, and
+#   nothing else shows it
 # - **d** like right ones: the optimiser of the alphas makes up for the factor
 
-# %% nbgrader={"grade": false, "grade_id": "concept_04_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_04_2 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_04_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_04_2", concept_04_2)
 
 # %% [markdown]
@@ -820,70 +976,85 @@ check("concept_04_2", concept_04_2)
 # - **c** nothing at all, since a hard sample is one-hot at any temperature
 # - **d** only the gradients: the options are drawn with the same probabilities as before
 
-# %% nbgrader={"grade": false, "grade_id": "concept_04_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_04_3 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_04_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_04_3", concept_04_3)
 
 # %% [markdown]
 # ### Question 4.4 · `concept_04_4` · ●●●○○ · 2 min · 1 point
 #
-# A supernet has 82 % validation accuracy, its cell with inherited weights 20 %, with new batch-norm statistics 61 %, trained
-# from scratch 85 %. What is the most that you may conclude?
+# A supernet has 82 % validation accuracy, its cell with inherited weights 20 %, with new batch-norm
+# statistics 61 %, trained from scratch 85 %. What is the most that you may conclude?
 #
-# - **a** much of the first loss was wrong statistics, and none of the first three numbers tells how good the cell is
+# - **a** much of the first loss was wrong statistics, and none of the first three numbers tells how
+#   good the cell is
 # - **b** the search has failed, since the inherited cell lost most of the accuracy
 # - **c** the cell is among the best, since it beats the supernet that contains it
 # - **d** the search should have run longer, until the supernet reached 85 %
 
-# %% nbgrader={"grade": false, "grade_id": "concept_04_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_04_4 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_04_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_04_4", concept_04_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_04_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 4.1 · `open_04_1` · ●●●●○ · 15 min · 4 points
 #
-# Your group has run DARTS once on a new space. The supernet reached 94 %, the found cell, trained from scratch, 91 %, and five of
-# its eight edges are skip connections. One member wants the second order, one wants early stopping, one wants GDAS. In eight to
-# ten sentences: which measurements would you make first, in which order, and what would each tell you? Which remedy follows
-# from which finding? How would you know that the search is better than spending the same compute on random cells? Use
-# what you measured in this lesson.
+# Your group has run DARTS once on a new space. The supernet reached 94 %, the found cell, trained
+# from scratch, 91 %, and five of its eight edges are skip connections. One member wants the second
+# order, one wants early stopping, one wants GDAS. In eight to ten sentences: which measurements
+# would you make first, in which order, and what would each tell you? Which remedy follows from
+# which finding? How would you know that the search is better than spending the same compute on
+# random cells? Use what you measured in this lesson.
 #
 # ### BEGIN MARK SCHEME
 # One point each, half points allowed:
-# 1. Stages: separates supernet, inherited cell (with and without new batch-norm statistics) and retrained cell; says that the
-#    supernet's accuracy is no estimate of the cell's.
-# 2. Diagnosis: several seeds; path of the alphas and of the counts; curvature over time; whether the gradient itself is right
-#    (a test on a smooth problem) before an order is blamed.
-# 3. Remedies tied to findings: early stopping if the cell was better earlier or the curvature rises; sampling if the mixture is the
-#    problem; the second order only if its term is right and differs from noise; none if there is no symptom.
-# 4. A fair baseline: random search with equal compute, tuning included, paired over seeds with an interval.
+# 1. Stages: separates supernet, inherited cell (with and without new batch-norm statistics) and
+#    retrained cell; says that the supernet's accuracy is no estimate of the cell's.
+# 2. Diagnosis: several seeds; path of the alphas and of the counts; curvature over time; whether
+#    the gradient itself is right (a test on a smooth problem) before an order is blamed.
+# 3. Remedies tied to findings: early stopping if the cell was better earlier or the curvature
+#    rises; sampling if the mixture is the problem; the second order only if its term is right and
+#    differs from noise; none if there is no symptom.
+# 4. A fair baseline: random search with equal compute, tuning included, paired over seeds with an
+#    interval.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_04_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# I would first repeat the search with five seeds, and train random cells for the same compute. Then I would follow each run
-# through its stages: the 94 % of the supernet belong to a mixture and say nothing about the cell. From the stored alphas I
-# would draw the cell of every epoch and train a few: if an early one is better than the last and the curvature or the
-# number of skips rises in between, early stopping is the remedy. If all are equally poor, stopping cannot help; if the
-# chosen operations win by small margins, the mixture is the problem, and I would try GDAS, which trains one operation per
-# edge. The second order comes last: it costs several times as much, and its gradient has to be tested against exact
-# differentiation on a smooth problem first. In the end the interval of the difference to random cells decides.
+# %% [markdown] tags=["answer"]
+# I would first repeat the search with five seeds, and train random cells for the same compute. Then
+# I would follow each run through its stages: the 94 % of the supernet belong to a mixture and say
+# nothing about the cell. From the stored alphas I would draw the cell of every epoch and train a
+# few: if an early one is better than the last and the curvature or the number of skips rises in
+# between, early stopping is the remedy. If all are equally poor, stopping cannot help; if the
+# chosen operations win by small margins, the mixture is the problem, and I would try GDAS, which
+# trains one operation per edge. The second order comes last: it costs several times as much, and
+# its gradient has to be tested against exact differentiation on a smooth problem first. In the end
+# the interval of the difference to random cells decides.
 
 # %% [markdown]
 # ## References
 #
-# - H. Liu, K. Simonyan and Y. Yang (2019). *DARTS: Differentiable Architecture Search.* ICLR. [arXiv:1806.09055](https://arxiv.org/abs/1806.09055).
-# - S. Xie, H. Zheng, C. Liu and L. Lin (2019). *SNAS: Stochastic Neural Architecture Search.* ICLR. [arXiv:1812.09926](https://arxiv.org/abs/1812.09926).
-# - X. Dong and Y. Yang (2019). *Searching for a Robust Neural Architecture in Four GPU Hours* (GDAS). CVPR. [arXiv:1910.04465](https://arxiv.org/abs/1910.04465).
-# - E. Jang, S. Gu and B. Poole (2017). *Categorical Reparameterization with Gumbel-Softmax.* ICLR. [arXiv:1611.01144](https://arxiv.org/abs/1611.01144).
-# - C. J. Maddison, A. Mnih and Y. W. Teh (2017). *The Concrete Distribution.* ICLR. [arXiv:1611.00712](https://arxiv.org/abs/1611.00712).
-# - A. Zela, T. Elsken, T. Saikia, Y. Marrakchi, T. Brox and F. Hutter (2020). *Understanding and Robustifying Differentiable Architecture Search.* ICLR. [arXiv:1909.09656](https://arxiv.org/abs/1909.09656).
-# - H. Liang et al. (2019). *DARTS+: Improved Differentiable Architecture Search with Early Stopping.* [arXiv:1909.06035](https://arxiv.org/abs/1909.06035).
-# - X. Dong and Y. Yang (2020). *NAS-Bench-201.* ICLR. [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of the published results above.
+# - H. Liu, K. Simonyan and Y. Yang (2019). *DARTS: Differentiable Architecture Search.* ICLR.
+#   [arXiv:1806.09055](https://arxiv.org/abs/1806.09055).
+# - S. Xie, H. Zheng, C. Liu and L. Lin (2019). *SNAS: Stochastic Neural Architecture Search.* ICLR.
+#   [arXiv:1812.09926](https://arxiv.org/abs/1812.09926).
+# - X. Dong and Y. Yang (2019). *Searching for a Robust Neural Architecture in Four GPU Hours*
+#   (GDAS). CVPR. [arXiv:1910.04465](https://arxiv.org/abs/1910.04465).
+# - E. Jang, S. Gu and B. Poole (2017). *Categorical Reparameterization with Gumbel-Softmax.* ICLR.
+#   [arXiv:1611.01144](https://arxiv.org/abs/1611.01144).
+# - C. J. Maddison, A. Mnih and Y. W. Teh (2017). *The Concrete Distribution.* ICLR.
+#   [arXiv:1611.00712](https://arxiv.org/abs/1611.00712).
+# - A. Zela, T. Elsken, T. Saikia, Y. Marrakchi, T. Brox and F. Hutter (2020). *Understanding and
+#   Robustifying Differentiable Architecture Search.* ICLR.
+#   [arXiv:1909.09656](https://arxiv.org/abs/1909.09656).
+# - H. Liang et al. (2019). *DARTS+: Improved Differentiable Architecture Search with Early
+#   Stopping.* [arXiv:1909.06035](https://arxiv.org/abs/1909.06035).
+# - X. Dong and Y. Yang (2020). *NAS-Bench-201.* ICLR.
+#   [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of the published results above.

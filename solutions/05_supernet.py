@@ -15,22 +15,27 @@
 #
 # **150 minutes · 37 points.** At the end of this lesson you will be able to
 #
-# - train thousands of architectures in one set of weights, one random path at a time, and say what is fair about it;
-# - judge an architecture by inherited weights, and know why its batch norms must be recalibrated first;
+# - train thousands of architectures in one set of weights, one random path at a time, and say what
+#   is fair about it;
+# - judge an architecture by inherited weights, and know why its batch norms must be recalibrated
+#   first;
 # - measure how far a supernet's ranking can be trusted, over all cells and among the best;
 # - search under a limit on cost that no evaluation may break;
-# - build a network that shrinks in kernel, width and depth, and train it so that every size is good as it is.
+# - build a network that shrinks in kernel, width and depth, and train it so that every size is good
+#   as it is.
 #
 # ## Training once
 #
-# Every search so far paid for each architecture: train it, look at its accuracy, throw its weights away. Lesson 04
-# trained one network that holds all operations, but as a *mixture*, and the mixture is not what is deployed. One-shot
-# methods train a **supernet** in which each architecture is a *path*, and each step trains one path alone. Afterwards any
-# architecture can be judged in a fraction of a second, with the weights that it shares with all the others.
+# Every search so far paid for each architecture: train it, look at its accuracy, throw its weights
+# away. Lesson 04 trained one network that holds all operations, but as a *mixture*, and the mixture
+# is not what is deployed. One-shot methods train a **supernet** in which each architecture is a
+# *path*, and each step trains one path alone. Afterwards any architecture can be judged in a
+# fraction of a second, with the weights that it shares with all the others.
 #
-# Two questions decide what that is worth. Do inherited accuracies *rank* architectures as training them by themselves
-# would (sections 1 to 5)? And can a network be good enough *as it is inherited*, so that nothing has to be trained again
-# for the next phone? That is the question of Once-for-All (sections 6 to 8).
+# Two questions decide what that is worth. Do inherited accuracies *rank* architectures as training
+# them by themselves would (sections 1 to 5)? And can a network be good enough *as it is inherited*,
+# so that nothing has to be trained again for the next phone? That is the question of Once-for-All
+# (sections 6 to 8).
 
 # %% tags=["setup"]
 import copy
@@ -49,27 +54,31 @@ space = CellSpace()
 # %% [markdown]
 # ## 1 · Which path?
 #
-# A path names one option for each decision. Single-path one-shot (Guo et al. 2020) draws it *uniformly*: every option of
-# every decision equally likely, each decision by itself. No architecture is preferred while the weights are trained, so
-# that none wins later because it was trained more.
+# A path names one option for each decision. Single-path one-shot (Guo et al. 2020) draws it
+# *uniformly*: every option of every decision equally likely, each decision by itself. No
+# architecture is preferred while the weights are trained, so that none wins later because it was
+# trained more.
 #
 # ### Exercise 5.1 · `sample_path` · ●○○○○ · 6 min · 2 points
 #
-# **Why it matters.** DARTS trains weights and choices together, and what gets ahead early is trained more and gets
-# further ahead. Uniform sampling cuts that knot: first train the weights of all, then search.
+# **Why it matters.** DARTS trains weights and choices together, and what gets ahead early is
+# trained more and gets further ahead. Uniform sampling cuts that knot: first train the weights of
+# all, then search.
 #
-# `choices` holds the options of each decision, as `space.choices` does; decisions may have different numbers of them.
-# Example: `sample_path([("a", "b"), (3, 5, 7)], rng)` is `("b", 3)` or one of five others.
+# `choices` holds the options of each decision, as `space.choices` does; decisions may have
+# different numbers of them. Example: `sample_path([("a", "b"), (3, 5, 7)], rng)` is `("b", 3)` or
+# one of five others.
 #
 # <details><summary>Hint: "come together ... times"</summary>
 #
-# Draw once for each decision. One draw for all of them gives each its first option, or each its second.
+# Draw once for each decision. One draw for all of them gives each its first option, or each its
+# second.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "sample_path", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def sample_path(choices, rng):
-    """One path: an option of each decision, uniformly and independently (Guo et al. 2020, section 3).
+    """One option of each decision, drawn uniformly and independently (Guo et al. 2020, section 3).
 
     Args:
         choices: the options of each decision, a sequence of non-empty sequences.
@@ -90,22 +99,24 @@ def sample_path(choices, rng):
     return tuple(options[int(rng.integers(len(options)))] for options in choices)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "sample_path-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("sample_path", sample_path)
 
 # %% [markdown]
-# Uniform sampling is fair in the long run only. After n steps an option has been trained n/K times *on average*, and the
-# spread around it grows as √n. FairNAS (Chu et al. 2021) asks for more: in every step each option of each decision is
-# trained **exactly once**. A step then consists of K paths, one per option, whose gradients are added up.
+# Uniform sampling is fair in the long run only. After n steps an option has been trained n/K times
+# *on average*, and the spread around it grows as √n. FairNAS (Chu et al. 2021) asks for more: in
+# every step each option of each decision is trained **exactly once**. A step then consists of K
+# paths, one per option, whose gradients are added up.
 #
 # ### Exercise 5.2 · `fair_paths` · ●●○○○ · 10 min · 2 points
 #
-# **Why it matters.** Two options that were trained on different batches, at different learning rates, are hard to
-# compare. After a strictly fair step all have had the same.
+# **Why it matters.** Two options that were trained on different batches, at different learning
+# rates, are hard to compare. After a strictly fair step all have had the same.
 #
-# Return K paths in which each option of each decision occurs exactly once. Every decision has a random order of its own,
-# the first one, too: all such lists of paths are equally likely. Example: for `[("a", "b"), ("c", "d")]` it is
-# `[("a", "c"), ("b", "d")]` or `[("a", "d"), ("b", "c")]`, each in both orders.
+# Return K paths in which each option of each decision occurs exactly once. Every decision has a
+# random order of its own, the first one, too: all such lists of paths are equally likely. Example:
+# for `[("a", "b"), ("c", "d")]` it is `[("a", "c"), ("b", "d")]` or `[("a", "d"), ("b", "c")]`,
+# each in both orders.
 #
 # <details><summary>Hint: "there is one list per decision"</summary>
 #
@@ -113,16 +124,17 @@ check("sample_path", sample_path)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "fair_paths", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def fair_paths(choices, rng):
-    """Paths in which each option of each decision occurs exactly once (Chu et al. 2021, algorithm 1).
+    """Paths that hold each option of each decision exactly once (Chu et al. 2021, algorithm 1).
 
     Args:
         choices: the options of each decision, K everywhere.
         rng: numpy.random.Generator, all the randomness.
 
     Returns:
-        List of K paths, each a tuple with one option per decision; the decisions' orders are independent.
+        List of K paths, each a tuple with one option per decision; the decisions' orders are
+        independent.
 
     Raises:
         ValueError: no decisions or options, or decisions with different numbers of options.
@@ -130,18 +142,21 @@ def fair_paths(choices, rng):
     ### BEGIN SOLUTION
     sizes = {len(options) for options in choices}
     if len(sizes) != 1 or 0 in sizes:
-        raise ValueError(f"choices must have equally many options, one or more, everywhere, got {choices!r}")
+        raise ValueError(
+            f"choices must have equally many options, one or more, everywhere, got {choices!r}"
+        )
     columns = [[options[i] for i in rng.permutation(len(options))] for options in choices]
     return list(zip(*columns))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "fair_paths-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("fair_paths", fair_paths)
 
 # %% tags=["experiment"]
 # How often is each operation of one edge trained, by both rules and at equal cost?
 from nas_lib import plotting
-from nas_lib.lesson import or_fallback, progress
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import progress
 
 draw, draw_fairly = or_fallback("sample_path", sample_path), or_fallback("fair_paths", fair_paths)
 passes, rng = 5 * np.arange(1, 401), np.random.default_rng(0)
@@ -149,37 +164,51 @@ drawn = {
     "uniform": [draw(space.choices, rng) for _ in range(passes[-1])],
     "strictly fair": [path for _ in passes for path in draw_fairly(space.choices, rng)],
 }
-gaps = {name: np.ptp(np.cumsum([[path[0] == op for op in OPS] for path in paths], 0)[passes - 1], 1) for name, paths in drawn.items()}
-plotting.lines(gaps, x=passes, xlabel="passes", ylabel="times trained, most minus least", title="How unequally the five operations of edge 0→1 are trained")
-print(f"after {passes[-1]:,} passes: {gaps['uniform'][-1]} uniform, {gaps['strictly fair'][-1]} strictly fair")
+gaps = {
+    name: np.ptp(np.cumsum([[path[0] == op for op in OPS] for path in paths], 0)[passes - 1], 1)
+    for name, paths in drawn.items()
+}
+plotting.lines(
+    gaps,
+    x=passes,
+    xlabel="passes",
+    ylabel="times trained, most minus least",
+    title="How unequally the five operations of edge 0→1 are trained",
+)
+print(
+    f"after {passes[-1]:,} passes: {gaps['uniform'][-1]} uniform, {gaps['strictly fair'][-1]} "
+    "strictly fair"
+)
 
 # %% [markdown]
 # ## 2 · One step
 #
-# The supernet is called as `supernet(x, path)` and computes that path alone. So a step costs no more than a step of an
-# ordinary network, however many architectures the supernet holds.
+# The supernet is called as `supernet(x, path)` and computes that path alone. So a step costs no
+# more than a step of an ordinary network, however many architectures the supernet holds.
 #
 # ### Exercise 5.3 · `train_single_path_step` · ●●○○○ · 12 min · 3 points
 #
-# **Why it matters.** Whatever is off the path must stay *exactly* as it was. That is less obvious than it sounds: an
-# optimiser moves every weight that has a gradient, and a gradient of zeros counts as one. Weight decay and momentum then
-# pull at weights that were not used.
+# **Why it matters.** Whatever is off the path must stay *exactly* as it was. That is less obvious
+# than it sounds: an optimiser moves every weight that has a gradient, and a gradient of zeros
+# counts as one. Weight decay and momentum then pull at weights that were not used.
 #
-# Do one step on the path's mean cross-entropy over `batch = (x, y)`; return the loss before it. Old gradients may be there.
+# Do one step on the path's mean cross-entropy over `batch = (x, y)`; return the loss before it. Old
+# gradients may be there.
 #
 # <details><summary>Hint: "options off the path have moved"</summary>
 #
-# `optimizer.zero_grad()` sets gradients to `None`, so that the optimiser passes over what the path does not use;
-# `set_to_none=False` leaves zeros, on which weight decay and momentum act.
+# `optimizer.zero_grad()` sets gradients to `None`, so that the optimiser passes over what the path
+# does not use; `set_to_none=False` leaves zeros, on which weight decay and momentum act.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "train_single_path_step", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def train_single_path_step(supernet, batch, optimizer, path):
-    """One optimiser step of the weights on one path (Guo et al. 2020, section 3); all others stay as they are.
+    """One optimiser step of the weights on one path (Guo et al. 2020, section 3), and of no others.
 
     Args:
-        supernet: module in training mode, which it keeps; `supernet(x, path)` gives logits (B, classes).
+        supernet: module in training mode, which it keeps; `supernet(x, path)` gives logits (B,
+            classes).
         batch: images (B, ...) and labels (B,).
         optimizer: over the supernet's parameters.
         path: which architecture, one option per decision.
@@ -198,12 +227,13 @@ def train_single_path_step(supernet, batch, optimizer, path):
     return loss.item()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "train_single_path_step-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("train_single_path_step", train_single_path_step)
 
 # %% [markdown]
-# Now train one: the network of the table, with all five operations on each edge of both cells. The operations' batch norms
-# have no scale and shift of their own, since one pair could not suit every cell.
+# Now train one: the network of the table, with all five operations on each edge of both cells. The
+# operations' batch norms have no scale and shift of their own, since one pair could not suit every
+# cell.
 
 # %% tags=["experiment"]
 from nas_lib.networks import count_macs
@@ -215,40 +245,50 @@ torch.set_num_threads(1)  # such small networks gain nothing by more
 device = "cuda" if torch.cuda.is_available() else "cpu"
 splits = load_splits().to(device)
 supernet = SinglePathSupernet(seed=0).to(device).to(memory_format=torch.channels_last).train()
-optimizer = torch.optim.SGD(supernet.parameters(), RATE, momentum=0.9, nesterov=True, weight_decay=5e-5)
+optimizer = torch.optim.SGD(
+    supernet.parameters(), RATE, momentum=0.9, nesterov=True, weight_decay=5e-5
+)
 batches, rng, losses = BatchOrder(len(splits.train[1]), 64, seed=0), np.random.default_rng(0), []
 for step in progress(range(STEPS), "step"):
     optimizer.param_groups[0]["lr"] = half_cosine(RATE, step, STEPS)
     batch = tuple(part[batches(step)] for part in splits.train)
     losses.append(train_step(supernet, batch, optimizer, draw(space.choices, rng)))
 smooth = {"mean of 100 steps": np.convolve(losses, np.ones(100) / 100, "valid")}
-plotting.lines(smooth, xlabel="step", ylabel="cross-entropy", title="One supernet in training, a random cell at each step");
+plotting.lines(
+    smooth,
+    xlabel="step",
+    ylabel="cross-entropy",
+    title="One supernet in training, a random cell at each step",
+);
 
 # %% [markdown]
 # ## 3 · Judging a path
 #
-# A batch norm learns a scale and a shift by gradient, a mean and a variance by *averaging what it sees*. In a supernet it
-# sees another path at every step: its averages describe a mixture, and in evaluation mode each single path is normalised
-# with numbers that fit none. The remedy costs a few forward passes: forget the averages, show the path some training
-# images, and average again.
+# A batch norm learns a scale and a shift by gradient, a mean and a variance by *averaging what it
+# sees*. In a supernet it sees another path at every step: its averages describe a mixture, and in
+# evaluation mode each single path is normalised with numbers that fit none. The remedy costs a few
+# forward passes: forget the averages, show the path some training images, and average again.
 #
 # ### Exercise 5.4 · `recalibrate_bn` · ●●●○○ · 18 min · 4 points
 #
-# **Why it matters.** Without it, inherited accuracies may hardly be better than guessing, and rank nothing.
+# **Why it matters.** Without it, inherited accuracies may hardly be better than guessing, and rank
+# nothing.
 #
-# Give the batch norms on `path` the plain average, over the batches, of each batch's mean and unbiased variance: what
-# PyTorch collects in training mode with `momentum = None` after `reset_running_stats()`. Weights, every norm's momentum
-# and every module's mode end as they were; no gradient is left behind. `batches` may be an iterator, to be read once.
+# Give the batch norms on `path` the plain average, over the batches, of each batch's mean and
+# unbiased variance: what PyTorch collects in training mode with `momentum = None` after
+# `reset_running_stats()`. Weights, every norm's momentum and every module's mode end as they were;
+# no gradient is left behind. `batches` may be an iterator, to be read once.
 #
 # <details><summary>Hint: "does not leave in it"</summary>
 #
-# Note `module.training` of every module before you begin, and put each back in a `finally:`, so also if something fails.
+# Note `module.training` of every module before you begin, and put each back in a `finally:`, so
+# also if something fails.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "recalibrate_bn", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def recalibrate_bn(supernet, path, batches):
-    """Collect batch-norm statistics for one path (Guo et al. 2020, section 3), cumulative over the batches.
+    """Collect batch-norm statistics for one path over all batches (Guo et al. 2020, section 3).
 
     Args:
         supernet: module; `supernet(x, path)` computes the path.
@@ -281,13 +321,14 @@ def recalibrate_bn(supernet, path, batches):
         raise ValueError("batches must hold at least one batch, got none")
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "recalibrate_bn-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("recalibrate_bn", recalibrate_bn)
 
 # %% tags=["experiment"]
 from nas_lib.one_shot import distinct_functions
 
-calibrate, cells = or_fallback("recalibrate_bn", recalibrate_bn), distinct_functions(150, np.random.default_rng(1))
+calibrate = or_fallback("recalibrate_bn", recalibrate_bn)
+cells = distinct_functions(150, np.random.default_rng(1))
 calibration = [(x, None) for x in splits.train[0][:1024].split(256)]
 x_valid, y_valid = (part[:2000].split(500) for part in splits.valid)
 
@@ -298,36 +339,50 @@ def inherited(cell, recalibrate=True):
     if recalibrate:
         calibrate(supernet, cell, calibration)
     supernet.eval()
-    return 100 * np.mean([(supernet(x, cell).argmax(1) == y).float().mean().item() for x, y in zip(x_valid, y_valid)])
+    return 100 * np.mean(
+        [(supernet(x, cell).argmax(1) == y).float().mean().item() for x, y in zip(x_valid, y_valid)]
+    )
 
 
 before = np.array([inherited(cell, recalibrate=False) for cell in progress(cells, "cell")])
 after = np.array([inherited(cell) for cell in progress(cells, "cell")])
-plotting.scatter(before, after, xlabel="as training left the batch norms (%)", ylabel="recalibrated (%)", diagonal=True, title="Inherited accuracy")
-print(f"mean inherited accuracy: {before.mean():.1f} % before, {after.mean():.1f} % after recalibration")
+plotting.scatter(
+    before,
+    after,
+    xlabel="as training left the batch norms (%)",
+    ylabel="recalibrated (%)",
+    diagonal=True,
+    title="Inherited accuracy",
+)
+print(
+    f"mean inherited accuracy: {before.mean():.1f} % before, {after.mean():.1f} % after "
+    "recalibration"
+)
 
 # %% [markdown]
 # ## 4 · What is the ranking worth?
 #
-# A search needs inherited accuracies not to be *right* but to put better architectures first. Kendall's tau counts pairs:
-# on how many do both orders agree? And since a search ends among the good ones, those are the pairs that matter.
+# A search needs inherited accuracies not to be *right* but to put better architectures first.
+# Kendall's tau counts pairs: on how many do both orders agree? And since a search ends among the
+# good ones, those are the pairs that matter.
 #
 # ### Exercise 5.5 · `rank_correlation` · ●●○○○ · 12 min · 3 points
 #
-# **Why it matters.** You will read that weight sharing ranks architectures reliably, and that it does not. Both are
-# measured on something. Here you measure it yourself, against the table.
+# **Why it matters.** You will read that weight sharing ranks architectures reliably, and that it
+# does not. Both are measured on something. Here you measure it yourself, against the table.
 #
-# Return tau-b between scores and truth; you may use `scipy.stats.kendalltau`. With `top`, keep only the best by *truth*:
-# those at least as good as the ⌈top·n⌉-th best, so that ties at the border all count. Example: with truths 1, 2, 3, 3 and
-# `top=0.25`, both threes are kept.
+# Return tau-b between scores and truth; you may use `scipy.stats.kendalltau`. With `top`, keep only
+# the best by *truth*: those at least as good as the ⌈top·n⌉-th best, so that ties at the border all
+# count. Example: with truths 1, 2, 3, 3 and `top=0.25`, both threes are kept.
 #
 # <details><summary>Hint: "architectures that tie ... are left out"</summary>
 #
-# Sort the truths, take the value at the border, and keep all that are at least as high; `argsort()[:k]` cuts through ties.
+# Sort the truths, take the value at the border, and keep all that are at least as high;
+# `argsort()[:k]` cuts through ties.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "rank_correlation", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def rank_correlation(scores, truth, top=None):
     """Kendall's tau-b between scores and truth, over all or among the best by truth.
 
@@ -340,14 +395,17 @@ def rank_correlation(scores, truth, top=None):
         Float from −1 to 1; NaN where all scores, or all truths, are equal.
 
     Raises:
-        ValueError: other shapes than (n,) twice with n ≥ 2, a value that is not finite, or a fraction out of range.
+        ValueError: other shapes than (n,) twice with n ≥ 2, a value that is not finite, or a
+            fraction out of range.
     """
     ### BEGIN SOLUTION
     from scipy import stats
 
     scores, truth = np.asarray(scores, dtype=float), np.asarray(truth, dtype=float)
     if scores.ndim != 1 or scores.shape != truth.shape or len(scores) < 2:
-        raise ValueError(f"scores and truth must be (n,) with n ≥ 2, got {scores.shape} and {truth.shape}")
+        raise ValueError(
+            f"scores and truth must be (n,) with n ≥ 2, got {scores.shape} and {truth.shape}"
+        )
     if not (np.isfinite(scores).all() and np.isfinite(truth).all()):
         raise ValueError("scores and truth must be finite numbers, got NaN or infinity")
     if top is not None:
@@ -358,7 +416,7 @@ def rank_correlation(scores, truth, top=None):
     return float(stats.kendalltau(scores, truth).statistic)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "rank_correlation-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("rank_correlation", rank_correlation)
 
 # %% tags=["experiment"]
@@ -366,14 +424,28 @@ from nas_lib.benchmark import TabularBenchmark
 
 table, rank = TabularBenchmark.load(), or_fallback("rank_correlation", rank_correlation)
 truth = np.array([table.query(cell).test for cell in cells])
-plotting.scatter(truth, after, xlabel="trained by itself (%)", ylabel="inherited (%)", title="Two orders of the same cells")
-orders = {"inherited, recalibrated": after, "inherited, as training left it": before, "number of MACs": [count_macs(cell) for cell in cells]}
+plotting.scatter(
+    truth,
+    after,
+    xlabel="trained by itself (%)",
+    ylabel="inherited (%)",
+    title="Two orders of the same cells",
+)
+orders = {
+    "inherited, recalibrated": after,
+    "inherited, as training left it": before,
+    "number of MACs": [count_macs(cell) for cell in cells],
+}
 panels = {f"all {len(cells)} cells": None, "the best fifth": 0.2}
-taus = {panel: {name: rank(scores, truth, top) for name, scores in orders.items()} for panel, top in panels.items()}
+taus = {
+    panel: {name: rank(scores, truth, top) for name, scores in orders.items()}
+    for panel, top in panels.items()
+}
 plotting.dots(taus, xlabel="Kendall's tau with the table", baseline="number of MACs");
 
 # %% [markdown]
-# One supernet, one seed, few cells near the top: `scripts/supernet_rankings.py` recorded several seeds of both rules.
+# One supernet, one seed, few cells near the top: `scripts/supernet_rankings.py` recorded several
+# seeds of both rules.
 
 # %% tags=["experiment"]
 from nas_lib.one_shot import recorded_rankings
@@ -381,47 +453,65 @@ from nas_lib.one_shot import recorded_rankings
 archs, runs = recorded_rankings()
 known, spreads, means = [table.query(arch).test for arch in archs], {}, {}
 for sampling in ("uniform", "fair"):
-    found = np.array([[rank(run.scores, known, top) for top in (None, 0.1)] for run in runs if run.sampling == sampling])
+    found = np.array(
+        [
+            [rank(run.scores, known, top) for top in (None, 0.1)]
+            for run in runs
+            if run.sampling == sampling
+        ]
+    )
     means[sampling], spreads[sampling] = found.mean(0), np.ptp(found[:, 0])
     (low, low_top), (high, high_top) = found.min(0), found.max(0)
-    print(f"{sampling:8} {len(found)} seeds: tau {low:.2f} to {high:.2f} over {len(archs)} cells, {low_top:.2f} to {high_top:.2f} in the top 10 %")
+    print(
+        f"{sampling:8} {len(found)} seeds: tau {low:.2f} to {high:.2f} over {len(archs)} cells, "
+        f"{low_top:.2f} to {high_top:.2f} in the top 10 %"
+    )
 gap, spread = means["fair"][0] - means["uniform"][0], max(spreads.values())
-print(f"fair minus uniform: {gap:+.2f} over all, {'more' if abs(gap) > spread else 'no more'} than seeds of one rule differ ({spread:.2f})")
+print(
+    f"fair minus uniform: {gap:+.2f} over all, {'more' if abs(gap) > spread else 'no more'} than "
+    f"seeds of one rule differ ({spread:.2f})"
+)
 macs = [count_macs(arch) for arch in archs]
-print(f"MACs alone: tau {rank(macs, known):.2f} over all, {rank(macs, known, 0.1):.2f} in the top 10 %")
+print(
+    f"MACs alone: tau {rank(macs, known):.2f} over all, {rank(macs, known, 0.1):.2f} in the top 10 "
+    "%"
+)
 
 # %% [markdown]
-# Read both columns. A supernet that tells good cells from bad ones can be nearly blind among the good ones, where a
-# search spends its time.
+# Read both columns. A supernet that tells good cells from bad ones can be nearly blind among the
+# good ones, where a search spends its time.
 #
 # ## 5 · Searching under a limit
 #
-# With a supernet an evaluation takes a fraction of a second, and since nothing is trained, the search can be repeated for
-# every device: *at most so many MACs, at most so many milliseconds*. Guo et al. search with a hard limit. What costs too
-# much is never evaluated.
+# With a supernet an evaluation takes a fraction of a second, and since nothing is trained, the
+# search can be repeated for every device: *at most so many MACs, at most so many milliseconds*. Guo
+# et al. search with a hard limit. What costs too much is never evaluated.
 #
 # ### Exercise 5.6 · `evolve_under_constraint` · ●●●●○ · 25 min · 5 points
 #
-# **Why it matters.** A penalty in the objective trades accuracy against cost, and where it ends depends on a weight that
-# nobody knows beforehand. A limit says what is wanted. But it brings a trap: near a tight limit most mutants are too
-# expensive, and a loop that tries "until one fits" may never end.
+# **Why it matters.** A penalty in the objective trades accuracy against cost, and where it ends
+# depends on a weight that nobody knows beforehand. A limit says what is wanted. But it brings a
+# trap: near a tight limit most mutants are too expensive, and a loop that tries "until one fits"
+# may never end.
 #
-# Evaluate `population` random architectures within the limit. Then, until `budget` evaluations are spent, evaluate
-# children of the best so far, by mutation (`space.mutate(arch, rng)`), crossing, or both, as you like. Every evaluated
-# architecture has `cost(arch) <= limit`; `cost` is free and may be called as often as you wish, `evaluate` counts. An
-# architecture may be evaluated again. Where no child fits after many tries, draw a random architecture within the limit
-# instead; where nothing in the space fits, raise an error.
+# Evaluate `population` random architectures within the limit. Then, until `budget` evaluations are
+# spent, evaluate children of the best so far, by mutation (`space.mutate(arch, rng)`), crossing, or
+# both, as you like. Every evaluated architecture has `cost(arch) <= limit`; `cost` is free and may
+# be called as often as you wish, `evaluate` counts. An architecture may be evaluated again. Where
+# no child fits after many tries, draw a random architecture within the limit instead; where nothing
+# in the space fits, raise an error.
 #
 # <details><summary>Hint: "the loop never ends"</summary>
 #
-# Bound the tries: `for _ in range(100)`, and something else after it. For the random draws, note that a space can be
-# counted (`len(space)`, `space.from_index(i)`): going through it in random order ends for certain.
+# Bound the tries: `for _ in range(100)`, and something else after it. For the random draws, note
+# that a space can be counted (`len(space)`, `space.from_index(i)`): going through it in random
+# order ends for certain.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "evolve_under_constraint", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def evolve_under_constraint(evaluate, cost, limit, space, budget, population, rng):
-    """Evolution among the architectures within a limit (Guo et al. 2020, algorithm 1, one child at a time).
+    """Evolution within a limit on cost, one child at a time (Guo et al. 2020, algorithm 1).
 
     Args:
         evaluate: function of an architecture, to be maximised; called `budget` times.
@@ -440,7 +530,10 @@ def evolve_under_constraint(evaluate, cost, limit, space, budget, population, rn
     """
     ### BEGIN SOLUTION
     if budget < 1 or population < 1 or not math.isfinite(limit):
-        raise ValueError(f"budget and population must be 1 or more and limit finite, got {budget}, {population}, {limit}")
+        raise ValueError(
+            f"budget and population must be 1 or more and limit finite, got {budget}, "
+            f"{population}, {limit}"
+        )
 
     def fitting():
         for index in rng.permutation(len(space)):
@@ -464,40 +557,47 @@ def evolve_under_constraint(evaluate, cost, limit, space, budget, population, rn
     return History(archs, np.array(values))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "evolve_under_constraint-check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("evolve_under_constraint", evolve_under_constraint)
 
 # %% [markdown]
-# Three limits, one supernet. The search looks at inherited accuracy only; the table then tells what its cell is worth, and
-# what the best cell within the limit would have been.
+# Three limits, one supernet. The search looks at inherited accuracy only; the table then tells what
+# its cell is worth, and what the best cell within the limit would have been.
 
 # %% tags=["experiment"]
 evolve = or_fallback("evolve_under_constraint", evolve_under_constraint)
 macs = np.array([count_macs(cell) for cell in space])
 test = np.array([table.query(cell).test for cell in space])
 for limit in np.quantile(macs, (0.2, 0.5, 0.9)).tolist():
-    history = evolve(inherited, count_macs, limit, space, budget=150, population=30, rng=np.random.default_rng(0))
+    history = evolve(
+        inherited, count_macs, limit, space, budget=150, population=30, rng=np.random.default_rng(0)
+    )
     (found, value), within = history.best(), test[macs <= limit]
     real = table.query(found).test
     print(
-        f"at most {limit / 1e3:,.0f} kMACs: found {space.str(found)}, inherited {value:.1f} %, by itself {real:.2f} % "
-        f"({within.max() - real:.2f} below the best within the limit; better than {100 * np.mean(within < real):.1f} % of them)"
+        f"at most {limit / 1e3:,.0f} kMACs: found {space.str(found)}, inherited {value:.1f} %, by "
+        f"itself {real:.2f} % "
+        f"({within.max() - real:.2f} below the best within the limit; better than "
+        f"{100 * np.mean(within < real):.1f} % of them)"
     )
 
 # %% [markdown]
 # ## 6 · A network that shrinks
 #
-# So far every operation had weights of its own. Once-for-All (Cai et al. 2020) shares more: a 3x3 kernel is the *centre*
-# of the 5x5 one, a narrow block is the *first channels* of a wide one, a shallow stage is the *first blocks* of a deep
-# one. One set of weights, the largest network's, holds them all.
+# So far every operation had weights of its own. Once-for-All (Cai et al. 2020) shares more: a 3x3
+# kernel is the *centre* of the 5x5 one, a narrow block is the *first channels* of a wide one, a
+# shallow stage is the *first blocks* of a deep one. One set of weights, the largest network's,
+# holds them all.
 #
 # ### Exercise 5.7 · `slice_kernel` · ●●○○○ · 12 min · 3 points
 #
-# **Why it matters.** A kernel's centre has learned to work together with its border. Used alone it needs to be adapted,
-# and one small matrix per kernel size does that: OFA multiplies the flattened centre with it.
+# **Why it matters.** A kernel's centre has learned to work together with its border. Used alone it
+# needs to be adapted, and one small matrix per kernel size does that: OFA multiplies the flattened
+# centre with it.
 #
-# Cut the centre out of `weight` and, if there is a matrix, multiply: each flattened kernel is a row of length size² that
-# stands on the *left* of the matrix. Gradients have to reach both. Example: from 5x5 to 3x3 rows and columns 1 to 3 stay.
+# Cut the centre out of `weight` and, if there is a matrix, multiply: each flattened kernel is a row
+# of length size² that stands on the *left* of the matrix. Gradients have to reach both. Example:
+# from 5x5 to 3x3 rows and columns 1 to 3 stay.
 #
 # <details><summary>Hint: "this is the upper left corner"</summary>
 #
@@ -505,14 +605,15 @@ for limit in np.quantile(macs, (0.2, 0.5, 0.9)).tolist():
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "slice_kernel", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def slice_kernel(weight, size, transform=None):
     """A smaller kernel out of a larger one (Cai et al. 2020, section 3.3, "elastic kernel size").
 
     Args:
         weight: tensor (O, I, k, k).
         size: of the smaller kernel, 1 ≤ size ≤ k, odd if k is odd and even if it is even.
-        transform: None, or a tensor (size², size²) that flattened kernels are multiplied with from the right.
+        transform: None, or a tensor (size², size²) that flattened kernels are multiplied with from
+            the right.
 
     Returns:
         Tensor (O, I, size, size); gradients reach `weight` and `transform`.
@@ -534,28 +635,31 @@ def slice_kernel(weight, size, transform=None):
     return (centre.flatten(2) @ transform).unflatten(2, (size, size))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "slice_kernel-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("slice_kernel", slice_kernel)
 
 # %% [markdown]
-# Which channels should a narrow block keep? Before training, any are as good. In a trained network some matter more. OFA
-# sorts them once, by the size of the weights that read them, and then takes the first.
+# Which channels should a narrow block keep? Before training, any are as good. In a trained network
+# some matter more. OFA sorts them once, by the size of the weights that read them, and then takes
+# the first.
 #
 # ### Exercise 5.8 · `slice_width` · ●●○○○ · 10 min · 2 points
 #
-# **Why it matters.** With the important channels first, a narrow network begins near the wide one instead of from nothing.
+# **Why it matters.** With the important channels first, a narrow network begins near the wide one
+# instead of from nothing.
 #
-# Keep the `width` most important rows of `weight`, the most important first, and say which they are. Equal importances
-# keep their order: the lower index first. Example: importances 1, 3, 3 and width 2 give the indices 1, 2.
+# Keep the `width` most important rows of `weight`, the most important first, and say which they
+# are. Equal importances keep their order: the lower index first. Example: importances 1, 3, 3 and
+# width 2 give the indices 1, 2.
 #
 # <details><summary>Hint: "of equally important rows the lower index comes first"</summary>
 #
-# `torch.argsort(..., descending=True, stable=True)` keeps the order of equal entries; an ascending sort turned round
-# reverses it.
+# `torch.argsort(..., descending=True, stable=True)` keeps the order of equal entries; an ascending
+# sort turned round reverses it.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "slice_width", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def slice_width(weight, width, importance):
     """The most important rows of a weight (Cai et al. 2020, section 3.3, "elastic width").
 
@@ -565,8 +669,8 @@ def slice_width(weight, width, importance):
         importance: tensor (n,), finite; higher is more important. It stays as it is, too.
 
     Returns:
-        (rows, indices): tensor (width, ...) by falling importance, ties to the lower index, and the rows' numbers
-        (width,). Gradients reach `weight`.
+        (rows, indices): tensor (width, ...) by falling importance, ties to the lower index, and the
+        rows' numbers (width,). Gradients reach `weight`.
 
     Raises:
         ValueError: a width out of range, or importances that are not n finite numbers.
@@ -576,17 +680,19 @@ def slice_width(weight, width, importance):
     if not 1 <= width <= len(weight):
         raise ValueError(f"width must be from 1 to {len(weight)}, got {width}")
     if importance.shape != (len(weight),) or not torch.isfinite(importance).all():
-        raise ValueError(f"importance must be {len(weight)} finite numbers, got {importance.tolist()}")
+        raise ValueError(
+            f"importance must be {len(weight)} finite numbers, got {importance.tolist()}"
+        )
     indices = torch.argsort(importance, descending=True, stable=True)[:width]
     return weight[indices], indices
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "slice_width-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("slice_width", slice_width)
 
 # %% [markdown]
-# The library's `ElasticNetwork` is made of these two cuts, and of the first blocks of each stage. A network that is cut out
-# computes *exactly* what its part of the large one computes.
+# The library's `ElasticNetwork` is made of these two cuts, and of the first blocks of each stage. A
+# network that is cut out computes *exactly* what its part of the large one computes.
 
 # %% tags=["experiment"]
 from nas_lib.mobile import ElasticNetwork, mobile_macs
@@ -597,24 +703,28 @@ elastic, rng = ElasticNetwork(mobile, seed=0).eval(), np.random.default_rng(0)
 for arch in [mobile.smallest, *(mobile.sample(rng) for _ in range(4)), mobile.largest]:
     x = torch.randn(4, 1, arch.resolution, arch.resolution)
     same = torch.equal(elastic(x, arch), elastic.extract(arch)(x))
-    print(f"{arch!s:28} {mobile_macs(arch) / 1e3:7,.0f} kMACs   cut out: {'the same bits' if same else 'DIFFERENT'}")
+    print(
+        f"{arch!s:28} {mobile_macs(arch) / 1e3:7,.0f} kMACs   cut out: "
+        f"{'the same bits' if same else 'DIFFERENT'}"
+    )
 
 # %% [markdown]
 # ## 7 · Training every size at once
 #
-# Draw a random size at each step, and the small networks disturb the large ones from the beginning. **Progressive
-# shrinking** turns the order round: train the largest network first, then let smaller kernels in, then shallower stages,
-# then narrower blocks. What has been let in stays in.
+# Draw a random size at each step, and the small networks disturb the large ones from the beginning.
+# **Progressive shrinking** turns the order round: train the largest network first, then let smaller
+# kernels in, then shallower stages, then narrower blocks. What has been let in stays in.
 #
 # ### Exercise 5.9 · `progressive_shrinking_schedule` · ●●○○○ · 10 min · 2 points
 #
-# **Why it matters.** The largest network is the best start for the smaller ones, and their teacher. But if only the
-# newest sizes were trained, the older ones would be forgotten.
+# **Why it matters.** The largest network is the best start for the smaller ones, and their teacher.
+# But if only the newest sizes were trained, the older ones would be forgotten.
 #
-# `phases` is a sequence of pairs (first step, options by decision), in any order. Return what is allowed at `step`: for
-# each decision the union of the options of all phases that have begun. A phase begins *at* its first step; two may begin
-# together. Options may come in any order, each once. Example: with phases `(0, {"kernel": (5,)})` and
-# `(100, {"kernel": (3,)})` it is `{"kernel": (5,)}` at step 99 and `{"kernel": (3, 5)}` at step 100.
+# `phases` is a sequence of pairs (first step, options by decision), in any order. Return what is
+# allowed at `step`: for each decision the union of the options of all phases that have begun. A
+# phase begins *at* its first step; two may begin together. Options may come in any order, each
+# once. Example: with phases `(0, {"kernel": (5,)})` and `(100, {"kernel": (3,)})` it is
+# `{"kernel": (5,)}` at step 99 and `{"kernel": (3, 5)}` at step 100.
 #
 # <details><summary>Hint: "only the latest phase counts"</summary>
 #
@@ -622,7 +732,7 @@ for arch in [mobile.smallest, *(mobile.sample(rng) for _ in range(4)), mobile.la
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "progressive_shrinking_schedule", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def progressive_shrinking_schedule(step, phases):
     """What may be drawn at a step of progressive shrinking (Cai et al. 2020, section 3.3).
 
@@ -647,31 +757,34 @@ def progressive_shrinking_schedule(step, phases):
     return {name: tuple(sorted(values)) for name, values in allowed.items()}
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "progressive_shrinking_schedule-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("progressive_shrinking_schedule", progressive_shrinking_schedule)
 
 # %% [markdown]
-# The largest network knows more than the labels: that this 7 looks somewhat like a 1, say. Smaller ones learn from its
-# answers, too, which is called distillation (Hinton et al. 2015). A *temperature* T divides the logits before the softmax,
-# so that the small probabilities count.
+# The largest network knows more than the labels: that this 7 looks somewhat like a 1, say. Smaller
+# ones learn from its answers, too, which is called distillation (Hinton et al. 2015). A
+# *temperature* T divides the logits before the softmax, so that the small probabilities count.
 #
 # ### Exercise 5.10 · `distillation_loss` · ●●●○○ · 15 min · 3 points
 #
-# **Why it matters.** Each small network gets few steps of its own. A teacher's answer tells it more per image than a label.
+# **Why it matters.** Each small network gets few steps of its own. A teacher's answer tells it more
+# per image than a label.
 #
-# Return $(1 - w)\,\mathrm{CE}(\text{student}, \text{labels}) + w\,T^2\,\mathrm{KL}(p \,\|\, q)$, where p and q are the
-# softmax of the teacher's and the student's logits divided by T; both parts are means over the batch. The factor T² makes
-# up for gradients that soften with T. No gradient reaches the teacher. With equal logits the second part is 0.
+# Return $(1 - w)\,\mathrm{CE}(\text{student}, \text{labels}) + w\,T^2\,\mathrm{KL}(p \,\|\, q)$,
+# where p and q are the softmax of the teacher's and the student's logits divided by T; both parts
+# are means over the batch. The factor T² makes up for gradients that soften with T. No gradient
+# reaches the teacher. With equal logits the second part is 0.
 #
 # <details><summary>Hint: "the divergence is the wrong way round"</summary>
 #
-# `F.kl_div(log_q, log_p, log_target=True)` is KL(p‖q): PyTorch takes the *second* distribution first.
+# `F.kl_div(log_q, log_p, log_target=True)` is KL(p‖q): PyTorch takes the *second* distribution
+# first.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "distillation_loss", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def distillation_loss(student, teacher, labels, temperature, weight):
-    """Cross-entropy with labels and divergence from a teacher's softened answers (Hinton et al. 2015, section 2).
+    """Cross-entropy with labels and divergence from a teacher (Hinton et al. 2015, section 2).
 
     Args:
         student, teacher: logits (B, classes), which may be in the hundreds.
@@ -688,154 +801,231 @@ def distillation_loss(student, teacher, labels, temperature, weight):
     ### BEGIN SOLUTION
     if student.shape != teacher.shape or not temperature > 0 or not 0 <= weight <= 1:
         given = f"{tuple(student.shape)}, {tuple(teacher.shape)}, {temperature}, {weight}"
-        raise ValueError(f"student and teacher must have one shape, temperature be above 0 and weight from 0 to 1, got {given}")
+        raise ValueError(
+            "student and teacher must have one shape, temperature be above 0 and weight from 0 to "
+            f"1, got {given}"
+        )
     log_p = F.log_softmax(teacher.detach() / temperature, dim=1)
     log_q = F.log_softmax(student / temperature, dim=1)
     soft = F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
     return (1 - weight) * F.cross_entropy(student, labels) + weight * temperature**2 * soft
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "distillation_loss-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("distillation_loss", distillation_loss)
 
 # %% [markdown]
-# Put both to work: far too briefly for good networks, but long enough to watch the largest and the smallest of them.
+# Put both to work: far too briefly for good networks, but long enough to watch the largest and the
+# smallest of them.
 
 # %% tags=["experiment"]
 from nas_lib.elastic_training import inherited_accuracy, load_sizes
 
-schedule, distil = or_fallback("progressive_shrinking_schedule", progressive_shrinking_schedule), or_fallback("distillation_loss", distillation_loss)
-BEGIN = [(0, {"kernels": (5,), "depths": (3,), "expands": (4,)}), (300, {"kernels": (3,)}), (400, {"depths": (2, 1)}), (500, {"expands": (2,)})]
+schedule = or_fallback("progressive_shrinking_schedule", progressive_shrinking_schedule)
+distil = or_fallback("distillation_loss", distillation_loss)
+BEGIN = [
+    (0, {"kernels": (5,), "depths": (3,), "expands": (4,)}),
+    (300, {"kernels": (3,)}),
+    (400, {"depths": (2, 1)}),
+    (500, {"expands": (2,)}),
+]
 sizes = load_sizes(mobile.choices[0], train_images=2048, valid_images=500).to(device)
-elastic, teacher, rng = ElasticNetwork(mobile, seed=0).to(device).train(), None, np.random.default_rng(0)
+elastic, teacher = ElasticNetwork(mobile, seed=0).to(device).train(), None
+rng = np.random.default_rng(0)
 optimizer = torch.optim.SGD(elastic.parameters(), 0.05, momentum=0.9, nesterov=True)
 curves = {mobile.largest: [], mobile.smallest: []}
 for step in progress(range(800), "step"):
     if step == BEGIN[1][0]:
-        teacher = copy.deepcopy(elastic).requires_grad_(False)  # the largest network, as the first phase leaves it
+        # The largest network, as the first phase leaves it.
+        teacher = copy.deepcopy(elastic).requires_grad_(False)
     arch = MobileSpace(**schedule(step, BEGIN)).sample(rng)
     images, answers = sizes.train[arch.resolution]
     rows = rng.integers(len(answers), size=64)
     x, y = images[rows], answers[rows]
     logits, large = elastic(x, arch), (arch.resolution, *mobile.largest[1:])
-    loss = F.cross_entropy(logits, y) if teacher is None else distil(logits, teacher(x, large), y, 2.0, 0.5)
+    loss = (
+        F.cross_entropy(logits, y)
+        if teacher is None
+        else distil(logits, teacher(x, large), y, 2.0, 0.5)
+    )
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     if step % 40 == 39:
         for one, accuracies in curves.items():
             accuracies.append(inherited_accuracy(elastic, one, sizes))
-names = {f"{name}: {one}": curves[one] for name, one in (("largest", mobile.largest), ("smallest", mobile.smallest))}
-plotting.lines(names, x=range(40, 801, 40), xlabel="step", ylabel="inherited accuracy (%)", title=f"Smaller kernels, depths, widths from steps {', '.join(str(first) for first, _ in BEGIN[1:])}");
+names = {
+    f"{name}: {one}": curves[one]
+    for name, one in (("largest", mobile.largest), ("smallest", mobile.smallest))
+}
+plotting.lines(
+    names,
+    x=range(40, 801, 40),
+    xlabel="step",
+    ylabel="inherited accuracy (%)",
+    title="Smaller kernels, depths, widths from steps "
+    + ", ".join(str(first) for first, _ in BEGIN[1:]),
+);
 
 # %% [markdown]
 # ## 8 · Does it work?
 #
-# A once-for-all training takes minutes here, so it was recorded: `scripts/mobile_table.py` trains a sample of the networks
-# by themselves, `scripts/ofa_runs.py` trains elastic networks and judges that sample with inherited weights. *Progressive*
-# is all of the above, *undistilled* goes without the teacher, *joint* draws every size from the first step.
+# A once-for-all training takes minutes here, so it was recorded: `scripts/mobile_table.py` trains a
+# sample of the networks by themselves, `scripts/ofa_runs.py` trains elastic networks and judges
+# that sample with inherited weights. *Progressive* is all of the above, *undistilled* goes without
+# the teacher, *joint* draws every size from the first step.
 #
-# Then the promise itself: one training, many budgets. Within each limit, kept by a sum of measured parts, the best network
-# was sought by inherited accuracy and then measured as a whole. Beside it stands the same architecture, trained for that
-# limit alone: as briefly as the sample, and five times as long, since the elastic network has had far more passes in all.
+# Then the promise itself: one training, many budgets. Within each limit, kept by a sum of measured
+# parts, the best network was sought by inherited accuracy and then measured as a whole. Beside it
+# stands the same architecture, trained for that limit alone: as briefly as the sample, and five
+# times as long, since the elastic network has had far more passes in all.
 
 # %% tags=["experiment"]
 from nas_lib.elastic_training import StandAloneRecipe, recorded_alone, recorded_once_for_all
 
 alone, runs = recorded_alone(), recorded_once_for_all()
 one_seed, other_seed = np.array([alone[arch] for arch in runs[0].inherited]).T
-by_itself, macs = (one_seed + other_seed) / 2, [mobile_macs(mobile.parse(arch)) for arch in runs[0].inherited]
+by_itself = (one_seed + other_seed) / 2
+macs = [mobile_macs(mobile.parse(arch)) for arch in runs[0].inherited]
 for scheme in dict.fromkeys(run.scheme for run in runs):
     scores = [np.array(list(run.inherited.values())) for run in runs if run.scheme == scheme]
-    tau, top = np.mean([[rank(one, by_itself), rank(one, by_itself, 0.25)] for one in scores], axis=0)
+    tau, top = np.mean(
+        [[rank(one, by_itself), rank(one, by_itself, 0.25)] for one in scores], axis=0
+    )
     print(
-        f"{scheme:12} {len(scores)} seeds: tau {tau:.2f} over {len(by_itself)} networks, {top:.2f} among the best quarter; "
+        f"{scheme:12} {len(scores)} seeds: tau {tau:.2f} over {len(by_itself)} networks, {top:.2f} "
+        "among the best quarter; "
         f"inherited minus stand-alone {np.mean(scores - by_itself):+.1f} points"
     )
-print(f"for comparison: MACs tau {rank(macs, by_itself):.2f} and {rank(macs, by_itself, 0.25):.2f}; trained alone, one seed against the other {rank(one_seed, other_seed):.2f}")
+print(
+    f"for comparison: MACs tau {rank(macs, by_itself):.2f} and {rank(macs, by_itself, 0.25):.2f}; "
+    f"trained alone, one seed against the other {rank(one_seed, other_seed):.2f}"
+)
 
 # %% tags=["experiment"]
 tailored = [run for run in runs if run.specialised]
-by_limit = {key: np.array([[one[key] for one in run.specialised] for run in tailored]) for key in ("limit_ms", "inherited", "alone", "longer", "search_seconds", "alone_seconds", "longer_seconds")}
-curves = {f"{name} (mean of {len(tailored)})": by_limit[key].mean(0) for name, key in (("as inherited", "inherited"), ("alone", "alone"), ("alone, five times as long", "longer"))}
-plotting.lines(curves, x=by_limit["limit_ms"][0], xlabel="limit on latency (ms)", ylabel="validation accuracy (%)", title=f"One training, {len(tailored[0].specialised)} budgets")
+by_limit = {
+    key: np.array([[one[key] for one in run.specialised] for run in tailored])
+    for key in (
+        "limit_ms",
+        "inherited",
+        "alone",
+        "longer",
+        "search_seconds",
+        "alone_seconds",
+        "longer_seconds",
+    )
+}
+curves = {
+    f"{name} (mean of {len(tailored)})": by_limit[key].mean(0)
+    for name, key in (
+        ("as inherited", "inherited"),
+        ("alone", "alone"),
+        ("alone, five times as long", "longer"),
+    )
+}
+plotting.lines(
+    curves,
+    x=by_limit["limit_ms"][0],
+    xlabel="limit on latency (ms)",
+    ylabel="validation accuracy (%)",
+    title=f"One training, {len(tailored[0].specialised)} budgets",
+)
 for one in tailored[0].specialised:
-    print(f"≤ {one['limit_ms']:.2f} ms: {one['arch']:28} measured {one['measured_ms']:.2f} ms, inherited {one['inherited']:.1f} %, alone {one['alone']:.1f} to {one['longer']:.1f} %")
-for name, epochs in (("alone", StandAloneRecipe().epochs), ("longer", 5 * StandAloneRecipe().epochs)):
+    print(
+        f"≤ {one['limit_ms']:.2f} ms: {one['arch']:28} measured {one['measured_ms']:.2f} ms, "
+        f"inherited {one['inherited']:.1f} %, alone {one['alone']:.1f} to {one['longer']:.1f} %"
+    )
+for name, epochs in (
+    ("alone", StandAloneRecipe().epochs),
+    ("longer", 5 * StandAloneRecipe().epochs),
+):
     gap = by_limit["inherited"] - by_limit[name]
-    print(f"inherited minus alone, {epochs:2} epochs of {by_limit[name + '_seconds'].mean():.0f} s in all: {gap.mean():+.1f} points on average, from {gap.min():+.1f} to {gap.max():+.1f}")
-print(f"once for all: {np.mean([run.training_seconds for run in tailored]):.0f} s of training, then a search of {by_limit['search_seconds'].mean():.0f} s per budget")
+    print(
+        f"inherited minus alone, {epochs:2} epochs of {by_limit[name + '_seconds'].mean():.0f} s "
+        f"in all: {gap.mean():+.1f} points on average, from {gap.min():+.1f} to {gap.max():+.1f}"
+    )
+print(
+    f"once for all: {np.mean([run.training_seconds for run in tailored]):.0f} s of training, then "
+    f"a search of {by_limit['search_seconds'].mean():.0f} s per budget"
+)
 
 # %% [markdown]
-# > **A common mistake.** You will read that Once-for-All trains in three to five GPU-days, and that progressive shrinking
-# > ranks sub-networks with a Kendall tau above 99 %. The paper's training takes 1,200 GPU-hours, that is 50 GPU-days, spent
-# > once for all devices. The second figure we could not find in it. What tau is here, you have just measured.
+# > **A common mistake.** You will read that Once-for-All trains in three to five GPU-days, and that
+# > progressive shrinking ranks sub-networks with a Kendall tau above 99 %. The paper's training
+# > takes 1,200 GPU-hours, that is 50 GPU-days, spent once for all devices. The second figure we
+# > could not find in it. What tau is here, you have just measured.
 #
 # ## 9 · Recap
 #
-# - A supernet holds every architecture of a space in one set of weights; a path is trained at the cost of one network.
-# - Uniform sampling is fair on average, strict fairness in every step. What is off the path must not move.
+# - A supernet holds every architecture of a space in one set of weights; a path is trained at the
+#   cost of one network.
+# - Uniform sampling is fair on average, strict fairness in every step. What is off the path must
+#   not move.
 # - Batch-norm statistics of a supernet fit no path. Recalibrate before you judge.
 # - A ranking is judged over all *and* among the best, against training each by itself, over seeds.
-# - A hard limit is checked before an evaluation is spent, and the search must end also where little fits.
-# - Once-for-all shares more: centres of kernels, first channels, first blocks. Large first, then smaller, with a teacher.
+# - A hard limit is checked before an evaluation is spent, and the search must end also where little
+#   fits.
+# - Once-for-all shares more: centres of kernels, first channels, first blocks. Large first, then
+#   smaller, with a teacher.
 #
 # ## 10 · Questions
 
 # %% [markdown]
 # ### Question 5.1 · `concept_05_1` · ●●○○○ · 1 min · 1 point
 #
-# A supernet was trained with uniform sampling. In evaluation mode every cell scores about 10 % on ten classes, in training
-# mode (on large batches) between 50 and 80 %. What is wrong?
+# A supernet was trained with uniform sampling. In evaluation mode every cell scores about 10 % on
+# ten classes, in training mode (on large batches) between 50 and 80 %. What is wrong?
 #
 # - **a** the learning rate was too high, and the weights have diverged
 # - **b** the running statistics of the batch norms fit no single path
 # - **c** the paths were not sampled fairly
 # - **d** the validation images are harder than the training images
 
-# %% nbgrader={"grade": false, "grade_id": "concept_05_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_05_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_05_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_05_1", concept_05_1)
 
 # %% [markdown]
 # ### Question 5.2 · `concept_05_2` · ●●○○○ · 1 min · 1 point
 #
-# Each of the six edges has five operations. How many forward passes does one strictly fair step need?
+# Each of the six edges has five operations. How many forward passes does one strictly fair step
+# need?
 #
 # - **a** 1
 # - **b** 6
 # - **c** 30
 # - **d** 5
 
-# %% nbgrader={"grade": false, "grade_id": "concept_05_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_05_2 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_05_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_05_2", concept_05_2)
 
 # %% [markdown]
 # ### Question 5.3 · `concept_05_3` · ●●●○○ · 2 min · 1 point
 #
-# Over all cells a supernet's tau is 0.7; among the top 10 % it is 0.1. You may train twenty cells by yourself. Which use
-# of the supernet is best supported by these two numbers?
+# Over all cells a supernet's tau is 0.7; among the top 10 % it is 0.1. You may train twenty cells
+# by yourself. Which use of the supernet is best supported by these two numbers?
 #
 # - **a** let it choose a hundred good candidates, and spend the trainings among them
 # - **b** save the trainings, and take the cell with its highest score
 # - **c** do not use it: 0.1 shows that its weights are useless
 # - **d** train its best cell twenty times with different seeds
 
-# %% nbgrader={"grade": false, "grade_id": "concept_05_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_05_3 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_05_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_05_3", concept_05_3)
 
 # %% [markdown]
@@ -848,53 +1038,60 @@ check("concept_05_3", concept_05_3)
 # - **c** it is the start and the teacher of the smaller ones, which then disturb it less
 # - **d** small networks cannot be trained before large ones, since their kernels do not exist yet
 
-# %% nbgrader={"grade": false, "grade_id": "concept_05_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_05_4 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_05_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_05_4", concept_05_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_05_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 5.1 · `open_05_1` · ●●●○○ · 15 min · 4 points
 #
-# A company ships one application to forty kinds of phones. A team proposes to train a once-for-all network once, and to
-# pick a sub-network for each phone by inherited accuracy. A second team would rather take one hand-made network and
-# scale its width to each phone's budget, training forty times. In eight to ten sentences: what has to be measured before
-# you decide, and how? Where could each proposal fail? What do the numbers of this lesson say about it, and what do they
-# not say?
+# A company ships one application to forty kinds of phones. A team proposes to train a once-for-all
+# network once, and to pick a sub-network for each phone by inherited accuracy. A second team would
+# rather take one hand-made network and scale its width to each phone's budget, training forty
+# times. In eight to ten sentences: what has to be measured before you decide, and how? Where could
+# each proposal fail? What do the numbers of this lesson say about it, and what do they not say?
 #
 # ### BEGIN MARK SCHEME
 # One point each, half points allowed:
-# 1. Cost: one long training plus cheap searches against forty trainings; where they break even, with the lesson's times;
-#    latency has to be measured on each phone, not predicted from MACs.
-# 2. Quality: inherited accuracy against the same network trained alone at several budgets (the recorded gap), over seeds;
-#    the comparison at equal latency, with the scaled network included.
-# 3. Failure: rankings are coarse near the top, so the choice may be no better than a random one within the budget;
-#    recalibration is needed for each choice; scaling by width alone may waste the budget on some devices.
-# 4. Limits of the evidence: one small space, small images, few seeds; what would be repeated at full size.
+# 1. Cost: one long training plus cheap searches against forty trainings; where they break even,
+#    with the lesson's times; latency has to be measured on each phone, not predicted from MACs.
+# 2. Quality: inherited accuracy against the same network trained alone at several budgets (the
+#    recorded gap), over seeds; the comparison at equal latency, with the scaled network included.
+# 3. Failure: rankings are coarse near the top, so the choice may be no better than a random one
+#    within the budget; recalibration is needed for each choice; scaling by width alone may waste
+#    the budget on some devices.
+# 4. Limits of the evidence: one small space, small images, few seeds; what would be repeated at
+#    full size.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_05_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# At a handful of budgets I would measure three things: the latency of the candidates on real phones, the accuracy of the
-# sub-network as it is inherited, and that of the same network and of the scaled one trained alone, over several seeds and at
-# equal latency. Once-for-all costs one long training and a short search per phone, scaling forty trainings; from the times
-# above follows where they break even. Inherited weights may fall behind training alone, and the ranking near the top may be
-# so coarse that the search picks little better than chance, so I would train a few of its candidates, and recalibrate each.
-# Scaling fails where width is the wrong thing to give up, for instance where resolution costs most. All of this was measured
-# on one space of small networks and images with few seeds; the direction may hold at full size, the gaps need not.
+# %% [markdown] tags=["answer"]
+# At a handful of budgets I would measure three things: the latency of the candidates on real
+# phones, the accuracy of the sub-network as it is inherited, and that of the same network and of
+# the scaled one trained alone, over several seeds and at equal latency. Once-for-all costs one long
+# training and a short search per phone, scaling forty trainings; from the times above follows where
+# they break even. Inherited weights may fall behind training alone, and the ranking near the top
+# may be so coarse that the search picks little better than chance, so I would train a few of its
+# candidates, and recalibrate each. Scaling fails where width is the wrong thing to give up, for
+# instance where resolution costs most. All of this was measured on one space of small networks and
+# images with few seeds; the direction may hold at full size, the gaps need not.
 
 # %% [markdown]
 # ## References
 #
-# - Z. Guo, X. Zhang, H. Mu, W. Heng, Z. Liu, Y. Wei and J. Sun (2020). *Single Path One-Shot Neural Architecture Search
-#   with Uniform Sampling.* ECCV. [arXiv:1904.00420](https://arxiv.org/abs/1904.00420).
-# - X. Chu, B. Zhang and R. Xu (2021). *FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural Architecture
-#   Search.* ICCV. [arXiv:1907.01845](https://arxiv.org/abs/1907.01845).
-# - H. Cai, C. Gan, T. Wang, Z. Zhang and S. Han (2020). *Once-for-All: Train One Network and Specialize it for Efficient
-#   Deployment.* ICLR. [arXiv:1908.09791](https://arxiv.org/abs/1908.09791).
+# - Z. Guo, X. Zhang, H. Mu, W. Heng, Z. Liu, Y. Wei and J. Sun (2020). *Single Path One-Shot Neural
+#   Architecture Search with Uniform Sampling.* ECCV.
+#   [arXiv:1904.00420](https://arxiv.org/abs/1904.00420).
+# - X. Chu, B. Zhang and R. Xu (2021). *FairNAS: Rethinking Evaluation Fairness of Weight Sharing
+#   Neural Architecture Search.* ICCV. [arXiv:1907.01845](https://arxiv.org/abs/1907.01845).
+# - H. Cai, C. Gan, T. Wang, Z. Zhang and S. Han (2020). *Once-for-All: Train One Network and
+#   Specialize it for Efficient Deployment.* ICLR.
+#   [arXiv:1908.09791](https://arxiv.org/abs/1908.09791).
 # - G. Hinton, O. Vinyals and J. Dean (2015). *Distilling the Knowledge in a Neural Network.*
 #   [arXiv:1503.02531](https://arxiv.org/abs/1503.02531).
-# - K. Yu, C. Sciuto, M. Jaggi, C. Musat and M. Salzmann (2020). *Evaluating the Search Phase of Neural Architecture
-#   Search.* ICLR. [arXiv:1902.08142](https://arxiv.org/abs/1902.08142). On how little a supernet's ranking may say.
+# - K. Yu, C. Sciuto, M. Jaggi, C. Musat and M. Salzmann (2020). *Evaluating the Search Phase of
+#   Neural Architecture Search.* ICLR. [arXiv:1902.08142](https://arxiv.org/abs/1902.08142). On how
+#   little a supernet's ranking may say.

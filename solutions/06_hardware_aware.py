@@ -15,20 +15,24 @@
 #
 # **100 minutes · 34 points.** At the end of this lesson you will be able to
 #
-# - measure a latency that means something, and say what each broken rule of the protocol does to it;
-# - predict the latency of networks that were never run, from a table of operations, and state the error;
+# - measure a latency that means something, and say what each broken rule of the protocol does to
+#   it;
+# - predict the latency of networks that were never run, from a table of operations, and state the
+#   error;
 # - say with a roofline what limits a layer on a device that you do not have;
 # - search with two objectives: a reward with a target, a Pareto front, its hypervolume;
 # - choose architecture and bit width together, and ship the result as float32 and int8.
 #
-# The notebook computes for one to two minutes. Every latency in it is measured on *your* machine, so close what else is
-# busy. Packages onnx and onnxruntime are needed in section 8 only; without them it says so and goes on.
+# The notebook computes for one to two minutes. Every latency in it is measured on *your* machine,
+# so close what else is busy. Packages onnx and onnxruntime are needed in section 8 only; without
+# them it says so and goes on.
 #
 # ## Accuracy is not enough
-# Up to now a network was as good as its accuracy. But a doorbell camera delivers thirty frames per second, and a
-# network that needs 40 ms for one is useless there, however accurate. MnasNet (Tan et al. 2019) put the *measured*
-# latency of a phone into the search, ProxylessNAS (Cai et al. 2019) replaced the measurement by a table. You will build
-# both, and begin where most mistakes are made: at the stopwatch.
+# Up to now a network was as good as its accuracy. But a doorbell camera delivers thirty frames per
+# second, and a network that needs 40 ms for one is useless there, however accurate. MnasNet (Tan et
+# al. 2019) put the *measured* latency of a phone into the search, ProxylessNAS (Cai et al. 2019)
+# replaced the measurement by a table. You will build both, and begin where most mistakes are made:
+# at the stopwatch.
 
 # %% tags=["setup"]
 import copy
@@ -48,20 +52,23 @@ from nas_lib.search import History
 
 # %% [markdown]
 # ## 1 · The stopwatch
-# A latency has five rules. **Warm up**: the first calls allocate memory and choose algorithms. **Synchronise**: a GPU
-# returns from a call when the work is *queued*. **Time single calls**, not a block, or there is no spread to see.
-# **Median and quartiles**: other programs only ever make a call slower, so the distribution has a long tail to one
-# side. **Pin the threads**: how many a library takes depends on the machine and on what ran before.
+# A latency has five rules. **Warm up**: the first calls allocate memory and choose algorithms.
+# **Synchronise**: a GPU returns from a call when the work is *queued*. **Time single calls**, not a
+# block, or there is no spread to see. **Median and quartiles**: other programs only ever make a
+# call slower, so the distribution has a long tail to one side. **Pin the threads**: how many a
+# library takes depends on the machine and on what ran before.
 #
 # ### Exercise 6.1 · `benchmark_latency` · ●●○○○ · 10 min · 3 points
-# **Why it matters.** Everything below stands on this function. A wrong one does not fail: it returns numbers. Example:
-# if the calls take 50, 40 (warm-up), 1, 2, 3 and 9 s, then `warmup=2, repeats=4` gives (1.75, 2.5, 4.5).
+# **Why it matters.** Everything below stands on this function. A wrong one does not fail: it
+# returns numbers. Example: if the calls take 50, 40 (warm-up), 1, 2, 3 and 9 s, then
+# `warmup=2, repeats=4` gives (1.75, 2.5, 4.5).
 #
 # <details><summary>Hint: "the clock is stopped when the call has been queued"</summary>
-# Where <code>synchronize</code> is given, call it three times over: after the warm-up, so that the queue is empty when the first
-# timed call starts, and after <em>each</em> timed call, before you read the clock. </details>
+# Where <code>synchronize</code> is given, call it three times over: after the warm-up, so that the
+# queue is empty when the first timed call starts, and after <em>each</em> timed call, before you
+# read the clock. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "benchmark_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
     """Quartiles of the time that single calls of `fn` take.
 
@@ -94,16 +101,18 @@ def benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_cou
     return tuple(np.percentile(seconds, [25, 50, 75]).tolist())
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "benchmark_latency-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("benchmark_latency", benchmark_latency)
 
 # %% [markdown]
-# Now break the rules one at a time, on a network for images of CIFAR-10's size; where there is a GPU it runs there.
-# Without one, a worker thread plays a device with a queue: a call returns as soon as the work is handed over.
+# Now break the rules one at a time, on a network for images of CIFAR-10's size; where there is a
+# GPU it runs there. Without one, a worker thread plays a device with a queue: a call returns as
+# soon as the work is handed over.
 
 # %% tags=["experiment"]
 from nas_lib import deployment, latency, plotting, real_data
-from nas_lib.lesson import or_fallback, progress
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import progress
 from nas_lib.mobile import build_mobile
 from nas_lib.networks import NetworkConfig, build_network, count_macs
 from nas_lib.spaces import CellSpace, MobileSpace, functions
@@ -112,7 +121,14 @@ space = CellSpace()
 deployed = NetworkConfig(channels=16, stages=3, in_channels=3, resolution=32, stem_stride=1)
 bench = or_fallback("benchmark_latency", benchmark_latency)
 device = "cuda" if torch.cuda.is_available() else "cpu"
-cell = ("nor_conv_3x3", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "nor_conv_3x3")
+cell = (
+    "nor_conv_3x3",
+    "skip_connect",
+    "nor_conv_1x1",
+    "nor_conv_3x3",
+    "avg_pool_3x3",
+    "nor_conv_3x3",
+)
 network = build_network(cell, deployed).to(device).eval()
 images = torch.rand(1, 3, 32, 32, device=device)
 
@@ -128,15 +144,24 @@ with latency.pinned_threads(1):
     print("no warm-up, one call       ", in_ms(bench(forward, 0, 1, wait)))
     print("all rules kept             ", in_ms(bench(forward, 10, 100, wait)))
     calls = [bench(forward, 0, 1, wait)[1] for _ in range(100)]
-    print(f"mean, not median            {1e3 * np.mean(calls):8.3f} ms: the slowest of its 100 calls took {1e3 * max(calls):.3f} ms")
+    print(
+        f"mean, not median            {1e3 * np.mean(calls):8.3f} ms: the slowest of its 100 calls "
+        f"took {1e3 * max(calls):.3f} ms"
+    )
     blocks = [bench(lambda: [forward() for _ in range(20)], 0, 1, wait)[1] / 20 for _ in range(5)]
-    print(f"means of blocks of 20       {1e3 * min(blocks):8.3f} to {1e3 * max(blocks):.3f} ms: five blocks, five answers")
+    print(
+        f"means of blocks of 20       {1e3 * min(blocks):8.3f} to {1e3 * max(blocks):.3f} ms: five "
+        "blocks, five answers"
+    )
 with latency.pinned_threads(2):
     print("two threads instead of one ", in_ms(bench(forward, 10, 100, wait)))
 if device == "cpu":
     with ThreadPoolExecutor(max_workers=1) as worker, latency.pinned_threads(1):
         jobs = []
-        queue, drain = (lambda: jobs.append(worker.submit(forward))), (lambda: [job.result() for job in jobs])
+        queue, drain = (
+            (lambda: jobs.append(worker.submit(forward))),
+            (lambda: [job.result() for job in jobs]),
+        )
         print("queued, not synchronised   ", in_ms(bench(queue, 0, 40)))
         drain(), jobs.clear()
         print("queued, synchronised       ", in_ms(bench(queue, 2, 40, drain)))
@@ -144,13 +169,15 @@ else:
     print("not synchronised           ", in_ms(bench(forward, 10, 100)))
 
 # %% [markdown]
-# The unsynchronised number is the time to *hand over* the work, and would be the same for a network ten times as large.
+# The unsynchronised number is the time to *hand over* the work, and would be the same for a network
+# ten times as large.
 #
-# > **A common mistake.** "Depthwise convolutions have fewer MACs than pointwise ones, but are slower on a GPU." The
-# > literature compares them with *dense* ones, and without synchronisation the order reverses (PyTorch issue 18631).
+# > **A common mistake.** "Depthwise convolutions have fewer MACs than pointwise ones, but are
+# > slower on a GPU." The literature compares them with *dense* ones, and without synchronisation
+# > the order reverses (PyTorch issue 18631).
 #
-# Compare fairly: one dense 3×3, one pointwise and one depthwise 3×3 convolution with **equal** multiply-accumulates
-# (MACs), on the same image size, in both memory layouts.
+# Compare fairly: one dense 3×3, one pointwise and one depthwise 3×3 convolution with **equal**
+# multiply-accumulates (MACs), on the same image size, in both memory layouts.
 
 # %% tags=["experiment"]
 kinds = {
@@ -170,22 +197,24 @@ for name, conv in kinds.items():
     print(f"{name:30} {macs:12,} {1e6 * found[0]:12.0f} µs {1e6 * found[1]:12.0f} µs")
 
 # %% [markdown]
-# Equal MACs, other times: a depthwise convolution moves 256 channels through memory where the dense one moves 16. MACs
-# count arithmetic only. And the layout can matter more than the operation, so it belongs into every table of latencies.
+# Equal MACs, other times: a depthwise convolution moves 256 channels through memory where the dense
+# one moves 16. MACs count arithmetic only. And the layout can matter more than the operation, so it
+# belongs into every table of latencies.
 #
 # ## 2 · A table instead of a phone
-# A search wants the latency of thousands of networks, and running each on the device takes too long. But a space is
-# made of few operations at few shapes: measure each of them once, and add up.
+# A search wants the latency of thousands of networks, and running each on the device takes too
+# long. But a space is made of few operations at few shapes: measure each of them once, and add up.
 #
 # ### Exercise 6.2 · `latency_table` · ●○○○○ · 6 min · 2 points
-# **Why it matters.** The cell space has 15,625 networks and, with three stages, a dozen different layers. Example: two
-# operations at three shapes give six entries, `table["nor_conv_3x3", (16, 16, 32)]` one of them.
+# **Why it matters.** The cell space has 15,625 networks and, with three stages, a dozen different
+# layers. Example: two operations at three shapes give six entries,
+# `table["nor_conv_3x3", (16, 16, 32)]` one of them.
 #
 # <details><summary>Hint: "one shape overwrites the other" or "unhashable type"</summary>
-# The key is the pair <code>(op, shape)</code>. Make a tuple of the shape if it is a list; <code>itertools.product(ops, shapes)</code> gives
-# all pairs. </details>
+# The key is the pair <code>(op, shape)</code>. Make a tuple of the shape if it is a list;
+# <code>itertools.product(ops, shapes)</code> gives all pairs. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "latency_table", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def latency_table(ops, shapes, measure):
     """Measure every operation once at every shape.
 
@@ -198,7 +227,8 @@ def latency_table(ops, shapes, measure):
         Dict from (op, shape) to seconds, with an entry for every pair.
 
     Raises:
-        ValueError: no operations, no shapes, or a measurement that is not a finite number of 0 or more seconds.
+        ValueError: no operations, no shapes, or a measurement that is not a finite number of 0 or
+            more seconds.
     """
     ### BEGIN SOLUTION
     if min(len(ops), len(shapes)) < 1:
@@ -207,23 +237,26 @@ def latency_table(ops, shapes, measure):
     for op, shape in itertools.product(ops, shapes):
         seconds = float(measure(op, shape))
         if not (np.isfinite(seconds) and seconds >= 0):
-            raise ValueError(f"measure must give 0 or more seconds, got {seconds!r} for {op} at {shape}")
+            raise ValueError(
+                f"measure must give 0 or more seconds, got {seconds!r} for {op} at {shape}"
+            )
         table[op, tuple(shape)] = seconds
     return table
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "latency_table-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("latency_table", latency_table)
 
 # %% [markdown]
 # ### Exercise 6.3 · `predict_latency` · ●○○○○ · 5 min · 2 points
-# **Why it matters.** This is all there is between a search and a device: a sum. Example: entries of 2 and 3 ms, a
-# network with the first layer twice and the second once, overhead 1 ms: 8 ms.
+# **Why it matters.** This is all there is between a search and a device: a sum. Example: entries of
+# 2 and 3 ms, a network with the first layer twice and the second once, overhead 1 ms: 8 ms.
 #
 # <details><summary>Hint: "a layer that occurs several times takes its time several times"</summary>
-# <code>keys</code> is a list with repetitions; a set or the keys of a dict would count each layer once. </details>
+# <code>keys</code> is a list with repetitions; a set or the keys of a dict would count each layer
+# once. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "predict_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def predict_latency(keys, table, overhead=0.0):
     """Latency of a network as the sum of its layers.
 
@@ -236,7 +269,8 @@ def predict_latency(keys, table, overhead=0.0):
         Seconds, a float. A network without layers takes the overhead.
 
     Raises:
-        ValueError: a layer that the table does not have, or an overhead that is not a number of 0 or more.
+        ValueError: a layer that the table does not have, or an overhead that is not a number of 0
+            or more.
     """
     ### BEGIN SOLUTION
     if not (np.isfinite(overhead) and overhead >= 0):
@@ -249,13 +283,14 @@ def predict_latency(keys, table, overhead=0.0):
     return float(total)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "predict_latency-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("predict_latency", predict_latency)
 
 # %% [markdown]
-# Is a sum good enough? Ask it in two spaces: the cells, and `MobileSpace`, where a network has a resolution and each
-# stage a depth, a kernel and an expansion. Measure 62 random networks of each. Twelve *calibrate* the sum with a scale
-# and an overhead (what lies between layers is in no entry); the other fifty are new. MACs alone are the baseline.
+# Is a sum good enough? Ask it in two spaces: the cells, and `MobileSpace`, where a network has a
+# resolution and each stage a depth, a kernel and an expansion. Measure 62 random networks of each.
+# Twelve *calibrate* the sum with a scale and an overhead (what lies between layers is in no entry);
+# the other fifty are new. MACs alone are the baseline.
 
 # %% tags=["experiment"]
 make_table = or_fallback("latency_table", latency_table)
@@ -263,15 +298,25 @@ predict = or_fallback("predict_latency", predict_latency)
 rng = np.random.default_rng(6)
 
 def measure(op, shape):
-    """Seconds of one layer on one thread: the lower quartile, since other programs only ever add time."""
-    module = latency.build_layer(latency.Layer(op, shape)).to(device).to(memory_format=torch.channels_last).eval()
-    x = torch.rand(1, shape[0], shape[2], shape[2], device=device).contiguous(memory_format=torch.channels_last)
+    """Seconds of one layer on one thread: the lower quartile, as other programs only add time."""
+    module = (
+        latency.build_layer(latency.Layer(op, shape))
+        .to(device)
+        .to(memory_format=torch.channels_last)
+        .eval()
+    )
+    x = torch.rand(1, shape[0], shape[2], shape[2], device=device).contiguous(
+        memory_format=torch.channels_last
+    )
     with torch.inference_mode(), latency.pinned_threads(1):
         return bench(lambda: module(x), 10, 100, wait)[0]
 
 def whole(net, stem):
-    net, x = net.to(device), torch.rand(1, stem.shape[0], stem.shape[2], stem.shape[2], device=device)
-    return latency.measure_network(net.to(memory_format=torch.channels_last), x, warmup=5, repeats=40).low
+    net = net.to(device)
+    x = torch.rand(1, stem.shape[0], stem.shape[2], stem.shape[2], device=device)
+    return latency.measure_network(
+        net.to(memory_format=torch.channels_last), x, warmup=5, repeats=40
+    ).low
 
 cell_archs = [space.from_index(int(i)) for i in rng.choice(len(space), 62, replace=False)]
 mobile_archs = [MobileSpace().sample(rng) for _ in range(62)]
@@ -279,11 +324,16 @@ spaces = {"cells": [latency.cell_layers(arch, deployed) for arch in cell_archs]}
 spaces["mobile"] = [latency.mobile_layers(arch) for arch in mobile_archs]
 stages = [(w, w, s) for w, s in zip(deployed.widths, deployed.resolutions)]
 table = make_table([op for op in space.ops if op != "none"], stages, measure)
-every = {layer for networks in spaces.values() for layer in itertools.chain(*networks)}  # stems, heads, bottlenecks too
+# Stems, heads, bottlenecks too.
+every = {layer for networks in spaces.values() for layer in itertools.chain(*networks)}
 table |= {tuple(layer): measure(*layer) for layer in sorted(every - table.keys())}
-nets = {"cells": [build_network(arch, deployed) for arch in cell_archs], "mobile": [build_mobile(arch) for arch in mobile_archs]}
+nets = {
+    "cells": [build_network(arch, deployed) for arch in cell_archs],
+    "mobile": [build_mobile(arch) for arch in mobile_archs],
+}
 measured = {"cells": [], "mobile": []}
-for name in progress([*spaces] * 2, unit="space"):  # twice, a while apart: a computer's speed drifts too
+# Twice, a while apart: a computer's speed drifts too.
+for name in progress([*spaces] * 2, unit="space"):
     measured[name].append([whole(net, layers[0]) for net, layers in zip(nets[name], spaces[name])])
 seconds = {latency.Layer(*key): value for key, value in table.items()}
 macs = {layer: sum(work.macs for work in latency.layer_work(layer)) for layer in seconds}
@@ -294,7 +344,9 @@ for row, (name, networks) in zip(panels, spaces.items()):
     times = np.min(measured[name], axis=0)
     raw = np.array([predict([tuple(layer) for layer in layers], table) for layers in networks])
     # Least squares of the relative error on the first twelve networks: a scale and an overhead.
-    calibrated[name], by_macs = (latency.LatencyTable(one).calibrated(networks[:12], times[:12]) for one in (seconds, macs))
+    calibrated[name], by_macs = (
+        latency.LatencyTable(one).calibrated(networks[:12], times[:12]) for one in (seconds, macs)
+    )
     guesses = {
         "raw sum": raw,
         "calibrated sum": calibrated[name].overhead + calibrated[name].scale * raw,
@@ -302,32 +354,44 @@ for row, (name, networks) in zip(panels, spaces.items()):
     }
     for guess, values in guesses.items():
         fit = latency.compare(values[12:], times[12:])
-        print(f"{name + ', ' + guess:32} {fit.median_error:12.1%} {fit.worst_error:8.1%} {fit.bias:+8.1%} {fit.spearman:9.3f}")
+        print(
+            f"{name + ', ' + guess:32} {fit.median_error:12.1%} {fit.worst_error:8.1%} "
+            f"{fit.bias:+8.1%} {fit.spearman:9.3f}"
+        )
     for ax, guess in zip(row, ("calibrated sum", "calibrated MACs")):
-        labels = {"xlabel": "predicted (ms)", "ylabel": "measured (ms)", "title": f"{name}: {guess}"}
+        labels = {
+            "xlabel": "predicted (ms)",
+            "ylabel": "measured (ms)",
+            "title": f"{name}: {guess}",
+        }
         plotting.scatter(1e3 * guesses[guess][12:], 1e3 * times[12:], ax, diagonal=True, **labels)
 
 # %% [markdown]
-# Read the bias first: a raw sum leaves out what lies between the layers. Then compare the ranks with those of the MACs,
-# in both spaces. A cell gets more MACs from more or larger layers; a mobile network from a larger image too, with as
-# many layers as before. What that costs depends on whether a layer's time is its work or its start. The goal in
-# practice is a median error of at most 10 % and a rank correlation of at least 0.95; on a busy machine, try again.
+# Read the bias first: a raw sum leaves out what lies between the layers. Then compare the ranks
+# with those of the MACs, in both spaces. A cell gets more MACs from more or larger layers; a mobile
+# network from a larger image too, with as many layers as before. What that costs depends on whether
+# a layer's time is its work or its start. The goal in practice is a median error of at most 10 %
+# and a rank correlation of at least 0.95; on a busy machine, try again.
 #
 # ## 3 · A device that you do not have
-# A roofline (Williams et al. 2009) knows a device by its peak arithmetic (FLOP/s) and its memory bandwidth (bytes/s). A
-# layer cannot be faster than its arithmetic at the peak, nor than its traffic at full bandwidth; the two overlap. Every
-# operation also pays an overhead before it does anything:
+# A roofline (Williams et al. 2009) knows a device by its peak arithmetic (FLOP/s) and its memory
+# bandwidth (bytes/s). A layer cannot be faster than its arithmetic at the peak, nor than its
+# traffic at full bandwidth; the two overlap. Every operation also pays an overhead before it does
+# anything:
 #
-# $$t = \max\left(\frac{2 \cdot \mathrm{MACs}}{\mathrm{peak}},\; \frac{\mathrm{bytes}}{\mathrm{bandwidth}}\right) + \mathrm{overhead}$$
+# $$t = \max\left(\frac{2 \cdot \mathrm{MACs}}{\mathrm{peak}},\;
+# \frac{\mathrm{bytes}}{\mathrm{bandwidth}}\right) + \mathrm{overhead}$$
 #
 # ### Exercise 6.4 · `roofline_latency` · ●●○○○ · 6 min · 2 points
-# **Why it matters.** It tells *why* a layer is slow, and thus whether fewer MACs would help at all. Example: 10⁷ MACs
-# and 10⁶ bytes on a device with 20 GFLOP/s, 5 GB/s and no overhead take 1 ms: arithmetic is the limit.
+# **Why it matters.** It tells *why* a layer is slow, and thus whether fewer MACs would help at all.
+# Example: 10⁷ MACs and 10⁶ bytes on a device with 20 GFLOP/s, 5 GB/s and no overhead take 1 ms:
+# arithmetic is the limit.
 #
 # <details><summary>Hint: "a multiply-accumulate is two operations"</summary>
-# Vendors count a multiplication and an addition as two, so a peak of 48 GFLOP/s means 24 billion MACs per second. </details>
+# Vendors count a multiplication and an addition as two, so a peak of 48 GFLOP/s means 24 billion
+# MACs per second. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "roofline_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def roofline_latency(macs, bytes_moved, device):
     """Shortest time that one operation can take on a device.
 
@@ -343,16 +407,19 @@ def roofline_latency(macs, bytes_moved, device):
     """
     ### BEGIN SOLUTION
     if not (macs >= 0 and bytes_moved >= 0):
-        raise ValueError(f"macs and bytes_moved must be 0 or more, got {macs!r} and {bytes_moved!r}")
+        raise ValueError(
+            f"macs and bytes_moved must be 0 or more, got {macs!r} and {bytes_moved!r}"
+        )
     return float(max(2 * macs / device.peak, bytes_moved / device.bandwidth) + device.overhead)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "roofline_latency-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("roofline_latency", roofline_latency)
 
 # %% [markdown]
-# Four devices, one of each class. Each figure has a source, such as `DEVICES["a100"].sources`; only the overhead is our
-# assumption, since nobody publishes it. So believe the ranks here rather than the milliseconds.
+# Four devices, one of each class. Each figure has a source, such as `DEVICES["a100"].sources`; only
+# the overhead is our assumption, since nobody publishes it. So believe the ranks here rather than
+# the milliseconds.
 
 # %% tags=["experiment"]
 from nas_lib.devices import DEVICES, frame_budget
@@ -362,21 +429,35 @@ roofline = or_fallback("roofline_latency", roofline_latency)
 def on_device(arch, name, config=deployed):
     """Roofline of a network in ms: its convolutions and poolings one after the other."""
     profile = DEVICES[name]
-    works = [work for layer in latency.cell_layers(arch, config) for work in latency.layer_work(layer)]
-    return 1e3 * sum(roofline(work.macs, work.bytes_moved(width=profile.width), profile) for work in works)
+    works = [
+        work for layer in latency.cell_layers(arch, config) for work in latency.layer_work(layer)
+    ]
+    return 1e3 * sum(
+        roofline(work.macs, work.bytes_moved(width=profile.width), profile) for work in works
+    )
 
 some = rng.choice(len(space), 300, replace=False)
-bounds = {name: np.array([on_device(space.from_index(int(i)), name) for i in some]) for name in DEVICES}
+bounds = {
+    name: np.array([on_device(space.from_index(int(i)), name) for i in some]) for name in DEVICES
+}
 for profile in DEVICES.values():
-    print(f"{profile.name:48} {profile.peak / 1e9:9,.0f} GFLOP/s {profile.bandwidth / 1e9:7.1f} GB/s, ridge {profile.ridge:5.1f} FLOP/byte")
+    print(
+        f"{profile.name:48} {profile.peak / 1e9:9,.0f} GFLOP/s {profile.bandwidth / 1e9:7.1f} "
+        f"GB/s, ridge {profile.ridge:5.1f} FLOP/byte"
+    )
 print("\nrank agreement (Spearman) over 300 cells:")
 for a in DEVICES:
     print(f"{a:16}", "  ".join(f"{spearmanr(bounds[a], bounds[b])[0]:5.2f}" for b in DEVICES))
 labels = {"xlabel": "Raspberry Pi 4, roofline (ms)", "ylabel": "A100, roofline (ms)"}
-plotting.scatter(bounds["raspberry_pi_4"], bounds["a100"], **labels, title="The same cells on two devices")
+plotting.scatter(
+    bounds["raspberry_pi_4"], bounds["a100"], **labels, title="The same cells on two devices"
+)
 path = real_data.find_nas_bench_201()
 if path is None:
-    print("\nReal latencies (HW-NAS-Bench) are not on this machine, so there is nothing to compare the ranks with.")
+    print(
+        "\nReal latencies (HW-NAS-Bench) are not on this machine, so there is nothing to compare "
+        "the ranks with."
+    )
 else:
     real = real_data.device_latencies(path)
     good = np.all([np.isfinite(values) for values in real.values()], axis=0)
@@ -384,27 +465,35 @@ else:
     for a, b in itertools.combinations(real, 2):
         print(f"{a:16} {b:16} {spearmanr(real[a][good], real[b][good])[0]:5.2f}")
     for name, a in (("raspberry_pi_4", "Raspberry Pi 4"), ("pixel_3", "Pixel 3")):
-        print(f"{a:16} {'our roofline':16} {spearmanr(real[a][some], bounds[name], nan_policy='omit')[0]:5.2f}")
+        print(
+            f"{a:16} {'our roofline':16} "
+            f"{spearmanr(real[a][some], bounds[name], nan_policy='omit')[0]:5.2f}"
+        )
 
 # %% [markdown]
-# The two CPUs order these cells alike; CPU and GPU agree less: on the GPU these small layers are all overhead, so that it
-# counts *how many* operations a cell has, not how large they are. A search has to know its device.
+# The two CPUs order these cells alike; CPU and GPU agree less: on the GPU these small layers are
+# all overhead, so that it counts *how many* operations a cell has, not how large they are. A search
+# has to know its device.
 #
 # ## 4 · One number out of two: MnasNet's reward
 # A controller or an evolution wants one number. MnasNet multiplies: with a target T,
 #
-# $$r = \mathrm{accuracy} \cdot \left(\frac{\mathrm{latency}}{T}\right)^{w}, \qquad w = \alpha \text{ if latency} \le T \text{ else } \beta.$$
+# $$r = \mathrm{accuracy} \cdot \left(\frac{\mathrm{latency}}{T}\right)^{w},
+# \qquad w = \alpha \text{ if latency} \le T \text{ else } \beta.$$
 #
 # *Soft*: α = β = −0.07. *Hard*: α = 0 and β = −1, so nothing is gained by being faster than T.
 #
 # ### Exercise 6.5 · `mnasnet_reward` · ●●○○○ · 8 min · 3 points
-# **Why it matters.** Most blog posts quote the soft form alone, and miss what it does to T. You will see it in a
-# minute. Example: 80 % at 20 ms with T = 10 ms, α = 0 and β = −1 earns 40. At 5 ms it earns 80.
+# **Why it matters.** Most blog posts quote the soft form alone, and miss what it does to T. You
+# will see it in a minute. Example: 80 % at 20 ms with T = 10 ms, α = 0 and β = −1 earns 40. At 5 ms
+# it earns 80.
 #
-# <details><summary>Hint: "The truth value of an array with more than one element is ambiguous"</summary>
-# <code>if</code> asks one question; an array has many answers. <code>np.where(latency &lt;= target, alpha, beta)</code> chooses one each. </details>
+# <details>
+# <summary>Hint: "The truth value of an array with more than one element is ambiguous"</summary>
+# <code>if</code> asks one question; an array has many answers.
+# <code>np.where(latency &lt;= target, alpha, beta)</code> chooses one each. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "mnasnet_reward", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
     """Reward of MnasNet (Tan et al. 2019, equation 2).
 
@@ -415,7 +504,8 @@ def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
         alpha, beta: exponents for networks within the target, and for slower ones.
 
     Returns:
-        accuracy · (latency / target) ** (alpha if latency ≤ target else beta), of the shape of the arguments.
+        accuracy · (latency / target) ** (alpha if latency ≤ target else beta), of the shape of the
+        arguments.
 
     Raises:
         ValueError: a latency or target that is not above 0, or an accuracy that is not finite.
@@ -432,12 +522,13 @@ def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
     return reward if reward.ndim else float(reward)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "mnasnet_reward-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("mnasnet_reward", mnasnet_reward)
 
 # %% [markdown]
-# Let the reward choose from *all* cells: accuracies come from the course's table, latencies from yours. The targets are
-# quantiles of those latencies. Beside it stands what the target means: the most accurate cell within it.
+# Let the reward choose from *all* cells: accuracies come from the course's table, latencies from
+# yours. The targets are quantiles of those latencies. Beside it stands what the target means: the
+# most accurate cell within it.
 
 # %% tags=["experiment"]
 from nas_lib.benchmark import TabularBenchmark
@@ -445,7 +536,12 @@ from nas_lib.benchmark import TabularBenchmark
 reward_of = or_fallback("mnasnet_reward", mnasnet_reward)
 accuracy = TabularBenchmark.load().final("valid")
 cells = [space.from_index(i) for i in range(len(space))]
-lat = np.array([predict([tuple(layer) for layer in latency.cell_layers(arch, deployed)], table) for arch in cells])
+lat = np.array(
+    [
+        predict([tuple(layer) for layer in latency.cell_layers(arch, deployed)], table)
+        for arch in cells
+    ]
+)
 lat = 1e3 * (calibrated["cells"].overhead + calibrated["cells"].scale * lat)
 print(f"{'':12} {'soft (−0.07, −0.07)':>26} {'hard (0, −1)':>24} {'most accurate within T':>26}")
 soft_choices, missed = set(), 0
@@ -456,28 +552,35 @@ for share in (0.2, 0.4, 0.6):
     best = int(np.where(lat <= target, accuracy, -1).argmax())
     soft_choices.add(soft)
     missed += accuracy[hard] != accuracy[best]
-    print(f"T = {target:5.3f} ms", *(f"{accuracy[i]:12.2f} % at {lat[i]:5.3f} ms" for i in (soft, hard, best)))
-print(f"soft: {len(soft_choices)} different cell(s) for three targets; hard: {missed} of 3 constrained optima missed")
+    print(
+        f"T = {target:5.3f} ms",
+        *(f"{accuracy[i]:12.2f} % at {lat[i]:5.3f} ms" for i in (soft, hard, best)),
+    )
+print(
+    f"soft: {len(soft_choices)} different cell(s) for three targets; hard: {missed} of 3 "
+    "constrained optima missed"
+)
 
 # %% [markdown]
-# Why? With α = β the reward is accuracy · latency^w · T^(−w). The last factor is the same for every network: **T drops
-# out of the argmax.** The soft form sets an exchange rate between accuracy and latency, and no target at all.
+# Why? With α = β the reward is accuracy · latency^w · T^(−w). The last factor is the same for every
+# network: **T drops out of the argmax.** The soft form sets an exchange rate between accuracy and
+# latency, and no target at all.
 #
 # ## 5 · No number at all: the Pareto front
-# Any one reward fixes the exchange rate in advance. The alternative is to keep every network that no other one beats: a
-# point **dominates** another if it is at least as accurate *and* at least as fast, and better in one of the two. What
-# is not dominated is the Pareto front.
+# Any one reward fixes the exchange rate in advance. The alternative is to keep every network that
+# no other one beats: a point **dominates** another if it is at least as accurate *and* at least as
+# fast, and better in one of the two. What is not dominated is the Pareto front.
 #
 # ### Exercise 6.6 · `pareto_front` · ●●○○○ · 8 min · 3 points
-# **Why it matters.** It is what an engineer wants to see: every sensible offer, and nothing else. Example: accuracies
-# 70, 80, 75 at 1, 5, 6 ms: the front is points 0 and 1.
+# **Why it matters.** It is what an engineer wants to see: every sensible offer, and nothing else.
+# Example: accuracies 70, 80, 75 at 1, 5, 6 ms: the front is points 0 and 1.
 #
 # <details><summary>Hint: "is kept, but … is equal in one, better in the other"</summary>
-# Ties: of two points with equal latency only the more accurate one may stay, and of two with equal accuracy the faster.
-# Sort by latency, and among equal latencies by <em>falling</em> accuracy; then keep a point if it is strictly more accurate than
-# all before it. </details>
+# Ties: of two points with equal latency only the more accurate one may stay, and of two with equal
+# accuracy the faster. Sort by latency, and among equal latencies by <em>falling</em> accuracy; then
+# keep a point if it is strictly more accurate than all before it. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "pareto_front", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def pareto_front(accuracy, latency):
     """Indices of the points that no other point dominates.
 
@@ -496,7 +599,9 @@ def pareto_front(accuracy, latency):
         shapes = accuracy.shape, latency.shape
         raise ValueError(f"accuracy and latency must have one shape (n,) with n ≥ 1, got {shapes}")
     if not (np.isfinite(accuracy).all() and np.isfinite(latency).all()):
-        raise ValueError(f"accuracy and latency must be finite numbers, got {accuracy} and {latency}")
+        raise ValueError(
+            f"accuracy and latency must be finite numbers, got {accuracy} and {latency}"
+        )
     front, best = [], -float("inf")
     for i in sorted(range(len(accuracy)), key=lambda i: (latency[i], -accuracy[i])):
         if accuracy[i] > best:
@@ -505,23 +610,24 @@ def pareto_front(accuracy, latency):
     return np.array(front)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "pareto_front-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("pareto_front", pareto_front)
 
 # %% [markdown]
-# Two searches give two fronts. Which one is better? The **hypervolume** is the area that a front dominates, up to a
-# reference point that is worse than everything: one number, larger is better, and no exchange rate had to be named.
+# Two searches give two fronts. Which one is better? The **hypervolume** is the area that a front
+# dominates, up to a reference point that is worse than everything: one number, larger is better,
+# and no exchange rate had to be named.
 #
 # ### Exercise 6.7 · `hypervolume_2d` · ●●●○○ · 10 min · 3 points
-# **Why it matters.** It is how multi-objective searches are compared in the literature, and easily got wrong by
-# overlaps. Example: reference (60 %, 10 ms). The point (70 %, 4 ms) alone covers 10 · 6 = 60; with (80 %, 8 ms) it is
-# 80.
+# **Why it matters.** It is how multi-objective searches are compared in the literature, and easily
+# got wrong by overlaps. Example: reference (60 %, 10 ms). The point (70 %, 4 ms) alone covers 10 ·
+# 6 = 60; with (80 %, 8 ms) it is 80.
 #
 # <details><summary>Hint: "the rectangles … are added, though they overlap"</summary>
-# Walk along the front by rising latency. From this point's latency to the next one's (the last time: to the reference)
-# the best accuracy reached is this point's. </details>
+# Walk along the front by rising latency. From this point's latency to the next one's (the last
+# time: to the reference) the best accuracy reached is this point's. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "hypervolume_2d", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def hypervolume_2d(accuracy, latency, reference):
     """Area that the points dominate, up to a reference point.
 
@@ -533,15 +639,21 @@ def hypervolume_2d(accuracy, latency, reference):
         The area in percent times the unit of the latency, a float.
 
     Raises:
-        ValueError: shapes that are not one (n,), numbers that are not finite, or a reference that is no pair.
+        ValueError: shapes that are not one (n,), numbers that are not finite, or a reference that
+            is no pair.
     """
     ### BEGIN SOLUTION
     accuracy, latency = np.asarray(accuracy, dtype=float), np.asarray(latency, dtype=float)
     corner = np.asarray(reference, dtype=float)
     if accuracy.ndim != 1 or latency.shape != accuracy.shape:
-        raise ValueError(f"accuracy and latency must have one shape (n,), got {accuracy.shape} and {latency.shape}")
+        raise ValueError(
+            f"accuracy and latency must have one shape (n,), got {accuracy.shape} and "
+            f"{latency.shape}"
+        )
     if not (np.isfinite(accuracy).all() and np.isfinite(latency).all()):
-        raise ValueError(f"accuracy and latency must be finite numbers, got {accuracy} and {latency}")
+        raise ValueError(
+            f"accuracy and latency must be finite numbers, got {accuracy} and {latency}"
+        )
     if corner.shape != (2,) or not np.isfinite(corner).all():
         raise ValueError(f"reference must be two finite numbers, got {reference!r}")
     area, best, slowest = 0.0, corner[0], corner[1]
@@ -552,13 +664,14 @@ def hypervolume_2d(accuracy, latency, reference):
     return float(area)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "hypervolume_2d-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("hypervolume_2d", hypervolume_2d)
 
 # %% [markdown]
-# NSGA-II (Deb et al. 2002) is regularized evolution's cousin for several objectives: parents win tournaments by their
-# front, and among equals by how alone they are on it. The library's searches your table below. (It is tested against
-# pymoo's: their hypervolumes agree within their spread over seeds.) Random search gets the same budget.
+# NSGA-II (Deb et al. 2002) is regularized evolution's cousin for several objectives: parents win
+# tournaments by their front, and among equals by how alone they are on it. The library's searches
+# your table below. (It is tested against pymoo's: their hypervolumes agree within their spread over
+# seeds.) Random search gets the same budget.
 
 # %% tags=["experiment"]
 from nas_lib.pareto import NSGA2, RandomMulti, run_multi
@@ -573,33 +686,50 @@ for seed in progress(range(20)):
     for name, searcher in (("NSGA-II", NSGA2), ("random search", RandomMulti)):
         found = run_multi(searcher(space, np.random.default_rng(seed)), both.get, 300).values
         reached[name].append(100 * volume(found[:, 0], -found[:, 1], reference) / everything)
-plotting.pareto(lat, accuracy, xlabel="predicted latency (ms)", ylabel="validation accuracy (%)", title="All cells")
-print(f"the front of the space has {len(front_of(accuracy, lat))} of {len(space):,} cells, its hypervolume is {everything:.3f} % · ms")
+plotting.pareto(
+    lat,
+    accuracy,
+    xlabel="predicted latency (ms)",
+    ylabel="validation accuracy (%)",
+    title="All cells",
+)
+print(
+    f"the front of the space has {len(front_of(accuracy, lat))} of {len(space):,} cells, its "
+    f"hypervolume is {everything:.3f} % · ms"
+)
 for name, shares in reached.items():
-    print(f"{name:14} 300 evaluations: {np.mean(shares):.2f} ± {np.std(shares):.2f} % of the space's hypervolume (20 runs)")
-print(f"NSGA-II minus random search: {np.mean(reached['NSGA-II']) - np.mean(reached['random search']):+.2f} points on average")
+    print(
+        f"{name:14} 300 evaluations: {np.mean(shares):.2f} ± {np.std(shares):.2f} % of the space's "
+        "hypervolume (20 runs)"
+    )
+print(
+    "NSGA-II minus random search: "
+    f"{np.mean(reached['NSGA-II']) - np.mean(reached['random search']):+.2f} points on average"
+)
 
 # %% [markdown]
 # ## 6 · Fewer bits
-# A float32 weight takes four bytes. Most of them carry nothing: quantisation keeps an integer of a few bits and one
-# scale for many weights. Symmetric, with b bits and $L = 2^{b-1} - 1$:
+# A float32 weight takes four bytes. Most of them carry nothing: quantisation keeps an integer of a
+# few bits and one scale for many weights. Symmetric, with b bits and $L = 2^{b-1} - 1$:
 #
 # $$s = \max|x| / L, \qquad \hat x = s \cdot \mathrm{round}(x / s).$$
 #
-# The result is still a float, hence *fake* quantisation. Rounding has the derivative 0 almost everywhere, so nothing
-# would be learned through it. The straight-through estimator (Bengio et al. 2013) simply pretends that it has 1.
+# The result is still a float, hence *fake* quantisation. Rounding has the derivative 0 almost
+# everywhere, so nothing would be learned through it. The straight-through estimator (Bengio et
+# al. 2013) simply pretends that it has 1.
 #
 # ### Exercise 6.8 · `fake_quantize` · ●●●○○ · 12 min · 4 points
-# **Why it matters.** With it a network can be trained to *live with* its quantisation, and a search can count bits as a
-# decision like any other. Example: x = (1.0, −0.4) with 2 bits has L = 1 and s = 1: the result is (1, 0), and the
-# gradient arrives unchanged.
+# **Why it matters.** With it a network can be trained to *live with* its quantisation, and a search
+# can count bits as a decision like any other. Example: x = (1.0, −0.4) with 2 bits has L = 1 and
+# s = 1: the result is (1, 0), and the gradient arrives unchanged.
 #
 # <details><summary>Hint: "no gradient arrives at x"</summary>
-# <code>x + (rounded - x).detach()</code> has the value of <code>rounded</code> and the derivative 1. </details>
+# <code>x + (rounded - x).detach()</code> has the value of <code>rounded</code> and the derivative
+# 1. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "fake_quantize", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def fake_quantize(x, bits, per_channel=False):
-    """Round to what symmetric integers of a few bits can express; the gradient passes straight through.
+    """Round to what symmetric integers of a few bits express; the gradient passes straight through.
 
     Args:
         x: float tensor of any shape.
@@ -607,8 +737,8 @@ def fake_quantize(x, bits, per_channel=False):
         per_channel: one scale for each index of axis 0, else one for all.
 
     Returns:
-        Tensor of the shape of x: scale · round(x / scale) with scale = max|x| / L. Zeros stay zeros. The gradient
-        at x is the one that arrives.
+        Tensor of the shape of x: scale · round(x / scale) with scale = max|x| / L. Zeros stay
+        zeros. The gradient at x is the one that arrives.
 
     Raises:
         ValueError: bits below 2, or an x that is not finite.
@@ -621,23 +751,27 @@ def fake_quantize(x, bits, per_channel=False):
     values = x.detach()
     largest = values.abs().max()
     if per_channel:
-        largest = values.abs().reshape(len(values), -1).amax(dim=1).reshape(-1, *[1] * (x.dim() - 1))
+        largest = (
+            values.abs().reshape(len(values), -1).amax(dim=1).reshape(-1, *[1] * (x.dim() - 1))
+        )
     scale = largest / (2 ** (bits - 1) - 1)
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     rounded = torch.round(values / scale) * scale
     return x + (rounded - x).detach()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "fake_quantize-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("fake_quantize", fake_quantize)
 
 # %% [markdown]
-# Train six different cells for real, a short training each. Then round their weights to fewer and fewer bits, without
-# any further training, with one scale per layer and with one per output channel. Where does it break, and can two more
-# epochs of training *through* the quantised weights, with the straight-through gradient, repair it?
+# Train six different cells for real, a short training each. Then round their weights to fewer and
+# fewer bits, without any further training, with one scale per layer and with one per output
+# channel. Where does it break, and can two more epochs of training *through* the quantised weights,
+# with the straight-through gradient, repair it?
 #
-# To run this at real scale, set `DATASET = "cifar10"` (on Colab: Runtime → Change runtime type → a GPU). It downloads 170 MB
-# and trains for about an hour on two processor cores (`scripts/real_scale.py` foretells it); on a GPU it was not measured.
+# To run this at real scale, set `DATASET = "cifar10"` (on Colab: Runtime → Change runtime type → a
+# GPU). It downloads 170 MB and trains for about an hour on two processor cores
+# (`scripts/real_scale.py` foretells it); on a GPU it was not measured.
 
 # %% tags=["experiment"]
 from nas_lib.quantization import deployed_bytes, fine_tuned, quantization_aware, settled
@@ -649,8 +783,15 @@ recipe = replace(RECIPE, epochs=3, train_images=2048, valid_images=1000, final_i
 if DATASET != "cluttered_digits":
     recipe = replace(RECIPE, network=deployed, epochs=12, train_images=40_000, final_images=10_000)
 splits = load_splits(recipe, DATASET).to(device)
-candidates = [functions()[0][i] for i in (1753, 3506, 5259)] + [cell, ("nor_conv_1x1",) * 6, ("nor_conv_3x3",) + ("skip_connect",) * 5]
-trained = {arch: train(arch, splits, recipe).network.eval() for arch in progress(candidates, unit="network")}
+candidates = [functions()[0][i] for i in (1753, 3506, 5259)] + [
+    cell,
+    ("nor_conv_1x1",) * 6,
+    ("nor_conv_3x3",) + ("skip_connect",) * 5,
+]
+trained = {
+    arch: train(arch, splits, recipe).network.eval()
+    for arch in progress(candidates, unit="network")
+}
 
 @torch.no_grad()
 def rounded_copy(network, bits, per_channel=True):
@@ -666,46 +807,59 @@ def accuracy_of(network):
 
 widths = [8, 6, 5, 4, 3, 2]
 scales = {"one scale per channel": True, "one scale per layer": False}
-curves = {name: [accuracy_of(rounded_copy(trained[cell], bits, each)) for bits in widths] for name, each in scales.items()}
-labels = {"xlabel": "bits per weight", "ylabel": "validation accuracy (%)", "title": "One network, rounded after training (1 run)"}
+curves = {
+    name: [accuracy_of(rounded_copy(trained[cell], bits, each)) for bits in widths]
+    for name, each in scales.items()
+}
+labels = {
+    "xlabel": "bits per weight",
+    "ylabel": "validation accuracy (%)",
+    "title": "One network, rounded after training (1 run)",
+}
 plotting.lines(curves, x=widths, **labels, levels={"float32": accuracy_of(trained[cell])})
 for bits in (3, 2):
     aware = quantization_aware(trained[cell], bits)
     before = accuracy_of(aware.eval())
     aware = fine_tuned(aware, *splits.train)
-    print(f"{bits} bits: {before:.1f} % rounded after training, {accuracy_of(settled(aware.eval())):.1f} % after two epochs through it")
+    print(
+        f"{bits} bits: {before:.1f} % rounded after training, "
+        f"{accuracy_of(settled(aware.eval())):.1f} % after two epochs through it"
+    )
 
 # %% [markdown]
 # ## 7 · Architecture and bits together
-# A flash memory has a size. Is a small network with many bits better, or a large one with few? Choosing the
-# architecture first and its bits afterwards cannot find out: the best network at 8 bits may not fit, and the best that
-# fits at 8 bits may lose against a larger one at 4.
+# A flash memory has a size. Is a small network with many bits better, or a large one with few?
+# Choosing the architecture first and its bits afterwards cannot find out: the best network at 8
+# bits may not fit, and the best that fits at 8 bits may lose against a larger one at 4.
 #
 # ### Exercise 6.9 · `search_bits` · ●●●○○ · 12 min · 4 points
-# **Why it matters.** Every further decision of deployment (bits, pruning, resolution) joins the search in this way: as
-# another coordinate of the space.
+# **Why it matters.** Every further decision of deployment (bits, pruning, resolution) joins the
+# search in this way: as another coordinate of the space.
 #
-# Any algorithm will do that spends the budget, proposes pairs within the limit only, and none twice. Sizes cost
-# nothing, evaluations do. Example: two architectures, bits 4 and 8, three pairs that fit, a budget of 10: three
-# evaluations.
+# Any algorithm will do that spends the budget, proposes pairs within the limit only, and none
+# twice. Sizes cost nothing, evaluations do. Example: two architectures, bits 4 and 8, three pairs
+# that fit, a budget of 10: three evaluations.
 #
 # <details><summary>Hint: "should be a pair ((arch, bits), History)"</summary>
-# <code>History(archs, values)</code> with <code>archs</code> a list of pairs <code>(arch, bits)</code> and <code>values</code> an array, both in the order of
-# evaluation. </details>
+# <code>History(archs, values)</code> with <code>archs</code> a list of pairs
+# <code>(arch, bits)</code> and <code>values</code> an array, both in the order of evaluation.
+# </details>
 
-# %% nbgrader={"grade": false, "grade_id": "search_bits", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
     """Search architecture and bit width together, within a limit of size.
 
     Args:
-        evaluate, size: functions of (arch, bits) that return an accuracy in percent (costly) and a size (free).
+        evaluate, size: functions of (arch, bits) that return an accuracy in percent (costly) and a
+            size (free).
         archs, bit_choices: lists of architectures and of bit widths.
         size_limit: largest size allowed, in the unit of `size`.
         budget: evaluations, ≥ 1; where fewer pairs fit, each of them is evaluated.
         rng: numpy Generator.
 
     Returns:
-        ((arch, bits), History): the best pair, and all pairs evaluated with their accuracies, in order.
+        ((arch, bits), History): the best pair, and all pairs evaluated with their accuracies, in
+        order.
 
     Raises:
         ValueError: budget below 1, no pair that fits, or an accuracy that is not finite.
@@ -726,7 +880,7 @@ def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
     return pairs[int(np.argmax(values))], History(pairs, np.array(values))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "search_bits-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("search_bits", search_bits)
 
 # %% tags=["experiment"]
@@ -738,33 +892,55 @@ def rounded_accuracy(arch, bits):
 
 joint, choices = or_fallback("search_bits", search_bits), [2, 3, 4, 6, 8]
 limit = float(np.median([kilobytes(arch, 8) for arch in candidates]))
-(arch, bits), history = joint(rounded_accuracy, kilobytes, candidates, choices, limit, 20, np.random.default_rng(0))
-stepwise = max((one for one in candidates if kilobytes(one, 8) <= limit), key=lambda one: rounded_accuracy(one, 8))
-grid = np.array([(kilobytes(*pair), rounded_accuracy(*pair)) for pair in itertools.product(candidates, choices)])
-plotting.pareto(*grid.T, xlabel="size of the deployed network (kB)", title="Six cells at five bit widths")
-print(f"limit {limit:.1f} kB; together:   {max(history.values):.1f} % with {bits} bits, {kilobytes(arch, bits):.1f} kB")
-print(f"limit {limit:.1f} kB; all 8 bits: {rounded_accuracy(stepwise, 8):.1f} % with 8 bits, {kilobytes(stepwise, 8):.1f} kB")
+(arch, bits), history = joint(
+    rounded_accuracy, kilobytes, candidates, choices, limit, 20, np.random.default_rng(0)
+)
+stepwise = max(
+    (one for one in candidates if kilobytes(one, 8) <= limit),
+    key=lambda one: rounded_accuracy(one, 8),
+)
+grid = np.array(
+    [(kilobytes(*pair), rounded_accuracy(*pair)) for pair in itertools.product(candidates, choices)]
+)
+plotting.pareto(
+    *grid.T, xlabel="size of the deployed network (kB)", title="Six cells at five bit widths"
+)
+print(
+    f"limit {limit:.1f} kB; together:   {max(history.values):.1f} % with {bits} bits, "
+    f"{kilobytes(arch, bits):.1f} kB"
+)
+print(
+    f"limit {limit:.1f} kB; all 8 bits: {rounded_accuracy(stepwise, 8):.1f} % with 8 bits, "
+    f"{kilobytes(stepwise, 8):.1f} kB"
+)
 
 # %% [markdown]
 # ## 8 · Ship it
-# The camera at 30 frames per second leaves 1000/30 = 33.3 ms per frame. Capture, resizing and display take their part;
-# suppose 10 ms, so that the network has a **budget of 23.3 ms** on a Raspberry Pi 4. The roofline is a bound that
-# nobody reaches; suppose that the network reaches a third of it, and ask at which width and resolution a cell still
-# fits.
+# The camera at 30 frames per second leaves 1000/30 = 33.3 ms per frame. Capture, resizing and
+# display take their part; suppose 10 ms, so that the network has a **budget of 23.3 ms** on a
+# Raspberry Pi 4. The roofline is a bound that nobody reaches; suppose that the network reaches a
+# third of it, and ask at which width and resolution a cell still fits.
 #
-# An estimate chooses the candidates; the device has the last word. What runs there is rarely PyTorch. So export the
-# network that the search chose to ONNX, run it in onnxruntime, and let it be quantised to int8, weights *and*
-# activations, the latter calibrated on training images. Measure both.
+# An estimate chooses the candidates; the device has the last word. What runs there is rarely
+# PyTorch. So export the network that the search chose to ONNX, run it in onnxruntime, and let it be
+# quantised to int8, weights *and* activations, the latter calibrated on training images. Measure
+# both.
 
 # %% tags=["experiment"]
 budget_ms, efficiency = frame_budget(30, other_ms=10), 1 / 3
 most_accurate = cells[int(accuracy.argmax())]
-print(f"budget {budget_ms:.1f} ms; the table's most accurate cell, estimated at a third of the Pi's roofline:")
+print(
+    f"budget {budget_ms:.1f} ms; the table's most accurate cell, estimated at a third of the Pi's "
+    "roofline:"
+)
 for channels, resolution in ((16, 32), (16, 48), (16, 64), (32, 64), (32, 96)):
     config = replace(deployed, channels=channels, resolution=resolution)
     estimate = on_device(most_accurate, "raspberry_pi_4", config) / efficiency
     verdict = "fits" if estimate <= budget_ms else "does NOT fit"
-    print(f"  {channels} channels, {resolution}x{resolution} images: {count_macs(most_accurate, config) / 1e6:8.1f} MMACs, {estimate:8.2f} ms: {verdict}")
+    print(
+        f"  {channels} channels, {resolution}x{resolution} images: "
+        f"{count_macs(most_accurate, config) / 1e6:8.1f} MMACs, {estimate:8.2f} ms: {verdict}"
+    )
 if deployment.missing():
     print(deployment.missing(), "The rest of the lesson goes on without.")
 else:
@@ -772,129 +948,162 @@ else:
     test_x, test_y = (part.cpu() for part in splits.test)
     with tempfile.TemporaryDirectory() as folder:
         float_path = deployment.export_onnx(chosen, Path(folder) / "float32.onnx", test_x[:1])
-        int8_path = deployment.quantize_int8(float_path, Path(folder) / "int8.onnx", splits.train[0][:512].cpu().numpy())
-        models = {"float32": deployment.OnnxModel(float_path), "int8": deployment.OnnxModel(int8_path)}
+        int8_path = deployment.quantize_int8(
+            float_path, Path(folder) / "int8.onnx", splits.train[0][:512].cpu().numpy()
+        )
+        models = {
+            "float32": deployment.OnnxModel(float_path),
+            "int8": deployment.OnnxModel(int8_path),
+        }
         gap = deployment.largest_difference(chosen, models["float32"], test_x[:256])
         agrees = "within" if gap <= deployment.AGREEMENT else "BEYOND"
-        print(f"largest difference from PyTorch in float32: {gap:.1e} ({agrees} {deployment.AGREEMENT:g})")
+        print(
+            f"largest difference from PyTorch in float32: {gap:.1e} ({agrees} "
+            f"{deployment.AGREEMENT:g})"
+        )
         print(f"{'PyTorch, one image':22} {latency.measure_network(chosen, test_x[:1])}")
         for name, model in models.items():
             timings = model.time(test_x[:1].numpy())
             right = model.accuracy(test_x.numpy(), test_y.tolist())
             within = "within" if 1e3 * timings.high < budget_ms else "beyond"
-            print(f"{'onnxruntime, ' + name:22} {timings}, test accuracy {right:.2f} %, {model.bytes / 1024:.0f} kB")
+            print(
+                f"{'onnxruntime, ' + name:22} {timings}, test accuracy {right:.2f} %, "
+                f"{model.bytes / 1024:.0f} kB"
+            )
             print(f"{'':22} {within} the budget of {budget_ms:.1f} ms on this machine")
 
 # %% [markdown]
-# Is int8 faster here? Nobody can tell without measuring: it depends on the processor's integer instructions and on how
-# much of the network is convolution. On very small networks the conversions can cost more than they save. And the file
-# of a tiny network is mostly description, so that it does not shrink to a quarter either.
+# Is int8 faster here? Nobody can tell without measuring: it depends on the processor's integer
+# instructions and on how much of the network is convolution. On very small networks the conversions
+# can cost more than they save. And the file of a tiny network is mostly description, so that it
+# does not shrink to a quarter either.
 #
 # ## Recap
-# - A latency is a measurement: warm-up, synchronisation, single calls, quartiles, pinned threads, and the memory layout.
-# - A table of layers plus two calibrated numbers predicts networks that were never run; MACs do not see memory.
-# - Devices disagree about ranks, and a roofline says why. MnasNet's soft reward is an exchange rate in which the target drops out; the hard one is a target.
-# - A front keeps all sensible offers, and its hypervolume compares searches. Bits are one more decision. Ship, then measure.
+# - A latency is a measurement: warm-up, synchronisation, single calls, quartiles, pinned threads,
+#   and the memory layout.
+# - A table of layers plus two calibrated numbers predicts networks that were never run; MACs do not
+#   see memory.
+# - Devices disagree about ranks, and a roofline says why. MnasNet's soft reward is an exchange rate
+#   in which the target drops out; the hard one is a target.
+# - A front keeps all sensible offers, and its hypervolume compares searches. Bits are one more
+#   decision. Ship, then measure.
 #
 # ### Question 6.1 · `concept_06_1` · ●●○○○ · 2 min · 1 point
-# On a GPU a network of 10 layers and one of 100 layers both take 0.2 ms in your measurement. Most likely
+# On a GPU a network of 10 layers and one of 100 layers both take 0.2 ms in your measurement. Most
+# likely
 #
 # - **a** the GPU computes all layers in parallel
 # - **b** the calls were only queued: the clock was stopped without synchronising
 # - **c** the warm-up was too long
 # - **d** the median hides the slow calls
 
-# %% nbgrader={"grade": false, "grade_id": "concept_06_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_06_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_06_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_06_1", concept_06_1)
 
 # %% [markdown]
 # ### Question 6.2 · `concept_06_2` · ●●○○○ · 2 min · 1 point
-# A layer with 5 FLOP per byte runs on a device with a ridge of 10 FLOP per byte. Which change makes it faster?
+# A layer with 5 FLOP per byte runs on a device with a ridge of 10 FLOP per byte. Which change makes
+# it faster?
 #
 # - **a** a processor with twice the peak and the same memory
 # - **b** half the arithmetic with the same traffic
 # - **c** int8 instead of float32 numbers in memory, at the same arithmetic speed
 # - **d** none, since the layer is at the roofline
 
-# %% nbgrader={"grade": false, "grade_id": "concept_06_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_06_2 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_06_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_06_2", concept_06_2)
 
 # %% [markdown]
 # ### Question 6.3 · `concept_06_3` · ●●●○○ · 2 min · 1 point
-# With α = β = −0.07 a search finds a network of 30 ms. You need 20 ms and set T from 30 to 20. The best network is now
+# With α = β = −0.07 a search finds a network of 30 ms. You need 20 ms and set T from 30 to 20. The
+# best network is now
 #
 # - **a** one of at most 20 ms
 # - **b** one of exactly 20 ms
 # - **c** a more accurate one
 # - **d** the same one as before
 
-# %% nbgrader={"grade": false, "grade_id": "concept_06_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_06_3 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_06_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_06_3", concept_06_3)
 
 # %% [markdown]
 # ### Question 6.4 · `concept_06_4` · ●●●○○ · 2 min · 1 point
-# For *every* network the raw sum of table entries is 20 % below the measured latency. What can you do without calibrating?
+# For *every* network the raw sum of table entries is 20 % below the measured latency. What can you
+# do without calibrating?
 #
-# - **a** find the Pareto front of accuracy and latency, but not say which networks keep up with 30 frames per second
+# - **a** find the Pareto front of accuracy and latency, but not say which networks keep up with 30
+#   frames per second
 # - **b** say which networks keep up with 30 frames per second, but not find the Pareto front
 # - **c** both, since all that counts is which network is faster
 # - **d** neither, since every latency is wrong
 
-# %% nbgrader={"grade": false, "grade_id": "concept_06_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_06_4 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_06_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_06_4", concept_06_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_06_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 6.1 · `open_06_1` · ●●●○○ · 15 min · 4 points
-# A team wants to recognise parcels with a Raspberry Pi 4 at 30 frames per second. They propose to search for the
-# network with the fewest FLOPs above 90 % accuracy, on their GPU server, and to quantise the winner to int8 "which
-# makes it four times faster". In eight to ten sentences: what would you change in this plan, in which order, and what
-# would you measure where? Use what you measured in this lesson.
+# A team wants to recognise parcels with a Raspberry Pi 4 at 30 frames per second. They propose to
+# search for the network with the fewest FLOPs above 90 % accuracy, on their GPU server, and to
+# quantise the winner to int8 "which makes it four times faster". In eight to ten sentences: what
+# would you change in this plan, in which order, and what would you measure where? Use what you
+# measured in this lesson.
 #
 # ### BEGIN MARK SCHEME
 # One point each, half points allowed:
-# 1. The metric: FLOPs do not rank latencies (equal MACs took different times; memory, overhead). Latency on the device, or a
-# calibrated table of it; the budget in ms after capture and preprocessing.
-# 2. The device: ranks differ between devices, so a table from the Pi, not from the server; few whole networks to calibrate.
-# 3. The search: a hard target or a front instead of a soft reward; bits inside the search, not after it.
-# 4. int8: not four times faster by itself; measure accuracy and latency of both on the Pi, calibrate on training images, keep
-# float32 if it wins; protocol (warm-up, quartiles, threads).
+# 1. The metric: FLOPs do not rank latencies (equal MACs took different times; memory, overhead).
+# Latency on the device, or a calibrated table of it; the budget in ms after capture and
+# preprocessing.
+# 2. The device: ranks differ between devices, so a table from the Pi, not from the server; few
+#    whole networks to calibrate.
+# 3. The search: a hard target or a front instead of a soft reward; bits inside the search, not
+#    after it.
+# 4. int8: not four times faster by itself; measure accuracy and latency of both on the Pi,
+# calibrate on training images, keep float32 if it wins; protocol (warm-up, quartiles, threads).
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_06_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# FLOPs are the wrong target: three convolutions with equal MACs took clearly different times here. I would start from
-# the budget: 33.3 ms per frame minus capture and preprocessing, measured on the Pi. Then a latency table on the Pi
-# itself, in the runtime that ships, calibrated on a dozen whole networks; the server ranks networks differently. The
-# search keeps a Pareto front or uses the hard reward, because the soft one forgets its target, and bit width is one of
-# its decisions. Whether int8 is faster is measured on the Pi for the finalists, warmed up, as quartiles of single
-# calls, with its accuracy on test images that played no part in the calibration. If float32 meets the budget and is
-# more accurate, I would ship that.
+# %% [markdown] tags=["answer"]
+# FLOPs are the wrong target: three convolutions with equal MACs took clearly different times here.
+# I would start from the budget: 33.3 ms per frame minus capture and preprocessing, measured on the
+# Pi. Then a latency table on the Pi itself, in the runtime that ships, calibrated on a dozen whole
+# networks; the server ranks networks differently. The search keeps a Pareto front or uses the hard
+# reward, because the soft one forgets its target, and bit width is one of its decisions. Whether
+# int8 is faster is measured on the Pi for the finalists, warmed up, as quartiles of single calls,
+# with its accuracy on test images that played no part in the calibration. If float32 meets the
+# budget and is more accurate, I would ship that.
 
 # %% [markdown]
 # ## References
-# - M. Tan et al. (2019). *MnasNet: Platform-Aware Neural Architecture Search for Mobile.* CVPR. [arXiv:1807.11626](https://arxiv.org/abs/1807.11626).
-# - H. Cai, L. Zhu and S. Han (2019). *ProxylessNAS.* ICLR. [arXiv:1812.00332](https://arxiv.org/abs/1812.00332). Latency tables.
-# - S. Williams, A. Waterman and D. Patterson (2009). *Roofline: An Insightful Visual Performance Model.* CACM 52(4).
-# - C. Li et al. (2021). *HW-NAS-Bench.* ICLR. [arXiv:2103.10584](https://arxiv.org/abs/2103.10584). Latencies on real devices.
-# - K. Deb, A. Pratap, S. Agarwal and T. Meyarivan (2002). *A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II.* IEEE TEC 6(2).
-# - Y. Bengio et al. (2013). *Estimating or Propagating Gradients Through Stochastic Neurons.* [arXiv:1308.3432](https://arxiv.org/abs/1308.3432).
-# - R. Krishnamoorthi (2018). *Quantizing Deep Convolutional Networks for Efficient Inference.* [arXiv:1806.08342](https://arxiv.org/abs/1806.08342).
+# - M. Tan et al. (2019). *MnasNet: Platform-Aware Neural Architecture Search for Mobile.* CVPR.
+#   [arXiv:1807.11626](https://arxiv.org/abs/1807.11626).
+# - H. Cai, L. Zhu and S. Han (2019). *ProxylessNAS.* ICLR.
+#   [arXiv:1812.00332](https://arxiv.org/abs/1812.00332). Latency tables.
+# - S. Williams, A. Waterman and D. Patterson (2009). *Roofline: An Insightful Visual Performance
+#   Model.* CACM 52(4).
+# - C. Li et al. (2021). *HW-NAS-Bench.* ICLR. [arXiv:2103.10584](https://arxiv.org/abs/2103.10584).
+#   Latencies on real devices.
+# - K. Deb, A. Pratap, S. Agarwal and T. Meyarivan (2002). *A Fast and Elitist Multiobjective
+#   Genetic Algorithm: NSGA-II.* IEEE TEC 6(2).
+# - Y. Bengio et al. (2013). *Estimating or Propagating Gradients Through Stochastic Neurons.*
+#   [arXiv:1308.3432](https://arxiv.org/abs/1308.3432).
+# - R. Krishnamoorthi (2018). *Quantizing Deep Convolutional Networks for Efficient Inference.*
+#   [arXiv:1806.08342](https://arxiv.org/abs/1806.08342).

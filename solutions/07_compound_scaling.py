@@ -16,23 +16,27 @@
 # **114 minutes · 34 points.** At the end of this lesson you will be able to
 #
 # - say what depth, width and resolution cost, and divide a budget among them;
-# - build the blocks of EfficientNet and EfficientNetV2, and state the sizes of B0 to B7 to the last parameter;
+# - build the blocks of EfficientNet and EfficientNetV2, and state the sizes of B0 to B7 to the last
+#   parameter;
 # - find scaling coefficients by a grid search at equal cost, and judge them over seeds;
 # - write mixup and RandAugment, and let images and regularisation grow together during training;
 # - compare ways to scale by trainings, and say where compound scaling loses.
 #
-# The notebook computes for two to three minutes and needs nothing from earlier lessons. A GPU is used where there is one.
+# The notebook computes for two to three minutes and needs nothing from earlier lessons. A GPU is
+# used where there is one.
 #
 # ## A network is found. How do you make it larger?
 #
-# A search gives a network for *one* budget. With eight times the budget one could search again, or scale: more blocks
-# (ResNet-50 to ResNet-152), more channels (Wide ResNet), or larger images. Tan and Le (2019) observed that each of the
-# three alone saturates, and scaled all three together. Of their EfficientNet-B0 to B7 the largest reached 84.3 % top-1
-# accuracy on ImageNet with 66 million parameters, 8.4 times fewer than the best before it (GPipe), and 6.1 times faster.
+# A search gives a network for *one* budget. With eight times the budget one could search again, or
+# scale: more blocks (ResNet-50 to ResNet-152), more channels (Wide ResNet), or larger images. Tan
+# and Le (2019) observed that each of the three alone saturates, and scaled all three together. Of
+# their EfficientNet-B0 to B7 the largest reached 84.3 % top-1 accuracy on ImageNet with 66 million
+# parameters, 8.4 times fewer than the best before it (GPipe), and 6.1 times faster.
 #
-# > **A common mistake.** You will read that the scaling coefficient φ "was found by neural architecture search". The
-# > search, like MnasNet's, found B0. A small *grid search* on B0 then found the ratio α, β, γ in which depth, width and
-# > resolution share a budget. And φ is found by nobody: it is the knob on which *you* set your budget.
+# > **A common mistake.** You will read that the scaling coefficient φ "was found by neural
+# > architecture search". The search, like MnasNet's, found B0. A small *grid search* on B0 then
+# > found the ratio α, β, γ in which depth, width and resolution share a budget. And φ is found by
+# > nobody: it is the knob on which *you* set your budget.
 
 # %% tags=["setup"]
 import itertools
@@ -47,14 +51,16 @@ from torch.nn import functional as F
 from nas_lib.augmentation import OPERATIONS, apply_operation, level_strengths
 from nas_lib.checks import check
 from nas_lib.efficientnet import B0, SCALES, conv_norm
-from nas_lib.lesson import or_fallback, progress
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import progress
 
 # %% [markdown]
 # ## 1 · What a step costs
 #
-# A convolution with k×k weights, C channels in and out, on r×r pixels takes k²·C²·r² multiply-accumulates (MACs), and a
-# network has d of them. So the cost grows with d and with the *squares* of the width and of the resolution. Scale the depth
-# by $\alpha^\phi$, the width by $\beta^\phi$ and the resolution by $\gamma^\phi$, and the cost is multiplied by
+# A convolution with k×k weights, C channels in and out, on r×r pixels takes k²·C²·r²
+# multiply-accumulates (MACs), and a network has d of them. So the cost grows with d and with the
+# *squares* of the width and of the resolution. Scale the depth by $\alpha^\phi$, the width by
+# $\beta^\phi$ and the resolution by $\gamma^\phi$, and the cost is multiplied by
 #
 # $$(\alpha \cdot \beta^2 \cdot \gamma^2)^\phi.$$
 #
@@ -66,14 +72,16 @@ from nas_lib.lesson import or_fallback, progress
 #
 # Example: `scaled_cost(2, 1, 1, 3)` is 8, and `scaled_cost(1.2, 1.1, 1.15, 1)` is 1.92.
 #
-# <details><summary>Hint: "the width counts once here"</summary> A layer twice as wide has twice the channels out, each a sum over twice the channels in.</details>
+# <details><summary>Hint: "the width counts once here"</summary>
+# A layer twice as wide has twice the channels out, each a sum over twice the channels in.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "scaled_cost", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def scaled_cost(alpha, beta, gamma, phi):
     """How often the multiply-accumulates of a network grow when it is scaled.
 
     Args:
-        alpha, beta, gamma: what depth, width and resolution are multiplied by in one step, each > 0.
+        alpha, beta, gamma: what depth, width and resolution are multiplied by in one step, each
+            > 0.
         phi: number of steps; need not be whole, and is negative where the network shrinks.
 
     Returns:
@@ -93,30 +101,38 @@ def scaled_cost(alpha, beta, gamma, phi):
     return (alpha * beta**2 * gamma**2) ** phi
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "scaled_cost-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("scaled_cost", scaled_cost)
 
 # %% tags=["experiment"]
 cost_of = or_fallback("scaled_cost", scaled_cost)
 print(f"all three doubled: {cost_of(2, 2, 2, 1):.0f} times the cost")
-print(f"alpha, beta, gamma = 1.2, 1.1, 1.15: {cost_of(1.2, 1.1, 1.15, 1):.3f} times, and {cost_of(1.2, 1.1, 1.15, 6):.1f} times at phi = 6")
+print(
+    f"alpha, beta, gamma = 1.2, 1.1, 1.15: {cost_of(1.2, 1.1, 1.15, 1):.3f} times, and "
+    f"{cost_of(1.2, 1.1, 1.15, 6):.1f} times at phi = 6"
+)
 
 # %% [markdown]
 # ## 2 · Whole numbers
 #
-# Nobody can build 2.4 blocks or 35.2 channels. EfficientNet rounds blocks up, and channels by the rule of MobileNetV2's
-# code: take the nearest multiple of 8, which hardware likes (halfway, the larger; at least one divisor), and if that loses
-# more than a tenth of the channels asked for, one multiple more.
+# Nobody can build 2.4 blocks or 35.2 channels. EfficientNet rounds blocks up, and channels by the
+# rule of MobileNetV2's code: take the nearest multiple of 8, which hardware likes (halfway, the
+# larger; at least one divisor), and if that loses more than a tenth of the channels asked for, one
+# multiple more.
 #
 # ### Exercise 7.2 · `round_filters` · ●●○○○ · 8 min · 2 points
 #
-# **Why it matters.** One channel too many in one stage, and no published parameter count and no checkpoint fits.
+# **Why it matters.** One channel too many in one stage, and no published parameter count and no
+# checkpoint fits.
 #
-# Examples: 32 · 1.1 = 35.2 becomes 32; 20 becomes 24 (halfway between 16 and 24); 11 becomes 16, as 8 is below 0.9 · 11.
+# Examples: 32 · 1.1 = 35.2 becomes 32; 20 becomes 24 (halfway between 16 and 24); 11 becomes 16, as
+# 8 is below 0.9 · 11.
 #
-# <details><summary>Hint: "the nearest multiple may lose more than a tenth"</summary> Compare the *rounded* number with nine tenths of the product. (`round(2.5)` is 2 in Python, `int(2.5 + 0.5)` is 3.)</details>
+# <details><summary>Hint: "the nearest multiple may lose more than a tenth"</summary>
+# Compare the *rounded* number with nine tenths of the product. (`round(2.5)` is 2 in Python,
+# `int(2.5 + 0.5)` is 3.)</details>
 
-# %% nbgrader={"grade": false, "grade_id": "round_filters", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def round_filters(filters, width, divisor=8):
     """Channels of a scaled layer.
 
@@ -126,8 +142,8 @@ def round_filters(filters, width, divisor=8):
         divisor: the result is a multiple of it, ≥ 1.
 
     Returns:
-        int: the multiple of `divisor` nearest to filters·width (halfway, the larger), at least `divisor`;
-        where it is below 0.9·filters·width, the next larger multiple.
+        int: the multiple of `divisor` nearest to filters·width (halfway, the larger), at least
+        `divisor`; where it is below 0.9·filters·width, the next larger multiple.
 
     Raises:
         ValueError: an argument is out of range, NaN or infinite.
@@ -144,19 +160,21 @@ def round_filters(filters, width, divisor=8):
     return int(rounded)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "round_filters-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("round_filters", round_filters)
 
 # %% [markdown]
 # ### Exercise 7.3 · `round_repeats` · ●○○○○ · 3 min · 1 point
 #
-# **Why it matters.** The smallest stages have one block. Rounded to the nearest, they would stay at one until the depth
-# is 1.5; rounded up, a depth of 1.1 doubles them. That is why small steps of φ are not small. Examples: 3 blocks at
-# depth 1.1 become 4, 1 block at 1.1 becomes 2, and 4 blocks at 1.5 are exactly 6.
+# **Why it matters.** The smallest stages have one block. Rounded to the nearest, they would stay at
+# one until the depth is 1.5; rounded up, a depth of 1.1 doubles them. That is why small steps of φ
+# are not small. Examples: 3 blocks at depth 1.1 become 4, 1 block at 1.1 becomes 2, and 4 blocks at
+# 1.5 are exactly 6.
 #
-# <details><summary>Hint: "this adds one too many"</summary> `math.ceil` leaves whole numbers alone; `int(x) + 1` does not.</details>
+# <details><summary>Hint: "this adds one too many"</summary>
+# `math.ceil` leaves whole numbers alone; `int(x) + 1` does not.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "round_repeats", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def round_repeats(repeats, depth):
     """Blocks of a scaled stage: repeats·depth, rounded up to an int.
 
@@ -175,26 +193,30 @@ def round_repeats(repeats, depth):
     return math.ceil(repeats * depth)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "round_repeats-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("round_repeats", round_repeats)
 
 # %% [markdown]
 # ## 3 · B0 to B7, to the last parameter
 #
-# `B0.stages` holds the base network, seven stages with `expand`, `kernel`, `stride`, `c_in`, `c_out` and `repeats`.
-# `SCALES["b3"]` holds the multipliers `width` and `depth` of B3, the `resolution` of its images and its dropout. (The
-# published multipliers are rounded by hand: B7's 2.0 and 3.1 are only about 1.1^φ and 1.2^φ for one φ.)
+# `B0.stages` holds the base network, seven stages with `expand`, `kernel`, `stride`, `c_in`,
+# `c_out` and `repeats`. `SCALES["b3"]` holds the multipliers `width` and `depth` of B3, the
+# `resolution` of its images and its dropout. (The published multipliers are rounded by hand: B7's
+# 2.0 and 3.1 are only about 1.1^φ and 1.2^φ for one φ.)
 #
 # ### Exercise 7.4 · `efficientnet_stages` · ●●○○○ · 8 min · 2 points
 #
-# **Why it matters.** If your counts are those of an independent implementation for all eight networks, you know them.
+# **Why it matters.** If your counts are those of an independent implementation for all eight
+# networks, you know them.
 #
-# Use `filters` and `repeats`, which are your `round_filters` and `round_repeats` unless somebody passes others. Example:
-# the first stage of B1 is `(1, 3, 1, 32, 16, 2)`.
+# Use `filters` and `repeats`, which are your `round_filters` and `round_repeats` unless somebody
+# passes others. Example: the first stage of B1 is `(1, 3, 1, 32, 16, 2)`.
 #
-# <details><summary>Hint: "the input channels are those of b0"</summary> What goes into a stage came out of the one before it, and the stem's 32 channels grow as well.</details>
+# <details><summary>Hint: "the input channels are those of b0"</summary>
+# What goes into a stage came out of the one before it, and the stem's 32 channels grow as
+# well.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "efficientnet_stages", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def efficientnet_stages(variant, *, filters=round_filters, repeats=round_repeats):
     """The stages of a published EfficientNet.
 
@@ -217,17 +239,19 @@ def efficientnet_stages(variant, *, filters=round_filters, repeats=round_repeats
     stages = []
     for stage in B0.stages:
         channels = filters(stage.c_in, scale.width), filters(stage.c_out, scale.width)
-        stages.append((stage.expand, stage.kernel, stage.stride, *channels, repeats(stage.repeats, scale.depth)))
+        times = repeats(stage.repeats, scale.depth)
+        stages.append((stage.expand, stage.kernel, stage.stride, *channels, times))
     return stages
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "efficientnet_stages-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("efficientnet_stages", efficientnet_stages)
 
 # %% [markdown]
-# Now the counts. Your stages become a network on PyTorch's `meta` device, where tensors have shapes and no numbers, so
-# B7 takes no memory. Beside it stands torchvision's own network, counted by the same counter, and what the paper prints.
-# The last three rows are EfficientNetV2, with the library's stages.
+# Now the counts. Your stages become a network on PyTorch's `meta` device, where tensors have shapes
+# and no numbers, so B7 takes no memory. Beside it stands torchvision's own network, counted by the
+# same counter, and what the paper prints. The last three rows are EfficientNetV2, with the
+# library's stages.
 
 # %% tags=["experiment"]
 from torchvision import models
@@ -244,46 +268,62 @@ def count(network, side):
     return sum(p.numel() for p in network.parameters()), traced_macs(network, (1, 3, side, side))
 
 
-print(f"{'':5} {'parameters':>12} {'torchvision':>12} {'paper':>7} {'MACs (10⁹)':>11} {'torchvision':>12} {'paper':>6}")
+print(
+    f"{'':5} {'parameters':>12} {'torchvision':>12} {'paper':>7} {'MACs (10⁹)':>11} "
+    f"{'torchvision':>12} {'paper':>6}"
+)
 equal = True
 for variant, (millions, billions) in PUBLISHED.items():
     plan = efficientnet_plan(variant)
     if variant in SCALES:
-        plan = replace(plan, stages=tuple(StagePlan(*s) for s in stages_of(variant)), head=filters_of(1280, SCALES[variant].width))
+        plan = replace(
+            plan,
+            stages=tuple(StagePlan(*s) for s in stages_of(variant)),
+            head=filters_of(1280, SCALES[variant].width),
+        )
     with torch.device("meta"):
         ours, theirs = EfficientNet(plan), getattr(models, f"efficientnet_{variant}")()
-    (params, macs), (their_params, their_macs) = count(ours, plan.resolution), count(theirs, plan.resolution)
+    params, macs = count(ours, plan.resolution)
+    their_params, their_macs = count(theirs, plan.resolution)
     equal &= params == their_params and macs == their_macs
-    print(f"{variant:5} {params:12,} {their_params:12,} {millions:6g}M {macs / 1e9:11.3f} {their_macs / 1e9:12.3f} {billions:6g}")
+    print(
+        f"{variant:5} {params:12,} {their_params:12,} {millions:6g}M {macs / 1e9:11.3f} "
+        f"{their_macs / 1e9:12.3f} {billions:6g}"
+    )
 print("All counts are equal." if equal else "The counts differ: look at your stages.")
 
 # %% [markdown]
-# The papers write "FLOPs" and mean multiply-accumulates; their figures are rounded, and differ from this count by a few per
-# cent. A factor of two between two papers is more often a definition than a result.
+# The papers write "FLOPs" and mean multiply-accumulates; their figures are rounded, and differ from
+# this count by a few per cent. A factor of two between two papers is more often a definition than a
+# result.
 #
 # ## 4 · The block: MBConv
 #
-# MBConv is MobileNetV2's inverted bottleneck with two additions. A 1×1 convolution *widens*, a depthwise convolution
-# *filters* each channel by itself, and a 1×1 convolution without activation *narrows* again. Before the last stands
-# **squeeze-and-excite**: the mean of each channel goes through two small layers (SiLU between them, a sigmoid at the end),
-# and the result, one number from 0 to 1 per channel, multiplies it. If stride and channels allow, the input is added.
+# MBConv is MobileNetV2's inverted bottleneck with two additions. A 1×1 convolution *widens*, a
+# depthwise convolution *filters* each channel by itself, and a 1×1 convolution without activation
+# *narrows* again. Before the last stands **squeeze-and-excite**: the mean of each channel goes
+# through two small layers (SiLU between them, a sigmoid at the end), and the result, one number
+# from 0 to 1 per channel, multiplies it. If stride and channels allow, the input is added.
 #
-# **Stochastic depth** drops this branch while training, image by image, with probability `drop_rate`; a dropped image
-# passes through unchanged. What stays is divided by 1 − `drop_rate`, so that its mean is right, and in evaluation nothing
-# happens. Where there is no shortcut nothing is dropped, since nothing would be left.
+# **Stochastic depth** drops this branch while training, image by image, with probability
+# `drop_rate`; a dropped image passes through unchanged. What stays is divided by 1 − `drop_rate`,
+# so that its mean is right, and in evaluation nothing happens. Where there is no shortcut nothing
+# is dropped, since nothing would be left.
 #
 # ### Exercise 7.5 · `MBConv` · ●●●○○ · 20 min · 5 points
 #
-# **Why it matters.** This block, with small changes, is in MnasNet, MobileNetV3, EfficientNet and Once-for-All's space.
-# Its usual mistakes all train: a gate that is added, an activation at the narrow end, a whole batch dropped at once.
+# **Why it matters.** This block, with small changes, is in MnasNet, MobileNetV3, EfficientNet and
+# Once-for-All's space. Its usual mistakes all train: a gate that is added, an activation at the
+# narrow end, a whole batch dropped at once.
 #
-# The layers are given; write `forward`. Example: with `drop_rate=0.5`, about half of a batch comes back as it was, and the
-# other half with twice the branch added.
+# The layers are given; write `forward`. Example: with `drop_rate=0.5`, about half of a batch comes
+# back as it was, and the other half with twice the branch added.
 #
-# <details><summary>Hint: "draw one number per image"</summary> `torch.rand(len(x), 1, 1, 1)` broadcasts over channels and pixels;
-# `self.training` is True after `.train()` and False after `.eval()`.</details>
+# <details><summary>Hint: "draw one number per image"</summary>
+# `torch.rand(len(x), 1, 1, 1)` broadcasts over channels and pixels; `self.training` is True after
+# `.train()` and False after `.eval()`.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "MBConv", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 class MBConv(nn.Module):
     """Inverted bottleneck with squeeze-and-excite and stochastic depth.
 
@@ -310,7 +350,7 @@ class MBConv(nn.Module):
         self.drop_rate = drop_rate
 
     def forward(self, x):
-        """(B, in_channels, H, W) → (B, out_channels, ⌈H/stride⌉, ⌈W/stride⌉); `x` stays as it is."""
+        """(B, in_channels, H, W) → (B, out_channels, ⌈H/stride⌉, ⌈W/stride⌉); `x` stays as is."""
         ### BEGIN SOLUTION
         y = self.depthwise(self.expand(x))
         gate = self.restore(F.silu(self.reduce(y.mean((2, 3), keepdim=True))))
@@ -323,26 +363,29 @@ class MBConv(nn.Module):
         return x + y
         ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "MBConv-check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("MBConv", MBConv)
 
 # %% [markdown]
 # ### Exercise 7.6 · `FusedMBConv` · ●●○○○ · 8 min · 2 points
 #
-# **Why it matters.** A depthwise convolution has few multiply-accumulates and keeps the hardware idle: it reads much and
-# computes little. EfficientNetV2 (Tan & Le 2021) therefore replaces the first two layers by *one dense* convolution in
-# the early stages, without squeeze-and-excite; dropping and shortcut stay. More arithmetic, and often less time.
+# **Why it matters.** A depthwise convolution has few multiply-accumulates and keeps the hardware
+# idle: it reads much and computes little. EfficientNetV2 (Tan & Le 2021) therefore replaces the
+# first two layers by *one dense* convolution in the early stages, without squeeze-and-excite;
+# dropping and shortcut stay. More arithmetic, and often less time.
 #
-# <details><summary>Hint: "the input is added where it should not be"</summary> Stride 1 *and* as many channels out as in.</details>
+# <details><summary>Hint: "the input is added where it should not be"</summary>
+# Stride 1 *and* as many channels out as in.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "FusedMBConv", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 class FusedMBConv(nn.Module):
-    """MBConv with one dense convolution instead of the widening and the depthwise one, without squeeze-and-excite.
+    """MBConv with one dense convolution for its first two, without squeeze-and-excite.
 
     Args:
         in_channels, out_channels: of the feature maps.
         kernel, stride: of the dense convolution.
-        expand: how many times as wide the block is inside; at 1 the dense convolution is the only one.
+        expand: how many times as wide the block is inside; at 1 the dense convolution is the only
+            one.
         drop_rate: chance that an image's branch is dropped in training, 0 ≤ drop_rate < 1.
 
     Source: Tan & Le (2021), figure 2.
@@ -352,12 +395,14 @@ class FusedMBConv(nn.Module):
         super().__init__()
         hidden = in_channels * expand if expand != 1 else out_channels
         self.fused = conv_norm(in_channels, hidden, kernel, stride)
-        self.project = conv_norm(hidden, out_channels, 1, act=False) if expand != 1 else nn.Identity()
+        self.project = (
+            conv_norm(hidden, out_channels, 1, act=False) if expand != 1 else nn.Identity()
+        )
         self.in_channels, self.out_channels, self.stride = in_channels, out_channels, stride
         self.drop_rate = drop_rate
 
     def forward(self, x):
-        """(B, in_channels, H, W) → (B, out_channels, ⌈H/stride⌉, ⌈W/stride⌉); `x` stays as it is."""
+        """(B, in_channels, H, W) → (B, out_channels, ⌈H/stride⌉, ⌈W/stride⌉); `x` stays as is."""
         ### BEGIN SOLUTION
         y = self.project(self.fused(x))
         if self.stride != 1 or self.in_channels != self.out_channels:
@@ -368,23 +413,32 @@ class FusedMBConv(nn.Module):
         return x + y
         ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "FusedMBConv-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("FusedMBConv", FusedMBConv)
 
 # %% [markdown]
-# Is the dense block faster on *your* machine? Milliseconds by the clock, and how many MACs each does in a second.
+# Is the dense block faster on *your* machine? Milliseconds by the clock, and how many MACs each
+# does in a second.
 
 # %% tags=["experiment"]
 from nas_lib import plotting
 from nas_lib.scaling import seconds_per_batch
 
-torch.set_num_threads(1)  # the networks of this lesson are tiny: a second thread would only get in the way
+# The networks of this lesson are tiny: a second thread would only get in the way.
+torch.set_num_threads(1)
 wide_block, fused_block = or_fallback("MBConv", MBConv), or_fallback("FusedMBConv", FusedMBConv)
-places = {"early: 12 channels, 48 px": (12, 48), "middle: 32 channels, 24 px": (32, 24), "late: 80 channels, 12 px": (80, 12)}
+places = {
+    "early: 12 channels, 48 px": (12, 48),
+    "middle: 32 channels, 24 px": (32, 24),
+    "late: 80 channels, 12 px": (80, 12),
+}
 took = {"MBConv": {}, "Fused-MBConv": {}}
 for place, (channels, side) in places.items():
     x = torch.randn(8, channels, side, side).to(memory_format=torch.channels_last)
-    made = {"MBConv": wide_block(channels, channels, 3, 1, 4, 0.25, 0.0), "Fused-MBConv": fused_block(channels, channels, 3, 1, 4, 0.0)}
+    made = {
+        "MBConv": wide_block(channels, channels, 3, 1, 4, 0.25, 0.0),
+        "Fused-MBConv": fused_block(channels, channels, 3, 1, 4, 0.0),
+    }
     macs = {}
     for name, block in made.items():
         block = block.to(memory_format=torch.channels_last)
@@ -393,47 +447,64 @@ for place, (channels, side) in places.items():
     ratio = took["MBConv"][place] / took["Fused-MBConv"][place]
     speed = {name: macs[name] / took[name][place] / 1e6 for name in made}
     verdict = "faster" if ratio > 1.05 else "slower" if ratio < 0.95 else "equally fast"
-    print(f"{place:27} fused: {macs['Fused-MBConv'] / macs['MBConv']:.1f} times the MACs, {verdict} ({ratio:.2f} times the speed);"
-          f" {speed['MBConv']:.1f} and {speed['Fused-MBConv']:.1f} billion MACs per second")
-plotting.dots(took, xlabel="milliseconds per batch of 8", title="MBConv and Fused-MBConv at three places of a network");
+    print(
+        f"{place:27} fused: {macs['Fused-MBConv'] / macs['MBConv']:.1f} times the MACs, {verdict} "
+        f"({ratio:.2f} times the speed);"
+        f" {speed['MBConv']:.1f} and {speed['Fused-MBConv']:.1f} billion MACs per second"
+    )
+plotting.dots(
+    took,
+    xlabel="milliseconds per batch of 8",
+    title="MBConv and Fused-MBConv at three places of a network",
+);
 
 # %% [markdown]
-# Compare the MACs per second: a block with more MACs can still be faster. Whether it is depends on the place in the network
-# and on the device. So V2 *searched* where to put which block, with measured time in the reward.
+# Compare the MACs per second: a block with more MACs can still be faster. Whether it is depends on
+# the place in the network and on the device. So V2 *searched* where to put which block, with
+# measured time in the reward.
 #
 # ## 5 · How to divide the budget
 #
-# The base network of our own is tiny: three blocks, 12×12 images. Its images, the course's cluttered digits, fit the
-# question: a scene is drawn at 48×48 and averaged down, so a higher resolution shows the *same* scene with more detail.
+# The base network of our own is tiny: three blocks, 12×12 images. Its images, the course's
+# cluttered digits, fit the question: a scene is drawn at 48×48 and averaged down, so a higher
+# resolution shows the *same* scene with more detail.
 
 # %% tags=["experiment"]
 from nas_lib.data import cluttered_digits
 from nas_lib.scaling import BASE, FAMILIES, match_macs, plan_macs, recorded_runs
 
-plotting.image_grid({f"{side} px": cluttered_digits("train", 8, side).images for side in (8, 12, 17, 24, 34, 48)})
+plotting.image_grid(
+    {f"{side} px": cluttered_digits("train", 8, side).images for side in (8, 12, 17, 24, 34, 48)}
+)
 base_macs = plan_macs(BASE)
-print(f"base network: {BASE.depth} blocks, {base_macs:,} multiply-accumulates at {BASE.resolution} px")
+print(
+    f"base network: {BASE.depth} blocks, {base_macs:,} multiply-accumulates at {BASE.resolution} px"
+)
 
 # %% [markdown]
-# Which α, β, γ? Try all points of a grid 1, 1 + step, 1 + 2·step, … whose cost is close enough to 2, train a network for
-# each, and keep the best. Nothing cleverer is in the paper.
+# Which α, β, γ? Try all points of a grid 1, 1 + step, 1 + 2·step, … whose cost is close enough to
+# 2, train a network for each, and keep the best. Nothing cleverer is in the paper.
 #
 # ### Exercise 7.7 · `grid_search_coefficients` · ●●●○○ · 12 min · 4 points
 #
-# **Why it matters.** A comparison at unequal cost compares budgets. A cheaper point is no fair competitor either.
+# **Why it matters.** A comparison at unequal cost compares budgets. A cheaper point is no fair
+# competitor either.
 #
-# `evaluate(alpha, beta, gamma)` trains a network and returns its accuracy: call it once for each point and no other.
-# Example: with step 0.2 and tolerance 0.1 six points are around a limit of 2, such as (2, 1, 1), (1, 1.4, 1), (1.4, 1.2, 1).
+# `evaluate(alpha, beta, gamma)` trains a network and returns its accuracy: call it once for each
+# point and no other. Example: with step 0.2 and tolerance 0.1 six points are around a limit of 2,
+# such as (2, 1, 1), (1, 1.4, 1), (1.4, 1.2, 1).
 #
-# <details><summary>Hint: "a point on the edge is missing"</summary> Sums of 0.1 are not exact: count with integers, 1 + i·step,
-# and do not add step by step. An axis that is too long does no harm: the constraint throws its points out.</details>
+# <details><summary>Hint: "a point on the edge is missing"</summary>
+# Sums of 0.1 are not exact: count with integers, 1 + i·step, and do not add step by step. An axis
+# that is too long does no harm: the constraint throws its points out.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "grid_search_coefficients", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def grid_search_coefficients(evaluate, step, tolerance, limit=2.0):
     """The best scaling coefficients on a grid, at equal cost.
 
     Args:
-        evaluate: called as `evaluate(alpha, beta, gamma)`, once per point; returns an accuracy (%) to maximise.
+        evaluate: called as `evaluate(alpha, beta, gamma)`, once per point; returns an accuracy (%)
+            to maximise.
         step: distance of the grid's points, > 0. Each coefficient is 1, 1 + step, 1 + 2·step, …
         tolerance: points with |alpha·beta²·gamma² − limit| ≤ tolerance are tried, ≥ 0.
         limit: cost of one step of scaling, ≥ 1.
@@ -442,30 +513,42 @@ def grid_search_coefficients(evaluate, step, tolerance, limit=2.0):
         Tuple (alpha, beta, gamma) of floats, the point with the highest accuracy (of equals, any).
 
     Raises:
-        ValueError: a number is out of range, no point is within the tolerance, or an accuracy is NaN.
+        ValueError: a number is out of range, no point is within the tolerance, or an accuracy is
+            NaN.
 
     Source: Tan & Le (2019), section 3.3, step 1.
     """
     ### BEGIN SOLUTION
     if not (step > 0 and tolerance >= 0 and limit >= 1):
-        raise ValueError(f"step must be > 0, tolerance ≥ 0 and limit ≥ 1, got {step!r}, {tolerance!r} and {limit!r}")
+        raise ValueError(
+            f"step must be > 0, tolerance ≥ 0 and limit ≥ 1, got {step!r}, {tolerance!r} and "
+            f"{limit!r}"
+        )
     axis = [1 + i * step for i in range(int((limit + tolerance - 1) / step) + 2)]
-    points = [(a, b, c) for a, b, c in itertools.product(axis, repeat=3) if abs(a * b**2 * c**2 - limit) <= tolerance]
+    points = [
+        (a, b, c)
+        for a, b, c in itertools.product(axis, repeat=3)
+        if abs(a * b**2 * c**2 - limit) <= tolerance
+    ]
     if not points:
-        raise ValueError(f"tolerance must let a point of the grid in, none is within {tolerance} of {limit} (step {step})")
+        raise ValueError(
+            f"tolerance must let a point of the grid in, none is within {tolerance} of {limit} "
+            f"(step {step})"
+        )
     accuracies = [evaluate(*point) for point in points]
     if any(math.isnan(accuracy) for accuracy in accuracies):
         raise ValueError(f"evaluate must return numbers, got NaN among {accuracies}")
     return points[int(np.argmax(accuracies))]
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "grid_search_coefficients-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("grid_search_coefficients", grid_search_coefficients)
 
 # %% [markdown]
-# Run it. Each of the six networks costs four times the base, within a few per cent: `match_macs` chooses whole numbers of
-# blocks, channels and pixels. Where `scripts/scaling_runs.py` has recorded trainings (three seeds, eight epochs), they
-# answer; else each network is trained now, for one epoch from two seeds, which is enough to see how noisy a search is.
+# Run it. Each of the six networks costs four times the base, within a few per cent: `match_macs`
+# chooses whole numbers of blocks, channels and pixels. Where `scripts/scaling_runs.py` has recorded
+# trainings (three seeds, eight epochs), they answer; else each network is trained now, for one
+# epoch from two seeds, which is enough to see how noisy a search is.
 
 # %% tags=["experiment"]
 from nas_lib.scaling import Coefficients, ScalingRecipe, digits, fit, usable_device
@@ -477,7 +560,10 @@ images = digits(recipe)
 
 def by_name(runs):
     """Accuracies of recorded runs, by the run's name."""
-    return {name: np.array([run["accuracy"] for run in runs if run["name"] == name]) for name in dict.fromkeys(run["name"] for run in runs)}
+    return {
+        name: np.array([run["accuracy"] for run in runs if run["name"] == name])
+        for name in dict.fromkeys(run["name"] for run in runs)
+    }
 
 
 grid_runs = by_name(recorded_runs("grid"))
@@ -491,7 +577,9 @@ def evaluate(alpha, beta, gamma):
     if name not in grid_runs:
         plan = match_macs(BASE, Coefficients(alpha, beta, gamma), 4 * base_macs)
         brief = replace(recipe, epochs=1)
-        grid_runs[name] = np.array([fit(plan, images, brief, seed, device=device).accuracy for seed in (0, 1)])
+        grid_runs[name] = np.array(
+            [fit(plan, images, brief, seed, device=device).accuracy for seed in (0, 1)]
+        )
     return grid_runs[name].mean()
 
 
@@ -500,20 +588,41 @@ next(bar, None)  # the last point is done as well
 bar.close()
 ranked = sorted(grid_runs, key=lambda name: -grid_runs[name].mean())
 groups = {name.replace(" ", "\n"): grid_runs[name] for name in ranked}
-plotting.boxes(groups, xlabel="alpha, beta, gamma (depth, width, resolution)", ylabel="test accuracy (%)", title="Six ways to spend the fourfold, best mean first")
+plotting.boxes(
+    groups,
+    xlabel="alpha, beta, gamma (depth, width, resolution)",
+    ylabel="test accuracy (%)",
+    title="Six ways to spend the fourfold, best mean first",
+)
 first, second = (grid_runs[name] for name in ranked[:2])
-spread, gap = np.mean([values.std(ddof=1) for values in grid_runs.values()]), first.mean() - second.mean()
-print(f"best point: {tuple(round(float(one), 1) for one in best)}, {first.mean():.2f} % over {len(first)} seeds")
-print(f"second best: {gap:.2f} points behind, where one network's seeds spread by {spread:.2f} points (sd)")
-print("The order of these two is " + ("more than chance." if gap > 2 * spread * (2 / len(first)) ** 0.5 else "not decided by these runs."))
+spread = np.mean([values.std(ddof=1) for values in grid_runs.values()])
+gap = first.mean() - second.mean()
+print(
+    f"best point: {tuple(round(float(one), 1) for one in best)}, {first.mean():.2f} % over "
+    f"{len(first)} seeds"
+)
+print(
+    f"second best: {gap:.2f} points behind, where one network's seeds spread by {spread:.2f} "
+    "points (sd)"
+)
+print(
+    "The order of these two is "
+    + (
+        "more than chance."
+        if gap > 2 * spread * (2 / len(first)) ** 0.5
+        else "not decided by these runs."
+    )
+)
 
 # %% [markdown]
-# Read the last line before you quote the first. EfficientNet's 1.2, 1.1, 1.15 won such a search too, on ImageNet, for B0.
+# Read the last line before you quote the first. EfficientNet's 1.2, 1.1, 1.15 won such a search
+# too, on ImageNet, for B0.
 #
 # ### The families
 #
-# Now the paper's central experiment. Spend twice and four times the base's cost on depth alone, on width alone, on
-# resolution alone, or on all three in the paper's ratio ("compound"). Nine networks, trained now, for three epochs each:
+# Now the paper's central experiment. Spend twice and four times the base's cost on depth alone, on
+# width alone, on resolution alone, or on all three in the paper's ratio ("compound"). Nine
+# networks, trained now, for three epochs each:
 
 # %% tags=["experiment"]
 short = replace(recipe, epochs=3)
@@ -521,66 +630,120 @@ start = fit(BASE, images, short, seed=9, device=device).accuracy
 live = {}
 for family in progress(FAMILIES, unit="family"):
     plans = [match_macs(BASE, FAMILIES[family], factor * base_macs) for factor in (2, 4)]
-    live[family] = [start, *(fit(plan, images, short, seed=9, device=device).accuracy for plan in plans)]
-    print(f"{family:10} " + "; ".join(f"{plan.depth} blocks, {plan.stages[-1].c_out} channels, {plan.resolution} px" for plan in plans))
+    live[family] = [
+        start,
+        *(fit(plan, images, short, seed=9, device=device).accuracy for plan in plans),
+    ]
+    print(
+        f"{family:10} "
+        + "; ".join(
+            f"{plan.depth} blocks, {plan.stages[-1].c_out} channels, {plan.resolution} px"
+            for plan in plans
+        )
+    )
 xlabel = "multiply-accumulates, in units of the base network"
-plotting.lines(live, x=(1, 2, 4), xlabel=xlabel, ylabel="test accuracy (%)", title="One seed, three epochs")
+plotting.lines(
+    live, x=(1, 2, 4), xlabel=xlabel, ylabel="test accuracy (%)", title="One seed, three epochs"
+)
 ahead = max(live, key=lambda family: live[family][-1])
-print(f"At four times the cost {ahead} is ahead, with {live[ahead][-1]:.1f} % (base: {start:.1f} %). One seed: would you bet on it?")
+print(
+    f"At four times the cost {ahead} is ahead, with {live[ahead][-1]:.1f} % (base: {start:.1f} %). "
+    "One seed: would you bet on it?"
+)
 
 # %% [markdown]
-# `scripts/scaling_runs.py` repeats this at 2, 4 and 8 times the cost with three seeds, twelve epochs, and a fifth family in
-# the ratio that its own grid search found. Seeds are paired (equal seed, equal order of images): look at the differences.
+# `scripts/scaling_runs.py` repeats this at 2, 4 and 8 times the cost with three seeds, twelve
+# epochs, and a fifth family in the ratio that its own grid search found. Seeds are paired (equal
+# seed, equal order of images): look at the differences.
 
 # %% tags=["experiment"]
 MISSING = "These runs are not recorded in this version of the course, so nothing is shown here."
-factors, singles, scale_runs = (1, 2, 4, 8), ("depth", "width", "resolution"), recorded_runs("scale")
+factors, singles = (1, 2, 4, 8), ("depth", "width", "resolution")
+scale_runs = recorded_runs("scale")
 curves, rows = {}, {}
 for family in dict.fromkeys(run["name"] for run in scale_runs if run["name"] != "base"):
-    runs = {(run["factor"], run["seed"]): run["accuracy"] for run in scale_runs if run["name"] in (family, "base")}
-    curves[family] = np.array([[runs[factor, seed] for factor in factors] for seed in sorted({seed for _, seed in runs})])
+    runs = {
+        (run["factor"], run["seed"]): run["accuracy"]
+        for run in scale_runs
+        if run["name"] in (family, "base")
+    }
+    curves[family] = np.array(
+        [[runs[factor, seed] for factor in factors] for seed in sorted({seed for _, seed in runs})]
+    )
 if curves:
     means = {f"{family} (mean of {len(runs)})": runs.mean(0) for family, runs in curves.items()}
-    plotting.lines(means, x=factors, xlabel=xlabel, ylabel="test accuracy (%)", title="Recorded: where should the budget go?").set_xscale("log", base=2)
-    for name, other in itertools.product([family for family in curves if family not in singles], singles):
+    plotting.lines(
+        means,
+        x=factors,
+        xlabel=xlabel,
+        ylabel="test accuracy (%)",
+        title="Recorded: where should the budget go?",
+    ).set_xscale("log", base=2)
+    for name, other in itertools.product(
+        [family for family in curves if family not in singles], singles
+    ):
         difference = curves[name][:, -1] - curves[other][:, -1]
-        half = 4.30 * difference.std(ddof=1) / len(difference) ** 0.5  # Student's t, 2 degrees of freedom
-        rows[f"{name} − {other}"] = (difference.mean(), (difference.mean() - half, difference.mean() + half))
-    plotting.intervals(rows, xlabel="difference in test accuracy (points)", title="At 8 times the cost: mean and 95 % interval, paired seeds")
-wins, losses = ([name for name, (_, ends) in rows.items() if sign * ends[which] > 0] for which, sign in ((0, 1), (1, -1)))
-print(f"{len(wins)} of {len(rows)} comparisons are won, {len(losses)} lost, the others not decided by the seeds." if rows else MISSING)
+        # Student's t, 2 degrees of freedom.
+        half = 4.30 * difference.std(ddof=1) / len(difference) ** 0.5
+        rows[f"{name} − {other}"] = (
+            difference.mean(),
+            (difference.mean() - half, difference.mean() + half),
+        )
+    plotting.intervals(
+        rows,
+        xlabel="difference in test accuracy (points)",
+        title="At 8 times the cost: mean and 95 % interval, paired seeds",
+    )
+wins, losses = (
+    [name for name, (_, ends) in rows.items() if sign * ends[which] > 0]
+    for which, sign in ((0, 1), (1, -1))
+)
+print(
+    f"{len(wins)} of {len(rows)} comparisons are won, {len(losses)} lost, the others not decided "
+    "by the seeds."
+    if rows
+    else MISSING
+)
 
 # %% [markdown]
-# Look at the lost and undecided ones. The handwriting behind these scenes has few pixels of its own, so from some
-# resolution on there is no more detail to show. The honest form of the paper's claim is: *on ImageNet, for this base, the
-# three dimensions help each other*. The method carries over to other data: find the ratio again. The ratio need not.
+# Look at the lost and undecided ones. The handwriting behind these scenes has few pixels of its
+# own, so from some resolution on there is no more detail to show. The honest form of the paper's
+# claim is: *on ImageNet, for this base, the three dimensions help each other*. The method carries
+# over to other data: find the ratio again. The ratio need not.
 #
-# **At real scale**, on CIFAR-10: `load_dataset("cifar10", root, download=True)` for both splits, `resized(train, test)` of
-# `nas_lib.scaling`, `ScalingRecipe(train_images=50_000, test_images=10_000)`, `replace(BASE, in_channels=3, resolution=16)`.
-# Nine networks take about 10 minutes on two processor cores (`scripts/real_scale.py`); GPUs such as Colab's were not timed.
+# **At real scale**, on CIFAR-10: `load_dataset("cifar10", root, download=True)` for both splits,
+# `resized(train, test)` of `nas_lib.scaling`,
+# `ScalingRecipe(train_images=50_000, test_images=10_000)`,
+# `replace(BASE, in_channels=3, resolution=16)`. Nine networks take about 10 minutes on two
+# processor cores (`scripts/real_scale.py`); GPUs such as Colab's were not timed.
 #
 # ## 6 · Regularisation: mixup and RandAugment
 #
-# Larger networks overfit more. Against that, EfficientNet (2019) was trained with AutoAugment, a *learned* policy.
+# Larger networks overfit more. Against that, EfficientNet (2019) was trained with AutoAugment, a
+# *learned* policy.
 #
-# > **A common mistake.** "EfficientNet was trained with RandAugment and mixup, and without them B7 falls to 82.1 %." The
-# > first is EfficientNetV2's recipe, two years later, and the second is not in the papers. What RandAugment's authors
-# > report for B7 is 85.0 %: 1.0 points over baseline augmentation and 0.6 over AutoAugment.
+# > **A common mistake.** "EfficientNet was trained with RandAugment and mixup, and without them B7
+# > falls to 82.1 %." The first is EfficientNetV2's recipe, two years later, and the second is not
+# > in the papers. What RandAugment's authors report for B7 is 85.0 %: 1.0 points over baseline
+# > augmentation and 0.6 over AutoAugment.
 #
-# **Mixup** (Zhang et al. 2018) trains on mixtures. Draw a share λ from Beta(α, α), give each image of the batch a
-# partner of the same batch, and mix images and labels alike:
+# **Mixup** (Zhang et al. 2018) trains on mixtures. Draw a share λ from Beta(α, α), give each image
+# of the batch a partner of the same batch, and mix images and labels alike:
 #
-# $$\tilde x_i = \lambda\, x_i + (1 - \lambda)\, x_j, \qquad \tilde y_i = \lambda\, y_i + (1 - \lambda)\, y_j.$$
+# $$\tilde x_i = \lambda\, x_i + (1 - \lambda)\, x_j,
+# \qquad \tilde y_i = \lambda\, y_i + (1 - \lambda)\, y_j.$$
 #
 # ### Exercise 7.8 · `mixup` · ●●○○○ · 10 min · 3 points
 #
-# **Why it matters.** Five lines, and a place for a mistake: with labels mixed the wrong way round it trains, just worse.
+# **Why it matters.** Five lines, and a place for a mistake: with labels mixed the wrong way round
+# it trains, just worse.
 #
 # Example: for λ = 0.9, a 3 with a little of a 7 has the label 0.9 at class 3 and 0.1 at class 7.
 #
-# <details><summary>Hint: "the labels say something else than the images"</summary> Partners: `rng.permutation(len(x))` as an index, the same one for images *and* labels.</details>
+# <details><summary>Hint: "the labels say something else than the images"</summary>
+# Partners: `rng.permutation(len(x))` as an index, the same one for images *and* labels.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "mixup", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def mixup(x, y, alpha, rng, classes):
     """Mix each image of a batch, and its label, with another one of the batch.
 
@@ -588,7 +751,8 @@ def mixup(x, y, alpha, rng, classes):
         x: float tensor of shape (B, C, H, W); it stays as it is.
         y: int64 tensor of shape (B,), classes from 0.
         alpha: both parameters of the Beta distribution of the share λ, > 0.
-        rng: numpy Generator; draws λ (one per batch will do) and the partners (any permutation of the batch).
+        rng: numpy Generator; draws λ (one per batch will do) and the partners (any permutation of
+            the batch).
         classes: number of classes.
 
     Returns:
@@ -603,21 +767,26 @@ def mixup(x, y, alpha, rng, classes):
     if not (math.isfinite(alpha) and alpha > 0):
         raise ValueError(f"alpha must be a finite number above 0, got {alpha!r}")
     if y.shape != x.shape[:1]:
-        raise ValueError(f"y must have one label for each of {len(x)} images, got the shape {tuple(y.shape)}")
+        raise ValueError(
+            f"y must have one label for each of {len(x)} images, got the shape {tuple(y.shape)}"
+        )
     if y.min() < 0 or y.max() >= classes:
-        raise ValueError(f"y must hold classes from 0 on, below {classes}, got {y.min()} to {y.max()}")
+        raise ValueError(
+            f"y must hold classes from 0 on, below {classes}, got {y.min()} to {y.max()}"
+        )
     share = float(rng.beta(alpha, alpha))
     partner = torch.as_tensor(rng.permutation(len(x)), device=x.device)
     labels = torch.eye(classes, dtype=x.dtype, device=x.device)[y]
     return share * x + (1 - share) * x[partner], share * labels + (1 - share) * labels[partner]
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "mixup-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("mixup", mixup)
 
 # %% [markdown]
-# **RandAugment** (Cubuk et al. 2019) has two knobs instead of a learned policy: apply `n` operations, each drawn
-# uniformly (and anew) from fourteen, all at one magnitude `m` from 0 to 30. What a magnitude means differs:
+# **RandAugment** (Cubuk et al. 2019) has two knobs instead of a learned policy: apply `n`
+# operations, each drawn uniformly (and anew) from fourteen, all at one magnitude `m` from 0 to 30.
+# What a magnitude means differs:
 #
 # | operations | strength at magnitude m | either sign |
 # |---|---|---|
@@ -629,25 +798,34 @@ check("mixup", mixup)
 # | Posterize | bits that are kept: 8 − 4 · m/30, rounded | |
 # | Solarize | threshold 1 − m/30 of full brightness, above which pixels are inverted | |
 #
-# Where "either sign" is possible each has probability one half. The operations are the library's, checked pixel by pixel
-# against torchvision's: `apply_operation(image, name, strength)`; `OPERATIONS` lists the names.
+# Where "either sign" is possible each has probability one half. The operations are the library's,
+# checked pixel by pixel against torchvision's: `apply_operation(image, name, strength)`;
+# `OPERATIONS` lists the names.
 
 # %% tags=["experiment"]
 one = torch.from_numpy(cluttered_digits("train", 3, 24).images[2])
-shown = {m: [apply_operation(one, name, level_strengths(name, 24, 24)[m]).numpy() for name in OPERATIONS] for m in (10, 20, 30)}
-short = [name.replace("Translate", "Trans").replace("AutoContrast", "AutoCon.") for name in OPERATIONS]
+shown = {
+    m: [apply_operation(one, name, level_strengths(name, 24, 24)[m]).numpy() for name in OPERATIONS]
+    for m in (10, 20, 30)
+}
+short = [
+    name.replace("Translate", "Trans").replace("AutoContrast", "AutoCon.") for name in OPERATIONS
+]
 plotting.image_grid({f"m = {m}": np.stack(row) for m, row in shown.items()}, column_titles=short);
 
 # %% [markdown]
 # ### Exercise 7.9 · `rand_augment` · ●●●○○ · 15 min · 4 points
 #
-# **Why it matters.** Fewer bits and a lower threshold are *stronger* changes. Ported upwards they still look augmented.
+# **Why it matters.** Fewer bits and a lower threshold are *stronger* changes. Ported upwards they
+# still look augmented.
 #
-# Example: `rand_augment(image, 0, 9, rng)` is the image; with n = 1 and m = 9, a rotation is by 9 or by −9 degrees.
+# Example: `rand_augment(image, 0, 9, rng)` is the image; with n = 1 and m = 9, a rotation is by 9
+# or by −9 degrees.
 #
-# <details><summary>Hint: "an image comes out that no operation gives"</summary> Print the strengths for m = 30: 0.3, 45 % of the side, 30, 0.9, 4 bits, 0.</details>
+# <details><summary>Hint: "an image comes out that no operation gives"</summary>
+# Print the strengths for m = 30: 0.3, 45 % of the side, 30, 0.9, 4 bits, 0.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "rand_augment", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def rand_augment(image, n, m, rng):
     """Apply n random operations at magnitude m, one after the other.
 
@@ -667,13 +845,22 @@ def rand_augment(image, n, m, rng):
     """
     ### BEGIN SOLUTION
     if not isinstance(image, torch.Tensor) or image.dtype != torch.uint8 or image.ndim != 3:
-        raise ValueError(f"image must be a uint8 tensor (C, H, W), got {type(image).__name__} {getattr(image, 'shape', '')}")
+        raise ValueError(
+            f"image must be a uint8 tensor (C, H, W), got {type(image).__name__} "
+            f"{getattr(image, 'shape', '')}"
+        )
     if n < 0:
         raise ValueError(f"n must be at least 0, got {n!r}")
     if not 0 <= m <= 30:
         raise ValueError(f"m must be from 0 to 30, got {m!r}")
     share, (height, width) = m / 30, image.shape[-2:]
-    signed = {"ShearX": 0.3, "ShearY": 0.3, "TranslateX": 150 / 331 * width, "TranslateY": 150 / 331 * height, "Rotate": 30}
+    signed = {
+        "ShearX": 0.3,
+        "ShearY": 0.3,
+        "TranslateX": 150 / 331 * width,
+        "TranslateY": 150 / 331 * height,
+        "Rotate": 30,
+    }
     signed |= dict.fromkeys(["Brightness", "Color", "Contrast", "Sharpness"], 0.9)
     for name in [rng.choice(list(OPERATIONS)) for _ in range(n)]:
         if name in signed:
@@ -684,20 +871,35 @@ def rand_augment(image, n, m, rng):
     return image.clone()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "rand_augment-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("rand_augment", rand_augment)
 
 # %% [markdown]
-# Look at your own work: ten scenes through your `rand_augment`, and as a batch through your `mixup`.
+# Look at your own work: ten scenes through your `rand_augment`, and as a batch through your
+# `mixup`.
 
 # %% tags=["experiment"]
 augment, mix = or_fallback("rand_augment", rand_augment), or_fallback("mixup", mixup)
 rng = np.random.default_rng(7)
 scenes = torch.from_numpy(cluttered_digits("train", 10, 24).images)
 mixed, soft = mix(scenes.float(), torch.arange(10) % 10, 0.4, rng, 10)
-rows = {f"n = 2, m = {m}": torch.stack([torch.as_tensor(augment(one, 2, m, rng)) for one in scenes]).numpy() for m in (9, 25)}
-plotting.image_grid({"scenes": scenes.numpy(), **rows, "mixup": torch.as_tensor(mixed).round().to(torch.uint8).numpy()})
-print(f"the first image and its label are mixed with the shares {float(soft[0].max()):.2f} and {1 - float(soft[0].max()):.2f}")
+rows = {
+    f"n = 2, m = {m}": torch.stack(
+        [torch.as_tensor(augment(one, 2, m, rng)) for one in scenes]
+    ).numpy()
+    for m in (9, 25)
+}
+plotting.image_grid(
+    {
+        "scenes": scenes.numpy(),
+        **rows,
+        "mixup": torch.as_tensor(mixed).round().to(torch.uint8).numpy(),
+    }
+)
+print(
+    f"the first image and its label are mixed with the shares {float(soft[0].max()):.2f} and "
+    f"{1 - float(soft[0].max()):.2f}"
+)
 
 # %% [markdown]
 # Does it help here? Recorded: a network of twice the base's cost, 24 epochs, three seeds.
@@ -705,29 +907,40 @@ print(f"the first image and its label are mixed with the shares {float(soft[0].m
 # %% tags=["experiment"]
 augmented = by_name(recorded_runs("augment"))
 if augmented:
-    plotting.boxes(augmented, xlabel="mixup: alpha 0.2, RandAugment: n = 2, m = 6", ylabel="test accuracy (%)", title="What augmentation does")
+    plotting.boxes(
+        augmented,
+        xlabel="mixup: alpha 0.2, RandAugment: n = 2, m = 6",
+        ylabel="test accuracy (%)",
+        title="What augmentation does",
+    )
 for name, values in augmented.items():
     gain = values - augmented["none"]
-    print(f"{name:12} {values.mean():.2f} %, {gain.mean():+.2f} ± {gain.std(ddof=1) / len(gain) ** 0.5:.2f} against none (standard error)")
+    print(
+        f"{name:12} {values.mean():.2f} %, {gain.mean():+.2f} ± "
+        f"{gain.std(ddof=1) / len(gain) ** 0.5:.2f} against none (standard error)"
+    )
 if not augmented:
     print(MISSING)
 
 # %% [markdown]
 # ## 7 · Progressive learning
 #
-# Small images train fast, and a network that sees them can be regularised less. EfficientNetV2 begins with small images
-# and weak augmentation, and lets *both* grow. (Others had grown the images alone, and lost accuracy.)
+# Small images train fast, and a network that sees them can be regularised less. EfficientNetV2
+# begins with small images and weak augmentation, and lets *both* grow. (Others had grown the images
+# alone, and lost accuracy.)
 #
 # ### Exercise 7.10 · `progressive_schedule` · ●○○○○ · 5 min · 2 points
 #
-# **Why it matters.** A schedule that never quite arrives trains for another resolution than the one of the test.
+# **Why it matters.** A schedule that never quite arrives trains for another resolution than the one
+# of the test.
 #
-# Example: four stages, resolution (12, 24) and magnitude (0, 9): stage 0 has 12 px and magnitude 0, stage 1 has 16 and 3,
-# the last one 24 and 9. A single stage has the last values.
+# Example: four stages, resolution (12, 24) and magnitude (0, 9): stage 0 has 12 px and magnitude 0,
+# stage 1 has 16 and 3, the last one 24 and 9. A single stage has the last values.
 #
-# <details><summary>Hint: "the last stage has 21, not 24"</summary> Between four stages lie three steps.</details>
+# <details><summary>Hint: "the last stage has 21, not 24"</summary>
+# Between four stages lie three steps.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "progressive_schedule", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def progressive_schedule(stage, stages, resolution, magnitude):
     """Resolution and strength of the augmentation in one stage of progressive learning.
 
@@ -738,8 +951,8 @@ def progressive_schedule(stage, stages, resolution, magnitude):
         magnitude: (first, last) strength, any finite numbers.
 
     Returns:
-        (int, float) on straight lines from first to last, the resolution rounded to the nearest whole number. A
-        single stage has the last values.
+        (int, float) on straight lines from first to last, the resolution rounded to the nearest
+        whole number. A single stage has the last values.
 
     Raises:
         ValueError: stage or stages is out of range, or a number of the pairs.
@@ -748,20 +961,26 @@ def progressive_schedule(stage, stages, resolution, magnitude):
     """
     ### BEGIN SOLUTION
     if not stages >= 1 or not 0 <= stage < stages:
-        raise ValueError(f"stage must be one of 0 … stages − 1, and stages at least 1, got {stage!r} of {stages!r}")
+        raise ValueError(
+            f"stage must be one of 0 … stages − 1, and stages at least 1, got {stage!r} of "
+            f"{stages!r}"
+        )
     if not min(resolution) >= 1 or not all(math.isfinite(one) for one in (*resolution, *magnitude)):
-        raise ValueError(f"resolution must be ≥ 1 and magnitude finite, got {resolution!r} and {magnitude!r}")
+        raise ValueError(
+            f"resolution must be ≥ 1 and magnitude finite, got {resolution!r} and {magnitude!r}"
+        )
     share = stage / (stages - 1) if stages > 1 else 1.0
     side, strength = (first + (last - first) * share for first, last in (resolution, magnitude))
     return round(side), float(strength)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "progressive_schedule-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("progressive_schedule", progressive_schedule)
 
 # %% [markdown]
-# Small images save *time*, so time is to be equal. Recorded: each way got the same processor seconds on one thread, with a
-# network of four times the base's cost, tested at 24 px ("small images" trains at 12 px all the time); three seeds.
+# Small images save *time*, so time is to be equal. Recorded: each way got the same processor
+# seconds on one thread, with a network of four times the base's cost, tested at 24 px ("small
+# images" trains at 12 px all the time); three seeds.
 
 # %% tags=["experiment"]
 schedule = or_fallback("progressive_schedule", progressive_schedule)
@@ -769,27 +988,49 @@ print("stages:", [schedule(stage, 4, (12, 24), (0.0, 6.0)) for stage in range(4)
 progressive = recorded_runs("progressive")
 ways = by_name(progressive)
 for name, values in ways.items():
-    steps, seconds = (np.mean([run[key] for run in progressive if run["name"] == name]) for key in ("steps", "seconds"))
-    print(f"{name:20} {values.mean():.2f} ± {values.std(ddof=1):.2f} %, {steps:,.0f} steps in {seconds:.1f} s")
+    steps, seconds = (
+        np.mean([run[key] for run in progressive if run["name"] == name])
+        for key in ("steps", "seconds")
+    )
+    print(
+        f"{name:20} {values.mean():.2f} ± {values.std(ddof=1):.2f} %, {steps:,.0f} steps in "
+        f"{seconds:.1f} s"
+    )
 if ways:
-    plotting.boxes({name.replace(" ", "\n"): values for name, values in ways.items()}, xlabel="images during training", ylabel="test accuracy at 24 px (%)", title="Equal time, other images")
+    plotting.boxes(
+        {name.replace(" ", "\n"): values for name, values in ways.items()},
+        xlabel="images during training",
+        ylabel="test accuracy at 24 px (%)",
+        title="Equal time, other images",
+    )
     for other in ("large images", "growing images only"):
         gain = ways["growing"] - ways[other]
-        verdict = "ahead of" if gain.min() > 0 else "behind" if gain.max() < 0 else "not separated from"
-        print(f"Growing images and regularisation together are {verdict} {other}: {gain.mean():+.2f} points on average.")
+        verdict = (
+            "ahead of" if gain.min() > 0 else "behind" if gain.max() < 0 else "not separated from"
+        )
+        print(
+            f"Growing images and regularisation together are {verdict} {other}: {gain.mean():+.2f} "
+            "points on average."
+        )
 else:
     print(MISSING)
 
 # %% [markdown]
 # ## 8 · Recap
 #
-# - Cost grows with depth, with the square of the width and with the square of the resolution. All three doubled: 32 times.
+# - Cost grows with depth, with the square of the width and with the square of the resolution. All
+#   three doubled: 32 times.
 # - B0 was searched; α, β, γ come from a grid search on B0 at equal cost; φ is the user's choice.
-# - Rounding decides the published sizes: channels to the nearest multiple of 8 (never a tenth below), blocks up.
-# - MBConv: widen, filter, squeeze and excite, narrow without activation. Stochastic depth drops whole branches, image by image.
-# - Fused-MBConv trades more arithmetic for better use of the hardware. Where that pays has to be measured.
-# - Which ratio is best depends on data and base. A comparison of three seeds often does not decide it.
-# - Mixup mixes labels as it mixes images. RandAugment has two knobs. Progressive learning turns them up with the resolution.
+# - Rounding decides the published sizes: channels to the nearest multiple of 8 (never a tenth
+#   below), blocks up.
+# - MBConv: widen, filter, squeeze and excite, narrow without activation. Stochastic depth drops
+#   whole branches, image by image.
+# - Fused-MBConv trades more arithmetic for better use of the hardware. Where that pays has to be
+#   measured.
+# - Which ratio is best depends on data and base. A comparison of three seeds often does not decide
+#   it.
+# - Mixup mixes labels as it mixes images. RandAugment has two knobs. Progressive learning turns
+#   them up with the resolution.
 #
 # ## 9 · Questions
 #
@@ -801,100 +1042,118 @@ else:
 # - **c** from the grid search that also gives α, β and γ
 # - **d** from the accuracy of B0, through a fitted power law
 
-# %% nbgrader={"grade": false, "grade_id": "concept_07_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_07_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_07_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_07_1", concept_07_1)
 
 # %% [markdown]
 # ### Question 7.2 · `concept_07_2` · ●●○○○ · 1 min · 1 point
-# Stochastic depth with `drop_rate` 0.2 does *not* divide the branches that stay by 0.8. What happens?
+# Stochastic depth with `drop_rate` 0.2 does *not* divide the branches that stay by 0.8. What
+# happens?
 #
 # - **a** nothing: batch norm in the branch corrects it
 # - **b** training fails, since gradients are 20 % too small
 # - **c** in evaluation, branches are 25 % larger on average than what later layers saw in training
 # - **d** in evaluation, one image in five still loses its branch
 
-# %% nbgrader={"grade": false, "grade_id": "concept_07_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_07_2 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_07_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_07_2", concept_07_2)
 
 # %% [markdown]
 # ### Question 7.3 · `concept_07_3` · ●●○○○ · 2 min · 1 point
-# You scale the stages of B0 by EfficientNet's 1.2, 1.1 and 1.15 with φ = 3. By about how much do MACs and parameters grow?
+# You scale the stages of B0 by EfficientNet's 1.2, 1.1 and 1.15 with φ = 3. By about how much do
+# MACs and parameters grow?
 #
 # - **a** both 7 times
 # - **b** MACs 7 times, parameters twice
 # - **c** both 3 times
 # - **d** MACs 7 times, parameters 3 times
 
-# %% nbgrader={"grade": false, "grade_id": "concept_07_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_07_3 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_07_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_07_3", concept_07_3)
 
 # %% [markdown]
 # ### Question 7.4 · `concept_07_4` · ●●○○○ · 2 min · 1 point
-# The ratio α, β, γ was searched around B0, the smallest network, and then used up to B7. What justifies that?
+# The ratio α, β, γ was searched around B0, the smallest network, and then used up to B7. What
+# justifies that?
 #
-# - **a** its price alone: around B7 there may be a better ratio, but there each point of the grid trains a B7
+# - **a** its price alone: around B7 there may be a better ratio, but there each point of the grid
+#   trains a B7
 # - **b** a theorem: at a given αβ²γ² the best ratio does not depend on the size of the network
 # - **c** the constraint αβ²γ² ≈ 2, which only this ratio fulfils at every φ
 # - **d** the search that found B0, which optimised the ratio along with the blocks
 
-# %% nbgrader={"grade": false, "grade_id": "concept_07_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_07_4 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_07_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_07_4", concept_07_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_07_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 7.1 · `open_07_1` · ●●●○○ · 15 min · 4 points
 #
-# Your team has a network for 96×96 microscope images and may now spend eight times the compute. A colleague proposes
-# "EfficientNet's 1.2, 1.1, 1.15 with φ = 3". In eight to ten sentences: what speaks for it and what against? Plan an
-# experiment that costs at most a tenth of the final training, say what you would hold equal, how many runs you need and
-# what result would change your mind. What do multiply-accumulates leave out? Use what you measured in this lesson.
+# Your team has a network for 96×96 microscope images and may now spend eight times the compute. A
+# colleague proposes "EfficientNet's 1.2, 1.1, 1.15 with φ = 3". In eight to ten sentences: what
+# speaks for it and what against? Plan an experiment that costs at most a tenth of the final
+# training, say what you would hold equal, how many runs you need and what result would change your
+# mind. What do multiply-accumulates leave out? Use what you measured in this lesson.
 #
 # ### BEGIN MARK SCHEME
 # One point each, half points allowed:
-# 1. For and against: 1.92^3 is about 7.1, so the budget fits; but the ratio was found on ImageNet for B0, and whether more
-#    resolution helps depends on the detail in the images. Cites a family that won or lost here.
-# 2. The experiment: a grid at small φ, short trainings at equal (matched) cost and recipe; single dimensions as baselines.
-# 3. Evidence: several paired seeds, because differences are of the size of the seeds' spread; names what would decide it
-#    (an interval without zero) and what would change the plan.
-# 4. Limits: MACs are not time, memory or parameters (depthwise against dense blocks, resolution and memory), and the
-#    regularisation has to grow with the network, or large ones are judged unfairly.
+# 1. For and against: 1.92^3 is about 7.1, so the budget fits; but the ratio was found on ImageNet
+#    for B0, and whether more resolution helps depends on the detail in the images. Cites a family
+#    that won or lost here.
+# 2. The experiment: a grid at small φ, short trainings at equal (matched) cost and recipe; single
+#    dimensions as baselines.
+# 3. Evidence: several paired seeds, because differences are of the size of the seeds' spread; names
+#    what would decide it (an interval without zero) and what would change the plan.
+# 4. Limits: MACs are not time, memory or parameters (depthwise against dense blocks, resolution and
+#    memory), and the regularisation has to grow with the network, or large ones are judged
+#    unfairly.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_07_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# The proposal fits the budget, since 1.92 to the third is about 7.1. But the ratio was found on ImageNet for B0, and whether
-# microscope images hold detail beyond 96 pixels is a question about the instrument. I would take networks of twice the present
-# cost, train each for a tenth of the epochs, and compare six points of a coarse grid around a product of 2, with depth, width
-# and resolution alone among them. Equal must be the multiply-accumulates (whole numbers matched), the recipe and the order of
-# the images; five paired seeds, since three often decide nothing. If the interval of the difference to the proposal excludes
-# zero, I take the other point; if none does, the fastest, because multiply-accumulates are not time: a dense block can beat a
-# depthwise one, and large images cost memory. I would let augmentation grow with the network, or large ones look worse.
+# %% [markdown] tags=["answer"]
+# The proposal fits the budget, since 1.92 to the third is about 7.1. But the ratio was found on
+# ImageNet for B0, and whether microscope images hold detail beyond 96 pixels is a question about
+# the instrument. I would take networks of twice the present cost, train each for a tenth of the
+# epochs, and compare six points of a coarse grid around a product of 2, with depth, width and
+# resolution alone among them. Equal must be the multiply-accumulates (whole numbers matched), the
+# recipe and the order of the images; five paired seeds, since three often decide nothing. If the
+# interval of the difference to the proposal excludes zero, I take the other point; if none does,
+# the fastest, because multiply-accumulates are not time: a dense block can beat a depthwise one,
+# and large images cost memory. I would let augmentation grow with the network, or large ones look
+# worse.
 
 # %% [markdown]
 # ## References
 #
-# - M. Tan and Q. V. Le (2019). *EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks.* ICML. [arXiv:1905.11946](https://arxiv.org/abs/1905.11946).
-# - M. Tan and Q. V. Le (2021). *EfficientNetV2: Smaller Models and Faster Training.* ICML. [arXiv:2104.00298](https://arxiv.org/abs/2104.00298).
-# - M. Sandler et al. (2018). *MobileNetV2: Inverted Residuals and Linear Bottlenecks.* CVPR. [arXiv:1801.04381](https://arxiv.org/abs/1801.04381).
-# - J. Hu, L. Shen and G. Sun (2018). *Squeeze-and-Excitation Networks.* CVPR. [arXiv:1709.01507](https://arxiv.org/abs/1709.01507).
-# - G. Huang et al. (2016). *Deep Networks with Stochastic Depth.* ECCV. [arXiv:1603.09382](https://arxiv.org/abs/1603.09382).
-# - H. Zhang et al. (2018). *mixup: Beyond Empirical Risk Minimization.* ICLR. [arXiv:1710.09412](https://arxiv.org/abs/1710.09412).
-# - E. D. Cubuk et al. (2019). *RandAugment: Practical Automated Data Augmentation with a Reduced Search Space.* [arXiv:1909.13719](https://arxiv.org/abs/1909.13719).
+# - M. Tan and Q. V. Le (2019). *EfficientNet: Rethinking Model Scaling for Convolutional Neural
+#   Networks.* ICML. [arXiv:1905.11946](https://arxiv.org/abs/1905.11946).
+# - M. Tan and Q. V. Le (2021). *EfficientNetV2: Smaller Models and Faster Training.* ICML.
+#   [arXiv:2104.00298](https://arxiv.org/abs/2104.00298).
+# - M. Sandler et al. (2018). *MobileNetV2: Inverted Residuals and Linear Bottlenecks.* CVPR.
+#   [arXiv:1801.04381](https://arxiv.org/abs/1801.04381).
+# - J. Hu, L. Shen and G. Sun (2018). *Squeeze-and-Excitation Networks.* CVPR.
+#   [arXiv:1709.01507](https://arxiv.org/abs/1709.01507).
+# - G. Huang et al. (2016). *Deep Networks with Stochastic Depth.* ECCV.
+#   [arXiv:1603.09382](https://arxiv.org/abs/1603.09382).
+# - H. Zhang et al. (2018). *mixup: Beyond Empirical Risk Minimization.* ICLR.
+#   [arXiv:1710.09412](https://arxiv.org/abs/1710.09412).
+# - E. D. Cubuk et al. (2019). *RandAugment: Practical Automated Data Augmentation with a Reduced
+#   Search Space.* [arXiv:1909.13719](https://arxiv.org/abs/1909.13719).

@@ -15,6 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from solutions import mistakes
+from solutions.titles import mark
+
 FOLDER = Path(__file__).resolve().parent
 
 # The one tag that every code cell carries; `load`, the builder, the verifier and the grader all go by it.
@@ -41,10 +44,12 @@ def source_path(lesson: str, folder: Path = FOLDER) -> Path:
 
 
 def read(lesson: str, folder: Path = FOLDER) -> Any:
-    """The lesson's source as a notebook, exactly as jupytext reads it: markers and all."""
+    """The lesson's source as a notebook, markers and all, with nbgrader's metadata on the cells of its tasks."""
     import jupytext  # heavy, and not needed by those who only ask for the names of the lessons
 
-    return jupytext.reads(source_path(lesson, folder).read_text(encoding="utf-8"), fmt="py:percent")
+    notebook = jupytext.reads(source_path(lesson, folder).read_text(encoding="utf-8"), fmt="py:percent")
+    mark(notebook.cells)
+    return notebook
 
 
 def tag_of(cell: Any) -> str | None:
@@ -56,7 +61,8 @@ def tag_of(cell: Any) -> str | None:
 def load(lesson: str, folder: Path | None = None) -> ModuleType:
     """Run the setup and exercise cells of a lesson, references included, and return their namespace.
 
-    Experiments and checks are not run. The result is cached: two calls return the same module.
+    Experiments and checks are not run. `MISTAKES` in it are the usual mistakes by exercise (`solutions.mistakes`). The
+    result is cached: two calls return the same module.
 
     Args:
         lesson: name of the lesson, such as "01_random_search".
@@ -88,6 +94,7 @@ def _load(lesson: str, folder: Path) -> ModuleType:
     except BaseException:
         sys.modules.pop(name, None)
         raise
+    module.MISTAKES = mistakes.load(lesson, notebook, folder)
     return module
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from autograder.matching import Step
-from autograder.session import Session
+from autograder.judge.matching import Step
+from autograder.sandbox.session import Session
 
 
 def told(session: Session, source: str) -> str:

@@ -26,8 +26,8 @@ import pytest
 from nbgrader.utils import compute_checksum
 
 import solutions
-from autograder import build, leaks, signatures, verify
-from autograder.lesson import read_lesson
+from autograder.author import build, leaks, verify
+from autograder.author.lesson import read_lesson
 from nas_lib import checks
 
 FIXTURES = Path(__file__).parent / "fixtures" / "lessons"
@@ -141,7 +141,7 @@ def test_adding_a_cell_leaves_the_other_ids_alone(tmp_path):
 
 def test_checksums_are_those_that_nbgrader_computes():
     graded = [cell for cell in student_cells() if cell.metadata.get("nbgrader")]
-    assert len(graded) == 7
+    assert len(graded) == 8
     for cell in graded:
         assert cell.metadata.nbgrader.checksum == compute_checksum(cell)
 
@@ -338,33 +338,34 @@ def swap(old: str, new: str) -> Callable[[str], str]:
     return broken
 
 
-CHECK = (
-    '# %% tags=["check"] nbgrader={"grade": true, "grade_id": "harmonic_mean-check", "locked": true, "points": 2, '
-    '"schema_version": 3, "solution": false, "task": false}\ncheck("harmonic_mean", harmonic_mean)\n'
+CHECK = '# %% tags=["check"]\ncheck("harmonic_mean", harmonic_mean)\n'
+HINT = (
+    '# <details><summary>Hint: "ZeroDivisionError"</summary>\n'
+    "# A zero among the values makes the mean zero. </details>\n"
 )
-HINT = '# <details><summary>Hint: "ZeroDivisionError"</summary> A zero among the values makes the mean zero. </details>\n'
 
 BROKEN = {
     "title missing": (
         swap("# ### Exercise 90.1 · `harmonic_mean` · ●●○○○ · 5 min · 2 points\n", ""),
-        "no title line",
+        "no title line above it",
     ),
     "no minutes": (
         swap("●●○○○ · 5 min · 2 points", "●●○○○ · 2 points"),
         "lacks difficulty, minutes or points",
     ),
     "no difficulty": (swap("●●○○○ · 5 min · 2 points", "○○○○○ · 5 min · 2 points"), "no number from 1 to 5"),
-    "points differ": (swap("5 min · 2 points", "5 min · 3 points"), "3 points, nbgrader's metadata 2"),
-    "other name in title": (swap("`harmonic_mean` ·", "`harmonic` ·"), "the title names 'harmonic'"),
+    "other name in title": (swap("`harmonic_mean` ·", "`harmonic` ·"), "defines no 'harmonic'"),
     "number of another lesson": (swap("Exercise 90.1", "Exercise 9.1"), "of another lesson"),
     "number twice": (swap("Exercise 90.2", "Exercise 90.1"), "exists twice"),
     "kind of title": (swap("### Question 90.1", "### Exercise 90.3"), "titled 'Question'"),
     "no check": (swap(CHECK, ""), "no check cell"),
     "check elsewhere": (
-        lambda text: swap(CHECK, "")(text).replace(
-            "# %% [markdown]\n# ### Question", CHECK + "\n# %% [markdown]\n# ### Question"
-        ),
+        swap(CHECK, '# %% tags=["experiment"]\n1\n\n' + CHECK),
         "not beside it",
+    ),
+    "check of another task": (
+        lambda text: swap(CHECK, "")(text) + "\n" + CHECK,
+        "is tagged 'check' but has no title line above it",
     ),
     "check does more": (
         swap('check("harmonic_mean", harmonic_mean)', 'check("harmonic_mean", harmonic_mean)\n1'),
@@ -374,15 +375,21 @@ BROKEN = {
         swap('check("Counter", Counter)', 'check("Counter", harmonic_mean)'),
         "one call and nothing else",
     ),
-    "check without exercise": (swap('"harmonic_mean-check"', '"harmonic-check"'), "belongs to no exercise"),
-    "no points": (
-        lambda text: text.replace('"points": 2', '"points": 0').replace(
-            "5 min · 2 points", "5 min · 0 points"
-        ),
-        "earns no points",
+    "check without exercise": (
+        swap('# %% tags=["exercise"]\ndef harmonic', '# %% tags=["setup"]\ndef harmonic'),
+        "belongs to no exercise",
     ),
+    "no points": (swap("5 min · 2 points", "5 min · 0 points"), "earns no points"),
     "no hint": (swap(HINT, ""), "no hint"),
-    "duplicate id": (swap('"grade_id": "Counter"', '"grade_id": "harmonic_mean"'), "already that of cell"),
+    "name twice": (swap("`Counter` ·", "`harmonic_mean` ·"), "already the name of cell"),
+    "two cells to write in": (
+        swap(CHECK, '# %% tags=["exercise"]\n### BEGIN SOLUTION\n1\n### END SOLUTION\n\n' + CHECK),
+        "already the name of cell",
+    ),
+    "answer to nothing": (
+        swap("### Open question 90.1", "### Question 90.2"),
+        "is tagged 'answer' but answers no open question",
+    ),
     "unclosed solution": (
         swap(
             "    return len(numbers) / reciprocals\n    ### END SOLUTION\n",
@@ -422,7 +429,7 @@ BROKEN = {
     ),
     "no docstring": (
         swap(
-            '    """Harmonic mean of positive numbers; `default` for none at all, and 0.0 if any of them is zero."""\n',
+            '    """Harmonic mean of positive numbers; `default` for none at all, 0.0 if any of them is zero."""\n',
             "",
         ),
         "no docstring",
@@ -438,21 +445,27 @@ BROKEN = {
         "is no solution cell",
     ),
     "untagged": (swap('# %% tags=["setup"]', "# %%"), "exactly one course tag"),
-    "wrong tag": (swap('# %% tags=["check"]', '# %% tags=["experiment"]'), "is tagged 'experiment'"),
     "setup not first": (
         swap('# %% tags=["setup"]', '# %% tags=["experiment"]\n1\n\n# %% tags=["setup"]'),
         "not a setup cell",
     ),
-    "metadata refused": (
-        swap('"points": 2, "schema_version": 3', '"points": 2, "schema_version": 2'),
-        "nbgrader refuses",
-    ),
-    "id missing": (swap('"grade_id": "Counter", ', ""), "without a grade_id"),
     "no rubric": (
         lambda text: text[: text.index("# %% [markdown]\n# ### BEGIN MARK SCHEME")],
         "has no rubric",
     ),
-    "too long": (lambda text: text + "\n# %% [markdown]\n" + "# line\n" * 900, "too long"),
+    "too much to read": (
+        lambda text: text + "\n# %% [markdown]\n" + "# five words on each line\n" * 801,
+        "minutes to read, more than 20",
+    ),
+    "too full a cell": (
+        swap("SCALE = 2.0", "if True:\n" + "    SCALE = 2.0\n" * verify.MOST_STATEMENTS),
+        "statements are too many for one cell",
+    ),
+    "a long line of code": (swap("SCALE = 2.0", "SCALE = 2.0  # " + "x" * 86), "a line of 101 characters"),
+    "a long line of prose": (
+        lambda text: text + "\n# %% [markdown]\n# " + "words " * 16 + "end\n",
+        "a line of 101 characters",
+    ),
     "concept name": (swap('concept_90_1 = "c"', 'concept_90_2 = "c"'), "the solution is concept_90_2"),
     "empty solution": (
         lambda text: re.sub(
@@ -474,42 +487,6 @@ def test_each_fault_is_found_for_its_own_reason(tmp_path, name):
     assert matching, problems
     assert matching[0].startswith("90_fixture.py, ")
     assert matching[0].count(". ") >= 1, "the message says how to mend it"
-
-
-def with_binding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *wanted: str) -> list[str]:
-    monkeypatch.setitem(signatures.BINDING, FIXTURE, wanted)
-    write_lesson(tmp_path)
-    return [str(problem) for problem in verify.verify(FIXTURE, tmp_path)]
-
-
-def test_binding_signatures_may_gain_defaults_and_nothing_else(tmp_path, monkeypatch):
-    assert with_binding(tmp_path, monkeypatch, "harmonic_mean(values)") == []
-    assert with_binding(tmp_path, monkeypatch, "harmonic_mean(values, default=0.0)") == []
-    for other in (
-        "harmonic_mean(x)",
-        "harmonic_mean(values, default=1.0)",
-        "harmonic_mean(values, default)",
-        "harmonic_mean()",
-    ):
-        (problem,) = with_binding(tmp_path, monkeypatch, other)[:1] or ["nothing found"]
-        # A binding without arguments would let `values` be required where nobody passes it.
-        assert "is not the binding" in problem, other
-    (problem,) = with_binding(tmp_path, monkeypatch, "median(values)")
-    assert "median(values) is missing" in problem
-
-
-def test_binding_signatures_of_classes_are_those_of_constructor_and_methods(tmp_path, monkeypatch):
-    assert with_binding(tmp_path, monkeypatch, "Counter()", "Counter.tell(value)") == []
-    for other in (
-        "Counter(start)",
-        "Counter.tell()",
-        "Counter.tell(value, times)",
-        "Counter.tell(self, value)",
-    ):
-        (problem,) = with_binding(tmp_path, monkeypatch, other)
-        assert "is not the binding" in problem, other
-    (problem,) = with_binding(tmp_path, monkeypatch, "Counter.remove(item)")
-    assert "Counter.remove is missing" in problem
 
 
 # -- leaks ---------------------------------------------------------------------------------------------------

@@ -8,15 +8,15 @@ import math
 import numpy as np
 import pytest
 import torch
+from nas_lib.checks._core import PUBLIC_FOLDER
 from torch.nn import functional as F
 from torchvision.ops import SqueezeExcitation
 
 import solutions
-from autograder import grade, samples
-from autograder.mutants import variants
-from autograder.mutants._registry import grade_variant
+from autograder import samples
+from autograder.gate.registry import grade_variant, variants
+from autograder.grade import command
 from nas_lib import checks
-from nas_lib.checks._core import PUBLIC_FOLDER
 from nas_lib.efficientnet import SCALES, VARIANTS, EfficientNet, Plan, StagePlan, efficientnet_plan
 from nas_lib.scaling import growing, recorded_runs
 
@@ -179,7 +179,7 @@ def test_the_recorded_runs_are_those_that_the_lesson_compares():
 @pytest.mark.usefixtures("sandboxed")
 def test_the_samples_earn_what_they_should_in_the_sandbox(tmp_path):
     submissions = samples.write(tmp_path / "submissions", "07_compound_scaling")
-    grades = grade.grade(submissions, "07_compound_scaling", tmp_path / "course", jobs=1, progress=False)
+    grades = command.grade(submissions, "07_compound_scaling", tmp_path / "course", jobs=1, progress=False)
     points = {row.student: row.points for row in grades.rows}
     full = {"scaled_cost": 1, "round_filters": 2, "round_repeats": 1, "efficientnet_stages": 2, "MBConv": 5}
     full |= {"FusedMBConv": 2, "grid_search_coefficients": 4, "mixup": 3, "rand_augment": 4}

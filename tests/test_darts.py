@@ -16,7 +16,8 @@ from scipy import stats
 from torch.nn import functional as F
 
 import solutions
-from autograder import grade, samples
+from autograder import samples
+from autograder.grade import command
 from nas_lib import bilevel_toys, checks, darts, plotting, supernet
 from nas_lib.checks import darts as checks_darts
 from nas_lib.lesson import FALLBACKS, milliseconds
@@ -575,7 +576,7 @@ def test_the_mistakes_of_the_second_order_lie_apart(seed: int) -> None:
 @pytest.mark.usefixtures("sandboxed")
 def test_the_samples_earn_what_they_should_in_the_sandbox(tmp_path: Path) -> None:
     submissions = samples.write(tmp_path / "submissions", "04_darts")
-    grades = grade.grade(submissions, "04_darts", tmp_path / "course", jobs=1, progress=False)
+    grades = command.grade(submissions, "04_darts", tmp_path / "course", jobs=1, progress=False)
     points = {row.student: row.points for row in grades.rows}
     full = {"mixed_op": 2, "CellSupernet": 4, "discretize": 2, "weight_step": 2, "alpha_step_first_order": 3}
     full |= {"alpha_step_second_order": 6, "gumbel_softmax_sample": 4}

@@ -32,9 +32,15 @@ from nbgrader.utils import determine_grade
 from traitlets.config import Config
 
 import solutions
-from autograder import build, course, grade, intake, matching, report, samples, scoring
-from autograder.lesson import read_lesson
-from autograder.session import Limits, PlainLauncher, Session
+from autograder import samples
+from autograder.author import build
+from autograder.author.lesson import read_lesson
+from autograder.grade import command
+from autograder.intake import inbox
+from autograder.judge import matching, scoring
+from autograder.nbgrader import steps
+from autograder.reports import grade_table
+from autograder.sandbox.session import Limits, PlainLauncher, Session
 from nas_lib import cli
 
 ZERO, ONE = "00_start_here", "01_random_search"
@@ -118,20 +124,20 @@ for _lesson in EXPECTED.values():
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, report.Grades]:
+def graded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, grade_table.Grades]:
     """The samples of both lessons, graded into one course folder."""
     folder = tmp_path_factory.mktemp("grading")
     return {
-        lesson: grade.grade(submissions, lesson, folder / "course", jobs=2, progress=False)
+        lesson: command.grade(submissions, lesson, folder / "course", jobs=2, progress=False)
         for submissions, lesson in samples.write_all(folder / "submissions", [ZERO, ONE])
     }
 
 
-def rows(grades: report.Grades) -> dict[str, report.Row]:
+def rows(grades: grade_table.Grades) -> dict[str, grade_table.Row]:
     return {row.student: row for row in grades.rows}
 
 
-def autograded(grades: report.Grades, student: str) -> Any:
+def autograded(grades: grade_table.Grades, student: str) -> Any:
     path = grades.course / "autograded" / student / grades.lesson / f"{grades.lesson}.ipynb"
     return nbformat.read(path, as_version=4)
 
@@ -167,7 +173,7 @@ def test_csv_has_one_column_per_task_and_the_table_shows_all(graded, lesson):
     with open(grades.out, newline="", encoding="utf-8") as file:
         found = {line["student"]: line for line in csv.DictReader(file)}
     assert sorted(found) == sorted(samples.SAMPLES)
-    assert list(found["perfect"])[2 : -len(report.FIXED_COLUMNS)] == [
+    assert list(found["perfect"])[2 : -len(grade_table.FIXED_COLUMNS)] == [
         task.name for task in read_lesson(lesson).tasks
     ]
     assert float(found["perfect"]["percent"]) == 100.0
@@ -176,14 +182,14 @@ def test_csv_has_one_column_per_task_and_the_table_shows_all(graded, lesson):
     open_question = next(task.name for task in read_lesson(lesson).tasks if task.kind == "open")
     assert found["perfect"][open_question] == ""
     assert float(found["perfect"]["pending"]) > 0
-    text = report.table(grades)
+    text = grade_table.table(grades)
     assert all(sample in text for sample in samples.SAMPLES)
     assert "100 %" in text
 
 
 def test_a_written_answer_waits_for_a_person_in_the_gradebook(graded):
     grades = graded[ONE]
-    with grade.CourseFolder(grades.course).gradebook() as gradebook:
+    with command.CourseFolder(grades.course).gradebook() as gradebook:
         waiting = gradebook.find_submission(ONE, "perfect")
         assert waiting.needs_manual_grade
         assert [item.cell.name for item in waiting.notebooks[0].grades if item.needs_manual_grade] == [
@@ -226,7 +232,7 @@ def test_a_regrade_is_identical_and_the_secret_is_private(graded):
     for private in (seeds, before.course / scoring.SECRET_FILE):
         assert stat.S_IMODE(private.stat().st_mode) == 0o600
     notebook = autograded(before, "half")
-    again = grade.grade(
+    again = command.grade(
         before.course.parent / "submissions" / ONE, ONE, before.course, jobs=1, progress=False
     )
     assert again.rows == before.rows
@@ -283,7 +289,7 @@ def test_plain_nbgrader_in_the_course_folder_goes_the_same_way(graded):
     assert done.returncode == 0, done.stderr
     after = autograded(grades, "half")
     assert [cell.get("outputs") for cell in after.cells] == [cell.get("outputs") for cell in before.cells]
-    assert grade.CourseFolder(grades.course).row(ZERO, "half", "").points == EXPECTED[ZERO]["half"]
+    assert command.CourseFolder(grades.course).row(ZERO, "half", "").points == EXPECTED[ZERO]["half"]
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
@@ -579,7 +585,7 @@ def test_an_answer_that_runs_code_when_it_is_read_costs_no_other_answer(body, co
 
 
 def test_a_changed_library_earns_nothing():
-    change = "import nas_lib.checks._core as core\ncore.run_probe = lambda *a: {'value': [0]}\ncore.encode = lambda value: [0]\n"
+    change = "import nas_lib.checks as core\ncore.run_probe = lambda *a: {'value': [0]}\ncore.encode = lambda value: [0]\n"
     result = evaluate(dict.fromkeys(RIGHT, "stub"), insert(change))
     assert set(scores(result).values()) == {0.0}
 
@@ -766,7 +772,7 @@ UNREADABLE = {
 
 
 @pytest.fixture(scope="module")
-def odd(graded, tmp_path_factory: pytest.TempPathFactory) -> dict[str, report.Row]:
+def odd(graded, tmp_path_factory: pytest.TempPathFactory) -> dict[str, grade_table.Row]:
     """Perfect answers in odd notebooks, unreadable files and a blank greedy notebook, graded in one batch."""
     folder = tmp_path_factory.mktemp("odd")
     for name, change in ODD.items():
@@ -785,7 +791,7 @@ def odd(graded, tmp_path_factory: pytest.TempPathFactory) -> dict[str, report.Ro
         (folder / f"{name}.ipynb").write_bytes(content)
     (folder / "nothing").mkdir()
     (folder / "link.ipynb").symlink_to(graded[ZERO].course / scoring.SECRET_FILE)
-    return rows(grade.grade(folder, ZERO, graded[ZERO].course, folder / "odd.csv", jobs=2, progress=False))
+    return rows(command.grade(folder, ZERO, graded[ZERO].course, folder / "odd.csv", jobs=2, progress=False))
 
 
 @pytest.mark.parametrize("name", [*ODD, "byte order mark", "utf-16", "nbformat 3"])
@@ -829,7 +835,7 @@ def test_a_failure_of_one_submission_costs_it_alone(graded, tmp_path, monkeypatc
     notebook = samples.notebook(ZERO, {**RIGHT, "cell_index": "trouble = 1"})
     nbformat.write(notebook, tmp_path / "in" / "ann.ipynb")
     found = rows(
-        grade.grade(tmp_path / "in", ZERO, graded[ZERO].course, tmp_path / "out.csv", progress=False)
+        command.grade(tmp_path / "in", ZERO, graded[ZERO].course, tmp_path / "out.csv", progress=False)
     )
     assert found["perfect"].percent == 100
     assert "MemoryError" in found["ann"].note
@@ -839,12 +845,12 @@ def test_late_submissions_are_marked(graded, tmp_path):
     place = samples.write(tmp_path / "in", ZERO, ["perfect", "blank"])
     (place / "blank" / "timestamp.txt").write_text("2026-10-02 01:00:00 UTC", encoding="utf-8")
     (place / "perfect" / "timestamp.txt").write_text("2026-10-01 01:00:00 UTC", encoding="utf-8")
-    done = grade.grade(
+    done = command.grade(
         place, ZERO, graded[ZERO].course, tmp_path / "out.csv", due="2026-10-02 00:00:00 UTC", progress=False
     )
     assert {row.student: row.late_seconds for row in done.rows} == {"blank": 3600.0, "perfect": 0.0}
     with pytest.raises(ValueError, match="due must be a date"):
-        grade.grade(place, ZERO, graded[ZERO].course, tmp_path / "out.csv", due="soon", progress=False)
+        command.grade(place, ZERO, graded[ZERO].course, tmp_path / "out.csv", due="soon", progress=False)
 
 
 # -- intake and command line
@@ -863,7 +869,7 @@ def test_all_three_layouts_are_found(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}", encoding="utf-8")
     (tmp_path / "dan").mkdir()
-    found = {item.student: item.path for item in intake.find(tmp_path, ZERO, tmp_path / "none").submissions}
+    found = {item.student: item.path for item in inbox.find(tmp_path, ZERO, tmp_path / "none").submissions}
     assert sorted(found) == ["ann", "bob", "cyd", "dan"]
     assert found["dan"] is None
 
@@ -884,7 +890,7 @@ def test_a_bad_folder_is_one_clear_sentence(tmp_path, files, message):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match=re.escape(message)):
-        intake.find(tmp_path, ZERO, tmp_path / "none")
+        inbox.find(tmp_path, ZERO, tmp_path / "none")
 
 
 def test_the_command_line_grades_and_explains(graded, tmp_path, capsys):
@@ -933,15 +939,15 @@ def test_the_command_line_grades_and_explains(graded, tmp_path, capsys):
 
 
 def test_a_foreign_configuration_is_not_used(tmp_path):
-    (tmp_path / course.CONFIG_FILE).write_text("c = get_config()\n", encoding="utf-8")
+    (tmp_path / steps.CONFIG_FILE).write_text("c = get_config()\n", encoding="utf-8")
     with pytest.raises(ValueError, match="is not this course's"):
-        grade.CourseFolder(tmp_path)
+        command.CourseFolder(tmp_path)
 
 
 def test_names_that_a_spreadsheet_would_run_are_made_harmless(tmp_path):
-    row = report.Row("=cmd()", {"a": 1.0}, {"a": 1.0}, note="-1+1")
-    grades = report.Grades(ZERO, ["a"], [row], tmp_path, tmp_path / "x.csv")
-    report.write_csv(grades)
+    row = grade_table.Row("=cmd()", {"a": 1.0}, {"a": 1.0}, note="-1+1")
+    grades = grade_table.Grades(ZERO, ["a"], [row], tmp_path, tmp_path / "x.csv")
+    grade_table.write_csv(grades)
     with open(grades.out, newline="", encoding="utf-8") as file:
         (line,) = csv.DictReader(file)
     assert line["student"] == "'=cmd()"

@@ -28,24 +28,17 @@ from nbgrader.api import Gradebook
 from traitlets.utils.importstring import import_item
 
 import solutions
-from autograder import (
-    batch,
-    build,
-    exporters,
-    grade,
-    gradebook,
-    matching,
-    report,
-    samples,
-    sandbox,
-    scoring,
-    session,
-    signs,
-)
-from autograder.intake import Submission
-from autograder.lesson import read_lesson
-from autograder.scoring import Outcome
-from autograder.signs import Sign
+from autograder import samples
+from autograder.author import build
+from autograder.author.lesson import read_lesson
+from autograder.grade import batch, command
+from autograder.intake.inbox import Submission
+from autograder.judge import matching, scoring
+from autograder.judge.scoring import Outcome
+from autograder.nbgrader import gradebook
+from autograder.reports import grade_table, lms, signs
+from autograder.reports.signs import Sign
+from autograder.sandbox import bubblewrap, session
 from nas_lib import cli
 
 LESSON = "00_start_here"
@@ -54,23 +47,23 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> report.Grades:
+def day(tmp_path_factory: pytest.TempPathFactory) -> grade_table.Grades:
     """The samples of one lesson, trouble included, graded on short time limits."""
     folder = tmp_path_factory.mktemp("day")
     ((submissions, lesson),) = samples.write_all(folder / "submissions", [LESSON], samples.ALL)
     short = session.Limits(cell_seconds=5.0, probe_seconds=2.0, total_seconds=20.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "Limits", lambda: short)
-        return grade.grade(submissions, lesson, folder / "course", jobs=2, due=samples.DUE, progress=False)
+        return command.grade(submissions, lesson, folder / "course", jobs=2, due=samples.DUE, progress=False)
 
 
 @pytest.fixture
-def course(day: report.Grades, tmp_path: Path) -> Path:
+def course(day: grade_table.Grades, tmp_path: Path) -> Path:
     """A copy of the graded course folder."""
     return Path(shutil.copytree(day.course, tmp_path / "course"))
 
 
-def row(grades: report.Grades, student: str) -> report.Row:
+def row(grades: grade_table.Grades, student: str) -> grade_table.Row:
     return next(one for one in grades.rows if one.student == student)
 
 
@@ -82,7 +75,7 @@ def book(course: Path) -> Any:
 
 
 def test_the_summary_of_a_day(day):
-    text = " ".join(report.summary(day).split())
+    text = " ".join(grade_table.summary(day).split())
     assert f"Summary of {LESSON}: 8 submissions" in text
     for task in day.tasks:
         assert task in text
@@ -98,7 +91,7 @@ def test_the_summary_of_a_day(day):
 
 
 def test_observations_are_no_accusations_and_say_what_they_may_mean(day):
-    text = report.summary(day)
+    text = grade_table.summary(day)
     assert "observations, no findings, and changed no grade" in text
     for kind, meaning in signs.MEANINGS.items():
         assert (f"{kind}: " in text) == any(sign.kind == kind for one in day.rows for sign in one.signs) or (
@@ -117,10 +110,10 @@ def test_trouble_costs_its_own_exercise_alone(day):
     assert row(day, "hostile").max_score == row(day, "perfect").max_score
 
 
-def rows_of(*given: tuple[str, float | None, str, str]) -> report.Grades:
+def rows_of(*given: tuple[str, float | None, str, str]) -> grade_table.Grades:
     """Grades of one exercise out of two points: (student, points, concept, message)."""
     rows = [
-        report.Row(
+        grade_table.Row(
             name,
             {"search": points},
             {"search": 2.0},
@@ -128,11 +121,11 @@ def rows_of(*given: tuple[str, float | None, str, str]) -> report.Grades:
         )
         for name, points, concept, said in given
     ]
-    return report.Grades("90_made_up", ["search"], rows, Path(), Path("grades.csv"), "bubblewrap")
+    return grade_table.Grades("90_made_up", ["search"], rows, Path(), Path("grades.csv"), "bubblewrap")
 
 
 def test_means_and_shares_are_of_those_whose_points_are_known():
-    text = report.summary(
+    text = grade_table.summary(
         rows_of(("a", 2.0, "", ""), ("b", 1.0, "late-start", "starts late"), ("c", 0.0, "late-start", "starts late"),
                 ("d", 0.0, "not-implemented", "not implemented yet"), ("e", None, "", ""))
     )  # fmt: skip
@@ -143,7 +136,7 @@ def test_means_and_shares_are_of_those_whose_points_are_known():
 
 
 def test_what_nobody_did_is_not_mentioned():
-    text = report.summary(rows_of(("a", 2.0, "", "")))
+    text = grade_table.summary(rows_of(("a", 2.0, "", "")))
     for title in ("went wrong", "Out of time", "Crashed", "Look at these", "Late", "Waiting", "Not graded"):
         assert title not in text
 
@@ -151,7 +144,7 @@ def test_what_nobody_did_is_not_mentioned():
 def test_unsafe_grading_is_said_in_the_summary():
     grades = rows_of(("a", 2.0, "", ""))
     grades.isolation = "none"
-    assert "Isolation: NONE" in report.summary(grades)
+    assert "Isolation: NONE" in grade_table.summary(grades)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +158,7 @@ def test_unsafe_grading_is_said_in_the_summary():
     ],
 )
 def test_durations_read_well(seconds, text):
-    assert report.duration(seconds) == text
+    assert grade_table.duration(seconds) == text
 
 
 # -- signs -------------------------------------------------------------------------------------------------
@@ -256,8 +249,8 @@ def test_small_or_single_or_missing_answers_have_no_fingerprint():
 # -- late work and regrades --------------------------------------------------------------------------------
 
 
-def regrade(course: Path, *students: str) -> report.Grades:
-    return grade.grade(course / "submitted", LESSON, course, progress=False, students=students)
+def regrade(course: Path, *students: str) -> grade_table.Grades:
+    return command.grade(course / "submitted", LESSON, course, progress=False, students=students)
 
 
 def test_seconds_late_and_no_penalty_by_default(day):
@@ -274,7 +267,7 @@ def test_a_manual_grade_and_its_comment_stand_through_a_regrade_until_the_answer
         given.manual_score, given.needs_manual_grade = 1.5, False
         gradebook_.find_comment(OPEN, LESSON, LESSON, "perfect").manual_comment = "Say **which** runs."
         gradebook_.db.commit()
-    before = grade.recall(LESSON, course)
+    before = command.recall(LESSON, course)
     assert row(before, "perfect").points[OPEN] == 1.5
     after = regrade(course, "perfect")
     assert after.rows == before.rows
@@ -320,7 +313,7 @@ def test_a_late_penalty_is_a_plugin_of_nbgraders(course):
     done = run(course, "-m", "nas_lib.cli", *again(course, "--student", "late"))
     assert done.returncode == 0, done.stderr[-2000:]
     assert "late: 1 day 8 hours, 1.6 points taken off" in done.stdout
-    late = row(grade.recall(LESSON, course), "late")
+    late = row(command.recall(LESSON, course), "late")
     assert late.penalty == pytest.approx(0.2 * 8)  # two days begun, a tenth each
     assert late.score == pytest.approx(8 - late.penalty)
 
@@ -361,7 +354,7 @@ def name_students(course: Path) -> None:
 
 
 def export(course: Path, kind: str, capsys: Any = None, **options: Any) -> list[dict[str, str]]:
-    plugin = getattr(exporters, f"{kind}ExportPlugin")(to=str(course / "out.csv"), **options)
+    plugin = getattr(lms, f"{kind}ExportPlugin")(to=str(course / "out.csv"), **options)
     with book(course) as gradebook_:
         plugin.export(gradebook_)
     return read(course / "out.csv")
@@ -401,7 +394,7 @@ def test_canvas_without_a_template_has_the_importers_columns(course):
     assert found[0]["Student"].strip() == "Points Possible" and found[0][LESSON] == "10"
     by_id = {line["ID"]: line for line in found}
     assert by_id["101"]["Student"] == "Ørsted, Zoë"
-    assert float(by_id["101"][LESSON]) == row(grade.recall(LESSON, course), "half").score
+    assert float(by_id["101"][LESSON]) == row(command.recall(LESSON, course), "half").score
     assert by_id["102"]["Student"] == '李, "Bo", =cmd()'
     assert by_id["102"][LESSON] == "0"
 
@@ -428,7 +421,7 @@ def test_canvas_own_export_is_filled_in(course, capsys):
     lines = {line["ID"]: line for line in found if line["ID"]}
     assert sorted(lines) == ["101", "102"]  # the others' fields in Canvas stay as they are
     assert lines["101"]["Section"] == "A, B"
-    assert float(lines["101"]["00 Start Here (12)"]) == row(grade.recall(LESSON, course), "half").score
+    assert float(lines["101"]["00 Start Here (12)"]) == row(command.recall(LESSON, course), "half").score
     assert lines["102"]["00 Start Here (12)"] == "0"
     assert f"Not in {course / 'canvas.csv'}, so not exported: copy, " in capsys.readouterr().out
 
@@ -449,7 +442,7 @@ def test_moodles_grader_report_and_a_file_of_our_own(course):
     (course / "report.csv").write_text(GRADER_REPORT, encoding="utf-8")
     found = export(course, "Moodle", into=str(course / "report.csv"), pending="so-far")
     assert {line["Email address"]: line["Assignment: 00 Start here (Real)"] for line in found} == {
-        "zoe@example.org": f"{row(grade.recall(LESSON, course), 'half').score:g}",
+        "zoe@example.org": f"{row(command.recall(LESSON, course), 'half').score:g}",
         "Ann@example.org": "8",
     }
     own = export(course, "Moodle")
@@ -464,8 +457,8 @@ def test_moodles_grader_report_and_a_file_of_our_own(course):
      ("\t=1", False), ("  =1", False), ("-1.5%", True)],
 )  # fmt: skip
 def test_no_text_field_is_a_formula(text, kept):
-    assert (exporters.harmless(text) == text) is kept
-    assert exporters.harmless(text).lstrip("'") == text
+    assert (lms.harmless(text) == text) is kept
+    assert lms.harmless(text).lstrip("'") == text
 
 
 @pytest.mark.parametrize(
@@ -500,14 +493,14 @@ def test_points_are_converted_only_when_asked_for(course):
     found = export(course, "Canvas", into=str(course / "canvas.csv"), rescale=True)
     half = next(line for line in found if line["ID"] == "101")
     assert float(half["00 Start Here (12)"]) == pytest.approx(
-        10 * row(grade.recall(LESSON, course), "half").score
+        10 * row(command.recall(LESSON, course), "half").score
     )
 
 
 # -- feedback ----------------------------------------------------------------------------------------------
 
 
-def page(grades: report.Grades, student: str) -> str:
+def page(grades: grade_table.Grades, student: str) -> str:
     return (grades.course / "feedback" / student / LESSON / f"{LESSON}.html").read_text("utf-8")
 
 
@@ -585,7 +578,7 @@ def test_messages_cannot_run_anything(course):
                 output.metadata[scoring.OUTCOME]["message"] = f"{nasty} in `{nasty}`"
     path.chmod(0o644)
     nbformat.write(notebook, path)
-    place = grade.CourseFolder(course)
+    place = command.CourseFolder(course)
     assert place.write_feedback(LESSON, ["wrong"]) == {}
     html = (course / "feedback" / "wrong" / LESSON / f"{LESSON}.html").read_text("utf-8")
     assert html.count("&lt;script&gt;alert(1)") >= 2
@@ -595,11 +588,11 @@ def test_messages_cannot_run_anything(course):
 def test_what_could_not_be_read_says_so_first_and_in_the_table(course, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "eve.ipynb").write_text("no notebook", encoding="utf-8")
-    done = grade.grade(tmp_path / "in", LESSON, course, progress=False)
+    done = command.grade(tmp_path / "in", LESSON, course, progress=False)
     (eve,) = done.rows
     assert eve.note.startswith("The notebook cannot be read")
-    assert row(grade.recall(LESSON, course), "eve").note == eve.note
-    assert f"eve: {eve.note[:40]}" in report.summary(done)
+    assert row(command.recall(LESSON, course), "eve").note == eve.note
+    assert f"eve: {eve.note[:40]}" in grade_table.summary(done)
     top = visible(
         (course / "feedback" / "eve" / LESSON / f"{LESSON}.html").read_text("utf-8").partition("<table")[0]
     )
@@ -631,8 +624,8 @@ def again(course: Path, *more: str) -> list[str]:
 
 
 def test_the_sandbox_comes_before_the_input(tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv(sandbox.UNSAFE_VARIABLE, raising=False)
-    monkeypatch.setattr(sandbox, "missing", lambda: "bubblewrap is not installed.")
+    monkeypatch.delenv(bubblewrap.UNSAFE_VARIABLE, raising=False)
+    monkeypatch.setattr(bubblewrap, "missing", lambda: "bubblewrap is not installed.")
     for arguments in (["grade", "/nowhere"], ["grade", "/nowhere", "--lesson", "77_none", "--jobs", "0"]):
         assert "Nothing has been graded: bubblewrap" in refused(arguments, capsys)
 
@@ -667,7 +660,7 @@ def test_grading_the_submitted_folder_itself_loses_nothing_of_it(course):
     folder = course / "submitted" / "late" / LESSON
     (folder / "submission_secret.txt").write_text("the exchange's", encoding="utf-8")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    place = grade.CourseFolder(course)
+    place = command.CourseFolder(course)
     assert place.hand_in(LESSON, Submission("late", folder / f"{LESSON}.ipynb")) == ""
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert sorted(before) == [f"{LESSON}.ipynb", "submission_secret.txt", "timestamp.txt"]
@@ -730,7 +723,7 @@ def no_room(*_: Any, **__: Any) -> None:
 
 
 def test_a_full_disk_before_grading(course, capsys, monkeypatch):
-    monkeypatch.setattr(grade.nbformat, "write", no_room)
+    monkeypatch.setattr(command.nbformat, "write", no_room)
     assert "no room is left on the disk of" in refused(again(course), capsys)
     assert intact(course)
 
@@ -835,7 +828,7 @@ def test_the_guides_nbgrader_commands_are_nbgraders(command):
     for option in (word.lstrip("-").partition("=")[0] for word in rest if word.startswith("-")):
         if "." in option:
             kind, trait = option.split(".")
-            assert trait in getattr(exporters, kind).class_trait_names(config=True), option
+            assert trait in getattr(lms, kind).class_trait_names(config=True), option
             assert app is ExportApp
         else:
             assert option in {
@@ -851,7 +844,7 @@ def test_the_guides_other_words_are_true():
     for option in re.findall(r"`(--[a-z]+)`", GUIDE):
         assert f"{option} " in help_text or f"{option}\n" in help_text, option
     for kind, trait in re.findall(r"--(\w+ExportPlugin)\.(\w+)", GUIDE):
-        assert trait in getattr(exporters, kind).class_trait_names(config=True)
+        assert trait in getattr(lms, kind).class_trait_names(config=True)
     for kind in signs.MEANINGS:
         assert f"*{kind}*" in GUIDE
     assert gradebook.BACKUP in GUIDE and scoring.SECRET_FILE in GUIDE and scoring.SEEDS_FILE in GUIDE
@@ -870,7 +863,7 @@ def test_the_guides_error_sentences_are_the_programs():
     """What the table of troubles quotes stands in the code, but for what is filled in."""
     code = " ".join(
         re.sub(r'"\s*\n\s*f?"', "", path.read_text("utf-8"))
-        for path in sorted((ROOT / "autograder").glob("*.py"))
+        for path in sorted((ROOT / "autograder").rglob("*.py"))
     ) + (ROOT / "solutions" / "__init__.py").read_text("utf-8")
     quoted = re.findall(r"^\| `(.+?)`", GUIDE.partition("## Troubleshooting")[2], re.M)
     assert len(quoted) > 12

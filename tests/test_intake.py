@@ -23,7 +23,13 @@ from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder import archives, build, course, grade, inlets, intake, samples, sandbox, scoring
+from autograder import samples
+from autograder.author import build
+from autograder.grade import command
+from autograder.intake import archives, inbox
+from autograder.judge import scoring
+from autograder.nbgrader import inlets, steps
+from autograder.sandbox import bubblewrap
 from nas_lib import cli
 
 LESSON = "00_start_here"
@@ -32,14 +38,14 @@ SECRET = "do-not-tell"
 
 
 @pytest.fixture(scope="module")
-def place(sandboxed, tmp_path_factory: pytest.TempPathFactory) -> grade.CourseFolder:
+def place(sandboxed, tmp_path_factory: pytest.TempPathFactory) -> command.CourseFolder:
     """A course folder with the lesson assigned and nothing handed in."""
-    made = grade.CourseFolder(tmp_path_factory.mktemp("intake") / "course")
+    made = command.CourseFolder(tmp_path_factory.mktemp("intake") / "course")
     made.assign(LESSON)
     return made
 
 
-def hand_in(place: grade.CourseFolder, student: str, text: str = RIGHT, **files: str) -> Path:
+def hand_in(place: command.CourseFolder, student: str, text: str = RIGHT, **files: str) -> Path:
     """Put a submission where nbgrader looks for it, past our intake."""
     folder = place.root / "submitted" / student / LESSON
     folder.mkdir(parents=True)
@@ -49,10 +55,10 @@ def hand_in(place: grade.CourseFolder, student: str, text: str = RIGHT, **files:
     return folder
 
 
-def nbgrader(place: grade.CourseFolder, *arguments: str, path: str | None = None) -> Any:
+def nbgrader(place: command.CourseFolder, *arguments: str, path: str | None = None) -> Any:
     programs = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": path or f"{programs}{os.pathsep}{os.environ['PATH']}"}
-    environment.pop(sandbox.UNSAFE_VARIABLE, None)
+    environment.pop(bubblewrap.UNSAFE_VARIABLE, None)
     return subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         cwd=place.root,
@@ -63,10 +69,10 @@ def nbgrader(place: grade.CourseFolder, *arguments: str, path: str | None = None
     )
 
 
-def api(place: grade.CourseFolder) -> Any:
+def api(place: command.CourseFolder) -> Any:
     """nbgrader as Formgrader's buttons use it."""
     config = Config()
-    course.configure(config, place.root)
+    steps.configure(config, place.root)
     return NbGraderAPI(coursedir=CourseDirectory(config=config), config=config)
 
 
@@ -129,8 +135,8 @@ def test_without_a_sandbox_autograde_refuses_before_it_touches_anything(place, m
     copy = place.root / "autograded" / "ann" / LESSON / f"{LESSON}.ipynb"
     before = copy.read_bytes()
     late = hand_in(place, "late", more_dot_py="x = 1")
-    monkeypatch.delenv(sandbox.UNSAFE_VARIABLE, raising=False)
-    monkeypatch.setattr(sandbox, "missing", lambda: "bubblewrap is not installed.")
+    monkeypatch.delenv(bubblewrap.UNSAFE_VARIABLE, raising=False)
+    monkeypatch.setattr(bubblewrap, "missing", lambda: "bubblewrap is not installed.")
     for student in ("ann", "late"):
         done = api(place).autograde(LESSON, student, force=True, create=True)
         assert not done["success"]
@@ -214,7 +220,7 @@ def test_zip_collect_goes_through_intake(place):
 
 
 def test_collect_follows_no_link_out_of_the_exchange(place, tmp_path):
-    inbound = tmp_path / course.COURSE_ID / "inbound"
+    inbound = tmp_path / steps.COURSE_ID / "inbound"
     (inbound / "outbound").mkdir(parents=True)
     handed_in = inbound / f"kim+{LESSON}+2026-01-01 10:00:00 UTC"
     handed_in.mkdir()
@@ -248,9 +254,9 @@ def test_an_unusable_gradebook_is_one_sentence_and_stays_as_it_is(tmp_path, cont
 # -- finding ---------------------------------------------------------------------------------------------------
 
 
-def found(source: Path, quarantine: Path) -> dict[str, intake.Submission]:
+def found(source: Path, quarantine: Path) -> dict[str, inbox.Submission]:
     quarantine.mkdir(exist_ok=True)
-    return {item.student: item for item in intake.find(source, LESSON, quarantine).submissions}
+    return {item.student: item for item in inbox.find(source, LESSON, quarantine).submissions}
 
 
 def test_a_zip_among_others_hands_in_for_nobody_else(tmp_path):
@@ -284,7 +290,7 @@ def test_another_lessons_notebook_is_not_taken_for_this_one(tmp_path):
 def test_what_is_unpacked_is_gone_afterwards(tmp_path):
     with zipfile.ZipFile(tmp_path / "class.zip", "w") as zipped:
         zipped.writestr("ann.ipynb", RIGHT)
-    with intake.collected(tmp_path / "class.zip", LESSON) as there:
+    with inbox.collected(tmp_path / "class.zip", LESSON) as there:
         (submission,) = there.submissions
         assert submission.path is not None
         assert submission.path.exists()
@@ -297,7 +303,7 @@ def test_what_is_unpacked_is_gone_afterwards(tmp_path):
 )
 def test_times_are_read(tmp_path, text):
     (tmp_path / "timestamp.txt").write_text(f"{text}\n", encoding="utf-8")
-    assert intake.Submission("ann", tmp_path / "x.ipynb").timestamp == text
+    assert inbox.Submission("ann", tmp_path / "x.ipynb").timestamp == text
 
 
 @pytest.mark.parametrize(
@@ -305,7 +311,7 @@ def test_times_are_read(tmp_path, text):
 )
 def test_what_is_no_time_is_none(tmp_path, text):
     (tmp_path / "timestamp.txt").write_text(text, encoding="utf-8")
-    assert intake.Submission("ann", tmp_path / "x.ipynb").timestamp is None
+    assert inbox.Submission("ann", tmp_path / "x.ipynb").timestamp is None
 
 
 # -- archives --------------------------------------------------------------------------------------------------
@@ -339,8 +345,8 @@ def test_sizes_are_counted_and_not_believed(tmp_path):
 
 
 def test_a_refusal_says_what_happened_and_runs_nothing(tmp_path):
-    note = intake.take_in(
-        intake.Submission("ann", None, "It holds '<script>*x*</script>'."),
+    note = inbox.take_in(
+        inbox.Submission("ann", None, "It holds '<script>*x*</script>'."),
         LESSON,
         tmp_path / "a",
         lambda: build.student_notebook(LESSON),

@@ -14,22 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder import pages
 from autograder.corpus import harm
 from autograder.corpus._cases import ALERT
 from autograder.corpus.notebooks import FINE, SCRIPTS
+from autograder.reports import prose
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_nothing_runs_in_rendered_prose(name):
-    assert harm.in_page(pages.render(SCRIPTS[name])) == []
+    assert harm.in_page(prose.render(SCRIPTS[name])) == []
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_nothing_runs_where_the_harmless_text_is_rendered_by_others(name):
     """Formgrader started in another folder knows none of our filters."""
-    source = pages.harmless(SCRIPTS[name])
-    assert harm.in_page(pages._rendered(source, {})) == []
+    source = prose.harmless(SCRIPTS[name])
+    assert harm.in_page(prose._rendered(source, {})) == []
 
 
 PIECES = [
@@ -53,19 +53,19 @@ PIECES += ["    ", "&lt;", "<!--", "-->", "<div>", "$", "<p", " title=", "<svg>"
 @given(st.lists(st.sampled_from(PIECES), max_size=14))
 def test_no_mixture_of_pieces_runs(pieces):
     source = "".join(pieces)
-    assert harm.in_page(pages.render(source)) == []
-    assert harm.in_page(pages._rendered(pages.harmless(source), {})) == []
+    assert harm.in_page(prose.render(source)) == []
+    assert harm.in_page(prose._rendered(prose.harmless(source), {})) == []
 
 
 def test_the_look_for_scripts_finds_them():
     """Else the tests above could not fail."""
     ran = [name for name, source in SCRIPTS.items() if "time" not in name and "end" not in name]
     for name in set(ran) - {"code that leaves its fence", "a mermaid diagram", "mathematics with a script"}:
-        assert harm.in_page(pages._rendered(SCRIPTS[name], {})), name
+        assert harm.in_page(prose._rendered(SCRIPTS[name], {})), name
 
 
 def test_honest_markdown_survives():
-    page = pages.render(FINE)
+    page = prose.render(FINE)
     for part in (
         "<table>",
         "text-align:right",
@@ -82,7 +82,7 @@ def test_honest_markdown_survives():
     ):
         assert part in page
     assert '<a class="anchor-link" href="#text-My-notes-on-regret"' in page
-    assert pages.harmless(FINE) == FINE
+    assert prose.harmless(FINE) == FINE
 
 
 def test_attached_pictures_survive_and_nothing_else_that_is_attached():
@@ -90,13 +90,13 @@ def test_attached_pictures_survive_and_nothing_else_that_is_attached():
     cell = nbformat.v4.new_markdown_cell(
         "![a](attachment:a.png)", attachments={"a.png": png, "b": {"text/html": "PGI+"}}
     )
-    pages.tame([cell], set())
+    prose.tame([cell], set())
     assert cell.attachments == {"a.png": png}
-    assert 'src="data:image/png;base64,iVBORw0KGgo="' in pages.render(cell.source, cell.attachments)
+    assert 'src="data:image/png;base64,iVBORw0KGgo="' in prose.render(cell.source, cell.attachments)
 
 
 def test_code_is_coloured_as_before():
-    page = pages.render("```python\ndef f(x): return 1\n```")
+    page = prose.render("```python\ndef f(x): return 1\n```")
     assert '<div class="highlight">' in page
     assert '<span class="k">def</span>' in page
 
@@ -104,7 +104,7 @@ def test_code_is_coloured_as_before():
 def test_the_lessons_own_prose_is_left_alone():
     own = '<img src="x.png" width="300">'
     cells = [nbformat.v4.new_markdown_cell(own), nbformat.v4.new_markdown_cell(f"{own} ")]
-    pages.tame(cells, {own})
+    prose.tame(cells, {own})
     assert cells[0].source == own
     assert "x.png" not in cells[1].source
 
@@ -139,8 +139,8 @@ def test_nothing_runs_in_a_real_browser(tmp_path):
         )
 
     quick = [source for name, source in SCRIPTS.items() if "time" not in name and "end" not in name]
-    assert ran("raw.html", "".join(pages._rendered(source, {}) for source in quick)) == "yes"
-    assert ran("clean.html", "".join(map(pages.render, quick))) == "no"
+    assert ran("raw.html", "".join(prose._rendered(source, {}) for source in quick)) == "yes"
+    assert ran("clean.html", "".join(map(prose.render, quick))) == "no"
     assert (
-        ran("harmless.html", "".join(pages._rendered(pages.harmless(source), {}) for source in quick)) == "no"
+        ran("harmless.html", "".join(prose._rendered(prose.harmless(source), {}) for source in quick)) == "no"
     )

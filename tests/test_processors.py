@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__ as dispatched
 
-from autograder.build import PUBLIC_CHECKS, same_content
+from autograder.author.build import PUBLIC_CHECKS, same_content
 from nas_lib import checks
 
 # Writes the public checks of every lesson into the folder named, and tells which instances some seeds give.

@@ -12,10 +12,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import solutions
-from autograder import build, leaks, release
-from autograder.lesson import read_lesson, without_markers
+from autograder.author import build, leaks, release
+from autograder.author.lesson import read_lesson, without_markers
 from nas_lib.checks import lessons as checked_lessons
 
 
@@ -66,6 +67,17 @@ def test_readme_has_commands_for_windows_and_every_lesson(archive):
     for lesson in solutions.lessons():
         assert f"notebooks/{lesson}/{lesson}.ipynb" in text
     assert "make " not in text
+
+
+def test_requirements_are_the_wheel_jupyter_and_what_deploys_networks(archive):
+    lines = inside(archive)[f"{release.NAME}/requirements.txt"].decode().splitlines()
+    assert lines[0].startswith("./nas_lib-")
+    assert [Requirement(line).name for line in lines[1:]] == [
+        "ipykernel",
+        "jupyterlab",
+        "onnx",
+        "onnxruntime",
+    ]
 
 
 def test_the_wheel_alone_checks_an_answer(archive, tmp_path):

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import solutions
-from autograder import grade, samples
+from autograder import samples
+from autograder.grade import command
 from nas_lib import checks
 from nas_lib.lesson import FALLBACKS
 from nas_lib.spaces import CellSpace
@@ -282,7 +283,7 @@ def test_the_check_leaves_torch_as_it_was() -> None:
 def test_the_samples_earn_what_they_should_in_the_sandbox(tmp_path: Path) -> None:
     """A class, backward passes in forks and torch's import, all through grading as an instructor starts it."""
     submissions = samples.write(tmp_path / "submissions", "03_rl_controller")
-    grades = grade.grade(submissions, "03_rl_controller", tmp_path / "course", jobs=1, progress=False)
+    grades = command.grade(submissions, "03_rl_controller", tmp_path / "course", jobs=1, progress=False)
     points = {row.student: row.points for row in grades.rows}
     questions = [f"concept_03_{number}" for number in (1, 2, 3, 4)]
     full = {"exact_policy_gradient": 3, "reinforce_loss": 3, "ema_baseline": 2, "Controller": 6}

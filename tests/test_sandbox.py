@@ -22,11 +22,17 @@ from pathlib import Path
 import pytest
 from learner_processes import processes, told
 
-from autograder import build, course, grade, matching, report, samples, sandbox, scoring
-from autograder.matching import Step
-from autograder.sandbox import BubblewrapLauncher, SandboxLimits, Watched
-from autograder.session import Limits, PlainLauncher, Ran, Session
-from autograder.template import TemplateLauncher
+from autograder import samples
+from autograder.author import build
+from autograder.grade import command
+from autograder.judge import matching, scoring
+from autograder.judge.matching import Step
+from autograder.nbgrader import steps
+from autograder.reports import grade_table
+from autograder.sandbox import bubblewrap
+from autograder.sandbox.bubblewrap import BubblewrapLauncher, SandboxLimits, Watched
+from autograder.sandbox.prefork import TemplateLauncher
+from autograder.sandbox.session import Limits, PlainLauncher, Ran, Session
 from nas_lib import cli
 
 LESSON = "00_start_here"
@@ -69,11 +75,16 @@ def test_no_file_of_the_graders_is_there(session, tmp_path):
     for name in (secret, secret.with_name("gradebook.db"), secret.with_name(scoring.SEEDS_FILE)):
         name.write_text("secret", encoding="utf-8")
     wanted = [secret, secret.with_name("gradebook.db"), secret.with_name(scoring.SEEDS_FILE), tmp_path]
-    wanted += [ROOT / "solutions", ROOT / "autograder" / "scoring.py", ROOT / "tests", ROOT / ".git"]
+    wanted += [
+        ROOT / "solutions",
+        ROOT / "autograder" / "judge" / "scoring.py",
+        ROOT / "tests",
+        ROOT / ".git",
+    ]
     wanted += [Path.home() / name for name in os.listdir(Path.home()) if name != ".pyenv"]
     wanted += [Path("/etc/shadow"), Path("/etc/passwd"), Path("/var"), Path("/sys"), Path("/root/.ssh")]
     wanted += [Path("/proc") / str(os.getpid()) / "environ"]
-    shown = {Path(path) for path in sandbox.shown()}
+    shown = {Path(path) for path in bubblewrap.shown()}
     wanted = [path for path in wanted if not any(path == one or path in one.parents for one in shown)]
     assert (
         told(session, f"import os; print([p for p in {list(map(str, wanted))} if os.path.exists(p)])") == "[]"
@@ -82,8 +93,9 @@ def test_no_file_of_the_graders_is_there(session, tmp_path):
 
 
 def test_the_worker_stands_alone_in_its_folder(session):
-    there = told(session, f"import os; print(*sorted(os.listdir({str(ROOT / 'autograder')!r})))")
+    there = told(session, f"import os; print(*sorted(os.listdir({str(ROOT / 'autograder' / 'sandbox')!r})))")
     assert there in ("worker.py", "worker.py zygote.py")
+    assert told(session, f"import os; print(os.listdir({str(ROOT / 'autograder')!r}))") == "['sandbox']"
     assert (
         told(session, f"print(sorted(os.listdir({str(ROOT)!r})))").startswith("['autograder', 'nas_lib'")
         or (ROOT / ".venv").exists()
@@ -115,7 +127,7 @@ for top, folders, files in os.walk('/'):
     try: open(os.path.join(top, 'written'), 'w').close(); wrote.append(top)
     except OSError: pass
 for name in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/proc/self/oom_score_adj',
-             {str(ROOT / "nas_lib" / "__init__.py")!r}, {str(ROOT / "autograder" / "worker.py")!r}, os.__file__):
+             {str(ROOT / "nas_lib" / "__init__.py")!r}, {str(ROOT / "autograder" / "sandbox" / "worker.py")!r}, os.__file__):
     try: open(name, 'r+').close(); wrote.append(name)
     except OSError: pass
 print(wrote)
@@ -306,9 +318,9 @@ def test_nothing_outlives_the_session(tmp_path, monkeypatch):
         assert processes(marker)
         process = session._process
         assert isinstance(process, Watched)
-        assert sandbox._members(process._namespace)
+        assert bubblewrap._members(process._namespace)
     assert not processes(marker)
-    assert sandbox._members(process._namespace) == []
+    assert bubblewrap._members(process._namespace) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -337,11 +349,11 @@ def test_a_right_notebook_that_uses_torch_gets_full_marks():
 @pytest.fixture
 def without_sandbox(monkeypatch):
     """A machine without bubblewrap."""
-    monkeypatch.delenv(sandbox.UNSAFE_VARIABLE, raising=False)
-    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
-    sandbox.missing.cache_clear()
+    monkeypatch.delenv(bubblewrap.UNSAFE_VARIABLE, raising=False)
+    monkeypatch.setattr(bubblewrap.shutil, "which", lambda name: None)
+    bubblewrap.missing.cache_clear()
     yield
-    sandbox.missing.cache_clear()
+    bubblewrap.missing.cache_clear()
 
 
 @pytest.mark.usefixtures("without_sandbox")
@@ -352,13 +364,13 @@ def test_without_bubblewrap_nothing_is_graded_and_one_sentence_says_how_to_get_i
         assert "Nothing has been graded: bubblewrap" in said or "Linux only" in said
         assert "--unsafe" in said
         assert "Traceback" not in said
-    with pytest.raises(sandbox.SandboxMissing):
+    with pytest.raises(bubblewrap.SandboxMissing):
         Session(LESSON, [])
-    with pytest.raises(sandbox.SandboxMissing):
-        grade.grade(tmp_path, LESSON, tmp_path / "course")
+    with pytest.raises(bubblewrap.SandboxMissing):
+        command.grade(tmp_path, LESSON, tmp_path / "course")
     assert not (tmp_path / "course").exists()
-    step = course.ScoreExercises(course_root=str(tmp_path))
-    with pytest.raises(sandbox.SandboxMissing):
+    step = steps.ScoreExercises(course_root=str(tmp_path))
+    with pytest.raises(bubblewrap.SandboxMissing):
         step.preprocess(None, {"nbgrader": {"assignment": LESSON, "notebook": LESSON, "student": "one"}})
 
 
@@ -375,34 +387,34 @@ def test_a_sandbox_that_does_not_start_is_none(said, reason, tmp_path, monkeypat
     fake.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n", encoding="utf-8")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    sandbox.missing.cache_clear()
+    bubblewrap.missing.cache_clear()
     try:
-        assert reason in sandbox.missing()
-        assert said in sandbox.missing()
+        assert reason in bubblewrap.missing()
+        assert said in bubblewrap.missing()
         with pytest.raises(RuntimeError, match="could not start"):
             Session(LESSON, [], launcher=BubblewrapLauncher()).start()
     finally:
-        sandbox.missing.cache_clear()
+        bubblewrap.missing.cache_clear()
 
 
 @pytest.mark.usefixtures("without_sandbox")
 def test_unsafe_is_said_in_so_many_words_and_marks_the_report(tmp_path, monkeypatch):
-    assert isinstance(sandbox.choose(unsafe=True), PlainLauncher)
-    monkeypatch.setenv(sandbox.UNSAFE_VARIABLE, "1")
-    assert sandbox.isolation(sandbox.choose()) == "none"
+    assert isinstance(bubblewrap.choose(unsafe=True), PlainLauncher)
+    monkeypatch.setenv(bubblewrap.UNSAFE_VARIABLE, "1")
+    assert bubblewrap.isolation(bubblewrap.choose()) == "none"
     place = samples.write(tmp_path / "in", LESSON, ["perfect"])
-    done = grade.grade(place, LESSON, tmp_path / "course", progress=False, unsafe=True)
-    assert report.table(done).startswith("UNSAFE")
+    done = command.grade(place, LESSON, tmp_path / "course", progress=False, unsafe=True)
+    assert grade_table.table(done).startswith("UNSAFE")
     header, line = done.out.read_text(encoding="utf-8").splitlines()
     assert dict(zip(header.split(","), line.split(","), strict=True))["isolation"] == "none"
-    assert "isolation" not in (tmp_path / "course" / course.CONFIG_FILE).read_text(encoding="utf-8")
+    assert "isolation" not in (tmp_path / "course" / steps.CONFIG_FILE).read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("sandboxed")
 def test_a_python_that_shares_its_folder_with_the_solutions_is_refused(monkeypatch):
-    monkeypatch.setattr(sandbox.sys, "base_prefix", str(ROOT.parent))
-    with pytest.raises(sandbox.SandboxMissing, match="holds this repository"):
-        sandbox.shown()
+    monkeypatch.setattr(bubblewrap.sys, "base_prefix", str(ROOT.parent))
+    with pytest.raises(bubblewrap.SandboxMissing, match="holds this repository"):
+        bubblewrap.shown()
 
 
 @pytest.mark.usefixtures("sandboxed")

@@ -27,12 +27,16 @@ import nbformat
 import pytest
 from learner_processes import told
 
-from autograder import batch, build, grade, matching, samples, scoring, session
-from autograder.batch import Evaluated, Task
-from autograder.journal import Journal, digest, only_run
-from autograder.matching import Step
-from autograder.session import Clock, Limits, Session
-from autograder.template import TemplateLauncher
+from autograder import samples
+from autograder.author import build
+from autograder.grade import batch, command
+from autograder.grade.batch import Evaluated, Task
+from autograder.grade.journal import Journal, digest, only_run
+from autograder.judge import matching, scoring
+from autograder.judge.matching import Step
+from autograder.sandbox import session
+from autograder.sandbox.prefork import TemplateLauncher
+from autograder.sandbox.session import Clock, Limits, Session
 
 LESSON = "00_start_here"
 RIGHT = dict.fromkeys(samples.sources(LESSON, "perfect"), "reference")
@@ -51,7 +55,7 @@ def write(folder: Path, count: int, **answers: str) -> Path:
     return folder
 
 
-def points(grades: grade.Grades) -> dict[str, tuple[Any, str]]:
+def points(grades: command.Grades) -> dict[str, tuple[Any, str]]:
     return {row.student: (row.points, row.note) for row in grades.rows}
 
 
@@ -67,9 +71,9 @@ def tasks(count: int, **answers: str) -> list[Task]:
 
 
 def sandbox_there() -> bool:
-    from autograder import sandbox
+    from autograder.sandbox import bubblewrap
 
-    return sandbox.available()
+    return bubblewrap.available()
 
 
 def outcomes(done: Iterable[Evaluated]) -> dict[str, Any]:
@@ -288,7 +292,7 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def command(pid: int) -> str:
+def command_of(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     return ""
@@ -304,13 +308,13 @@ def test_a_killed_worker_process_costs_no_grade():
             killed = [
                 pid
                 for pid in children(os.getpid())
-                if "loky" in command(pid) and "tracker" not in command(pid)
+                if "loky" in command_of(pid) and "tracker" not in command_of(pid)
             ][:1]
             os.kill(killed[0], signal.SIGKILL)
     assert killed
     assert outcomes(done) == wanted
     assert len(done) == 6
-    assert not [pid for pid in children(os.getpid()) if "bwrap" in command(pid)]
+    assert not [pid for pid in children(os.getpid()) if "bwrap" in command_of(pid)]
 
 
 # -- a run that ends before its time ---------------------------------------------------------------------------
@@ -358,16 +362,16 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(tmp_path):
         process.kill()
         process.wait()
         deadline = time.monotonic() + 60  # they look once a second; this machine may be busy
-        while any(command(pid) for pid in below):
-            assert time.monotonic() < deadline, [command(pid) for pid in below]
+        while any(command_of(pid) for pid in below):
+            assert time.monotonic() < deadline, [command_of(pid) for pid in below]
             time.sleep(0.2)
         now = [line["key"] for line in lines(tmp_path) if "key" in line]
         assert now[: len(keys)] == keys  # what was finished is still there
         assert len(now) == len(set(now))  # and nothing was done twice
         keys = now
-    after = grade.grade(tmp_path / "in", LESSON, tmp_path / "course", progress=False)
+    after = command.grade(tmp_path / "in", LESSON, tmp_path / "course", progress=False)
     assert {student for student, one in after.evaluated.items() if one.kept} >= {f"s{n}" for n in range(3)}
-    fresh = grade.grade(tmp_path / "in", LESSON, tmp_path / "fresh", progress=False)
+    fresh = command.grade(tmp_path / "in", LESSON, tmp_path / "fresh", progress=False)
     assert {name: made[1] for name, made in points(after).items()} == dict.fromkeys(points(fresh), "")
     assert points(after) == points(fresh)
     assert all(list((tmp_path / "course" / "feedback").glob(f"s{n}/*/*.html")) for n in range(count))
@@ -381,7 +385,7 @@ def test_only_what_has_changed_is_evaluated_again(tmp_path, monkeypatch):
 
     def run(**more: Any) -> tuple[int, dict[str, tuple[Any, str]]]:
         evaluated.clear()
-        done = grade.grade(place, LESSON, tmp_path / "course", progress=False, **more)
+        done = command.grade(place, LESSON, tmp_path / "course", progress=False, **more)
         return len(evaluated), points(done)
 
     first = run()
@@ -415,7 +419,7 @@ def test_ctrl_c_ends_with_one_sentence_and_keeps_what_was_done(tmp_path):
     (said,) = [line for line in error.splitlines() if line.startswith("Stopped after")]
     assert "of 4 submissions: what is graded is kept" in said
     assert out == ""
-    after = grade.grade(tmp_path / "in", LESSON, tmp_path / "course", progress=False)
+    after = command.grade(tmp_path / "in", LESSON, tmp_path / "course", progress=False)
     assert any(one.kept for one in after.evaluated.values())
     assert {row.percent for row in after.rows} == {100.0}
 
@@ -502,13 +506,13 @@ def test_a_worker_with_another_version_of_the_course_refuses():
 
 
 def test_each_process_that_evaluates_needs_a_sandbox(monkeypatch):
-    from autograder import sandbox
+    from autograder.sandbox import bubblewrap
 
-    monkeypatch.setattr(sandbox, "missing", lambda: "there is none.")
-    monkeypatch.delenv(sandbox.UNSAFE_VARIABLE, raising=False)
+    monkeypatch.setattr(bubblewrap, "missing", lambda: "there is none.")
+    monkeypatch.delenv(bubblewrap.UNSAFE_VARIABLE, raising=False)
     batch.close()
     (task,) = tasks(1)
-    with pytest.raises(sandbox.SandboxMissing, match="Nothing has been graded: there is none"):
+    with pytest.raises(bubblewrap.SandboxMissing, match="Nothing has been graded: there is none"):
         batch.evaluate(Task(task.student, LESSON, task.steps, task.seeds))
     batch.close()
 
@@ -592,7 +596,7 @@ def test_a_template_that_dies_is_made_anew_and_one_that_cannot_be_is_done_withou
         made.start()
         assert told(made, "print(1)") == "1"
     assert template.refused == ""
-    from autograder import template as module
+    from autograder.sandbox import prefork as module
 
     monkeypatch.setattr(module, "ZYGOTE", Path(__file__))  # a script that says nothing
     with TemplateLauncher() as other, Session(LESSON, [], launcher=other) as made:
@@ -602,7 +606,7 @@ def test_a_template_that_dies_is_made_anew_and_one_that_cannot_be_is_done_withou
 
 
 def test_nothing_is_left_of_a_template(sandboxed):
-    before = {pid for pid in children(os.getpid()) if "bwrap" in command(pid)}
+    before = {pid for pid in children(os.getpid()) if "bwrap" in command_of(pid)}
     open_before = len(os.listdir("/proc/self/fd"))
     with TemplateLauncher() as launcher:
         if launcher.refused:
@@ -610,7 +614,7 @@ def test_nothing_is_left_of_a_template(sandboxed):
         for _ in range(3):
             with Session(LESSON, [Step("one", "import os\nos.fork()", 0, True)], launcher=launcher) as made:
                 made.start()
-        (outer,) = {pid for pid in children(os.getpid()) if "bwrap" in command(pid)} - before
+        (outer,) = {pid for pid in children(os.getpid()) if "bwrap" in command_of(pid)} - before
     assert not Path(f"/proc/{outer}").exists()
-    assert {pid for pid in children(os.getpid()) if "bwrap" in command(pid)} == before
+    assert {pid for pid in children(os.getpid()) if "bwrap" in command_of(pid)} == before
     assert len(os.listdir("/proc/self/fd")) == open_before

@@ -8,10 +8,10 @@ import tempfile
 
 import pytest
 
-from autograder import scratch
+from autograder.sandbox import scratch
 
 HOLDS_ONE = """
-from autograder import scratch
+from autograder.sandbox import scratch
 with scratch.folder("held") as path:
     (path / "submission.ipynb").write_text("{}")
     print(path, flush=True)

@@ -1,7 +1,7 @@
 """The corpus: submissions that attack, break or merely surprise the grader, and what is right for each.
 
 Each case is data: a name, what it changes in a lesson's notebook, what it should earn, and what its author
-should be told. They are made from any lesson's student notebook and graded by the real `grade.grade`, beside
+should be told. They are made from any lesson's student notebook and graded by the real `grade.command.grade`, beside
 honest classmates; then it is looked for harm (`harm`). `nas-course corpus` prints the table.
 """
 

@@ -16,7 +16,7 @@ from typing import Any
 import nbformat
 
 from autograder import samples
-from autograder.lesson import Lesson, read_lesson, without_markers
+from autograder.author.lesson import Lesson, read_lesson, without_markers
 
 MARKER = "nas-corpus-trace"
 """In the name of everything that a case leaves behind, so that traces of it can be looked for."""

@@ -22,8 +22,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import autograder
-from autograder import gradebook, review, scoring
 from autograder.corpus._cases import ALERT, MARKER, SECRET
+from autograder.judge import scoring
+from autograder.nbgrader import gradebook, review
 
 PAGE_BYTES = 2 * 2**20
 MEMORY_BYTES = 600 * 2**20  # by which the grader may grow over hundreds of submissions

@@ -15,8 +15,8 @@ from typing import Any
 import nbformat
 
 import solutions
+from autograder.author.lesson import is_check
 from autograder.corpus._cases import ALERT, SECRET, Case, Earns, Sheet, changed, raw, twin
-from autograder.lesson import is_check
 
 # ----------------------------------------------------------------------------------------------------
 # Cells and metadata

@@ -14,13 +14,15 @@ from typing import Any
 
 import nbformat
 
-from autograder import course as nbgrader_course
-from autograder import grade, intake, matching
 from autograder.corpus import harm
 from autograder.corpus._cases import CANARY, SECRET, Case, Earns, Sheet
 from autograder.corpus.code import CODE
 from autograder.corpus.notebooks import NOTEBOOKS
 from autograder.corpus.zips import DOWNLOADS, ZIPS, Download, zipped
+from autograder.grade import command
+from autograder.intake import inbox
+from autograder.judge import matching
+from autograder.nbgrader import steps as nbgrader_course
 
 BYSTANDERS = ("aa honest", "mm blank", "zz honest")
 """Classmates in every batch, whose grades nobody may touch."""
@@ -114,7 +116,7 @@ class _Grades:
         wanted = "nobody else's grade, no trace"
         return [*outcomes, Outcome(f"beside {names}", "harm", wanted, "harm" if found else wanted, found)]
 
-    def _graded(self, chosen: Sequence[Case]) -> grade.Grades:
+    def _graded(self, chosen: Sequence[Case]) -> command.Grades:
         self._number += 1
         submissions = self.folder / f"in-{self._number}"
         submissions.mkdir()
@@ -124,23 +126,23 @@ class _Grades:
             sheet = Sheet(self.lesson, answered="blank" not in name)
             sheet.insert(f"# {SECRET}")
             (submissions / f"{name}.ipynb").write_text(json.dumps(sheet.notebook), encoding="utf-8")
-        done = grade.grade(submissions, self.lesson, self.folder / "course", jobs=self.jobs, progress=False)
+        done = command.grade(submissions, self.lesson, self.folder / "course", jobs=self.jobs, progress=False)
         shutil.rmtree(submissions)
         return done
 
-    def _bystander(self, name: str, row: grade.Row | None) -> list[str]:
+    def _bystander(self, name: str, row: command.Row | None) -> list[str]:
         wanted = 0.0 if "blank" in name else 1.0
         shares = self._shares(row) if row else {}
         return [] if shares and set(shares.values()) == {wanted} else [f"{name} got {shares or 'nothing'}"]
 
-    def _shares(self, row: grade.Row) -> dict[str, float]:
+    def _shares(self, row: command.Row) -> dict[str, float]:
         return {
             name: points / row.max_points[name]
             for name, points in row.points.items()
             if points is not None and name in graded_names(self.lesson)
         }
 
-    def _compared(self, case: Case, row: grade.Row | None) -> Outcome:
+    def _compared(self, case: Case, row: command.Row | None) -> Outcome:
         if row is None:
             return Outcome(case.name, case.row, case.earns.value, "not graded", ["not graded"])
         shares = self._shares(row)
@@ -241,7 +243,7 @@ def collected(lesson: str, download: Download, folder: Path) -> Outcome:
     wanted = download.fails or ", ".join(download.students)
     outcome = Outcome(f"download: {download.name}", "archives", wanted, "")
     try:
-        with intake.collected(archive, lesson) as found:
+        with inbox.collected(archive, lesson) as found:
             outcome.got = ", ".join(submission.student for submission in found.submissions)
             remarks = " ".join(found.remarks)
             for submission in found.submissions:
@@ -249,7 +251,7 @@ def collected(lesson: str, download: Download, folder: Path) -> Outcome:
                     outcome.faults.append(f"{submission.student}: {submission.fault}")
                 elif submission.path is not None:
                     matching.restore(
-                        intake.read(submission.path), matching.Master.of(Sheet(lesson, False).notebook)
+                        inbox.read(submission.path), matching.Master.of(Sheet(lesson, False).notebook)
                     )
     except ValueError as error:
         outcome.got, remarks = str(error), ""

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from torchvision.ops import SqueezeExcitation, stochastic_depth
 from torchvision.transforms.v2 import functional as pixels
 
-from autograder.mutants._registry import alternative, mutant
-from autograder.mutants.concepts import says
+from autograder.gate.concepts import says
+from autograder.gate.registry import alternative, mutant
 from nas_lib.augmentation import OPERATIONS, apply_operation
 from nas_lib.efficientnet import B0, SCALES, conv_norm
 

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from autograder.mutants._registry import alternative, mutant
-from autograder.mutants.concepts import says
+from autograder.gate.concepts import says
+from autograder.gate.registry import alternative, mutant
 from nas_lib.ops import OPERATIONS
 from nas_lib.spaces import EDGES, OPS, Cell
 

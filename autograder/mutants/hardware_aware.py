@@ -12,8 +12,8 @@ import time
 import numpy as np
 import torch
 
-from autograder.mutants._registry import alternative, mutant
-from autograder.mutants.concepts import says
+from autograder.gate.concepts import says
+from autograder.gate.registry import alternative, mutant
 from nas_lib.search import History
 
 says(

@@ -13,8 +13,8 @@ import types
 import numpy as np
 from scipy import stats
 
-from autograder.mutants._registry import alternative, mutant
-from autograder.mutants.concepts import says
+from autograder.gate.concepts import says
+from autograder.gate.registry import alternative, mutant
 from nas_lib.search import History, RandomSearch
 
 says(

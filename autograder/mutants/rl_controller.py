@@ -12,8 +12,8 @@ import torch
 from scipy import signal, special
 from torch import nn
 
-from autograder.mutants._registry import alternative, mutant
-from autograder.mutants.concepts import says
+from autograder.gate.concepts import says
+from autograder.gate.registry import alternative, mutant
 
 says(
     {

@@ -10,8 +10,8 @@ import itertools
 
 import numpy as np
 
-from autograder.mutants._registry import alternative, mutant
-from autograder.mutants.concepts import says
+from autograder.gate.concepts import says
+from autograder.gate.registry import alternative, mutant
 from nas_lib.spaces import EDGES, OPS, CellSpace, live_edges
 
 says(

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from autograder.mutants._registry import alternative, mutant
-from autograder.mutants.concepts import says
+from autograder.gate.concepts import says
+from autograder.gate.registry import alternative, mutant
 from nas_lib.search import History
 
 says(

@@ -16,8 +16,8 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder import build
-from autograder.lesson import Task, concept_answer, is_check, read_lesson, without_markers
+from autograder.author import build
+from autograder.author.lesson import Task, concept_answer, is_check, read_lesson, without_markers
 from autograder.samples import wrong
 
 SAMPLES = ("perfect", "blank", "half", "wrong")

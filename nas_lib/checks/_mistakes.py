@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_lib.checks._core import Verdict
-from nas_lib.checks._forms import fail
+from nas_lib.checks.exercise import Verdict, fail
 
 Mistake = tuple[Any, str, str]
 """What a usual mistake would have given, its concept, and what to say."""
@@ -30,3 +29,8 @@ def first_mistake(
         if value is not None and not equal(value, right) and equal(found, value):
             return fail(concept, message)
     return None
+
+
+def raised(call: Callable[[], Any]) -> Any:
+    """Goes with the last lesson of the old form: probes need it no more."""
+    return call()

@@ -20,25 +20,14 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import (
-    BAD_INPUT,
-    RIGHT,
-    Answer,
-    ConceptQuestion,
-    Exercise,
-    Instance,
-    NotPlainData,
-    Unacceptable,
-    Verdict,
-    describe,
-    error_verdict,
-    raised,
-    register,
-    show,
-)
-from nas_lib.checks._forms import cell, fail, is_number, scalar
-from nas_lib.checks._mistakes import Mistake, close, first_mistake
-from nas_lib.checks._stats import count_range
+from nas_lib.checks._mistakes import Mistake, close, first_mistake, raised
+from nas_lib.checks.codec import NotPlainData, describe
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.checks.judging import BAD_INPUT, error_verdict
+from nas_lib.checks.questions import ConceptQuestion
+from nas_lib.checks.registry import register
+from nas_lib.judges.reading import cell, is_number, scalar
+from nas_lib.judges.statistics import count_range
 from nas_lib.spaces import EDGES, OPS
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
@@ -89,7 +78,6 @@ class MixedOp(Exercise):
     """`mixed_op(outputs, alphas)`: the weighted sum and its gradients, against the definition."""
 
     name, lesson = "mixed_op", LESSON
-    hides = ("nas_lib.lesson:_mixed_op",)
     has_reference = False
 
     def instances(self, seed: int) -> list[Instance]:
@@ -239,7 +227,6 @@ class CellSupernetClass(Exercise):
     """`CellSupernet(channels, alphas).forward(x)`: nodes and gradients, with operations of ours on its edges."""
 
     name, lesson = "CellSupernet", LESSON
-    hides = ("nas_lib.lesson:_cell_supernet", "nas_lib.supernet:MixedCell.forward")
 
     def instances(self, seed: int) -> list[Instance]:
         """Cells with smooth operations of ours, logits small and large, one with its own operations; bad ones."""
@@ -449,7 +436,6 @@ class Discretize(Exercise):
     """`discretize(alphas, exclude_none=True)`: the strongest operation of each edge; no ties occur."""
 
     name, lesson = "discretize", LESSON
-    hides = ("nas_lib.lesson:_discretize", "nas_lib.darts:chosen_cell")
     has_reference = False
 
     def instances(self, seed: int) -> list[Instance]:
@@ -984,7 +970,6 @@ class WeightStep(Step):
     """`weight_step(model, loss_fn, batch, optimizer)`: by the optimiser, the alphas held still."""
 
     name, lesson, moved = "weight_step", LESSON, "weights"
-    hides = ("nas_lib.lesson:_weight_step", "nas_lib.darts:Bilevel.update_weights")
     words: ClassVar[Mapping[str, tuple[str, str]]] = {
         "twice": ("summed-twice", "the gradient counts twice: is backward() called two times?"),
     }
@@ -1042,7 +1027,6 @@ class AlphaStepFirstOrder(AlphaStep):
     """`alpha_step_first_order(...)`: the gradient of the validation loss, the weights held still."""
 
     name, lesson = "alpha_step_first_order", LESSON
-    hides = ("nas_lib.lesson:_alpha_step_first_order", "nas_lib.darts:Bilevel.update_alphas")
     words: ClassVar[Mapping[str, tuple[str, str]]] = {
         "twice": ("summed-twice", "the gradient counts twice: is backward() called two times?")
     }
@@ -1072,11 +1056,6 @@ class AlphaStepSecondOrder(AlphaStep):
     """`alpha_step_second_order(...)`: against the exact derivative through one virtual step."""
 
     name, lesson = "alpha_step_second_order", LESSON
-    hides = (
-        "nas_lib.lesson:_alpha_step_second_order",
-        "nas_lib.darts:Bilevel.unrolled",
-        "nas_lib.darts:exact_alpha_gradient",
-    )
     wanted = "the validation loss at the virtual weights w′"
     words: ClassVar[Mapping[str, tuple[str, str]]] = {
         "eps multiplied": (
@@ -1283,7 +1262,6 @@ class GumbelSoftmaxSample(Exercise):
 
     name, lesson = "gumbel_softmax_sample", LESSON
     false_fail = 2 * 14 * _ALPHA
-    hides = ("nas_lib.lesson:_gumbel_softmax_sample", "nas_lib.darts:concrete_sample")
     has_reference = False
 
     def instances(self, seed: int) -> list[Instance]:

@@ -17,25 +17,15 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import (
-    BAD_INPUT,
-    RIGHT,
-    Answer,
-    ConceptQuestion,
-    Exercise,
-    Instance,
-    Oracle,
-    Refused,
-    Verdict,
-    describe,
-    error_verdict,
-    raised,
-    register,
-    show,
-)
-from nas_lib.checks._forms import column, fail, is_number, number, scalar
-from nas_lib.checks._history import plain
-from nas_lib.checks._mistakes import Mistake, first_mistake
+from nas_lib.checks._mistakes import Mistake, first_mistake, raised
+from nas_lib.checks.codec import describe
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Verdict, fail, show
+from nas_lib.checks.histories import plain
+from nas_lib.checks.judging import BAD_INPUT, error_verdict
+from nas_lib.checks.oracles import Oracle, Refused
+from nas_lib.checks.questions import ConceptQuestion
+from nas_lib.checks.registry import register
+from nas_lib.judges.reading import column, is_number, number, scalar
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
 
@@ -118,7 +108,6 @@ class BenchmarkLatency(Exercise):
     """`benchmark_latency(...)`: quartiles on a made-up machine, where each broken rule has numbers of its own."""
 
     name, lesson = "benchmark_latency", LESSON
-    hides = ("nas_lib.latency:time_calls", "nas_lib.lesson:_benchmark_latency")
 
     def instances(self, seed: int) -> list[Instance]:
         """Slow first calls, skewed times, a device with a queue, one repeat, no warm-up; bad numbers."""
@@ -255,7 +244,6 @@ class LatencyTableExercise(Exercise):
     """`latency_table(ops, shapes, measure)`: an entry for every pair, measured once."""
 
     name, lesson = "latency_table", LESSON
-    hides = ("nas_lib.latency:LatencyTable.measure", "nas_lib.lesson:_latency_table")
 
     def instances(self, seed: int) -> list[Instance]:
         """A few operations at a few shapes; nothing to measure; measurements that are none."""
@@ -359,7 +347,6 @@ class PredictLatency(NumberExercise):
     """`predict_latency(keys, table, overhead)`: the sum over layers, with repetition, and one overhead."""
 
     name = "predict_latency"
-    hides = ("nas_lib.latency:LatencyTable.predict", "nas_lib.lesson:_predict_latency")
 
     def instances(self, seed: int) -> list[Instance]:
         """Networks with repeated layers, with and without an overhead, one layer, none; what the table lacks."""
@@ -429,7 +416,6 @@ class RooflineLatency(NumberExercise):
     """`roofline_latency(macs, bytes_moved, device)`: the longer of arithmetic and traffic, and the overhead."""
 
     name = "roofline_latency"
-    hides = ("nas_lib.devices:Device.bound", "nas_lib.lesson:_roofline_latency")
 
     def instances(self, seed: int) -> list[Instance]:
         """Bound by arithmetic, by memory, at the ridge, nothing but overhead; negative work."""
@@ -513,7 +499,6 @@ class MnasnetReward(Exercise):
     """`mnasnet_reward(...)`: numbers and arrays, hard and soft."""
 
     name, lesson = "mnasnet_reward", LESSON
-    hides = ("nas_lib.lesson:_mnasnet_reward",)
 
     def instances(self, seed: int) -> list[Instance]:
         """Below, at and above the target; the defaults; the hard form; arrays; bad numbers."""
@@ -719,12 +704,6 @@ class ParetoFront(Points):
     """`pareto_front(accuracy, latency)`: judged by points, since either index of a copy is right."""
 
     name = "pareto_front"
-    hides = (
-        "nas_lib.pareto:non_dominated",
-        "nas_lib.pareto:fronts",
-        "nas_lib.plotting:pareto",
-        "nas_lib.lesson:_pareto_front",
-    )
 
     def instances(self, seed: int) -> list[Instance]:
         """The problems, and bad input."""
@@ -814,7 +793,6 @@ class Hypervolume(Points):
     """`hypervolume_2d(accuracy, latency, reference)`: exact areas."""
 
     name = "hypervolume_2d"
-    hides = ("nas_lib.pareto:hypervolume", "nas_lib.pareto:_volume", "nas_lib.lesson:_hypervolume_2d")
 
     def instances(self, seed: int) -> list[Instance]:
         """The problems with a reference beyond all points, and one that cuts some off; bad input."""
@@ -933,7 +911,6 @@ class FakeQuantize(Exercise):
     """`fake_quantize(x, bits, per_channel)`: values and the gradient that arrives at x."""
 
     name, lesson = "fake_quantize", LESSON
-    hides = ("nas_lib.quantization:rounded_weights", "nas_lib.lesson:_fake_quantize")
 
     def instances(self, seed: int) -> list[Instance]:
         """Matrices and kernels, few and many bits, one scale and many, zeros; bad numbers."""
@@ -1124,7 +1101,6 @@ class SearchBits(Exercise):
     """`search_bits(...)`: judged by what was evaluated: each pair once, all within the limit."""
 
     name, lesson = "search_bits", LESSON
-    hides = ("nas_lib.quantization:evolve_bits", "nas_lib.lesson:_search_bits")
 
     def instances(self, seed: int) -> list[Instance]:
         """Budgets for a part and for all of what fits, one pair that fits; nothing that does, no budget, NaN."""

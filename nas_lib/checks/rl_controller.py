@@ -18,26 +18,15 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import (
-    BAD_INPUT,
-    RIGHT,
-    Answer,
-    ConceptQuestion,
-    Exercise,
-    Instance,
-    NotPlainData,
-    Unacceptable,
-    Verdict,
-    describe,
-    error_verdict,
-    raised,
-    register,
-    show,
-)
-from nas_lib.checks._forms import column, fail, is_number, scalar
-from nas_lib.checks._mistakes import Mistake, close, first_mistake
-from nas_lib.checks._small_nets import double_precision
-from nas_lib.checks._stats import count_range, mean_range
+from nas_lib.checks._mistakes import Mistake, close, first_mistake, raised
+from nas_lib.checks.codec import NotPlainData, describe
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.checks.judging import BAD_INPUT, error_verdict
+from nas_lib.checks.nets import double_precision
+from nas_lib.checks.questions import ConceptQuestion
+from nas_lib.checks.registry import register
+from nas_lib.judges.reading import column, is_number, scalar
+from nas_lib.judges.statistics import count_range, mean_range
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
 
@@ -58,7 +47,6 @@ class ExactPolicyGradient(Exercise):
     """`exact_policy_gradient(logits, rewards)`: exact values; the usual mistakes by what they give."""
 
     name, lesson = "exact_policy_gradient", LESSON
-    hides = ("nas_lib.lesson:_exact_policy_gradient",)
 
     def instances(self, seed: int) -> list[Instance]:
         """Two to seven options, rewards around 0 and far from it, one option, logits that exp cannot take, lists;
@@ -204,7 +192,6 @@ class ReinforceLoss(Exercise):
     """`reinforce_loss(...)`: the loss and its gradients, also where rewards and baseline could carry one."""
 
     name, lesson = "reinforce_loss", LESSON
-    hides = ("nas_lib.lesson:_reinforce_loss", "nas_lib.controller:surrogate")
 
     def instances(self, seed: int) -> list[Instance]:
         """Batches of 1 to 9; a baseline per batch or per sample; weights from 0 up; a learned baseline."""
@@ -520,7 +507,6 @@ class EmaBaseline(OfRewards):
     """`ema_baseline(rewards, decay)`: exact; a baseline that sees its own reward is told so."""
 
     name, lesson, option = "ema_baseline", LESSON, "decay"
-    hides = ("nas_lib.lesson:_ema_baseline",)
 
     def problems(self, rng: np.random.Generator) -> list[tuple[list[float], float, str]]:
         """Decays from 0 to 1, one reward, negative rewards."""
@@ -607,7 +593,6 @@ class DiscountedReturns(OfRewards):
     """`discounted_returns(rewards, gamma)`: exact, also where powers of gamma vanish."""
 
     name, lesson, option = "discounted_returns", LESSON, "gamma"
-    hides = ("nas_lib.lesson:_discounted_returns",)
 
     def problems(self, rng: np.random.Generator) -> list[tuple[list[float], float, str]]:
         """Gammas from 0 to 1, a reward at the end only, and more steps than powers of gamma can follow."""
@@ -693,12 +678,6 @@ class ControllerClass(Exercise):
 
     name, lesson = "Controller", LESSON
     false_fail = (107 + 8 + 4) * _ALPHA
-    hides = (
-        "nas_lib.lesson:_controller",
-        "nas_lib.controller:LSTMPolicy.draw",
-        "nas_lib.controller:LSTMPolicy.score",
-        "nas_lib.controller:LSTMPolicy.forward",
-    )
     has_reference = False
 
     def instances(self, seed: int) -> list[Instance]:

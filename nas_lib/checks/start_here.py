@@ -12,20 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from nas_lib.checks._core import (
-    BAD_INPUT,
-    RIGHT,
-    Answer,
-    ConceptQuestion,
-    Exercise,
-    Instance,
-    Unacceptable,
-    Verdict,
-    raised,
-    register,
-    show,
-)
-from nas_lib.checks._forms import cell, integers, rows
+from nas_lib.checks._mistakes import raised
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, show
+from nas_lib.checks.judging import BAD_INPUT
+from nas_lib.checks.questions import ConceptQuestion
+from nas_lib.checks.registry import register
+from nas_lib.judges.reading import cell, integers, rows
 from nas_lib.spaces import EDGES, OPS, is_connected, live_edges
 
 LESSON = "00_start_here"
@@ -76,7 +68,6 @@ class CellIndex(_OfCells):
     """`cell_index(arch)`: exact integers on cells that tell orders apart."""
 
     name, lesson = "cell_index", LESSON
-    hides = ("nas_lib.spaces:CellSpace.index", "nas_lib.spaces:CellSpace.__iter__")
 
     def instances(self, seed: int) -> list[Instance]:
         """Random cells, each with its mirror image and its image under sorted op names; the first and the
@@ -173,7 +164,6 @@ class CellFromIndex(Exercise):
     """`cell_from_index(i)`: exact cells, with neighbouring numbers among them."""
 
     name, lesson = "cell_from_index", LESSON
-    hides = ("nas_lib.spaces:CellSpace.from_index", "nas_lib.spaces:CellSpace.__iter__")
 
     def instances(self, seed: int) -> list[Instance]:
         """Random runs of three neighbouring numbers, the two ends, and numbers outside."""
@@ -296,7 +286,6 @@ class CountActiveOps(_OfCells):
     mistake."""
 
     name, lesson = "count_active_ops", LESSON
-    hides = ("nas_lib.spaces:live_edges",)
 
     def instances(self, seed: int) -> list[Instance]:
         """Six cells of each kind, the cells of nothing and of skips only, and bad ones."""

@@ -19,28 +19,18 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from nas_lib.checks._choices import ChoiceSpace
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    ConceptQuestion,
-    Exercise,
-    Instance,
-    NotPlainData,
-    Oracle,
-    Refused,
-    Unacceptable,
-    Verdict,
-    describe,
-    raised,
-    register,
-    show,
-)
-from nas_lib.checks._forms import cell, fail, kept, number, rows
-from nas_lib.checks._history import plain, space_of
-from nas_lib.checks._mistakes import Mistake, close, first_mistake
-from nas_lib.checks._searches import Run, SearchExercise
-from nas_lib.checks._stats import count_range
+from nas_lib.checks._mistakes import Mistake, close, first_mistake, raised
+from nas_lib.checks.codec import NotPlainData, describe
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.checks.histories import plain, space_of
+from nas_lib.checks.oracles import Oracle, Refused
+from nas_lib.checks.questions import ConceptQuestion
+from nas_lib.checks.registry import register
+from nas_lib.checks.searches import SearchExercise
+from nas_lib.checks.spaces import ChoiceSpace
+from nas_lib.judges.reading import cell, kept, number, rows
+from nas_lib.judges.searches import Run
+from nas_lib.judges.statistics import count_range
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
 
@@ -130,7 +120,6 @@ class SamplePath(_Drawing):
     """`sample_path(choices, rng)`: every option of every decision equally likely, decisions independent."""
 
     name = "sample_path"
-    hides = ("nas_lib.lesson:_sample_path", "nas_lib.one_shot:uniform_paths")
     false_fail = 2 * 60 * _ALPHA
 
     def instances(self, seed: int) -> list[Instance]:
@@ -198,7 +187,6 @@ class FairPaths(_Drawing):
     """`fair_paths(choices, rng)`: each option of each decision exactly once, in orders that are independent."""
 
     name = "fair_paths"
-    hides = ("nas_lib.lesson:_fair_paths", "nas_lib.one_shot:fair_round")
     false_fail = 2 * 150 * _ALPHA
 
     def instances(self, seed: int) -> list[Instance]:
@@ -374,7 +362,6 @@ class TrainSinglePathStep(Exercise):
     """`train_single_path_step(supernet, batch, optimizer, path)`: one step of the path's weights, no others."""
 
     name, lesson = "train_single_path_step", LESSON
-    hides = ("nas_lib.lesson:_train_single_path_step", "nas_lib.one_shot:path_loss")
 
     def instances(self, seed: int) -> list[Instance]:
         """One and three steps, old gradients, weight decay and momentum on what the path leaves out; bad input."""
@@ -537,7 +524,6 @@ class RecalibrateBn(Exercise):
     """`recalibrate_bn(supernet, path, batches)`: the path's statistics over these batches, all else untouched."""
 
     name, lesson = "recalibrate_bn", LESSON
-    hides = ("nas_lib.lesson:_recalibrate_bn", "nas_lib.one_shot:recalibrate")
 
     def instances(self, seed: int) -> list[Instance]:
         """One batch and several; supernets in training, evaluation and mixed modes, all trained for some steps already,
@@ -769,7 +755,6 @@ class RankCorrelation(Exercise):
     """`rank_correlation(scores, truth, top=None)`: tau-b, over all or among the best by truth."""
 
     name, lesson = "rank_correlation", LESSON
-    hides = ("nas_lib.lesson:_rank_correlation", "nas_lib.one_shot:agreement", "nas_lib.lesson:_kendall_tau")
 
     def instances(self, seed: int) -> list[Instance]:
         """Without and with `top`, ties in both, ties at the border of the best; bad input."""
@@ -953,10 +938,6 @@ class EvolveUnderConstraint(SearchExercise):
     """
 
     name, lesson = "evolve_under_constraint", LESSON
-    hides = (
-        "nas_lib.searchers:ConstrainedEvolution.__init__",
-        "nas_lib.searchers:ConstrainedEvolution._propose",
-    )
     false_fail = 1e-8
     SHARE = 0.15
     """Of the way from the mean of all architectures within the limit to the best of them, for late evaluations."""
@@ -1120,7 +1101,6 @@ class SliceKernel(Exercise):
     """`slice_kernel(weight, size, transform=None)`: the centre, times the matrix; gradients reach both."""
 
     name, lesson = "slice_kernel", LESSON
-    hides = ("nas_lib.lesson:_slice_kernel", "nas_lib.mobile:inner_kernel")
 
     def instances(self, seed: int) -> list[Instance]:
         """From 7 to 5 and 3, from 5 to 3, to the same size, to 1; with and without a matrix; bad input."""
@@ -1260,7 +1240,6 @@ class SliceWidth(Exercise):
     """`slice_width(weight, width, importance)`: the most important rows, most important first, and which they are."""
 
     name, lesson = "slice_width", LESSON
-    hides = ("nas_lib.lesson:_slice_width", "nas_lib.mobile:ElasticBottleneck.sort_channels")
 
     def instances(self, seed: int) -> list[Instance]:
         """Matrices and kernels, ties, negative importances, all rows; bad input."""
@@ -1416,7 +1395,6 @@ class ProgressiveShrinkingSchedule(Exercise):
     """`progressive_shrinking_schedule(step, phases)`: what all phases begun so far allow, together."""
 
     name, lesson = "progressive_shrinking_schedule", LESSON
-    hides = ("nas_lib.lesson:_progressive_shrinking_schedule", "nas_lib.elastic_training:shrinking_phases")
 
     def instances(self, seed: int) -> list[Instance]:
         """Every step around the beginning of a phase; phases in any order and two at once; options named again; bad
@@ -1576,7 +1554,6 @@ class DistillationLoss(Exercise):
     """`distillation_loss(student, teacher, labels, temperature, weight)`: value and gradients."""
 
     name, lesson = "distillation_loss", LESSON
-    hides = ("nas_lib.lesson:_distillation_loss", "nas_lib.elastic_training:distillation_loss")
 
     def instances(self, seed: int) -> list[Instance]:
         """Weights from 0 to 1, temperatures from below 1 up, large logits; bad input."""

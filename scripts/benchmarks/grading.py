@@ -24,7 +24,9 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder import build, grade, run, samples
+from autograder import samples
+from autograder.author import build
+from autograder.grade import command, run
 
 TORCH = "import torch"
 LEARNS = "layer = torch.nn.Linear(16, 16)\nlayer(torch.ones(4, 16)).square().sum().backward()\n"
@@ -110,7 +112,7 @@ class Plain:
         return time.monotonic() - began, cpu_seconds() - before
 
 
-def graded(root: Path, lesson: str, jobs: int) -> tuple[grade.Grades, float]:
+def graded(root: Path, lesson: str, jobs: int) -> tuple[command.Grades, float]:
     """Our grades, and the CPU seconds of all processes while submissions were evaluated and stored."""
     real, spent = run.Run.evaluate, [0.0]
 
@@ -123,7 +125,7 @@ def graded(root: Path, lesson: str, jobs: int) -> tuple[grade.Grades, float]:
 
     run.Run.evaluate = evaluate  # type: ignore[method-assign]
     try:
-        done = grade.grade(root / "in", lesson, root / "course", jobs=jobs, progress=False)
+        done = command.grade(root / "in", lesson, root / "course", jobs=jobs, progress=False)
     finally:
         run.Run.evaluate = real  # type: ignore[method-assign]
     return done, spent[0]

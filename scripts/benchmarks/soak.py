@@ -17,7 +17,8 @@ from typing import Any
 
 import nbformat
 
-from autograder import grade, samples
+from autograder import samples
+from autograder.grade import command
 
 LESSON = "00_start_here"
 LOOP = "def cell_index(arch):\n    while True: pass"
@@ -118,7 +119,7 @@ def main() -> None:
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            done = grade.grade(root / "in", LESSON, root / "course", jobs=arguments.jobs, progress=False)
+            done = command.grade(root / "in", LESSON, root / "course", jobs=arguments.jobs, progress=False)
         finally:
             over.set()
             watcher.join()

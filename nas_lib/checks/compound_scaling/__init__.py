@@ -8,16 +8,16 @@ with probability at most `false_fail`: 5e-10 for each count (`_stats`).
 torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
 """
 
-from nas_lib.checks._core import ConceptQuestion, register
 from nas_lib.checks.compound_scaling.blocks import FusedBlock, MBConvBlock
-from nas_lib.checks.compound_scaling.costs import ScaledCost
 from nas_lib.checks.compound_scaling.grid_search import GridSearch
 from nas_lib.checks.compound_scaling.mixup import Mixup
+from nas_lib.checks.compound_scaling.numbers import RoundFilters, RoundRepeats, ScaledCost
 from nas_lib.checks.compound_scaling.rand_augment import RandAugment
-from nas_lib.checks.compound_scaling.rounding import RoundFilters, RoundRepeats
 from nas_lib.checks.compound_scaling.schedule import ProgressiveSchedule
 from nas_lib.checks.compound_scaling.shared import LESSON
 from nas_lib.checks.compound_scaling.stages import EfficientNetStages
+from nas_lib.checks.questions import ConceptQuestion
+from nas_lib.checks.registry import register
 
 register(
     ScaledCost(),

@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nas_lib.checks._core import (
-    Instance,
-)
 from nas_lib.checks.compound_scaling.residual import Block
 from nas_lib.checks.compound_scaling.shared import LESSON
+from nas_lib.checks.exercise import Instance
 
 
 class MBConvBlock(Block):
     """`MBConv(...)`."""
 
     name, lesson = "MBConv", LESSON
-    hides = (
-        "nas_lib.efficientnet:_Residual.forward",
-        "nas_lib.efficientnet:SqueezeExcite.forward",
-        "nas_lib.efficientnet:StochasticDepth.forward",
-    )
 
     def library_block(self, plan: Any, instance: Instance) -> Any:
         """With the squeeze of the instance."""
@@ -106,10 +99,6 @@ class FusedBlock(Block):
     """`FusedMBConv(...)`."""
 
     name, lesson, fused = "FusedMBConv", LESSON, True
-    hides = (
-        "nas_lib.efficientnet:_Residual.forward",
-        "nas_lib.efficientnet:StochasticDepth.forward",
-    )
 
     def library_block(self, plan: Any, instance: Instance) -> Any:
         """It has no squeeze."""

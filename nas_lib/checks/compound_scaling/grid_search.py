@@ -10,20 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.random import default_rng
 
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    Exercise,
-    Instance,
-    Oracle,
-    Verdict,
-    describe,
-    raised,
-    show,
-)
-from nas_lib.checks._forms import fail, is_number, scalar
-from nas_lib.checks._mistakes import close
+from nas_lib.checks._mistakes import close, raised
+from nas_lib.checks.codec import describe
 from nas_lib.checks.compound_scaling.shared import LESSON, NAN
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Verdict, fail, show
+from nas_lib.checks.oracles import Oracle
+from nas_lib.judges.reading import is_number, scalar
 
 
 class GridSearch(Exercise):
@@ -31,11 +23,6 @@ class GridSearch(Exercise):
 
     name, lesson = "grid_search_coefficients", LESSON
     has_reference = False
-    hides = (
-        "nas_lib.lesson:_grid_search_coefficients",
-        "nas_lib.scaling:coefficient_grid",
-        "nas_lib.scaling:Coefficients.cost",
-    )
 
     def instances(self, seed: int) -> list[Instance]:
         """Fine and coarse grids, other limits, a best point at an end of the grid; bad input."""

@@ -8,21 +8,12 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    Exercise,
-    Instance,
-    NotPlainData,
-    Unacceptable,
-    Verdict,
-    describe,
-    raised,
-    show,
-)
-from nas_lib.checks._forms import fail, rows
-from nas_lib.checks._stats import count_range
+from nas_lib.checks._mistakes import raised
+from nas_lib.checks.codec import NotPlainData, describe
 from nas_lib.checks.compound_scaling.shared import ALPHA, LESSON, NAN, Array
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.judges.reading import rows
+from nas_lib.judges.statistics import count_range
 
 _BATCHES = 300
 
@@ -31,10 +22,6 @@ class Mixup(Exercise):
     """`mixup(x, y, alpha, rng, classes)`: who was mixed with whom, how much, and what the labels say of it."""
 
     name, lesson = "mixup", LESSON
-    hides = (
-        "nas_lib.lesson:_mixup",
-        "nas_lib.augmentation:Mixup.__call__",
-    )
     has_reference = False
     false_fail = 3 * 3 * ALPHA
 

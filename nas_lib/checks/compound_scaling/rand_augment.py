@@ -10,20 +10,11 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    Exercise,
-    Instance,
-    NotPlainData,
-    Verdict,
-    describe,
-    raised,
-    show,
-)
-from nas_lib.checks._forms import fail
-from nas_lib.checks._stats import count_range
+from nas_lib.checks._mistakes import raised
+from nas_lib.checks.codec import NotPlainData, describe
 from nas_lib.checks.compound_scaling.shared import ALPHA, LESSON
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Verdict, fail, show
+from nas_lib.judges.statistics import count_range
 
 _SINGLE, _PAIRS = 700, 600
 _SIZE = (3, 22, 17)
@@ -34,12 +25,6 @@ class RandAugment(Exercise):
     should."""
 
     name, lesson = "rand_augment", LESSON
-    hides = (
-        "nas_lib.lesson:_rand_augment",
-        "nas_lib.augmentation:RandAugment.__call__",
-        "nas_lib.augmentation:level_strengths",
-        "nas_lib.augmentation:_up_to",
-    )
     has_reference = False
     # in each of two instances 14 counts of operations and 9 of signs; in another, one of equal pairs
     false_fail = (2 * (14 + 9) + 1) * ALPHA

@@ -13,24 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.random import default_rng
 
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    Exercise,
-    Instance,
-    NotPlainData,
-    Verdict,
-    describe,
-    error_verdict,
-    raised,
-    roundtrip,
-    show,
-)
-from nas_lib.checks._forms import fail
-from nas_lib.checks._mistakes import close
-from nas_lib.checks._small_nets import double_precision
-from nas_lib.checks._stats import count_range
+from nas_lib.checks._mistakes import close, raised
+from nas_lib.checks.codec import NotPlainData, describe, roundtrip
 from nas_lib.checks.compound_scaling.shared import ALPHA, Array
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Verdict, fail, show
+from nas_lib.checks.judging import error_verdict
+from nas_lib.checks.nets import double_precision
+from nas_lib.judges.statistics import count_range
 
 _DRAWS, _ROWS = 12, 8
 

@@ -7,26 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.random import default_rng
 
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    Exercise,
-    Instance,
-    Verdict,
-    describe,
-    raised,
-    show,
-)
-from nas_lib.checks._forms import fail, is_number, number, rows, scalar
-from nas_lib.checks._mistakes import close
+from nas_lib.checks._mistakes import close, raised
+from nas_lib.checks.codec import describe
 from nas_lib.checks.compound_scaling.shared import LESSON, NAN
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Verdict, fail, show
+from nas_lib.judges.reading import is_number, number, rows, scalar
 
 
 class ProgressiveSchedule(Exercise):
     """`progressive_schedule(stage, stages, resolution, magnitude)`: whole schedules at a time."""
 
     name, lesson = "progressive_schedule", LESSON
-    hides = ("nas_lib.lesson:_progressive_schedule", "nas_lib.scaling:ramp", "nas_lib.scaling:growing")
 
     def instances(self, seed: int) -> list[Instance]:
         """Two to seven stages, falling and constant values, a single stage; bad input."""

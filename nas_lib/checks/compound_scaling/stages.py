@@ -10,19 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.random import default_rng
 
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    Exercise,
-    Instance,
-    Unacceptable,
-    Verdict,
-    describe,
-    raised,
-    show,
-)
-from nas_lib.checks._forms import fail, is_number, scalar
+from nas_lib.checks._mistakes import raised
+from nas_lib.checks.codec import describe
 from nas_lib.checks.compound_scaling.shared import LESSON
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.judges.reading import is_number, scalar
 
 _FIELDS = ("expand", "kernel", "stride", "in", "out", "repeats")
 
@@ -31,7 +23,6 @@ class EfficientNetStages(Exercise):
     """`efficientnet_stages(variant)`: all seven stages of each variant."""
 
     name, lesson = "efficientnet_stages", LESSON
-    hides = ("nas_lib.lesson:_efficientnet_stages", "nas_lib.efficientnet:efficientnet_plan")
 
     def instances(self, seed: int) -> list[Instance]:
         """Every published variant, and none of them."""

@@ -6,12 +6,13 @@ Each exercise states as `false_fail` how likely bad luck fails right code; the b
 simulation enters. Everything else is exact.
 """
 
-from nas_lib.checks._core import ConceptQuestion, register
+from nas_lib.checks.questions import ConceptQuestion
 from nas_lib.checks.random_search.bootstrap import PairedBootstrap
 from nas_lib.checks.random_search.curves import IncumbentCurve, SimpleRegret
 from nas_lib.checks.random_search.odds import SamplesForTopFraction
 from nas_lib.checks.random_search.sampling import SampleUniform
 from nas_lib.checks.random_search.search import RandomSearch
+from nas_lib.checks.registry import register
 
 register(
     SampleUniform(),

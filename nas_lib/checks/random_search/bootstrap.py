@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.random import default_rng
 
-from nas_lib.checks._core import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, raised, show
-from nas_lib.checks._forms import fail, given, is_number, kept, number, rows, scalar
-from nas_lib.checks._interval import PairedSample
+from nas_lib.checks._mistakes import raised
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.checks.forms import given
+from nas_lib.judges.intervals import PairedSample
+from nas_lib.judges.reading import is_number, kept, number, rows, scalar
 
 _ALPHA = 4e-9  # how likely one end of an interval of right code leaves its range on one side
 _INTERVALS = 15
@@ -25,7 +27,6 @@ class PairedBootstrap(Exercise):
     """
 
     name, lesson = "paired_bootstrap", "01_random_search"
-    hides = ("nas_lib.search:Comparison.paired",)
     has_reference = False
     false_fail = _INTERVALS * 4 * _ALPHA
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from nas_lib.checks._core import RIGHT, Answer, Exercise, Instance, Verdict, raised, show
-from nas_lib.checks._forms import column, fail, given, kept
+from nas_lib.checks._mistakes import raised
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Verdict, fail, show
+from nas_lib.checks.forms import given
+from nas_lib.judges.reading import column, kept
 
 
 def _series(rng: Generator) -> list[Instance]:
@@ -95,7 +97,6 @@ class IncumbentCurve(_Curve):
     """`incumbent_curve(values)`."""
 
     name, lesson = "incumbent_curve", "01_random_search"
-    hides = ("nas_lib.search:History.incumbent", "nas_lib.search:History.leaders")
 
     def instances(self, seed: int) -> list[Instance]:
         """Sequences of every kind, and bad ones."""
@@ -150,11 +151,6 @@ class SimpleRegret(_Curve):
     """`simple_regret(values, best)`."""
 
     name, lesson = "simple_regret", "01_random_search"
-    hides = (
-        "nas_lib.search:History.regret",
-        "nas_lib.search:History.incumbent",
-        "nas_lib.search:History.leaders",
-    )
 
     def instances(self, seed: int) -> list[Instance]:
         """Sequences of every kind with an optimum above them, at their top, or (from noise) below it; and bad

@@ -7,19 +7,10 @@ from typing import Any
 
 from numpy.random import default_rng
 
-from nas_lib.checks._core import (
-    BAD_INPUT,
-    RIGHT,
-    Answer,
-    Exercise,
-    Instance,
-    Unacceptable,
-    Verdict,
-    error_verdict,
-    raised,
-    show,
-)
-from nas_lib.checks._forms import fail, integers
+from nas_lib.checks._mistakes import raised
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.checks.judging import BAD_INPUT, error_verdict
+from nas_lib.judges.reading import integers
 
 
 def _is_least(n: int, fraction: float, confidence: float, slack: float) -> bool:
@@ -40,7 +31,6 @@ class SamplesForTopFraction(Exercise):
     floats tie."""
 
     name, lesson = "samples_for_top_fraction", "01_random_search"
-    hides = ("nas_lib.checks.random_search.odds:_is_least",)
     has_reference = False
 
     def instances(self, seed: int) -> list[Instance]:

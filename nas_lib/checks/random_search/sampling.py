@@ -10,20 +10,12 @@ from typing import Any
 
 from numpy.random import default_rng
 
-from nas_lib.checks._choices import ChoiceSpace
-from nas_lib.checks._core import (
-    RIGHT,
-    Answer,
-    Exercise,
-    Instance,
-    Unacceptable,
-    Verdict,
-    error_verdict,
-    raised,
-    show,
-)
-from nas_lib.checks._forms import cell, fail, is_number, rows, scalar
-from nas_lib.checks._stats import count_range
+from nas_lib.checks._mistakes import raised
+from nas_lib.checks.exercise import RIGHT, Answer, Exercise, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.checks.judging import error_verdict
+from nas_lib.checks.spaces import ChoiceSpace
+from nas_lib.judges.reading import cell, is_number, rows, scalar
+from nas_lib.judges.statistics import count_range
 from nas_lib.spaces import OPS
 
 _ALPHA = 2e-10  # how likely one count of right code leaves its range
@@ -35,11 +27,6 @@ class SampleUniform(Exercise):
     count bounds."""
 
     name, lesson = "sample_uniform", "01_random_search"
-    hides = (
-        "nas_lib.spaces:CellSpace.sample",
-        "nas_lib.checks._choices:ChoiceSpace.sample",
-        "nas_lib.checks._choices:ChoiceSpace.mutate",
-    )
     has_reference = False
     false_fail = _COUNTS * _ALPHA
 

@@ -10,16 +10,12 @@ from typing import Any
 
 from numpy.random import default_rng
 
-from nas_lib.checks._choices import ChoiceSpace
-from nas_lib.checks._core import (
-    Instance,
-    Verdict,
-    show,
-)
-from nas_lib.checks._forms import fail
-from nas_lib.checks._history import space_of
-from nas_lib.checks._searches import Run, SearchExercise
-from nas_lib.checks._stats import count_range
+from nas_lib.checks.exercise import Instance, Verdict, fail, show
+from nas_lib.checks.histories import space_of
+from nas_lib.checks.searches import SearchExercise
+from nas_lib.checks.spaces import ChoiceSpace
+from nas_lib.judges.searches import Run
+from nas_lib.judges.statistics import count_range
 from nas_lib.spaces import OPS
 
 _ALPHA = 1e-9  # how likely one count of right code leaves its range
@@ -31,7 +27,6 @@ class RandomSearch(SearchExercise):
     kept outside."""
 
     name, lesson = "random_search", "01_random_search"
-    hides = ("nas_lib.search:RandomSearch.ask",)
     twice = ("repeats-proposals", "samples with replacement: {} was proposed twice")
     false_fail = _COUNTS * _ALPHA
 

@@ -1,0 +1,298 @@
+"""From the lessons' sources to the student notebooks, and the proof that nothing in between was edited by
+hand.
+
+One way only: solutions/*.py -> instructor notebook -> nbgrader's own release steps -> notebooks/, plus the
+public expectations of the checks in nas_lib/assets/checks/. Building twice on a machine gives the same bytes; `drift`
+compares what is on disk with a fresh build.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import re
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+import solutions
+from autograder.author.lesson import grade_id
+from autograder.nbgrader.steps import digest, release_steps
+from nas_lib import checks
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = Path("notebooks")
+PUBLIC_CHECKS = Path("nas_lib/assets/checks")
+INSTALL_URL = "git+https://github.com/nas-from-scratch/nas-from-scratch"  # when pyproject.toml names no other
+# Never installed over what a hosted runtime brings: large, and matched to its driver.
+HEAVY = frozenset({"torch", "torchvision", "numpy"})
+IMPORT_NAMES = {"scikit-learn": "sklearn", "pillow": "PIL", "pyyaml": "yaml"}
+
+# How far expectations may lie apart, relatively, that two processors computed. Judges allow for no less.
+ROUNDING = 1e-6
+
+BOOTSTRAP_ID = "bootstrap"
+BOOTSTRAP = """\
+# Lets this notebook run as a single file: installs nas_lib on Colab, and nothing on your machine.
+import importlib.metadata
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("nas_lib") is None:
+    nas_lib_address = "{address}"
+    if "COLAB_RELEASE_TAG" not in os.environ and "google.colab" not in sys.modules:
+        raise ModuleNotFoundError(
+            f"nas_lib is not installed in this notebook's Python ({{sys.executable}}). Start Jupyter "
+            "with `make lab`, or install the course's wheel with pip as README.md says."
+        )
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    commands = [[*pip, "--no-deps", nas_lib_address]]  # torch and numpy stay as they are
+    light = {{
+{light}
+    }}
+    missing = [name for name, module in light.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        commands.append([*pip, *missing, "numpy==" + importlib.metadata.version("numpy")])
+    if any(subprocess.run(command).returncode != 0 for command in commands):
+        raise RuntimeError(f"pip could not install nas_lib from {{nas_lib_address}}: is the network up?")
+    importlib.invalidate_caches()
+"""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One generated file that is not what the sources say: where it is, and what is wrong with it."""
+
+    path: Path
+    kind: str  # "missing", "stale", "edited" or "orphaned"
+
+    def __str__(self) -> str:
+        what = {
+            "missing": "has not been built",
+            "stale": "is not what its source gives any more: run `make build`",
+            "edited": "was edited by hand: make the change in solutions/, or move your work elsewhere",
+            "orphaned": "belongs to no lesson: delete it, or move it elsewhere",
+        }[self.kind]
+        return f"{self.path}: {what}"
+
+
+def install_url(root: Path = ROOT) -> str:
+    """The one address hosted notebooks install nas_lib from: `[tool.nas-course] install-url`."""
+    return _pyproject(root).get("tool", {}).get("nas-course", {}).get("install-url", INSTALL_URL)
+
+
+def light_packages(root: Path = ROOT) -> dict[str, str]:
+    """nas_lib's requirements without the heavy ones, as {name for pip: name for import}."""
+    wanted = _pyproject(root).get("project", {}).get("dependencies", [])
+    names = [re.split(r"[\s<>=!~;\[@]", requirement, maxsplit=1)[0].lower() for requirement in wanted]
+    return {name: IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names if name not in HEAVY}
+
+
+def bootstrap(root: Path = ROOT) -> str:
+    """Source of the first code cell of every notebook."""
+    light = "\n".join(f'        "{name}": "{module}",' for name, module in light_packages(root).items())
+    return BOOTSTRAP.format(address=install_url(root), light=light).rstrip("\n")
+
+
+def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path = ROOT) -> Any:
+    """The lesson with its solutions and mark schemes, a bootstrap cell, and stable cell ids."""
+    notebook = solutions.read(lesson, folder)
+    cells: list[Any] = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not any(seen.cell_type == "code" for seen in cells):
+            cells.append(
+                nbformat.v4.new_code_cell(bootstrap(root), id=BOOTSTRAP_ID, metadata={"tags": ["setup"]})
+            )
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note to itself
+        cells.append(cell)
+    _name_cells(cells)
+    notebook.cells = cells
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def student_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path = ROOT) -> Any:
+    """The lesson as learners get it: nbgrader's release steps, without a gradebook."""
+    return release(instructor_notebook(lesson, folder, root))
+
+
+def release(notebook: Any) -> Any:
+    """Apply nbgrader's release steps to an instructor notebook: answers and outputs go, checksums come."""
+    resources: dict[str, Any] = {}
+    for step in release_steps():
+        notebook, resources = step.preprocess(notebook, resources)
+    return notebook
+
+
+def render(notebook: Any) -> str:
+    """The notebook as the bytes that nbgrader itself would write."""
+    text = nbformat.writes(notebook, version=4)
+    return text if text.endswith("\n") else text + "\n"
+
+
+def build(root: Path = ROOT, folder: Path | None = None, force: bool = False) -> list[Path]:
+    """Write all generated files below `root` and delete the orphaned ones.
+
+    Work that somebody did in a generated notebook is never overwritten or deleted, unless `force` says so.
+
+    Returns:
+        The paths that changed, relative to root.
+
+    Raises:
+        ValueError: some notebooks hold work done by hand; the message names them. Nothing has been written
+            then.
+    """
+    folder = root / "solutions" if folder is None else folder
+    changed = []
+    with tempfile.TemporaryDirectory(prefix="nas-build-") as scratch:
+        drifts = _compare(root, folder, Path(scratch))
+        by_hand = [
+            str(item.path)
+            for item in drifts
+            if item.kind in ("edited", "orphaned") and not _untouched(root / item.path)
+        ]
+        if by_hand and not force:
+            raise ValueError(
+                f"{', '.join(by_hand)} would be lost: not made by the build, or changed since. "
+                "Move it elsewhere, or build with --force to overwrite it."
+            )
+        for drift in drifts:
+            target = root / drift.path
+            if drift.kind == "orphaned":
+                target.unlink()
+                if not any(target.parent.iterdir()):
+                    target.parent.rmdir()
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(Path(scratch) / drift.path, target)
+            changed.append(drift.path)
+    return changed
+
+
+def drift(root: Path = ROOT, folder: Path | None = None) -> list[Drift]:
+    """Compare the generated files below `root` with a fresh build; empty when nothing differs."""
+    folder = root / "solutions" if folder is None else folder
+    with tempfile.TemporaryDirectory(prefix="nas-build-") as scratch:
+        return _compare(root, folder, Path(scratch))
+
+
+def _compare(root: Path, folder: Path, scratch: Path) -> list[Drift]:
+    _generate(root, folder, scratch)
+    fresh = set(_generated(scratch))
+    present = set(_generated(root))
+    found = [Drift(path, "missing") for path in fresh - present]
+    found += [Drift(path, "orphaned") for path in present - fresh]
+    for path in fresh & present:
+        if not same_content(root / path, scratch / path):
+            found.append(Drift(path, "stale" if _untouched(root / path) else "edited"))
+    return sorted(found, key=lambda item: item.path)
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Do two generated files say the same? Numbers in public checks may differ by what processors round differently."""
+    contents = one.read_bytes(), other.read_bytes()
+    if contents[0] == contents[1] or one.suffix != ".json":
+        return contents[0] == contents[1]
+    try:
+        return alike(*map(json.loads, contents))
+    except ValueError:
+        return False
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Are two contents of public checks the same, but for what processors round differently?"""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, float):
+        return math.isclose(one, other, rel_tol=ROUNDING, abs_tol=ROUNDING)
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(map(alike, one.values(), other.values()))
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)
+
+
+def _settled(fresh: Any, stored: Any) -> Any:
+    """The fresh content, with the stored number wherever the two differ by rounding alone."""
+    if alike(fresh, stored):
+        return stored
+    if isinstance(fresh, dict) and isinstance(stored, dict):
+        return {key: _settled(value, stored.get(key)) for key, value in fresh.items()}
+    if isinstance(fresh, list) and isinstance(stored, list) and len(fresh) == len(stored):
+        return list(map(_settled, fresh, stored))
+    return fresh
+
+
+def _keep_digits(fresh: Path, stored: Path) -> None:
+    """Let a fresh file of public checks have the stored one's last digits: who builds leaves no mark."""
+    with contextlib.suppress(OSError, ValueError):  # nothing to keep: missing, or no JSON
+        contents = (json.loads(path.read_text(encoding="utf-8")) for path in (fresh, stored))
+        fresh.write_text(checks.public_text(_settled(*contents)), encoding="utf-8", newline="\n")
+
+
+def _generate(root: Path, folder: Path, into: Path) -> None:
+    for lesson in solutions.lessons(folder):
+        path = into / NOTEBOOKS / lesson / f"{lesson}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(render(student_notebook(lesson, folder, root)), encoding="utf-8", newline="\n")
+        if lesson in checks.lessons():
+            (into / PUBLIC_CHECKS).mkdir(parents=True, exist_ok=True)
+            path = checks.write_public(lesson, solutions.load(lesson, folder), into / PUBLIC_CHECKS)
+            _keep_digits(path, root / path.relative_to(into))
+
+
+def _untouched(path: Path) -> bool:
+    """True for a file as some build left it: a notebook whose stamp fits its cells, or public checks."""
+    if path.suffix != ".ipynb":
+        return PUBLIC_CHECKS.name in path.parts
+    try:
+        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+        return notebook.metadata.get("nas_course", {}).get("digest") == digest(notebook)
+    except Exception:  # whatever it is, it is not what a build wrote
+        return False
+
+
+def _generated(root: Path) -> Iterator[Path]:
+    """Everything in the generated folders, relative to root, without what Jupyter leaves there."""
+    for folder in (NOTEBOOKS, PUBLIC_CHECKS):
+        for path in sorted((root / folder).rglob("*")):
+            inner = path.relative_to(root)
+            if path.is_file() and not {".ipynb_checkpoints", "__pycache__"} & set(inner.parts):
+                yield inner
+
+
+def _name_cells(cells: list[Any]) -> None:
+    """Cell ids from the grade_id, else from what the cell says: adding a cell leaves the others alone."""
+    taken: set[str] = set()
+    for cell in cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        wanted = grade_id(cell) or (
+            BOOTSTRAP_ID if cell.get("id") == BOOTSTRAP_ID else f"{cell.cell_type}-{digest}"
+        )
+        name, copies = wanted[:64], 1
+        while name in taken:
+            copies += 1
+            name = f"{wanted[:58]}-{copies}"
+        taken.add(name)
+        cell.id = name
+
+
+def _pyproject(root: Path) -> dict[str, Any]:
+    path = root / "pyproject.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -1,0 +1,169 @@
+"""The registry of mutants and alternatives, and the kill table that comes of grading them.
+
+A mutant is a plausible wrong implementation with the concept that its verdict must name; an alternative is a
+right one written another way. Modules of this package, one per lesson, register theirs with the decorators.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import solutions
+from nas_lib import checks
+from nas_lib.checks.exercise import clean
+from nas_lib.checks.registry import module_of
+from nas_lib.checks.values import ValueExercise
+from solutions.mistakes import Mistake
+
+SEEDS = (101, 202)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one variant got, over all seeds: its lowest score, and every concept and message that was named."""
+
+    exercise: str
+    variant: Mistake
+    score: float
+    concepts: tuple[str, ...]
+    messages: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Did the check do right by this variant, on every seed?
+
+        A right answer keeps all points. A mistake loses some; what it is told is its own sentence, where it has one,
+        and else names its concept. Where the answer is a value and the mistake is only to be caught, any will do.
+        """
+        if not self.variant.is_wrong:
+            return self.score == 1.0
+        if self.variant.message:
+            return self.score < 1.0 and set(self.messages) == {clean(self.variant.message)}
+        named = self.concepts == (self.variant.concept,)
+        return self.score < 1.0 and (named or isinstance(checks.exercise(self.exercise), ValueExercise))
+
+
+_VARIANTS: dict[str, list[Mistake]] = {}
+
+
+def mutant(exercise: str, *, concept: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a wrong implementation of `exercise`; its verdict must name `concept`.
+
+    Raises:
+        ValueError: `concept` is empty.
+    """
+    if not concept:
+        raise ValueError(f"concept must name what is wrong with a mutant of {exercise}, got {concept!r}")
+    return _registrar(exercise, concept)
+
+
+def alternative(exercise: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a right implementation of `exercise`, written another way than the reference."""
+    return _registrar(exercise, "")
+
+
+def _registrar(exercise: str, concept: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
+        _add(exercise, Mistake(implementation.__name__, concept, "", lambda reference: implementation))
+        return implementation
+
+    return register
+
+
+def _add(exercise: str, variant: Mistake) -> None:
+    known = _VARIANTS.setdefault(exercise, [])
+    if any(other.name == variant.name for other in known):
+        raise ValueError(f"{variant.name!r} is registered twice for {exercise}")
+    known.append(variant)
+
+
+def variants(exercise: str) -> list[Mistake]:
+    """The registered implementations of an exercise; a concept question's are made from its options.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    item = checks.exercise(exercise)
+    if isinstance(item, checks.ConceptQuestion):
+        return _answers(item)
+    # The lesson's module of this package is called like its module (or package) of checks.
+    told = list(solutions.load(item.lesson).MISTAKES.get(exercise, []))
+    with contextlib.suppress(ModuleNotFoundError):  # a lesson whose old mutants are gone
+        importlib.import_module(f"autograder.mutants.{module_of(item.lesson)}")
+    return told + list(_VARIANTS.get(exercise, []))
+
+
+def _answers(item: checks.ConceptQuestion) -> list[Mistake]:
+    """Every wrong option, answers of a wrong form, and the right one in other spellings."""
+
+    def made(name: str, concept: str, make: Callable[[str], Any]) -> Mistake:
+        return Mistake(name, concept, "", lambda reference: make(getattr(reference, item.name)))
+
+    def other(step: int) -> Callable[[str], str]:
+        return lambda key: item.options[(item.options.index(key) + step) % len(item.options)]
+
+    beyond = chr(ord(item.options[-1]) + 1)
+    return [
+        *(made(f"wrong_option_{step}", "wrong-option", other(step)) for step in range(1, len(item.options))),
+        made("no_such_option", "not-an-option", lambda key: beyond),
+        made("two_options", "not-an-option", lambda key: f"{key}{beyond}"),
+        made("a_list", "not-an-option", lambda key: [key]),
+        made("a_number", "not-an-option", lambda key: 1 + item.options.index(key)),
+        made("unanswered", "not-implemented", lambda key: None),
+        made("upper_case", "", str.upper),
+        made("with_blanks", "", lambda key: f" {key} "),
+        made("with_a_bracket", "", lambda key: f"{key})"),
+    ]
+
+
+def kill_table(lesson: str, seeds: Sequence[int] = SEEDS) -> list[Row]:
+    """Grade every variant of a lesson's exercises on instances of each seed."""
+    return [
+        grade_variant(item, variant, seeds)
+        for name, item in checks.exercises(lesson).items()
+        for variant in variants(name)
+    ]
+
+
+def grade_variant(item: checks.Exercise, variant: Mistake, seeds: Sequence[int] = SEEDS) -> Row:
+    """Grade one variant on instances of each seed."""
+    made = {item.name: variant.make(solutions.load(item.lesson))}
+    found = [_grade(item, checks.InProcess(made, seconds=2.0), seed) for seed in seeds]
+    return Row(
+        item.name,
+        variant,
+        min(verdict.score for verdict in found),
+        tuple(dict.fromkeys(verdict.concept for verdict in found)),
+        tuple(dict.fromkeys(verdict.message for verdict in found)),
+    )
+
+
+def _grade(item: checks.Exercise, transport: checks.Transport, seed: int) -> checks.Verdict:
+    instances, expected = _problems(item.lesson, item.name, seed)
+    answers = transport.collect(item, item.name, instances)
+    return checks.worst(checks.verdicts(item, instances, answers, expected))
+
+
+@functools.cache
+def _problems(lesson: str, name: str, seed: int) -> tuple[list[checks.Instance], checks.Expected]:
+    """The instances of a seed, with the reference's answers and the usual mistakes': the same for all variants."""
+    item = checks.exercise(name, lesson)
+    instances = checks.instances_of(item, seed)
+    return instances, checks.expected_answers(item, solutions.load(lesson), instances)
+
+
+def render_rows(rows: Sequence[Row]) -> str:
+    """Named variants as text: one line each, by exercise, with what was said to the mutants."""
+    lines = []
+    for exercise in dict.fromkeys(row.exercise for row in rows):
+        lines.append(exercise)
+        for row in (row for row in rows if row.exercise == exercise):
+            mark = "  " if row.holds else "!!"
+            what = f"[{', '.join(row.concepts)}] {row.messages[0]}" if row.score < 1 else ""
+            lines.append(f" {mark} {row.score:4.2f}  {row.variant.name:<28} {what}".rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,323 @@
+"""One grading run in a course folder: evaluates what needs it, stores each result as it comes, writes the pages.
+
+This process alone writes the gradebook. What it has found out stands in a journal, so a run that was cut off at any
+moment goes on where it stopped, and a later one does only what has changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+from jsonschema.exceptions import best_match
+from jsonschema.validators import validator_for
+
+from autograder.grade import batch
+from autograder.grade.batch import Evaluated, Task
+from autograder.grade.journal import Journal, digest
+from autograder.judge import matching, scoring
+from autograder.nbgrader import steps
+
+
+class Place(Protocol):
+    """What a run needs of a course folder (`command.CourseFolder`)."""
+
+    root: Path
+
+    def gradebook(self) -> Any:
+        """The gradebook, as a context manager."""
+        ...
+
+    def steps(self, lesson: str, student: str) -> list[matching.Step]:
+        """What of a student's submission has to be run."""
+        ...
+
+    def autograde(self, lesson: str, student: str) -> str:
+        """Let nbgrader store one submission's grades; returns what went wrong, "" if nothing."""
+        ...
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, with what has become of the run in one sentence."""
+
+
+class Run:
+    """One grading run: evaluates the submissions that need it, and stores each result as it comes."""
+
+    def __init__(self, place: Place, lesson: str, kind: str, due: str | None, kept: Journal) -> None:
+        self._place, self._lesson, self._kind, self._journal = place, lesson, kind, kept
+        self._seeds = seeds_of(place, lesson)
+        self._due = due or ""
+        self._interrupt = _Interrupt()
+        self._keys: dict[str, str] = {}
+        self._steps: dict[str, tuple[matching.Step, ...]] = {}
+        self.evaluated: dict[str, Evaluated] = {}
+        self.broken: dict[str, str] = {}
+
+    def evaluate(self, students: Sequence[str], jobs: int, scheduler: str | None, progress: bool) -> None:
+        """Evaluate and store the submissions of these students.
+
+        Raises:
+            Stopped: Ctrl-C. What has been stored stays.
+            scoring.GradingError: the lesson's setup fails for everyone.
+        """
+        known = [student for student in students if self._is_known(student)]
+        waiting = sorted(set(students) - set(known))
+        results = batch.evaluate_all(map(self._task, waiting), jobs, scheduler)
+        bar = _bar(f"grading {self._lesson}", len(students), progress)
+        try:
+            with self._interrupt:
+                for student in known:
+                    self._finish(self._from_journal(student), bar)
+                for done in results:
+                    if done.result is not None:
+                        self._journal.add(self._keys[done.student], done.result.to_data())
+                    self._finish(done, bar)
+        except KeyboardInterrupt:
+            raise Stopped(
+                f"Stopped after {len(self.evaluated)} of {len(students)} submissions: what is graded is kept, "
+                "and the same command goes on from there."
+            ) from None
+        finally:
+            bar.close()
+            results.close()  # type: ignore[attr-defined]  # a generator: what is running is ended
+
+    def pages(self, students: Sequence[str], jobs: int) -> dict[str, str]:
+        """Write the feedback pages of those of whom there is something new to say; returns what went wrong."""
+        from joblib import Parallel, delayed
+
+        said = _said(self._place, self._lesson)
+        digests = {student: digest(self._stamp(student), said.get(student)) for student in students}
+        folder = self._place.root / "feedback"
+        stale = [
+            student
+            for student in students
+            if self._journal.note("page", student) != digests[student]
+            or not (folder / student / self._lesson / f"{self._lesson}.html").is_file()
+        ]
+        parts = min(jobs, 1 + len(stale) // 8)  # a process of its own takes seconds to start
+        wrong: dict[str, str] = {}
+        # Pages are made from the gradebook, which is only read here.
+        shares = (stale[start::parts] for start in range(parts))
+        work = (
+            delayed(_pages)(self._place.root, self._kind, self._lesson, share) for share in shares if share
+        )
+        for share, missing in Parallel(n_jobs=parts, return_as="generator")(work):
+            wrong |= missing
+            for student in share:
+                if student not in missing:
+                    self._journal.set_note("page", student, digests[student])
+        return wrong
+
+    def _is_known(self, student: str) -> bool:
+        path = self._place.root / "submitted" / student / self._lesson / f"{self._lesson}.ipynb"
+        self._keys[student] = digest(path.read_bytes())
+        return self._journal.result(self._keys[student]) is not None
+
+    def _task(self, student: str) -> Task:
+        self._steps[student] = tuple(self._place.steps(self._lesson, student))
+        unsafe = self._kind == "none"
+        return Task(student, self._lesson, self._steps[student], self._seeds, unsafe, batch.code_version())
+
+    def _from_journal(self, student: str) -> Evaluated:
+        result = scoring.Result.from_data(self._journal.result(self._keys[student]) or {})
+        return Evaluated(student, result, kept=True, seconds=result.seconds)
+
+    def _stamp(self, student: str) -> str:
+        """Of everything that determines what nbgrader stores of a submission."""
+        beside = self._place.root / "submitted" / student / self._lesson / "timestamp.txt"
+        when = beside.read_bytes() if beside.exists() else b""
+        return digest(self._keys[student], when, self._due)
+
+    def _finish(self, done: Evaluated, bar: Any) -> None:
+        began = time.monotonic()
+        steps = self._steps.pop(done.student, None)
+        if done.result is None:
+            self.broken[done.student] = done.fault
+        else:
+            with self._interrupt.held():
+                self._store(done.student, done.result, steps)
+        seconds = {**done.seconds, "storing": time.monotonic() - began}
+        self.evaluated[done.student] = replace(done, result=_brief(done.result), seconds=seconds)
+        bar.set_postfix(self._counts(), refresh=False)
+        bar.update()
+
+    def _store(self, student: str, result: scoring.Result, steps: tuple[matching.Step, ...] | None) -> None:
+        stamp = self._stamp(student)
+        stored = self._place.root / "autograded" / student / self._lesson / f"{self._lesson}.ipynb"
+        if self._journal.note("stored", student) == stamp and stored.is_file():
+            return
+        if steps is None:
+            steps = tuple(self._place.steps(self._lesson, student))
+        with scoring.remembered(self._lesson, steps, self._seeds, result):
+            fault = self._place.autograde(self._lesson, student)
+        if fault:
+            self.broken[student] = fault
+        else:
+            self._journal.set_note("stored", student, stamp)
+
+    def _counts(self) -> dict[str, int]:
+        done = self.evaluated.values()
+        counts = {
+            "from before": sum(one.kept for one in done),
+            "timeouts": sum(bool(one.timed_out) for one in done),
+            "crashes": sum(bool(one.crashed) for one in done),
+            "not graded": len(self.broken),
+        }
+        return {name: count for name, count in counts.items() if count}
+
+
+def _brief(result: scoring.Result | None) -> scoring.Result | None:
+    """Without what the cells printed, which would fill the memory with a large class's."""
+    if result is None:
+        return None
+    return replace(result, cells={place: replace(ran, printed="") for place, ran in result.cells.items()})
+
+
+def _said(place: Place, lesson: str) -> dict[str, Any]:
+    """By student, everything in the gradebook that a feedback page tells."""
+    found: dict[str, Any] = {}
+    with place.gradebook() as gradebook:
+        for submission in gradebook.find_assignment(lesson).submissions:
+            told: list[Any] = [float(submission.total_seconds_late)]
+            for notebook in submission.notebooks:
+                told.append(float(notebook.late_submission_penalty or 0))
+                told += [
+                    [
+                        grade.cell.name,
+                        float(grade.score),
+                        float(grade.extra_credit or 0),
+                        grade.needs_manual_grade,
+                    ]
+                    for grade in notebook.grades
+                ]
+                told += [[comment.name, comment.comment] for comment in notebook.comments]
+            found[submission.student_id] = told
+    return found
+
+
+class _Interrupt:
+    """Ctrl-C ends the block, but not in the middle of storing a submission: nbgrader would take it for a failure."""
+
+    def __init__(self) -> None:
+        self._holding = self._wanted = False
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ring)
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _ring(self, *_: object) -> None:
+        if not self._holding:
+            raise KeyboardInterrupt
+        self._wanted = True
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Put it off until the end of the block."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
+        if self._wanted:
+            raise KeyboardInterrupt
+
+
+def seeds_of(place: Place, lesson: str) -> dict[str, int]:
+    """The seeds of a lesson's exercises in this course."""
+    return scoring.grading_seeds(place.root, lesson, list(steps.master(place.root, lesson, lesson).points))
+
+
+def _pages(
+    root: Path, kind: str, lesson: str, students: Sequence[str]
+) -> tuple[Sequence[str], dict[str, str]]:
+    from autograder.grade.command import CourseFolder  # which builds on this module
+
+    return students, CourseFolder(root, kind).write_feedback(lesson, students)
+
+
+def _bar(label: str, total: int, progress: bool) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(desc=label, total=total, unit="submission", leave=False, disable=None if progress else True)
+
+
+# ----------------------------------------------------------------------------------------------------
+# The gradebook
+
+
+@contextlib.contextmanager
+def quick(db_url: str) -> Iterator[None]:
+    """Make the gradebook quick for many small writes by this process, which is the only one that writes.
+
+    SQLite's write-ahead log needs no wait for the disk at each commit, and survives a crash of the machine
+    all the same. nbgrader opens the gradebook nine times for each submission: it gets the same engine each time,
+    which has its statements compiled already. And it checks its own schema for each cell: once is enough.
+    """
+    import nbgrader.api
+    from nbgrader.nbgraderformat import common
+    from sqlalchemy import event
+
+    path = Path(db_url.removeprefix("sqlite:///"))
+    make = nbgrader.api.create_engine
+    engines: dict[str, Any] = {}
+
+    def once(url: str, **named: Any) -> Any:
+        if url not in engines:
+            engines[url] = make(url, **named)
+            if path.is_file():
+                event.listen(
+                    engines[url], "connect", lambda one, _: one.execute("PRAGMA synchronous = NORMAL")
+                )
+        return engines[url]
+
+    with contextlib.ExitStack() as stack:
+        if path.is_file():
+            # As long as one connection is open, the log is not written back at each close of another.
+            held = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
+            held.execute("PRAGMA journal_mode = WAL")
+            stack.callback(_one_file, held)
+        for module, name, ours in (
+            (nbgrader.api, "create_engine", once),
+            (common, "jsonschema", SimpleNamespace(validate=_validate)),
+        ):
+            stack.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, ours)
+        yield
+        for engine in engines.values():
+            engine.dispose()
+
+
+def _validate(instance: Any, schema: Any) -> None:
+    """As jsonschema.validate does, without checking the schema itself each time."""
+    if error := best_match(_validator(json.dumps(schema)).iter_errors(instance)):
+        raise error
+
+
+@functools.cache
+def _validator(schema: str) -> Any:
+    made = json.loads(schema)
+    kind = validator_for(made)
+    kind.check_schema(made)
+    return kind(made)
+
+
+def _one_file(gradebook: sqlite3.Connection) -> None:
+    """Back to a gradebook that is one file, as it was, unless somebody else has it open (Formgrader)."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        gradebook.execute("PRAGMA journal_mode = DELETE")

@@ -1,0 +1,267 @@
+"""Which cell of a submission is which cell of the lesson, and what of it has to run before the exercises can
+be probed.
+
+A cell is known by its grade_id, else by its cell id, else by what it says or defines: learners' tools lose
+metadata, and honest work must not be lost with them. What a submission claims about points, locks and tags is
+not believed: the master's stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import nbformat
+
+import solutions
+from autograder.author.lesson import grade_id, is_check, is_exercise
+
+GRADER_KEYS = ("nbgrader", "deletable", "editable")
+# What Python's parser raises on learners' code; the last two where it is nested too deep.
+UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+@dataclass(frozen=True)
+class MasterCell:
+    """One cell of the lesson as it was released."""
+
+    identity: str
+    grade_id: str | None
+    tag: str | None
+    cell_type: str
+    source: str
+    metadata: dict[str, Any]
+
+    @property
+    def exercise(self) -> str | None:
+        """Name of the exercise whose solution goes into this cell."""
+        return self.grade_id if self.metadata.get("nbgrader") and self.tag == "exercise" else None
+
+
+@dataclass(frozen=True)
+class Master:
+    """The lesson as it was released: its cells in order, and the points of each check cell by exercise."""
+
+    cells: tuple[MasterCell, ...]
+    points: dict[str, float]
+
+    @classmethod
+    def of(cls, notebook: Any) -> Master:
+        """Take a student notebook apart."""
+        cells = tuple(
+            MasterCell(
+                identity=cell.get("id", ""),
+                grade_id=grade_id(cell),
+                tag=solutions.tag_of(cell),
+                cell_type=cell.cell_type,
+                source=cell.source,
+                metadata=deepcopy(dict(cell.metadata)),
+            )
+            for cell in notebook.cells
+        )
+        points = {
+            str(grade_id(cell)).removesuffix("-check"): float(cell.metadata["nbgrader"]["points"])
+            for cell in notebook.cells
+            if is_check(cell)
+        }
+        return cls(cells, points)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of code to run: its name for messages, and the submission's cell that it comes from.
+
+    The essential ones, setup and exercises, run even when other cells have used up the notebook's time.
+    """
+
+    name: str
+    source: str
+    cell: int | None
+    essential: bool
+
+
+def restore(notebook: Any, master: Master) -> Any:
+    """Put the master's metadata on those cells that are the master's, and take such metadata off all others.
+
+    Graded cells that the submission lacks are put back where they were: nbgrader does that itself, but fails
+    where the cell before one is locked and earns nothing, as the prompt of a written question is.
+    """
+    found = match(notebook.cells, master)
+    for index, cell in enumerate(notebook.cells):
+        metadata = cell.metadata if isinstance(cell.metadata, dict) else {}
+        for key in GRADER_KEYS:
+            metadata.pop(key, None)
+        tags = metadata.get("tags", [])
+        metadata["tags"] = (
+            [tag for tag in tags if tag not in solutions.TAGS] if isinstance(tags, list) else []
+        )
+        if index in found:
+            original = master.cells[found[index]]
+            _retype(cell, original.cell_type)
+            metadata.update(
+                {key: deepcopy(original.metadata[key]) for key in GRADER_KEYS if key in original.metadata}
+            )
+            metadata["tags"] = ([original.tag] if original.tag else []) + metadata["tags"]
+        if not metadata["tags"]:
+            del metadata["tags"]
+        cell.metadata = metadata
+    _add_missing(notebook, master, found)
+    return notebook
+
+
+def _retype(cell: Any, cell_type: str) -> None:
+    """One key in Jupyter makes prose of code: the master's cells are what they were released as."""
+    if cell.cell_type == cell_type:
+        return
+    cell.cell_type = cell_type
+    for name in ("attachments", "outputs", "execution_count"):
+        cell.pop(name, None)
+    if cell_type == "code":
+        cell.outputs, cell.execution_count = [], None
+
+
+def _add_missing(notebook: Any, master: Master, found: dict[int, int]) -> None:
+    where = {place: notebook.cells[index] for index, place in found.items()}
+    for place, original in enumerate(master.cells):
+        if place in where or not original.metadata.get("nbgrader", {}).get("grade"):
+            continue
+        make = nbformat.v4.new_code_cell if original.cell_type == "code" else nbformat.v4.new_markdown_cell
+        cell = make(original.source, metadata=deepcopy(original.metadata))
+        taken = {other.get("id") for other in notebook.cells}
+        cell.id = (
+            original.identity if original.identity not in taken else f"{original.identity[:50]}-restored"
+        )
+        before = next((where[earlier] for earlier in range(place - 1, -1, -1) if earlier in where), None)
+        at = next((index + 1 for index, other in enumerate(notebook.cells) if other is before), 0)
+        notebook.cells.insert(at, cell)
+        where[place] = cell
+
+
+def match(cells: list[Any], master: Master) -> dict[int, int]:
+    """Pair cells with the master's, each used once: {place in the submission: place in the master}."""
+    found: dict[int, int] = {}
+    for same in (_same_grade_id, _same_identity, _same_text, _same_definition):
+        for place, original in enumerate(master.cells):
+            if place in found.values():
+                continue
+            candidates = [
+                index for index, cell in enumerate(cells) if index not in found and same(cell, original)
+            ]
+            if candidates:
+                found[candidates[-1]] = (
+                    place  # of several copies the last one is what a run from top to bottom leaves
+                )
+    _match_answers(cells, master, found)
+    return found
+
+
+def _match_answers(cells: list[Any], master: Master, found: dict[int, int]) -> None:
+    """A written answer says what it wants: failing all else it is the prose right below its prompt."""
+    for place, original in enumerate(master.cells):
+        if (
+            place in found.values()
+            or original.cell_type != "markdown"
+            or not original.metadata.get("nbgrader", {}).get("grade")
+        ):
+            continue
+        below = next((index + 1 for index, earlier in found.items() if earlier == place - 1), None)
+        if (
+            below is not None
+            and below < len(cells)
+            and below not in found
+            and cells[below].cell_type == "markdown"
+        ):
+            found[below] = place
+
+
+def _same_grade_id(cell: Any, original: MasterCell) -> bool:
+    return original.grade_id is not None and grade_id(cell) == original.grade_id
+
+
+def _same_identity(cell: Any, original: MasterCell) -> bool:
+    return (
+        bool(original.identity)
+        and cell.get("id") == original.identity
+        and cell.cell_type == original.cell_type
+    )
+
+
+def _same_text(cell: Any, original: MasterCell) -> bool:
+    return (
+        cell.cell_type == original.cell_type
+        and bool(_plain(cell.source))
+        and _plain(cell.source) == _plain(original.source)
+    )
+
+
+def _same_definition(cell: Any, original: MasterCell) -> bool:
+    return (
+        original.exercise is not None
+        and cell.cell_type == "code"
+        and original.exercise in _defined(cell.source)
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain(source: str) -> str:
+    return re.sub(r"\s+", " ", source).strip()
+
+
+@functools.lru_cache(maxsize=4096)
+def _defined(source: str) -> set[str]:
+    """Names that a cell defines at its top level."""
+    try:
+        body = ast.parse(source).body
+    except UNPARSABLE:
+        return set(re.findall(r"^(?:def|class)\s+(\w+)", source, re.MULTILINE))
+    names = {
+        node.name for node in body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    }
+    for node in body:
+        if isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
+
+
+def plan(notebook: Any, master: Master) -> list[Step]:
+    """What to run, in order: the master's setup cells, then the learner's own code from top to bottom.
+
+    Provided experiments and checks are left out: they take long, and nothing that counts happens in them. Of
+    an experiment that the learner changed, the definitions run, as an exercise may lean on a helper written
+    there.
+    """
+    steps = [
+        Step(f"setup {number}", cell.source, None, True)
+        for number, cell in enumerate(
+            (cell for cell in master.cells if cell.tag == "setup" and cell.cell_type == "code"), start=1
+        )
+    ]
+    texts = {(cell.tag, _plain(cell.source)) for cell in master.cells}
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        tag = solutions.tag_of(cell)
+        if (
+            tag == "check"
+            or is_check(cell)
+            or (tag in ("setup", "experiment") and (tag, _plain(cell.source)) in texts)
+        ):
+            continue
+        source = _definitions_only(cell.source) if tag == "experiment" else cell.source
+        if source.strip():
+            name = grade_id(cell) if is_exercise(cell) else None
+            steps.append(Step(name or f"cell {index + 1}", source, index, name is not None))
+    return steps
+
+
+def _definitions_only(source: str) -> str:
+    try:
+        body = ast.parse(source).body
+    except UNPARSABLE:
+        return ""
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return "\n".join(ast.unparse(node) for node in body if isinstance(node, kinds))

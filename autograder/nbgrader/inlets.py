@@ -1,0 +1,192 @@
+"""The ways by which submissions come into nbgrader, made safe: autograde, collect and zip_collect.
+
+nbgrader makes its converters itself, but lets an exporter, two plugins and the exchange's steps be chosen;
+`steps.configure` chooses these. So `nbgrader autograde`, `nbgrader zip_collect`, `nbgrader collect` and
+Formgrader's buttons check for the sandbox first, and take files in through `inbox` alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
+from nbgrader.exchange.default import ExchangeCollect
+from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
+
+from autograder.author import build
+from autograder.intake import inbox
+from autograder.intake.archives import NOTEBOOK_BYTES
+from autograder.nbgrader import steps
+from autograder.sandbox import bubblewrap
+
+SET_ASIDE = "set_aside"
+EARLIER = ".autograded_earlier"
+
+
+class SubmissionExporter(NotebookExporter):
+    """What nbgrader's autograde reads and writes notebooks by.
+
+    It is made when autograding starts, before anything is deleted or copied: so it is here that grading is
+    refused without a sandbox, and that submitted folders are cleared of what does not belong there.
+    """
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        converter: Any = self.parent
+        step = steps.CourseStep(parent=self)
+        try:
+            bubblewrap.choose(unsafe=step.isolation == "none")
+        except bubblewrap.SandboxMissing as missing:
+            converter.log.error("%s", missing)
+            raise NbGraderException(str(missing)) from None
+        if type(converter) is Autograde:
+            converter.__class__ = KeepingAutograde  # the one thing of it that cannot be configured
+        _confine(converter)
+
+    def from_filename(self, filename: str, resources: Any = None, **named: Any) -> tuple[Any, Any]:
+        """Read one notebook: what a learner wrote through `inbox`, what has been taken in as it is."""
+        if not getattr(self.parent, "_sanitizing", True):
+            return super().from_filename(filename, resources=resources, **named)
+        notebook = inbox.read(Path(filename))
+        return super().from_file(io.StringIO(nbformat.writes(notebook)), resources=resources, **named)
+
+
+def _confine(converter: Any) -> None:
+    """Clear the folders that are about to be autograded of all that nbgrader should not touch."""
+    directory = converter.coursedir
+    lesson = directory.assignment_id
+    for name in list(converter.assignments):
+        folder = Path(name)
+        student = folder.parent.name
+        if not inbox.STUDENT.match(student):
+            converter.log.error("%s: this cannot be a student's id, so it was not graded.", folder)
+            del converter.assignments[name]
+            continue
+        aside = Path(directory.root) / SET_ASIDE / student / lesson
+        for remark in inbox.confine(folder, lesson, aside, lambda: build.student_notebook(lesson)):
+            converter.log.warning("%s", remark)
+        converter.assignments[name] = [str(folder / f"{lesson}.ipynb")]
+
+
+class KeepingAutograde(Autograde):
+    """nbgrader's Autograde; a regrade that fails leaves the earlier autograded copy as it was."""
+
+    def convert_notebooks(self) -> None:
+        """Autograde all submissions."""
+        with _kept(self):
+            super().convert_notebooks()
+
+
+@contextlib.contextmanager
+def _kept(converter: Any) -> Iterator[None]:
+    """Put autograded folders back that are gone after the block: --force deletes them first of all."""
+    lesson = converter.coursedir.assignment_id
+    root = Path(converter.coursedir.root)
+    kept: dict[Path, Path] = {}
+    for name in converter.assignments:
+        student = Path(name).parent.name
+        place = Path(converter._format_dest(lesson, student))
+        copy = root / EARLIER / student / lesson
+        if copy.is_dir() and not place.exists():  # left by a run that was killed
+            _move(copy, place)
+        if place.is_dir() and converter.force:
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(place, copy, symlinks=True)
+            kept[place] = copy
+    try:
+        yield
+    finally:
+        for place, copy in kept.items():
+            if place.exists():
+                shutil.rmtree(copy, ignore_errors=True)
+            else:
+                _move(copy, place)
+                converter.log.warning("%s: the earlier autograded version has been kept.", place)
+            with contextlib.suppress(OSError):
+                copy.parent.rmdir()
+                copy.parent.parent.rmdir()
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(source, target)
+
+
+# ----------------------------------------------------------------------------------------------------
+# Collecting
+
+
+class PlainCollect(ExchangeCollect):
+    """nbgrader's collect from the exchange, where learners may write: links are not followed."""
+
+    def do_copy(self, src: str, dest: str, log: Any = None) -> None:
+        """Copy the notebooks and nbgrader's own small files of one submission."""
+        os.makedirs(dest)
+        if os.path.islink(src):
+            self.log.warning("%s is a link to another folder, and was not collected.", src)
+            return
+        for name in sorted(os.listdir(src)):
+            limit = inbox.BESIDE_BYTES if name in inbox.BESIDE else NOTEBOOK_BYTES + 1
+            if (name.endswith(".ipynb") or name in inbox.BESIDE) and not _copy(
+                os.path.join(src, name), os.path.join(dest, name), limit
+            ):
+                self.log.warning("%s is a link or the like, and was not collected.", os.path.join(src, name))
+
+
+def _copy(source: str, target: str, limit: int) -> bool:
+    """Copy the beginning of a regular file; False for anything else."""
+    try:
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return False
+        data = file.read(limit)
+    with open(target, "wb") as file:
+        file.write(data)
+    return True
+
+
+class IntakeExtractor(ExtractorPlugin):
+    """zip_collect's first step: what was downloaded goes through `inbox`, one folder for each student."""
+
+    def extract(self, archive_path: str, extracted_path: str) -> None:
+        """Take in all submissions in `archive_path` (files, folders, zips) and write them to `extracted_path`."""
+        lesson = self.parent.coursedir.assignment_id
+        try:
+            with inbox.collected(Path(archive_path), lesson) as found:
+                for remark in found.remarks:
+                    self.log.warning("%s", remark)
+                for submission in found.submissions:
+                    folder = Path(extracted_path) / submission.student
+                    note = inbox.take_in(submission, lesson, folder, lambda: build.student_notebook(lesson))
+                    if note:
+                        self.log.warning("%s: %s", submission.student, note)
+        except ValueError as wrong:
+            self.parent.fail("Nothing has been collected: %s", wrong)
+
+
+class IntakeCollector(FileNameCollectorPlugin):
+    """zip_collect's second step: whose a file is, says the folder that `IntakeExtractor` has put it in."""
+
+    def collect(self, submitted_file: str) -> dict[str, str] | None:
+        """The student and the notebook's name; None for other files."""
+        path = Path(submitted_file)
+        if path.suffix != ".ipynb":
+            return None
+        found = {"student_id": path.parent.name, "file_id": path.name}
+        beside = path.with_name("timestamp.txt")
+        if beside.is_file():
+            found["timestamp"] = beside.read_text(encoding="utf-8").strip()
+        return found

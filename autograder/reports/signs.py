@@ -1,0 +1,212 @@
+"""What in a submission deserves a second look by a person: cells changed that nobody should change, code that reaches
+out of the notebook, processes that ended themselves, answers that several students share.
+
+These are observations, no verdicts: each kind comes with the sentence that says what it may mean, and none of them
+changes a grade.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autograder.author.lesson import grader_metadata
+from autograder.judge import matching
+from autograder.judge.matching import Master
+from autograder.judge.scoring import Outcome
+
+# Kind -> what was seen, and what it may mean. The order is that of the report.
+MEANINGS = {
+    "reaches-out": (
+        "the code names a way out of the notebook (network, other processes, Python's internals); "
+        "the sandbox has no network and no other process, and many such lines are harmless"
+    ),
+    "ended-process": (
+        "the process was ended from within, or by a fault of a library; the exercise concerned earned nothing"
+    ),
+    "odd-reply": "what came back was no answer of the course's own code; it counted as none",
+    "edited-check": (
+        "a check cell, its points or its lock differ from the lesson; grading put the original back, "
+        "and people do edit cells by accident"
+    ),
+    "same-answers": (
+        "several students' answers are the same program once comments, layout and names of variables are "
+        "taken away; for short exercises that also happens to people who worked alone"
+    ),
+}
+
+_MODULES = {
+    "socket",
+    "ssl",
+    "urllib",
+    "requests",
+    "http",
+    "ftplib",
+    "subprocess",
+    "multiprocessing",
+    "ctypes",
+    "gc",
+}
+_CALLS = {
+    ("os", name)
+    for name in (
+        "system",
+        "popen",
+        "fork",
+        "kill",
+        "killpg",
+        "getppid",
+        "_exit",
+        "abort",
+        "execv",
+        "execve",
+        "spawnv",
+    )
+} | {
+    ("sys", "_getframe"),
+    ("inspect", "stack"),
+    ("inspect", "currentframe"),
+    ("signal", "signal"),
+    ("sys", "settrace"),
+}
+_PATHS = re.compile(r"/proc/|gradebook\.db|course_secret|nbgrader_config")
+_ENDED = re.compile(r"process died of|process was ended|broke off its connection")
+_ODD = re.compile(r"\bno answer came back|it returned more than|did not start as it should")
+_LATE = re.compile(
+    r"time was up|used up (?:its|the)|ran for more than|stopped after [\d.]+ seconds|\bOutOfTime\b"
+)
+_STOPPED = re.compile(r"it was stopped, as|" + _ENDED.pattern)
+LARGE = 40  # syntax nodes: shorter answers look alike by nature
+SHARED = 2  # large answers that have to agree
+
+
+@dataclass(frozen=True)
+class Sign:
+    """Something that was seen: its kind (a key of `MEANINGS`) and what exactly."""
+
+    kind: str
+    seen: str
+
+
+def of_submission(notebook: Any, master: Master, outcomes: Mapping[str, Outcome]) -> list[Sign]:
+    """The signs in one submission; `notebook` is as it was handed in, before anything was restored."""
+    found = [Sign("reaches-out", name) for name in sorted(set(_ways_out(notebook, master)))]
+    for name, outcome in outcomes.items():
+        if ended_itself(outcome):
+            found.append(Sign("ended-process", name))
+        elif _ODD.search(outcome.message):
+            found.append(Sign("odd-reply", name))
+    return found + [Sign("edited-check", name) for name in _edited(notebook, master)]
+
+
+def late(outcome: Outcome) -> bool:
+    """Did the exercise earn less because its code ran out of time?"""
+    return outcome.score < 1.0 and (outcome.concept == "too-slow" or bool(_LATE.search(outcome.message)))
+
+
+def stopped(outcome: Outcome) -> bool:
+    """Did the exercise's process end before there was an answer, for another reason than time?"""
+    return not late(outcome) and (outcome.concept == "crash" or bool(_STOPPED.search(outcome.message)))
+
+
+def ended_itself(outcome: Outcome) -> bool:
+    """Did the process end from within, and not because the grader stopped it?"""
+    return stopped(outcome) and bool(_ENDED.search(outcome.message))
+
+
+def _trees(notebook: Any, master: Master) -> Iterator[ast.AST]:
+    """The learner's own code; what the lesson brought is not theirs."""
+    known = {" ".join(cell.source.split()) for cell in master.cells}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and " ".join(cell.source.split()) not in known:
+            tree = _parsed(cell.source)
+            if tree is not None:
+                yield tree
+
+
+def _parsed(source: str) -> ast.Module | None:
+    """The syntax tree; None for what is no Python. A learner's odd escapes are not to be warned of here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _ways_out(notebook: Any, master: Master) -> Iterator[str]:
+    for tree in _trees(notebook, master):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in _MODULES)
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in _MODULES:
+                yield str(node.module)
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if (node.value.id, node.attr) in _CALLS:
+                    yield f"{node.value.id}.{node.attr}"
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from (match[0] for match in _PATHS.finditer(node.value[:10_000]))
+
+
+def _edited(notebook: Any, master: Master) -> Iterator[str]:
+    """Names of the lesson's check cells that were changed. Deleted ones and lost metadata are no sign."""
+    for index, place in matching.match(notebook.cells, master).items():
+        original, cell = master.cells[place], notebook.cells[index]
+        if original.tag != "check" or original.grade_id is None:
+            continue
+        lesson = original.metadata.get("nbgrader", {})
+        claimed = grader_metadata(cell)
+        changed = {key for key in ("points", "locked") if claimed and claimed.get(key) != lesson.get(key)}
+        if changed or "".join(cell.source.split()) != "".join(original.source.split()):
+            yield original.grade_id.removesuffix("-check")
+
+
+def fingerprint(notebook: Any, master: Master) -> tuple[tuple[str, str], ...]:
+    """The large answers of a submission as (exercise, digest), alike for programs that differ in comments, layout and
+    names of local variables only; empty where there are fewer than `SHARED`."""
+    stubs = {cell.exercise: _normal(cell.source, cell.exercise) for cell in master.cells if cell.exercise}
+    found = []
+    for index, place in sorted(matching.match(notebook.cells, master).items(), key=lambda pair: pair[1]):
+        exercise = master.cells[place].exercise
+        if exercise is None:
+            continue
+        normal = _normal(notebook.cells[index].source, exercise)
+        if normal is not None and normal != stubs[exercise] and normal[0] >= LARGE:
+            found.append((exercise, normal[1]))
+    return tuple(found) if len(found) >= SHARED else ()
+
+
+def _normal(source: str, exercise: str) -> tuple[int, str] | None:
+    tree = _parsed(source)
+    if tree is None:
+        return None
+    bound = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    bound |= {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    bound.discard(exercise)
+    names: dict[str, str] = {}
+    nodes = 0
+    for node in ast.walk(tree):
+        nodes += 1
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+        if isinstance(node, ast.arg) and node.arg in bound:
+            node.arg, node.annotation = names.setdefault(node.arg, f"v{len(names)}"), None
+        elif isinstance(node, ast.Name) and node.id in bound:
+            node.id = names.setdefault(node.id, f"v{len(names)}")
+    return nodes, hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _is_text(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

@@ -1,0 +1,350 @@
+"""Exercises whose answer is a value of the arguments: declared, not programmed.
+
+A subclass says how the function is driven and which `parts` of what comes back are compared, in which order. No formula
+of a mistake or of the right answer stands here: a wrong answer is named by what the usual mistakes answer (`Known`),
+where they explain it, and else shown beside the right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator, default_rng
+
+from nas_lib.checks.codec import describe
+from nas_lib.checks.exercise import (
+    RIGHT,
+    Answer,
+    Exercise,
+    Expected,
+    Instance,
+    Known,
+    Unacceptable,
+    Verdict,
+    fail,
+    show,
+)
+from nas_lib.checks.judging import error_verdict
+
+SAMPLE = 24  # entries of a large array that are kept of a mistake's answer
+MISCOUNT = 0.01  # of a large array's wrong entries, by which an answer may differ from the mistake that it is taken for
+SAME_AT = 1e-6  # how near, relatively, an answer is to a mistake's that it is taken for
+DIGITS = 17
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing of an answer that is compared: a number, an array, or (with `exact`) any plain data.
+
+    Args:
+        key: where it stands in the answer; "result" is also the whole of an answer that is no dict.
+        what: in words, as the subject of a sentence ("the loss").
+        concept: the verdict where it is wrong and no usual mistake explains it.
+        message: said then; it may hold {differ} ("has 0.5 at [3], should have 0.7"), {found} and {right}. Empty:
+            `what` and {differ}.
+        tolerance: allowed difference, relative to the largest right number, or to `floor` if that is larger.
+        floor: below this size, numbers are compared with `tolerance` · `floor`.
+        score: what is left where this part alone is wrong.
+        exact: plain data that has to be equal, such as architectures or names.
+    """
+
+    key: str = "result"
+    what: str = "the result"
+    concept: str = "wrong-result"
+    message: str = ""
+    tolerance: float = 1e-9
+    floor: float = 1e-3
+    score: float = 0.0
+    exact: bool = False
+
+    def read(self, value: Any) -> Any:
+        """This part of an answer: an array of float64, or plain data where `exact`.
+
+        Raises:
+            Unacceptable: it is missing, or no numbers.
+        """
+        if type(value) is not dict or (self.key not in value and self.key == "result"):
+            value = {"result": value}
+        if self.key not in value:
+            raise Unacceptable("missing", f"{self.what} did not come back")
+        found = value[self.key]
+        if found is None and not self.exact:
+            raise Unacceptable("returns-nothing", f"{self.what} is None: is there a return statement?")
+        return _plain(found) if self.exact else self._numbers(found)
+
+    def _numbers(self, found: Any) -> np.ndarray:
+        if type(found) is list and any(one is None for one in found):
+            raise Unacceptable("returns-nothing", f"{self.what} holds None: is there a return statement?")
+        try:
+            array = np.asarray(found)
+        except ValueError:
+            raise Unacceptable("wrong-shape", f"{self.what} has rows of different lengths") from None
+        if array.dtype.kind not in "iuf" and array.size:
+            raise Unacceptable(
+                "wrong-type", f"{self.what} should be numbers, not {describe(found)}: {show(found)}"
+            )
+        return array.astype(np.float64)
+
+    def same(self, one: Any, right: Any) -> bool:
+        """Equal, up to the tolerance? What is no number equals what is none."""
+        if self.exact:
+            return type(one) is type(right) and one == right
+        scale = max(np.abs(right[np.isfinite(right)]).max(initial=0.0), self.floor)
+        return one.shape == right.shape and np.allclose(
+            one, right, rtol=0, atol=self.tolerance * scale, equal_nan=True
+        )
+
+    def difference(self, wrong: Any, right: Any) -> dict[str, Any]:
+        """What a mistake gives here, as data: all of it where `exact` or small, else a sample of where it differs."""
+        if self.exact:
+            return {"part": self.key, "is": wrong}
+        flat, places = wrong.ravel(), self._apart(wrong, right)
+        at = places[np.unique(np.linspace(0, len(places) - 1, min(SAMPLE, len(places))).astype(int))]
+        return {
+            "part": self.key,
+            "shape": list(wrong.shape),
+            "count": len(places),
+            "at": at.tolist(),
+            "values": [float(f"{one:.9g}") for one in flat[at].tolist()],
+        }
+
+    def is_difference(self, found: Any, right: Any, difference: dict[str, Any]) -> bool:
+        """Does an answer have here what a mistake gives?"""
+        if self.exact:
+            return "is" in difference and self.same(found, difference["is"])
+        if "at" not in difference or list(found.shape) != difference["shape"]:
+            return False
+        count = len(self._apart(found, right))
+        if abs(count - difference["count"]) > MISCOUNT * difference["count"]:
+            return False
+        values = np.asarray(difference["values"], dtype=np.float64)
+        scale = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+        return np.allclose(
+            found.ravel()[difference["at"]],
+            values,
+            rtol=0,
+            atol=max(SAME_AT, self.tolerance) * max(scale, self.floor),
+            equal_nan=True,
+        )
+
+    def _apart(self, one: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Places of the flat array where it is not the right one's; all where the shapes differ."""
+        if one.shape != right.shape:
+            return np.arange(one.size)
+        scale = max(np.abs(right[np.isfinite(right)]).max(initial=0.0), self.floor)
+        near = np.isclose(one.ravel(), right.ravel(), rtol=0, atol=self.tolerance * scale, equal_nan=True)
+        return np.flatnonzero(~near)
+
+    def differ(self, found: Any, right: Any) -> str:
+        """Where found and right differ, in words, with as many digits as it takes to see it."""
+        if self.exact:
+            return f"is {show(found)}, should be {show(right)}"
+        if found.shape != right.shape:
+            return f"has the shape {found.shape}, should have {right.shape}"
+        if found.ndim == 0:
+            return "is {}, should be {}".format(*apart(found.item(), right.item()))
+        wide = np.where(np.isfinite(found) & np.isfinite(right), np.abs(found - right), np.inf)
+        wide[(found == right) | (np.isnan(found) & np.isnan(right))] = 0.0
+        first = np.argmax(wide.ravel() > self.tolerance * max(np.abs(right).max(initial=0.0), self.floor))
+        at = [int(one) for one in np.unravel_index(first, found.shape)]
+        one, other = apart(found.ravel()[first].item(), right.ravel()[first].item())
+        return f"has {one} at [{', '.join(map(str, at))}], should have {other}"
+
+
+def apart(one: float, other: float) -> tuple[str, str]:
+    """Two numbers as text with enough digits to differ."""
+    for digits in range(6, DIGITS):
+        texts = show(one, digits=digits), show(other, digits=digits)
+        if texts[0] != texts[1]:
+            return texts
+    return repr(one), repr(other)
+
+
+def _plain(value: Any) -> Any:
+    """Arrays as lists, all the way down, so that plain data can be compared with ==."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if type(value) is list:
+        return [_plain(one) for one in value]
+    if type(value) is dict:
+        return {key: _plain(one) for key, one in value.items()}
+    return value
+
+
+class ValueExercise(Exercise):
+    """Compares part after part with the reference's."""
+
+    false_fail = 0.0
+    parts: ClassVar[tuple[Part, ...]] = (Part(),)
+
+    def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
+        """The first part that differs decides."""
+        part = self.first_wrong(answer, expected)
+        if part is None:
+            return RIGHT
+        return self.shown(instance, part, part.read(answer.value), part.read(expected.value))
+
+    def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
+        """The general verdict on code that raised."""
+        return error_verdict(instance, answer)
+
+    def shown(self, instance: Instance, part: Part, found: Any, right: Any) -> Verdict:
+        """The verdict on a part that no usual mistake explains: what it is, and what it should be."""
+        text = (part.message or f"{part.what} {{differ}}").format(
+            found=show(found), right=show(right), differ=part.differ(found, right)
+        )
+        about = f" (on {instance['about']})" if instance.get("about") else ""
+        return fail(part.concept, text + about, part.score)
+
+    def first_wrong(self, answer: Answer, expected: Answer) -> Part | None:
+        """The first part that differs from the reference's; None where all are right. May raise `Unacceptable`."""
+        for part in self.parts:
+            if not part.same(part.read(answer.value), part.read(expected.value)):
+                return part
+        return None
+
+    def difference(self, wrong: Answer, right: Answer) -> dict[str, Any] | None:
+        """What tells a mistake's answer from the reference's, as data: its first part that differs, or its error."""
+        if wrong.error is not None:
+            return {"error": wrong.error_type}
+        try:
+            part = self.first_wrong(wrong, right)
+        except Unacceptable as found:
+            return {"unreadable": found.verdict.concept}
+        return None if part is None else part.difference(part.read(wrong.value), part.read(right.value))
+
+    def explained(
+        self, instances: Sequence[Instance], answers: Sequence[Answer], expected: Expected
+    ) -> dict[int, Verdict]:
+        """A mistake that explains all answers is named; else one that alone explains an answer."""
+        sound = [
+            place
+            for place, (instance, _) in enumerate(zip(instances, answers))
+            if "bad" not in instance and place < len(expected.answers)
+        ]
+        fits = [
+            [self._explains(one, place, answers[place], expected.answers[place]) for place in sound]
+            for one in expected.known
+        ]
+        wrong = [
+            (column, place)
+            for column, place in enumerate(sound)
+            if not self._is_right(answers[place], expected.answers[place])
+        ]
+        whole = [one for one, row in zip(expected.known, fits) if all(row)]
+        found = {}
+        for column, place in wrong:
+            here = [one for one, row in zip(expected.known, fits) if row[column] and one.differs[place]]
+            said = _agreed([one for one in here if one in whole]) or (None if whole else _agreed(here))
+            if said is not None:
+                found[place] = fail(said.concept, said.message, self._left(said, place))
+        return found
+
+    def _is_right(self, answer: Answer, expected: Answer) -> bool:
+        try:
+            return (
+                answer.error is None
+                and answer.value is not None
+                and self.first_wrong(answer, expected) is None
+            )
+        except Unacceptable:
+            return False
+
+    def _explains(self, mistake: Known, place: int, answer: Answer, expected: Answer) -> bool:
+        said = mistake.differs[place]
+        if said is None:
+            return self._is_right(answer, expected)
+        if "error" in said:
+            return answer.error_type == said["error"] not in ("NotImplementedError", "Missing")
+        try:
+            part = None if answer.error is not None else self.first_wrong(answer, expected)
+        except Unacceptable as found:
+            return found.verdict.concept == said.get("unreadable")
+        return (
+            part is not None
+            and part.key == said.get("part")
+            and part.is_difference(part.read(answer.value), part.read(expected.value), said)
+        )
+
+    def _left(self, mistake: Known, place: int) -> float:
+        said = mistake.differs[place] or {}
+        return next((part.score for part in self.parts if part.key == said.get("part")), 0.0)
+
+
+def _agreed(mistakes: Sequence[Known]) -> Known | None:
+    """The mistake, where all that explain an answer are about one concept."""
+    return mistakes[0] if len({one.concept for one in mistakes}) == 1 else None
+
+
+class FunctionExercise(ValueExercise):
+    """A function of a few numbers: several calls per instance, each with one number as its result."""
+
+    parts: ClassVar[tuple[Part, ...]] = (Part(concept="wrong-number"),)
+
+    def problems(self, rng: Generator) -> list[tuple[str, list[list[Any]]]]:
+        """(what is special, argument lists) of the instances."""
+        raise NotImplementedError
+
+    def bad(self) -> list[tuple[str, list[Any]]]:
+        """(phrase, arguments) of bad input."""
+        raise NotImplementedError
+
+    def instances(self, seed: int) -> list[Instance]:
+        """The problems, and bad input."""
+        rng = default_rng(seed)
+        return [
+            *({"calls": calls} | ({"about": about} if about else {}) for about, calls in self.problems(rng)),
+            *({"bad": phrase, "calls": [call]} for phrase, call in self.bad()),
+        ]
+
+    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
+        """One answer per call."""
+        return [fn(*call) for call in instance["calls"]]
+
+    def shown(self, instance: Instance, part: Part, found: Any, right: Any) -> Verdict:
+        """The first call whose result differs."""
+        if found.shape != right.shape:
+            return super().shown(instance, part, found, right)
+        at = next(i for i, pair in enumerate(zip(found, right)) if not part.same(*map(np.asarray, pair)))
+        arguments = ", ".join(show(one) for one in instance["calls"][at])
+        one, other = apart(found[at].item(), right[at].item())
+        about = f" ({instance['about']})" if instance.get("about") else ""
+        return fail(part.concept, f"{self.name}({arguments}) is {one}, should be {other}{about}", part.score)
+
+
+class TensorExercise(ValueExercise):
+    """A function of tensors (and plain numbers) that returns one; gradients at some arguments are compared as well.
+
+    The instance holds the arguments by name; lists and arrays become float64 tensors, of whole numbers int64 ones.
+    """
+
+    arguments: ClassVar[tuple[str, ...]]
+    leaves: ClassVar[tuple[str, ...]] = ()
+    """Arguments whose gradient is looked at, under their own names."""
+
+    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
+        """The result and the gradients of its sum; zeros where none arrives."""
+        import torch
+
+        given = {name: self.tensor(name, instance[name]) for name in self.arguments}
+        out = fn(*given.values())
+        if isinstance(out, torch.Tensor) and out.requires_grad:
+            out.sum().backward()
+        grads = {name: given[name].grad for name in self.leaves}
+        return {
+            "result": out,
+            **{name: torch.zeros_like(given[name]) if g is None else g for name, g in grads.items()},
+        }
+
+    def tensor(self, name: str, value: Any) -> Any:
+        """An argument as the function gets it."""
+        import torch
+
+        if not isinstance(value, (list, np.ndarray)):
+            return value
+        whole = np.asarray(value).dtype.kind in "iu"
+        dtype = torch.int64 if whole else torch.float64
+        return torch.tensor(np.asarray(value), dtype=dtype, requires_grad=name in self.leaves and not whole)
