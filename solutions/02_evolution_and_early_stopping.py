@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 02 · Evolution and early stopping
 #
-# **2 hours · 28 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - climb a search space by its neighbours, and say why a climb needs restarts;
 # - let architectures evolve, and say why the oldest should die and not the worst;

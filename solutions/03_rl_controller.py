@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 03 · The controller
 #
-# **90 minutes · 24 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - write the gradient of an expected reward, exactly and as an estimate from samples;
 # - say what a baseline does to that estimate, which baselines are allowed, and measure both;

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 04 · Differentiable search
 #
-# **130 minutes · 31 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - turn the choice of an operation into a mixture, and build a cell in which all 15,625 cells are
 #   present at once;

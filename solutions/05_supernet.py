@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 05 · One network for all
 #
-# **150 minutes · 37 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - train thousands of architectures in one set of weights, one random path at a time, and say what
 #   is fair about it;

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 06 · Hardware-aware search
 #
-# **100 minutes · 34 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - measure a latency that means something, and say what each broken rule of the protocol does to
 #   it;

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 07 · Compound scaling
 #
-# **114 minutes · 34 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - say what depth, width and resolution cost, and divide a budget among them;
 # - build the blocks of EfficientNet and EfficientNetV2, and state the sizes of B0 to B7 to the last
