@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# **60 minutes · 10 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - say whether your machine runs the course, and read what a check tells you;
 # - turn a cell of the search space into its number and back;

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 01 · Random search
 #
-# **90 minutes · 20 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - search a space at random without evaluating anything twice, and say what the search cost;
 # - draw regret over hundreds of runs, and read a band instead of a single line;
@@ -107,7 +107,8 @@ def sample_uniform(space, rng):
         rng: numpy.random.Generator, the only source of randomness.
 
     Returns:
-        A tuple with one option per decision, in the order of `space.choices`.
+        A tuple with one option per decision, in the order of `space.choices`: the options
+        themselves, whatever their types.
 
     Raises:
         ValueError: the space has no decisions, or a decision without options.
@@ -263,8 +264,7 @@ def incumbent_curve(values):
             better.
 
     Returns:
-        Float array of shape (n,): entry t is the largest of values[0], …, values[t]. The argument
-        stays as it was.
+        Float array of shape (n,): entry t is the largest of values[0], …, values[t].
 
     Raises:
         ValueError: `values` is empty or holds NaN.
@@ -427,7 +427,8 @@ def samples_for_top_fraction(fraction, confidence):
     The draws are independent and uniform, with repeats allowed.
 
     Args:
-        fraction: share of architectures that count as good enough, 0 < fraction ≤ 1.
+        fraction: share of architectures that count as good enough, 0 < fraction ≤ 1. It may be
+            tiny, 1e-18 say, where no loop over n ends and 1 − fraction rounds to 1.
         confidence: the probability asked for, 0 < confidence < 1.
 
     Returns:

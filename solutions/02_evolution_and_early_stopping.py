@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 02 · Evolution and early stopping
 #
-# **2 hours · 28 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - climb a search space by its neighbours, and say why a climb needs restarts;
 # - let architectures evolve, and say why the oldest should die and not the worst;
@@ -813,8 +813,8 @@ def grad_norm_score(net, x, y):
 check("grad_norm_score", grad_norm_score)
 
 # %% [markdown]
-# Score some networks live. Those of all functions were recorded by `scripts/proxy_scores.py`; yours
-# must agree with them.
+# Score some networks live. Those of all functions were recorded by
+# `scripts/recordings/proxy_scores.py`; yours must agree with them.
 
 # %% tags=["experiment"]
 from nas_lib.data import cluttered_digits

@@ -26,7 +26,7 @@ import pytest
 from nbgrader.utils import compute_checksum
 
 import solutions
-from autograder.author import build, leaks, verify
+from autograder.author import build, contents, leaks, verify
 from autograder.author.lesson import read_lesson
 from nas_lib import checks
 
@@ -106,6 +106,45 @@ def test_student_notebook_has_stubs_and_no_answers():
     text = json.dumps(cells)
     for secret in ("BEGIN SOLUTION", "MARK SCHEME", "equal amounts", '= \\"c\\"'):
         assert secret not in text
+
+
+def test_minutes_and_points_are_the_sums_over_the_titles():
+    first = student_cells()[0].source
+    assert "**16 minutes of exercises, 1 of reading · 7 points.** It has" in first
+    counted = contents.contents(read_lesson(FIXTURE, FIXTURES))
+    assert (counted.minutes, counted.points, counted.notebook) == (
+        16,
+        7,
+        f"notebooks/{FIXTURE}/{FIXTURE}.ipynb",
+    )
+
+
+def test_reading_time_counts_what_learners_read(tmp_path):
+    more = "\n# %% [markdown]\n# " + "\n# ".join(["<b>ten</b> $a + b$ https://example.org/x"] * 200)
+    times = []
+    for text in (SOURCE, SOURCE + more, SOURCE.replace("Whenever equal", "Whenever " + "really " * 400)):
+        write_lesson(tmp_path, text)
+        times.append(contents.contents(read_lesson(FIXTURE, tmp_path)).reading)
+    assert times == [times[0], times[0] + 1, times[0]]
+
+
+def test_build_writes_the_rows_of_the_readme_and_nothing_else_of_it(tmp_path):
+    root = course(tmp_path)
+    before, after = "# Course\n\n", "\nMore | text.\n"
+    (root / "README.md").write_text(
+        f"{before}{contents.TABLE_HEAD}\n|---|---:|---:|---|\n| an old row |\n{after}", encoding="utf-8"
+    )
+    build.build(root)
+    text = (root / "README.md").read_text(encoding="utf-8")
+    assert text.startswith(before) and text.endswith(after)
+    rows = text.removeprefix(before).removesuffix(after).splitlines()[2:]
+    heading = "A small lesson for the tests of builder, verifier and leak scan"
+    assert [row.partition(" [![")[0] for row in rows] == [
+        f"| [{heading}](notebooks/{FIXTURE}/{FIXTURE}.ipynb) | 16 | 7 |"
+    ]
+    assert build.build(root) == []
+    (root / "README.md").write_text(text.replace("| 16 |", "| 60 |"), encoding="utf-8")
+    assert [(item.path.name, item.kind) for item in build.drift(root)] == [("README.md", "stale")]
 
 
 def test_stub_raises_and_notebook_has_no_outputs():
@@ -453,6 +492,7 @@ BROKEN = {
         lambda text: text[: text.index("# %% [markdown]\n# ### BEGIN MARK SCHEME")],
         "has no rubric",
     ),
+    "no header": (swap("**{minutes} · {points}.** ", ""), "does not say how long the lesson takes"),
     "too much to read": (
         lambda text: text + "\n# %% [markdown]\n" + "# five words on each line\n" * 801,
         "minutes to read, more than 20",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import solutions
+from autograder.author.contents import HEADER, contents
 from autograder.author.lesson import (
     Lesson,
     Task,
@@ -31,9 +32,7 @@ from autograder.author.lesson import (
 from nas_lib import checks
 from solutions.titles import TITLE_LIKE, titles
 
-# Prose with formulas is read at about 200 words a minute. Today's longest lesson reads for 16.5 minutes; a fifth more
-# than that is the most that leaves a sitting for doing.
-WORDS_PER_MINUTE = 200
+# Today's longest lesson reads for 16.5 minutes; a fifth more than that is the most that leaves a sitting for doing.
 MOST_READING_MINUTES = 20
 # Today's fullest cell has 40 statements; an eighth more than that is the most that is taken in at once.
 MOST_STATEMENTS = 45
@@ -108,7 +107,7 @@ def _markers(lesson: Lesson) -> Iterator[Problem]:
 
 
 def _reading_time(lesson: Lesson) -> Iterator[Problem]:
-    minutes = reading_minutes(lesson)
+    minutes = contents(lesson).reading
     if minutes > MOST_READING_MINUTES:
         yield _problem(
             lesson,
@@ -118,21 +117,14 @@ def _reading_time(lesson: Lesson) -> Iterator[Problem]:
         )
 
 
-def reading_minutes(lesson: Lesson) -> float:
-    """Minutes that a learner reads, at WORDS_PER_MINUTE: all prose but mark schemes and model answers."""
-    return sum(map(_words, _learners_prose(lesson))) / WORDS_PER_MINUTE
-
-
-def _learners_prose(lesson: Lesson) -> Iterator[str]:
-    for cell in lesson.cells:
-        if cell.cell_type == "markdown" and not is_open(cell):
-            scheme = mark_scheme(cell.source)
-            yield cell.source.replace(scheme, "") if scheme else cell.source
-
-
-def _words(markdown: str) -> int:
-    """Words of running text: HTML tags, formulas and addresses are none."""
-    return len(re.findall(r"[^\W\d_]\w*", re.sub(r"<[^>]+>|\$[^$]*\$|https?://\S+", "", markdown)))
+def _header(lesson: Lesson) -> Iterator[Problem]:
+    if not lesson.cells or HEADER not in lesson.cells[0].source:
+        yield _problem(
+            lesson,
+            0 if lesson.cells else None,
+            "the first cell does not say how long the lesson takes",
+            f"Write {HEADER} into it, as it stands: the build fills it in",
+        )
 
 
 def _statements(lesson: Lesson) -> Iterator[Problem]:
@@ -508,6 +500,7 @@ def _registry(lesson: Lesson) -> Iterator[Problem]:
 
 
 RULES = (
+    _header,
     _reading_time,
     _statements,
     _line_length,

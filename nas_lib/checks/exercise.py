@@ -21,7 +21,8 @@ Instance = dict[str, Any]
 """One concrete problem: plain data, different for each seed.
 
 `"about"` may name it in a phrase for messages. `"bad"` (a phrase such as "a budget of 0") makes it bad input: the probe
-is driven as ever, and an error of the class that the exercise declares has to come of it.
+is driven as ever, and an error of the class that the exercise declares has to come of it. `"_left"` is the share of the
+points that stays where this instance alone goes wrong: for what few would think of.
 """
 
 PRIVATE = ("bad", "about")
