@@ -813,8 +813,8 @@ def grad_norm_score(net, x, y):
 check("grad_norm_score", grad_norm_score)
 
 # %% [markdown]
-# Score some networks live. Those of all functions were recorded by `scripts/proxy_scores.py`; yours
-# must agree with them.
+# Score some networks live. Those of all functions were recorded by
+# `scripts/recordings/proxy_scores.py`; yours must agree with them.
 
 # %% tags=["experiment"]
 from nas_lib.data import cluttered_digits

@@ -822,9 +822,9 @@ plotting.intervals(rows, xlabel="difference in test accuracy (percentage points)
 # Is this a quirk of our table? The same searchers ran on the real benchmark (CIFAR-10) in the way
 # of the literature: they see validation accuracy after 12 epochs and may spend 20,000 simulated
 # seconds, about 177 evaluations. Reported is the chosen cell's validation accuracy after 200
-# epochs, as `scripts/controller_nas_bench_201.py` recorded it. The LSTM's learning rate was chosen
-# on other seeds, by what the search itself sees. If you have the data, the next cell also runs the
-# independent softmaxes live.
+# epochs, as `scripts/recordings/controller_nas_bench_201.py` recorded it. The LSTM's learning rate
+# was chosen on other seeds, by what the search itself sees. If you have the data, the next cell
+# also runs the independent softmaxes live.
 
 # %% tags=["experiment"]
 from nas_lib import real_data

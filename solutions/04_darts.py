@@ -789,9 +789,9 @@ print(
 # %% [markdown]
 # ## 7 · Four methods, many seeds
 #
-# One search is an anecdote. `python -m scripts.darts_runs record` has run each method with several
-# seeds, by the same configuration and on the library's faster supernet. It stored the logits of
-# every epoch and stages 1 to 3. The ranks are looked up in your table now.
+# One search is an anecdote. `python -m scripts.recordings.darts_runs record` has run each method
+# with several seeds, by the same configuration and on the library's faster supernet. It stored the
+# logits of every epoch and stages 1 to 3. The ranks are looked up in your table now.
 
 # %% tags=["experiment"]
 recorded = darts.recorded_runs()

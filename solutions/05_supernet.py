@@ -444,8 +444,8 @@ taus = {
 plotting.dots(taus, xlabel="Kendall's tau with the table", baseline="number of MACs");
 
 # %% [markdown]
-# One supernet, one seed, few cells near the top: `scripts/supernet_rankings.py` recorded several
-# seeds of both rules.
+# One supernet, one seed, few cells near the top: `scripts/recordings/supernet_rankings.py` recorded
+# several seeds of both rules.
 
 # %% tags=["experiment"]
 from nas_lib.one_shot import recorded_rankings
@@ -870,10 +870,11 @@ plotting.lines(
 # %% [markdown]
 # ## 8 · Does it work?
 #
-# A once-for-all training takes minutes here, so it was recorded: `scripts/mobile_table.py` trains a
-# sample of the networks by themselves, `scripts/ofa_runs.py` trains elastic networks and judges
-# that sample with inherited weights. *Progressive* is all of the above, *undistilled* goes without
-# the teacher, *joint* draws every size from the first step.
+# A once-for-all training takes minutes here, so it was recorded:
+# `scripts/recordings/mobile_table.py` trains a sample of the networks by themselves,
+# `scripts/recordings/ofa_runs.py` trains elastic networks and judges that sample with inherited
+# weights. *Progressive* is all of the above, *undistilled* goes without the teacher, *joint* draws
+# every size from the first step.
 #
 # Then the promise itself: one training, many budgets. Within each limit, kept by a sum of measured
 # parts, the best network was sought by inherited accuracy and then measured as a whole. Beside it

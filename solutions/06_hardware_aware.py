@@ -771,7 +771,7 @@ check("fake_quantize", fake_quantize)
 #
 # To run this at real scale, set `DATASET = "cifar10"` (on Colab: Runtime → Change runtime type → a
 # GPU). It downloads 170 MB and trains for about an hour on two processor cores
-# (`scripts/real_scale.py` foretells it); on a GPU it was not measured.
+# (`scripts/benchmarks/real_scale.py` foretells it); on a GPU it was not measured.
 
 # %% tags=["experiment"]
 from nas_lib.quantization import deployed_bytes, fine_tuned, quantization_aware, settled

@@ -546,9 +546,9 @@ check("grid_search_coefficients", grid_search_coefficients)
 
 # %% [markdown]
 # Run it. Each of the six networks costs four times the base, within a few per cent: `match_macs`
-# chooses whole numbers of blocks, channels and pixels. Where `scripts/scaling_runs.py` has recorded
-# trainings (three seeds, eight epochs), they answer; else each network is trained now, for one
-# epoch from two seeds, which is enough to see how noisy a search is.
+# chooses whole numbers of blocks, channels and pixels. Where `scripts/recordings/scaling_runs.py`
+# has recorded trainings (three seeds, eight epochs), they answer; else each network is trained now,
+# for one epoch from two seeds, which is enough to see how noisy a search is.
 
 # %% tags=["experiment"]
 from nas_lib.scaling import Coefficients, ScalingRecipe, digits, fit, usable_device
@@ -652,9 +652,9 @@ print(
 )
 
 # %% [markdown]
-# `scripts/scaling_runs.py` repeats this at 2, 4 and 8 times the cost with three seeds, twelve
-# epochs, and a fifth family in the ratio that its own grid search found. Seeds are paired (equal
-# seed, equal order of images): look at the differences.
+# `scripts/recordings/scaling_runs.py` repeats this at 2, 4 and 8 times the cost with three seeds,
+# twelve epochs, and a fifth family in the ratio that its own grid search found. Seeds are paired
+# (equal seed, equal order of images): look at the differences.
 
 # %% tags=["experiment"]
 MISSING = "These runs are not recorded in this version of the course, so nothing is shown here."
@@ -715,7 +715,7 @@ print(
 # `resized(train, test)` of `nas_lib.scaling`,
 # `ScalingRecipe(train_images=50_000, test_images=10_000)`,
 # `replace(BASE, in_channels=3, resolution=16)`. Nine networks take about 10 minutes on two
-# processor cores (`scripts/real_scale.py`); GPUs such as Colab's were not timed.
+# processor cores (`scripts/benchmarks/real_scale.py`); GPUs such as Colab's were not timed.
 #
 # ## 6 · Regularisation: mixup and RandAugment
 #

@@ -16,7 +16,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nas_lib.checks._stats import Lattice, count_range, mean_range
 from scipy import stats
+from yardstick import takes_at_most
 
 import solutions
 from autograder.author.build import alike, same_content
@@ -47,7 +49,6 @@ from nas_lib.checks import (
 )
 from nas_lib.checks.hiding import function_of, hidden
 from nas_lib.checks.oracles import Refused
-from nas_lib.judges.statistics import Lattice, count_range, mean_range
 from nas_lib.spaces import CellSpace, live_edges
 from nas_lib.standins import STANDINS, standins
 
@@ -733,10 +734,8 @@ def test_the_reference_passes_its_public_checks(item):
 @by_name(EXERCISES)
 def test_a_check_costs_at_most_a_second(item):
     fn = getattr(reference(item), item.name)
-    printed(item.name, fn)
-    started = time.process_time()
-    printed(item.name, fn)
-    assert time.process_time() - started < 1.0
+    printed(item.name, fn)  # what is imported and read once
+    assert takes_at_most(1.0, lambda: printed(item.name, fn))
 
 
 def test_a_report_shows_as_nothing():
