@@ -30,7 +30,7 @@ from nas_lib.lesson import progress
 from nas_lib.real_data import find_nas_bench_201
 from nas_lib.search import History
 from nas_lib.spaces import EDGES, OPS, CellSpace
-from nas_lib.standins import STANDINS, standins
+from nas_lib.standins import STANDINS
 from nas_lib.standins import random_search as recorded
 from scripts.benchmarks.search import made_up_table
 
