@@ -8,6 +8,8 @@ PYTHON ?=
 TORCH_INDEX ?=
 # Further arguments for the command behind a target: make test ARGS="-k spaces".
 ARGS ?=
+# A process for each core; make test ARGS=-n0 for one alone, ARGS=--durations=20 for what takes longest.
+IN_PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 # What `make grade` grades: nothing means the bundled samples of every lesson.
 SUBMISSIONS ?=
 LESSON ?=
@@ -38,10 +40,10 @@ lab: $(STAMP) ## open the lessons in JupyterLab
 	$(PY) -m jupyterlab $(ARGS) notebooks
 
 test: $(STAMP) ## run the tests (minutes)
-	$(PY) -m pytest -q $(ARGS)
+	$(PY) -m pytest -q $(IN_PARALLEL) $(ARGS)
 
 slow-test: $(STAMP) ## run the tests that `make test` leaves out because they are slow
-	$(PY) -m pytest -q -m slow $(ARGS)
+	$(PY) -m pytest -q -m slow $(IN_PARALLEL) $(ARGS)
 
 build: $(STAMP) ## write the student notebooks from solutions/
 	$(COURSE) build $(ARGS)
@@ -53,7 +55,7 @@ corpus: $(STAMP) ## grade hostile, broken and odd submissions and compare with w
 	$(COURSE) corpus $(if $(LESSON),--lesson $(LESSON)) $(ARGS)
 
 table: $(STAMP) ## train the table of all cells, or go on where it was interrupted (hours)
-	$(PY) -m scripts.table.build train $(ARGS)
+	$(PY) -m scripts.table.build record $(ARGS)
 	$(PY) -m scripts.table.build merge
 
 release: $(STAMP) ## write the learners' zip into dist/
@@ -64,7 +66,7 @@ $(STAMP): pyproject.toml constraints.txt | $(PY)
 	@echo "Installing the course into $(VENV); the first time takes minutes (torch is large)."
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade
 	$(if $(TORCH_INDEX),$(PY) -m pip install --index-url $(TORCH_INDEX) $(shell grep -E '^(torch|torchvision)==' constraints.txt))
-	$(PY) -m pip install --constraint constraints.txt --editable ".[course,cluster,dev]"
+	$(PY) -m pip install --constraint constraints.txt --editable ".[course,onnx,cluster,dev]"
 	@touch $@
 
 $(PY):

@@ -1,6 +1,6 @@
 """From a trained PyTorch network to what runs on a device: ONNX, onnxruntime in float32, and static int8.
 
-Needs the packages onnx and onnxruntime, which come with the course's extra; `missing()` says in a sentence what is not
+Needs the packages onnx and onnxruntime, which the extra `onnx` brings; `missing()` says in a sentence what is not
 there. Nothing is assumed about speed: int8 is faster on some networks and processors and slower on others. Measure.
 """
 

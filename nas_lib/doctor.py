@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import shutil
 import sys
 import tomllib
@@ -18,6 +17,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
+
 DISTRIBUTION = "nas-lib"
 PYTHON = (3, 11)
 DISK = 500e6
@@ -25,42 +27,9 @@ DISK = 500e6
 
 # Distributions whose module has another name, by normalised name.
 _MODULES = {"scikit-learn": "sklearn"}
-# As in `torch>=2.4` and `soupsieve!=3.0,>=2.6; extra == "course"`: installers write the versions in any order.
-_REQUIREMENT = re.compile(
-    r"(?P<name>[\w.-]+?)\s*(?P<versions>[!<>=~][^;]*)(?:;\s*extra\s*==\s*['\"](?P<extra>[\w-]+)['\"])?"
-)
-_VERSION = re.compile(r"(>=|!=)\s*([\d.]+)")
+# What each extra is for, as the report calls it; nobody has to have them.
+_OPTIONAL = {"course": "JupyterLab and grading", "onnx": "lesson 06, section 8"}
 _INSTALL = f"{sys.executable} -m pip install"
-
-
-class Requirement(NamedTuple):
-    """A package that the course needs.
-
-    `extra` is "" for what nas_lib itself needs; `excluded` are versions, from `least` on, that do not work.
-    """
-
-    name: str
-    least: str
-    extra: str = ""
-    excluded: tuple[str, ...] = ()
-
-    @property
-    def module(self) -> str:
-        """The name that Python imports it by."""
-        return _MODULES.get(self.name.lower(), self.name.lower().replace("-", "_"))
-
-    @property
-    def specifier(self) -> str:
-        """What pip is asked for, such as "numpy>=1.26"."""
-        return ",".join([f"{self.name}>={self.least}", *(f"!={version}" for version in self.excluded)])
-
-    def trouble(self, version: str) -> str:
-        """What is wrong with an installed version, "" if nothing is."""
-        if _release(version) < _release(self.least):
-            return f"is older than {self.least}"
-        if _release(version) in map(_release, self.excluded):
-            return "is known not to work"
-        return ""
 
 
 class Finding(NamedTuple):
@@ -97,9 +66,9 @@ def examine(no_sandbox: Callable[[], str] | None = None) -> Iterator[Finding]:
     if not wanted:
         yield Finding("FAIL", f"nas_lib is not installed: {_INSTALL} {Path(__file__).parents[1]}")
     for requirement in wanted:
-        if requirement.extra == "":
-            yield package(requirement)
-    yield jupyter([requirement for requirement in wanted if requirement.extra == "course"])
+        yield package(requirement)
+    for extra, purpose in _OPTIONAL.items():
+        yield optional(requirements(extra), purpose)
     yield table()
     yield disk()
     yield threads()
@@ -107,19 +76,28 @@ def examine(no_sandbox: Callable[[], str] | None = None) -> Iterator[Finding]:
     yield bubblewrap(no_sandbox)
 
 
-def requirements() -> list[Requirement]:
-    """What the installed nas_lib asks for, or pyproject.toml where it runs from a checkout; else nothing."""
+def requirements(extra: str = "") -> list[Requirement]:
+    """What nas_lib itself needs, or what one of its extras adds to that; nothing where it is not installed."""
+    declared = [Requirement(line) for line in _declared()]
+    always = [one for one in declared if one.marker is None or one.marker.evaluate({"extra": ""})]
+    if not extra:
+        return always
+    return [one for one in declared if one not in always and one.marker.evaluate({"extra": extra})]
+
+
+def _declared() -> list[str]:
+    """The lines of the installed nas_lib's metadata, or of pyproject.toml where it runs from a checkout."""
     try:
-        lines = metadata.requires(DISTRIBUTION) or []
+        return metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         pyproject = Path(__file__).resolve().parents[1] / "pyproject.toml"
         if not pyproject.exists():
             return []
         project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-        lines = list(project["dependencies"])
-        for extra, more in project["optional-dependencies"].items():
-            lines += [f"{line}; extra == '{extra}'" for line in more]
-    return [_requirement(line) for line in lines]
+        extras = project["optional-dependencies"].items()
+        return project["dependencies"] + [
+            f"{line}; extra == '{name}'" for name, more in extras for line in more
+        ]
 
 
 def python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:
@@ -132,17 +110,17 @@ def python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:
 
 def package(requirement: Requirement) -> Finding:
     """Is a package there, new enough, and does it import? (torchvision built for another torch does not.)"""
-    remedy = f'{_INSTALL} "{requirement.specifier}"'
+    remedy = f'{_INSTALL} "{_asked(requirement)}"'
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
         return Finding("FAIL", f"{requirement.name} is missing: {remedy}")
-    if trouble := requirement.trouble(version):
-        return Finding("FAIL", f"{requirement.name} {version} {trouble}: {remedy}")
+    if not _fits(version, requirement):
+        return Finding("FAIL", f"{requirement.name} {version} is not {requirement.specifier}: {remedy}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            importlib.import_module(requirement.module)
+            importlib.import_module(_module(requirement))
     except Exception as error:  # a broken binary raises anything from OSError to RuntimeError
         return Finding(
             "FAIL",
@@ -152,18 +130,18 @@ def package(requirement: Requirement) -> Finding:
     return Finding("OK", f"{requirement.name} {version}")
 
 
-def jupyter(wanted: list[Requirement]) -> Finding:
-    """Are the course's notebook tools there? They are not needed to use nas_lib, nor on Colab."""
+def optional(wanted: list[Requirement], purpose: str) -> Finding:
+    """Is there what only some want? It is not needed to use nas_lib, nor on Colab."""
     lacking = []
     for requirement in wanted:
         try:
-            if requirement.trouble(metadata.version(requirement.name)):
-                lacking.append(requirement.specifier)
+            if not _fits(metadata.version(requirement.name), requirement):
+                lacking.append(_asked(requirement))
         except metadata.PackageNotFoundError:
             lacking.append(requirement.name)
     if lacking:
-        return Finding("note", f"missing, but only needed for JupyterLab and grading: {', '.join(lacking)}")
-    return Finding("OK", f"JupyterLab and grading: {', '.join(requirement.name for requirement in wanted)}")
+        return Finding("note", f"missing, but only needed for {purpose}: {', '.join(lacking)}")
+    return Finding("OK", f"{purpose}: {', '.join(requirement.name for requirement in wanted)}")
 
 
 def table(path: Path | None = None) -> Finding:
@@ -226,23 +204,22 @@ def bubblewrap(no_sandbox: Callable[[], str] | None = None) -> Finding:
     return Finding("note", f"no bubblewrap ({how}); only instructors who grade want it")
 
 
-def _requirement(line: str) -> Requirement:
-    match = _REQUIREMENT.fullmatch(line.strip())
-    versions = _VERSION.findall(match["versions"]) if match else []
-    least = [version for relation, version in versions if relation == ">="]
-    if not match or len(least) != 1:
-        raise ValueError(f"requirement {line!r} gives no least version, as in 'numpy>=1.26'")
-    excluded = sorted(version for relation, version in versions if relation == "!=")
-    return Requirement(match["name"], least[0], match["extra"] or "", tuple(excluded))
+def _fits(version: str, requirement: Requirement) -> bool:
+    """Builds of one's own and release candidates count as the release that they are made for."""
+    try:
+        return requirement.specifier.contains(Version(version).base_version)
+    except InvalidVersion:
+        return False
 
 
-def _release(version: str) -> list[int]:
-    """The numbers to compare versions by: "2.4" is older than "2.14.1+cu130"; suffixes do not count."""
-    match = re.match(r"\d+(?:\.\d+)*", version)
-    numbers = [int(number) for number in match[0].split(".")] if match else []
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return numbers
+def _asked(requirement: Requirement) -> str:
+    """What pip is asked for, such as "numpy>=1.26"."""
+    return f"{requirement.name}{requirement.specifier}"
+
+
+def _module(requirement: Requirement) -> str:
+    """The name that Python imports it by."""
+    return _MODULES.get(requirement.name.lower(), requirement.name.lower().replace("-", "_"))
 
 
 def _one_line(error: BaseException) -> str:

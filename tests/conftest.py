@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -27,6 +28,40 @@ for _name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "
 # Examples take longer on a busy machine: that is no failure. CI draws the same examples every time.
 settings.register_profile("course", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("course")
+
+
+# What takes longest begins first, so that at the end no process waits long for another.
+FIRST = ("test_lessons", "test_mutants", "test_checks", "test_grading", "test_scale", "test_instructor")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto` counts the cores that this process may use, not those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For several processes: tests that share something run in one, the groups that take longest come first."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
+
+
+def _group(item: pytest.Item) -> str:
+    """The tests of a module, for its fixtures; of a lesson, where they are by lesson or exercise."""
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    lesson = given.get("lesson") or getattr(given.get("item"), "lesson", "")
+    return f"{item.path.stem} {lesson}".strip()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests want to be read: they say so with `record_property("print", text)`."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "print" and report.when == "call":
+                terminalreporter.write(f"\n{text}\n")
 
 
 @pytest.fixture(scope="session")

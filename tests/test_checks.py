@@ -20,7 +20,8 @@ from scipy import stats
 
 import solutions
 from autograder.author.build import alike, same_content
-from autograder.gate.registry import variants
+from autograder.gate.registry import graded, variants
+from autograder.judge.scoring import problems
 from nas_lib import checks
 from nas_lib.checks import (
     PUBLIC_SEED,
@@ -36,15 +37,19 @@ from nas_lib.checks import (
     decode,
     encode,
     grade,
+    judging,
+    public,
     public_part,
     read_answer,
     roundtrip,
     run_probe,
     serve,
 )
-from nas_lib.checks import _core as core
-from nas_lib.checks._stats import Lattice, count_range, mean_range
+from nas_lib.checks.hiding import function_of, hidden
+from nas_lib.checks.oracles import Refused
+from nas_lib.judges.statistics import Lattice, count_range, mean_range
 from nas_lib.spaces import CellSpace, live_edges
+from nas_lib.standins import STANDINS, standins
 
 LESSONS = checks.lessons()
 EXERCISES = [item for lesson in LESSONS for item in checks.exercises(lesson).values()]
@@ -418,23 +423,26 @@ def test_the_objective_s_values_are_not_in_the_public_part():
 
 @by_name(FUNCTIONS)
 def test_what_an_exercise_hides_exists_and_comes_back(item):
-    for name in item.hides:
-        assert core._function(name) is not None, f"{name} is not in the library (any more)"
-    codes = [core._function(name).__code__ for name in item.hides]
-    with checks.hidden(item):
-        for name in item.hides:
+    standins(item.lesson)
+    named = {name: function_of(name) for name in STANDINS[item.name].hides}
+    assert None not in named.values(), f"not in the library (any more): {named}"
+    functions = [STANDINS[item.name].function, *named.values()]
+    functions = [one for one in functions if not one.__code__.co_freevars]
+    codes = [one.__code__ for one in functions]
+    with hidden(item):
+        for one in functions:
             with pytest.raises(RuntimeError, match="switched off"):
-                core._function(name)()
-    assert codes == [core._function(name).__code__ for name in item.hides]
+                one()
+    assert codes == [one.__code__ for one in functions]
 
 
 def test_hiding_reaches_names_imported_and_methods_bound_before():
     index, imported = CellSpace().index, live_edges
-    with checks.hidden(checks.exercise("cell_index")), pytest.raises(RuntimeError):
+    with hidden(checks.exercise("cell_index")), pytest.raises(RuntimeError):
         index(("none",) * 6)
-    with checks.hidden(checks.exercise("count_active_ops")), pytest.raises(RuntimeError):
+    with hidden(checks.exercise("count_active_ops")), pytest.raises(RuntimeError):
         imported(("none",) * 6)
-    with contextlib.suppress(ZeroDivisionError), checks.hidden(checks.exercise("cell_index")):
+    with contextlib.suppress(ZeroDivisionError), hidden(checks.exercise("cell_index")):
         1 / 0  # noqa: B018
     assert index(("none",) * 6) == 0 and not any(imported(("none",) * 6))
 
@@ -442,7 +450,7 @@ def test_hiding_reaches_names_imported_and_methods_bound_before():
 def test_the_oracle_logs_counts_and_refuses():
     def double(x):
         if type(x) is not int:
-            raise core.Refused("x must be an int")
+            raise Refused("x must be an int")
         return 2 * x
 
     oracle = Oracle({"double": double}, limit=3)
@@ -451,9 +459,9 @@ def test_the_oracle_logs_counts_and_refuses():
     )
     assert remote.call("double", 4) == 8
     for method, args in [("double", ("a",)), ("double", ()), ("triple", (1,)), ("double", (1,))]:
-        with pytest.raises(core.Refused):
+        with pytest.raises(Refused):
             remote.call(method, *args)
-    with pytest.raises(core.Refused):
+    with pytest.raises(Refused):
         remote.call("double", AlwaysEqual())
     assert [call.value for call in oracle.calls] == [8, None, None, None, None]
     assert oracle.calls[0] == ("double", (4,), 8, None)
@@ -480,13 +488,12 @@ WEIRD = [
 
 @by_name(EXERCISES)
 def test_no_judge_falls_over_weird_answers(item):
-    instances = [roundtrip(instance) for instance in item.instances(11)]
-    expected = core.reference_answers(item, reference(item), instances)
+    instances, expected = problems(item.lesson, item.name, 4)
     for value in WEIRD:
         answers = [Answer(value) for _ in instances]
         found = checks.verdicts(item, instances, answers, expected)
         assert all(0.0 <= verdict.score <= 1.0 and isinstance(verdict.message, str) for verdict in found)
-        assert core.worst(found).score < 1.0 or value == expected[0].value
+        assert checks.worst(found).score < 1.0 or value == expected.answers[0].value
         assert all(verdict.concept and verdict.message for verdict in found if not verdict.right)
 
 
@@ -497,37 +504,30 @@ def test_no_json_at_all_gets_marks_by_chance(item, value, error):
     instances = _instances(item)
     answers = [read_answer({"value": value} if error is None else {"error": error}) for _ in instances]
     found = checks.verdicts(item, instances, answers, _expected(item))
-    right = isinstance(value, str) and value.strip(" \t\n().:").lower() == _expected(item)[0].value
-    assert core.worst(found).score < 1.0 or (right and error is None)
-
-
-_CACHE: dict = {}
+    right = isinstance(value, str) and value.strip(" \t\n().:").lower() == _expected(item).answers[0].value
+    assert checks.worst(found).score < 1.0 or (right and error is None)
 
 
 def _instances(item):
-    if item.name not in _CACHE:
-        instances = [roundtrip(instance) for instance in item.instances(11)]
-        _CACHE[item.name] = (instances, core.reference_answers(item, reference(item), instances))
-    return _CACHE[item.name][0]
+    return problems(item.lesson, item.name, 4)[0]
 
 
 def _expected(item):
-    _instances(item)
-    return _CACHE[item.name][1]
+    return problems(item.lesson, item.name, 4)[1]
 
 
 @by_name(FUNCTIONS)
 def test_errors_on_bad_input_can_only_cost(item):
     """An answer to every instance that only claims to have raised an error gets nothing."""
     instances = _instances(item)
-    claim = Answer({"raised": ["ValueError"], "text": "budget must be positive"})
+    claim = Answer(error="ValueError: budget must be positive", raised=["ValueError", "Exception"])
     found = checks.verdicts(item, instances, [claim] * len(instances), _expected(item))
-    assert core.worst(found).score == 0.0
+    assert checks.worst(found).score == 0.0
     assert all(verdict.right for instance, verdict in zip(instances, found) if "bad" in instance)
 
 
 def _refused():
-    raise core.Refused("train_to was called with 0 epochs: a whole number from 1 up is needed")
+    raise Refused("train_to was called with 0 epochs: a whole number from 1 up is needed")
 
 
 # What raises where nobody looked at the argument, and what the verdict quotes of it.
@@ -553,27 +553,59 @@ ACCIDENTS = {
 
 @pytest.mark.parametrize(("quoted", "call"), ACCIDENTS.items(), ids=ACCIDENTS)
 def test_an_error_that_nobody_raised_on_purpose_is_none_for_bad_input(quoted, call):
-    answer = Answer(roundtrip(core.raised(call)))
-    verdict = core.judge_bad({"bad": "a thing"}, answer)
-    assert (verdict.score, verdict.concept) == (1 - core.BAD_INPUT, "accepts-bad-input")
+    verdict = _judged(call)
+    assert (verdict.score, verdict.concept) == (1 - judging.BAD_INPUT, "accepts-bad-input")
     assert quoted in verdict.message and "raise a ValueError" in verdict.message
+
+
+def _judged(call, **instance):
+    """The verdict on a function that calls `call` when it gets bad input."""
+    message = run_probe(Plain(), call, {})
+    return judging.verdicts(
+        Plain(), [{"bad": "a thing", **instance}], [read_answer(message)], checks.Expected([Answer()])
+    )[0]
+
+
+class Plain(Exercise):
+    """A function without arguments."""
+
+    name, lesson = "plain", "none"
+
+    def instances(self, seed):
+        return [{}]
+
+    def probe(self, fn, instance, oracle):
+        return fn()
+
+
+def _raising(error):
+    def refuses():
+        raise error
+
+    return refuses
 
 
 @pytest.mark.parametrize(
     "error",
     [
         ValueError("min_epochs must be from 1 to 4, got 0"),
-        TypeError("rewards must be a sequence, got 1.0"),
-        AssertionError("actions must have the shape (n, 3)"),
         ValueError("size mismatch: 3 logits and 2 rewards"),
+        json.JSONDecodeError("a subclass", "", 0),
     ],
     ids=repr,
 )
-def test_any_error_on_purpose_will_do_for_bad_input(error):
-    def refuses():
-        raise error
+def test_an_error_of_the_declared_class_refuses_bad_input(error):
+    assert _judged(_raising(error)).right
 
-    assert core.judge_bad({"bad": "a thing"}, Answer(roundtrip(core.raised(refuses)))).right
+
+@pytest.mark.parametrize(
+    "error", [TypeError("rewards must be a sequence"), AssertionError("n >= 1"), KeyError("b9")], ids=repr
+)
+def test_an_error_of_another_class_than_the_docstring_names_costs_a_part(error):
+    verdict = _judged(_raising(error))
+    assert (verdict.score, verdict.concept) == (1 - judging.BAD_INPUT, "wrong-error")
+    assert type(error).__name__ in verdict.message and "the docstring says ValueError" in verdict.message
+    assert _judged(_raising(error), raises=[type(error).__name__, "ValueError"]).right
 
 
 @by_name(FUNCTIONS)
@@ -583,7 +615,7 @@ def test_any_error_on_purpose_will_do_for_bad_input(error):
     ids=lambda h: type(h).__name__,
 )
 def test_hostile_objects_get_nothing(item, hostile):
-    verdict = grade(item, InProcess({item.name: lambda *args, **kwargs: hostile}), reference(item), 4)
+    verdict = graded(item, InProcess({item.name: lambda *args, **kwargs: hostile}), 4)
     assert verdict.score == 0.0 and verdict.message
 
 
@@ -592,15 +624,15 @@ def test_hostile_objects_get_nothing(item, hostile):
     "hostile", [AlwaysEqual(), ["a", "b", "c", "d"], "abcd", "", object()], ids=lambda h: type(h).__name__
 )
 def test_hostile_answers_to_questions_get_nothing(item, hostile):
-    assert grade(item, InProcess({item.name: hostile}), reference(item), 4).score == 0.0
+    assert graded(item, InProcess({item.name: hostile}), 4).score == 0.0
 
 
 def test_an_equal_string_is_what_its_letters_are():
     item = QUESTIONS[0]
     key = getattr(reference(item), item.name)
     wrong = next(option for option in item.options if option != key)
-    assert grade(item, InProcess({item.name: EqualText(wrong)}), reference(item), 4).score == 0.0
-    assert grade(item, InProcess({item.name: EqualText(key)}), reference(item), 4).right
+    assert graded(item, InProcess({item.name: EqualText(wrong)}), 4).score == 0.0
+    assert graded(item, InProcess({item.name: EqualText(key)}), 4).right
 
 
 @by_name(EXERCISES)
@@ -609,9 +641,9 @@ def test_stubs_and_missing_names_get_nothing(item):
         raise NotImplementedError
 
     value = None if item in QUESTIONS else stub
-    verdict = grade(item, InProcess({item.name: value}), reference(item), 4)
+    verdict = graded(item, InProcess({item.name: value}), 4)
     assert (verdict.score, verdict.concept) == (0.0, "not-implemented")
-    verdict = grade(item, InProcess({}), reference(item), 4)
+    verdict = graded(item, InProcess({}), 4)
     assert (verdict.score, verdict.concept) == (0.0, "missing") and item.name in verdict.message
 
 
@@ -629,7 +661,7 @@ def test_code_that_ends_the_process_or_never_ends_costs_the_exercise_only(item):
         return recurse(*args, **kwargs)
 
     for code, concept in ((leave, "raises"), (recurse, "raises")):
-        verdict = grade(item, InProcess({item.name: code}), reference(item), 4)
+        verdict = graded(item, InProcess({item.name: code}), 4)
         assert verdict.score == 0.0 and verdict.concept in (concept, "fraction-one")
     answers = InProcess({item.name: hang}, seconds=0.05).collect(item, item.name, item.instances(4)[:1])
     assert answers[0].error_type == "OutOfTime"
@@ -653,12 +685,12 @@ def test_a_judge_that_raises_gives_nothing_instead():
 
 
 def test_the_worst_instance_decides_and_no_answer_is_none():
-    assert core.worst([Verdict(1.0), Verdict(0.5, "b"), Verdict(0.5, "c")]).concept == "b"
-    assert core.worst([]).score == 0.0
+    assert checks.worst([Verdict(1.0), Verdict(0.5, "b"), Verdict(0.5, "c")]).concept == "b"
+    assert checks.worst([]).score == 0.0
     item = checks.exercise("cell_index")
     instances = _instances(item)
     found = checks.verdicts(item, instances, [], _expected(item))
-    assert core.worst(found).score == 0.0
+    assert checks.worst(found).score == 0.0
 
 
 def test_an_error_names_the_line_of_the_learner_s_own_code():
@@ -720,14 +752,18 @@ def test_a_stub_is_no_traceback():
     assert not report.right and text == "○ cell_index: not implemented yet\n"
 
 
-def test_a_mistake_is_named_with_a_hint_to_go_on():
-    from autograder.mutants.start_here import counts_from_one, takes_shorter_cells
+def _mistake(exercise, concept):
+    """The first usual mistake about a concept."""
+    namespace = reference(checks.exercise(exercise))
+    return next(one for one in namespace.MISTAKES[exercise] if one.concept == concept).make(namespace)
 
-    report, text = printed("cell_index", counts_from_one)
+
+def test_a_mistake_is_named_with_a_hint_to_go_on():
+    report, text = printed("round_repeats", _mistake("round_repeats", "adds-one-more"))
     assert not report.right
-    assert text.startswith("✗ cell_index: every number is off by one") and "run this cell again" in text
-    _, text = printed("cell_index", takes_shorter_cells)
-    assert "a cell of five ops is accepted" in text and "a part of the points" in text
+    assert text.startswith("✗ round_repeats: where the product is whole") and "run this cell again" in text
+    _, text = printed("round_repeats", _mistake("round_repeats", "accepts-bad-input"))
+    assert "an infinite depth" in text and "a part of the points" in text
 
 
 def test_an_exception_is_one_line_with_the_line_of_code():
@@ -804,23 +840,24 @@ def test_public_checks_are_written_alike_each_time_and_as_committed(lesson, tmp_
     one = checks.write_public(lesson, solutions.load(lesson), tmp_path / "one")
     other = checks.write_public(lesson, solutions.load(lesson), tmp_path / "other")
     assert one.read_bytes() == other.read_bytes()
-    assert same_content(one, core.PUBLIC_FOLDER / one.name), "run `make build`"
+    assert same_content(one, public.PUBLIC_FOLDER / one.name), "run `make build`"
 
 
 @by_name(QUESTIONS)
 def test_the_key_of_a_question_is_not_published(item):
-    assert core.read_public(item.lesson)[item.name] == [({}, Answer())]
+    stored = checks.read_public(item.lesson)[item.name]
+    assert (stored.instances, stored.expected.answers, stored.expected.known) == ([{}], [Answer()], [])
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_public_instances_read_back_as_the_exercises_made_them(lesson):
-    for name, cases in core.read_public(lesson).items():
-        made = checks.exercise(name).instances(PUBLIC_SEED)
-        assert alike(encode([instance for instance, _ in cases]), encode(made))
+    for name, stored in checks.read_public(lesson).items():
+        made = checks.instances_of(checks.exercise(name), PUBLIC_SEED)
+        assert alike(encode(stored.instances), encode(made))
 
 
 def test_a_missing_file_is_said_plainly(monkeypatch, tmp_path):
-    monkeypatch.setattr(core, "PUBLIC_FOLDER", tmp_path)
+    monkeypatch.setattr(public, "PUBLIC_FOLDER", tmp_path)
     report, text = printed("cell_index", _stub)
     assert not report.right and "public checks are missing" in text
 
@@ -833,7 +870,7 @@ DRAWING_OTHERWISE = [
     pytest.param(item, variant, id=f"{item.name}-{variant.name}")
     for item in STOCHASTIC
     for variant in variants(item.name)
-    if not variant.is_mutant
+    if not variant.is_wrong
 ]
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
 
 from autograder.sandbox import bubblewrap
 from nas_lib import cli, doctor
-from nas_lib.doctor import Finding, Requirement
+from nas_lib.doctor import Finding
 
 # -- doctor ----------------------------------------------------------------------------------------
 
@@ -28,20 +29,23 @@ def test_python_must_be_new_enough(version: tuple[int, ...], level: str):
 
 
 def test_doctor_asks_for_exactly_what_the_package_declares():
-    wanted = doctor.requirements()
-    assert {one.name for one in wanted if one.extra == ""} >= {"numpy", "torch", "scikit-learn"}
-    assert {one.name for one in wanted if one.extra == "course"} >= {"jupyterlab", "nbgrader"}
-    assert len(wanted) == len(metadata.requires("nas-lib") or [])
+    assert {one.name for one in doctor.requirements()} >= {"numpy", "packaging", "torch", "scikit-learn"}
+    assert {one.name for one in doctor.requirements("course")} >= {"jupyterlab", "nbgrader"}
+    assert {one.name for one in doctor.requirements("onnx")} == {"onnx", "onnxruntime"}
+    extras = ["", *metadata.metadata("nas-lib").get_all("Provides-Extra", [])]
+    listed = [str(one) for extra in extras for one in doctor.requirements(extra)]
+    assert sorted(listed) == sorted(str(Requirement(line)) for line in metadata.requires("nas-lib") or [])
 
 
-def test_requirements_are_the_same_read_from_the_checkout(monkeypatch: pytest.MonkeyPatch):
-    installed = doctor.requirements()
+@pytest.mark.parametrize("extra", ["", "course", "onnx"])
+def test_requirements_are_the_same_read_from_the_checkout(monkeypatch: pytest.MonkeyPatch, extra: str):
+    installed = doctor.requirements(extra)
 
     def not_installed(name: str) -> list[str]:
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(doctor.metadata, "requires", not_installed)
-    assert sorted(doctor.requirements()) == sorted(installed)
+    assert sorted(map(str, doctor.requirements(extra))) == sorted(map(str, installed))
 
 
 @pytest.mark.parametrize(
@@ -54,13 +58,15 @@ def test_requirements_are_the_same_read_from_the_checkout(monkeypatch: pytest.Mo
         ("0.9.5", "0.9.6", True),
         ("0.10", "0.9.6", False),
         ("3.0.0rc1", "3", False),
+        ("unknown", "3", True),
+        ("2.6.0a0+ecf3bae40a.nv25.1", "2.6", False),
     ],
 )
 def test_versions_are_compared_as_numbers(
     monkeypatch: pytest.MonkeyPatch, version: str, least: str, older: bool
 ):
     monkeypatch.setattr(doctor.metadata, "version", lambda name: version)
-    finding = doctor.package(Requirement("numpy", least))
+    finding = doctor.package(Requirement(f"numpy>={least}"))
     assert finding.level == ("FAIL" if older else "OK")
     assert version in finding.text
     assert not older or f'install "numpy>={least}"' in finding.text
@@ -71,13 +77,13 @@ def test_versions_are_compared_as_numbers(
 )
 def test_a_version_that_does_not_work_is_told(monkeypatch: pytest.MonkeyPatch, version: str, level: str):
     monkeypatch.setattr(doctor.metadata, "version", lambda name: version)
-    finding = doctor.jupyter([Requirement("soupsieve", "2.6", "course", ("3.0", "3.0.1"))])
+    finding = doctor.optional([Requirement("soupsieve>=2.6,!=3.0,!=3.0.1")], "grading")
     assert finding.level == level
-    assert level == "OK" or "soupsieve>=2.6,!=3.0,!=3.0.1" in finding.text
+    assert level == "OK" or "soupsieve!=3.0,!=3.0.1,>=2.6" in finding.text
 
 
 def test_a_missing_package_comes_with_the_command_that_installs_it():
-    finding = doctor.package(Requirement("no-such-package", "1.0"))
+    finding = doctor.package(Requirement("no-such-package>=1.0"))
     assert finding.level == "FAIL"
     assert f'{sys.executable} -m pip install "no-such-package>=1.0"' in finding.text
 
@@ -87,17 +93,14 @@ def test_a_package_that_does_not_import_fails_in_one_line(monkeypatch: pytest.Mo
         raise RuntimeError("operator torchvision::nms\n  does not exist")
 
     monkeypatch.setattr(doctor.importlib, "import_module", broken)
-    finding = doctor.package(Requirement("torchvision", "0.1"))
+    finding = doctor.package(Requirement("torchvision>=0.1"))
     assert finding.level == "FAIL"
     assert "(operator torchvision::nms does not exist)" in finding.text
 
 
-def test_missing_notebook_tools_are_no_failure():
-    finding = doctor.jupyter(
-        [Requirement("no-such-lab", "4", "course"), Requirement("numpy", "999", "course")]
-    )
-    assert finding.level == "note"
-    assert finding.text.endswith("no-such-lab, numpy>=999")
+def test_what_only_some_want_is_no_failure_and_comes_with_its_purpose():
+    finding = doctor.optional([Requirement("no-such-lab>=4"), Requirement("numpy>=999")], "grading")
+    assert finding == ("note", "missing, but only needed for grading: no-such-lab, numpy>=999")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,17 @@ def test_the_doctor_tells_an_instructor_why_no_submission_can_be_isolated(monkey
 
 def test_doctor_looks_at_everything_and_prints_nothing_else(capfd: pytest.CaptureFixture[str]):
     text = "\n".join(map(str, doctor.examine()))
-    for word in ("Python", "torch", "JupyterLab", "table", "free in", "threads", "GPU", "bubblewrap"):
+    for word in (
+        "Python",
+        "torch",
+        "JupyterLab",
+        "lesson 06, section 8",
+        "table",
+        "free in",
+        "threads",
+        "GPU",
+        "bubblewrap",
+    ):
         assert word in text
     assert capfd.readouterr() == ("", "")
 

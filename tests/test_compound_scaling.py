@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from nas_lib.checks._core import PUBLIC_FOLDER
 from torch.nn import functional as F
 from torchvision.ops import SqueezeExcitation
 
@@ -16,7 +17,6 @@ from autograder import samples
 from autograder.gate.registry import grade_variant, variants
 from autograder.grade import command
 from nas_lib import checks
-from nas_lib.checks._core import PUBLIC_FOLDER
 from nas_lib.efficientnet import SCALES, VARIANTS, EfficientNet, Plan, StagePlan, efficientnet_plan
 from nas_lib.scaling import growing, recorded_runs
 

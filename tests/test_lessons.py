@@ -24,11 +24,13 @@ from scipy import stats
 import solutions
 from autograder.author.build import student_notebook
 from nas_lib import checks
-from nas_lib import lesson as lesson_module
 from nas_lib.benchmark import TABLE_PATH
-from nas_lib.lesson import FALLBACKS, or_fallback, progress
+from nas_lib.fallbacks import or_fallback
+from nas_lib.lesson import progress
 from nas_lib.search import History
 from nas_lib.spaces import EDGES, OPS, CellSpace
+from nas_lib.standins import STANDINS
+from nas_lib.standins import random_search as recorded
 from scripts.benchmarks.search import made_up_table
 
 SPACE = CellSpace()
@@ -271,7 +273,7 @@ def public_checks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def fresh_checks(public_checks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nas_lib.checks._core.PUBLIC_FOLDER", public_checks)
+    monkeypatch.setattr("nas_lib.checks.public.PUBLIC_FOLDER", public_checks)
 
 
 def _reference(name: str) -> Callable[..., Any]:
@@ -285,11 +287,11 @@ def test_every_exercise_has_something_to_stand_in_for_it() -> None:
         for name, item in checks.exercises(lesson).items()
         if not isinstance(item, checks.ConceptQuestion)
     }
-    assert set(FALLBACKS) == exercises
+    assert set(STANDINS) == exercises
 
 
 @pytest.mark.usefixtures("fresh_checks")
-@pytest.mark.parametrize("name", FALLBACKS)
+@pytest.mark.parametrize("name", STANDINS)
 def test_a_right_function_is_used_and_a_stub_is_not(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     def stub(*_: Any, **__: Any) -> Any:
         print("learner's own output")
@@ -297,7 +299,7 @@ def test_a_right_function_is_used_and_a_stub_is_not(name: str, capsys: pytest.Ca
 
     assert or_fallback(name, _reference(name)) is _reference(name)
     assert capsys.readouterr().out == ""
-    assert or_fallback(name, stub) is FALLBACKS[name][0]
+    assert or_fallback(name, stub) is STANDINS[name].function
     said = capsys.readouterr()
     assert said.out.count("\n") == 1 and name in said.out and "not written yet" in said.out
     assert said.err == ""
@@ -305,7 +307,7 @@ def test_a_right_function_is_used_and_a_stub_is_not(name: str, capsys: pytest.Ca
 
 @pytest.mark.usefixtures("fresh_checks")
 def test_a_wrong_function_is_not_used(capsys: pytest.CaptureFixture[str]) -> None:
-    assert or_fallback("incumbent_curve", np.minimum.accumulate) is FALLBACKS["incumbent_curve"][0]
+    assert or_fallback("incumbent_curve", np.minimum.accumulate) is STANDINS["incumbent_curve"].function
     assert "its check is not passed" in capsys.readouterr().out
 
 
@@ -319,8 +321,8 @@ def test_a_function_that_only_lets_bad_input_pass_is_used(capsys: pytest.Capture
 def test_missing_public_checks_lead_to_the_fallback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("nas_lib.checks._core.PUBLIC_FOLDER", tmp_path)
-    assert or_fallback("cell_index", START.cell_index) is FALLBACKS["cell_index"][0]
+    monkeypatch.setattr("nas_lib.checks.public.PUBLIC_FOLDER", tmp_path)
+    assert or_fallback("cell_index", START.cell_index) is STANDINS["cell_index"].function
     assert "missing" in capsys.readouterr().out
 
 
@@ -330,7 +332,7 @@ def test_an_exercise_without_fallback_is_named() -> None:
 
 
 def test_what_stands_in_agrees_with_the_references() -> None:
-    stand_in = {name: function for name, (function, _) in FALLBACKS.items()}
+    stand_in = {name: one.function for name, one in STANDINS.items()}
     rng = np.random.default_rng(0)
     for cell in (SPACE.sample(rng) for _ in range(200)):
         number = SPACE.index(cell)
@@ -349,11 +351,11 @@ def test_what_stands_in_agrees_with_the_references() -> None:
 
 
 def test_recorded_results_are_the_references() -> None:
-    for fraction, n in lesson_module.RECORDED_SAMPLES.items():
-        assert n == RANDOM.samples_for_top_fraction(fraction, lesson_module.RECORDED_CONFIDENCE)
-        assert n == FALLBACKS["samples_for_top_fraction"][0](fraction, lesson_module.RECORDED_CONFIDENCE)
+    for fraction, n in recorded.RECORDED_SAMPLES.items():
+        assert n == RANDOM.samples_for_top_fraction(fraction, recorded.RECORDED_CONFIDENCE)
+        assert n == STANDINS["samples_for_top_fraction"].function(fraction, recorded.RECORDED_CONFIDENCE)
     with pytest.raises(ValueError, match="write samples_for_top_fraction"):
-        FALLBACKS["samples_for_top_fraction"][0](0.3, 0.95)
+        STANDINS["samples_for_top_fraction"].function(0.3, 0.95)
 
 
 def test_progress_bars_stay_off_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -391,9 +393,9 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run(notebook: Any, table: Path, public: Path, seconds: int) -> Any:
     """Execute a notebook from top to bottom in a kernel of its own; an error in a cell fails the test."""
     where = (
-        "from pathlib import Path\nimport nas_lib.benchmark, nas_lib.checks._core\n"
+        "from pathlib import Path\nimport nas_lib.benchmark, nas_lib.checks.public\n"
         f"nas_lib.benchmark.TABLE_PATH = Path({str(table)!r})\n"
-        f"nas_lib.checks._core.PUBLIC_FOLDER = Path({str(public)!r})"
+        f"nas_lib.checks.public.PUBLIC_FOLDER = Path({str(public)!r})"
     )
     notebook.cells.insert(0, nbformat.v4.new_code_cell(where))
     root = str(solutions.FOLDER.parent)

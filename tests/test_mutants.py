@@ -13,12 +13,12 @@ from autograder import samples
 from autograder.author import build
 from autograder.author.lesson import read_lesson
 from autograder.gate import machine, report
-from autograder.gate.concepts import says, speaks_of
-from autograder.gate.registry import Row, Variant, grade_variant, mutant, variants
+from autograder.gate.registry import Row, grade_variant, variants
 from autograder.judge import matching, scoring
 from autograder.sandbox.session import Session
 from nas_lib import checks, cli
 from nas_lib.checks import ConceptQuestion, Verdict
+from solutions.mistakes import Mistake
 
 LESSONS = checks.lessons()
 EXERCISES = [item for lesson in LESSONS for item in checks.exercises(lesson).values()]
@@ -27,7 +27,7 @@ ALTERNATIVES = [
     pytest.param(item, variant, id=f"{item.name}-{variant.name}")
     for item in EXERCISES
     for variant in variants(item.name)
-    if not variant.is_mutant
+    if not variant.is_wrong
 ]
 ZERO = "00_start_here"
 QUICK = ("00_start_here", "01_random_search")  # others train or sample networks in their checks
@@ -61,50 +61,43 @@ def test_kill_table(lesson, reports, capsys):
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_a_message_names_its_own_concept_and_no_other_of_the_exercise(lesson, reports):
-    rows = [row for row in reports[lesson].rows if row.variant.is_mutant]
-    for row in rows:
-        others = {
-            other.variant.concept for other in rows if other.variant.exercise == row.variant.exercise
-        } - {row.variant.concept}
-        for message in row.messages:
-            assert len(message.split()) >= 3, row
-            assert [concept for concept in others if speaks_of(message, concept)] == [], (row, message)
+def test_each_sentence_is_told_of_one_concept_only(lesson):
+    for name, told in solutions.load(lesson).MISTAKES.items():
+        concepts: dict[str, set[str]] = {}
+        for one in told:
+            if one.message:
+                concepts.setdefault(one.message, set()).add(one.concept)
+                assert len(one.message.split()) >= 3, (name, one.name)
+        assert [message for message, found in concepts.items() if len(found) > 1] == [], name
 
 
 @pytest.mark.parametrize("seeds", [4, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("item", "variant"), ALTERNATIVES)
 def test_alternatives_keep_full_marks_on_every_seed(item, variant, seeds):
-    row = grade_variant(item, variant, range(2_000, 2_000 + seeds), solutions.load(item.lesson))
+    row = grade_variant(item, variant, range(2_000, 2_000 + seeds))
     assert row.holds, row.messages
 
 
-def test_a_mutant_must_say_what_is_wrong_with_it():
-    with pytest.raises(ValueError, match="concept"):
-        mutant("cell_index", concept="")
+def test_variants_of_an_exercise_that_is_not_there_are_none():
     with pytest.raises(ValueError, match="Did you mean"):
         variants("cell_indx")
 
 
-def test_words_of_a_concept_are_said_once():
-    says({"edge-order": r"the last edge counts most|back to front"})  # the same again is no contradiction
-    with pytest.raises(ValueError, match="edge-order"):
-        says({"edge-order": r"something else"})
-    assert speaks_of("the reward is averaged over the batch", "batch-average")
-    assert not speaks_of("the reward is wrong", "batch-average")
+def _row(exercise, name, concept, message, score, concepts, messages):
+    return Row(exercise, Mistake(name, concept, message, None), score, concepts, messages)
 
 
 # Each is one thing that keeps the gate shut, made by grading a variant that does not deserve its place.
 WRONG_PLACE = [
-    (Row(Variant("cell_index", "spared", "edge-order", None), 1.0, ("",), ("",)), "spared lost nothing"),
-    (Row(Variant("cell_index", "hit", "", None), 0.5, ("raises",), ("…",)), "alternative hit lost points"),
+    (_row("cell_index", "spared", "edge-order", "", 1.0, ("",), ("",)), "spared lost nothing"),
+    (_row("cell_index", "hit", "", "", 0.5, ("raises",), ("…",)), "right answer hit lost points"),
     (
-        Row(Variant("cell_index", "other", "edge-order", None), 0.0, ("op-order",), ("sorted by name",)),
-        "told of op-order, not of edge-order",
+        _row("hill_climb", "other", "fixed-seed", "", 0.0, ("ignores-rng",), ("they differ",)),
+        "told of ignores-rng, not of fixed-seed",
     ),
     (
-        Row(Variant("cell_index", "vague", "edge-order", None), 0.0, ("edge-order",), ("this is wrong",)),
-        "vague does not speak of edge-order",
+        _row("cell_index", "vague", "edge-order", "back to front", 0.0, ("edge-order",), ("it is wrong",)),
+        "was told “it is wrong”, not its own sentence “back to front”",
     ),
 ]
 
@@ -116,7 +109,7 @@ def test_whatever_goes_wrong_shuts_the_gate(row, fault, reports):
 
 
 def test_too_few_variants_shut_the_gate(reports):
-    rows = [row for row in reports[ZERO].rows if row.variant.exercise != "cell_index"]
+    rows = [row for row in reports[ZERO].rows if row.exercise != "cell_index"]
     found = replace(reports[ZERO], rows=rows).faults
     assert found == ["cell_index has 0 named mutants and 0 alternatives; there must be 5 and 2"]
 
@@ -219,8 +212,9 @@ def test_the_command_prints_the_table_and_the_exit_status_is_the_gate_s(capsys, 
     out = capsys.readouterr().out
     assert "mutants killed" in out and "every alternative keeps them all" in out
     monkeypatch.setattr(type(checks.exercise("cell_from_index")), "judge", lambda *_: Verdict(1.0))
+    monkeypatch.setattr(type(checks.exercise("cell_from_index")), "explained", lambda *_: {})
     assert cli.main(["mutants", "--lesson", ZERO]) == 1
-    assert "!! cell_from_index: the mutant back_to_front lost nothing" in capsys.readouterr().out
+    assert "!! cell_from_index: the mistake" in (out := capsys.readouterr().out) and "lost nothing" in out
     assert cli.main(["mutants", "--lesson", "99_nothing"]) == 2
     assert "lesson must be one of 00_start_here" in capsys.readouterr().err
 

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import solutions
 from autograder.author import build, leaks, release
@@ -66,6 +67,17 @@ def test_readme_has_commands_for_windows_and_every_lesson(archive):
     for lesson in solutions.lessons():
         assert f"notebooks/{lesson}/{lesson}.ipynb" in text
     assert "make " not in text
+
+
+def test_requirements_are_the_wheel_jupyter_and_what_deploys_networks(archive):
+    lines = inside(archive)[f"{release.NAME}/requirements.txt"].decode().splitlines()
+    assert lines[0].startswith("./nas_lib-")
+    assert [Requirement(line).name for line in lines[1:]] == [
+        "ipykernel",
+        "jupyterlab",
+        "onnx",
+        "onnxruntime",
+    ]
 
 
 def test_the_wheel_alone_checks_an_answer(archive, tmp_path):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from nas_lib.checks._core import roundtrip
 
 import solutions
 from autograder.gate.registry import variants
 from nas_lib.checks import InProcess
-from nas_lib.checks._core import roundtrip
 from nas_lib.checks.supernet import EvolveUnderConstraint
 
 REFERENCE = solutions.load("05_supernet")

@@ -17,15 +17,17 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 import solutions
 from autograder.author import build, leaks, verify
-from autograder.author.lesson import read_lesson
+from autograder.author.contents import all_contents
 
 NAME = "nas-from-scratch-learners"
 # What the wheel is made from; nothing of the instructor's side is even in the folder where it is built.
 WHEEL_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "nas_lib")
 # The part of the `course` extra that a learner needs: the rest builds and grades.
-LEARNER_PACKAGES = ("jupyterlab", "ipykernel", "ipywidgets")
+LEARNER_PACKAGES = ("jupyterlab", "ipykernel")
 EPOCH = 1_577_836_800  # 2020-01-01, the time stamp of everything in wheel and zip
 
 
@@ -107,29 +109,16 @@ def build_wheel(root: Path, into: Path) -> Path:
 
 
 def requirements(root: Path, wheel: str) -> str:
-    """The learners' requirements file: the wheel beside it, and Jupyter."""
+    """The learners' requirements file: the wheel beside it, Jupyter, and what deploys networks."""
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    extra = pyproject.get("project", {}).get("optional-dependencies", {}).get("course", [])
-    wanted = [line for line in extra if line.startswith(LEARNER_PACKAGES)]
-    return "\n".join([f"./{wheel}", *wanted]) + "\n"
+    extras = pyproject["project"]["optional-dependencies"]
+    jupyter = [line for line in extras["course"] if Requirement(line).name in LEARNER_PACKAGES]
+    return "\n".join([f"./{wheel}", *jupyter, *extras["onnx"]]) + "\n"
 
 
 def readme(root: Path, wheel: str) -> str:
     """The learners' README, with a table of the lessons."""
-    rows = []
-    for name in solutions.lessons(root / "solutions"):
-        lesson = read_lesson(name, root / "solutions")
-        heading = next(
-            (
-                cell.source.splitlines()[0].lstrip("# ")
-                for cell in lesson.cells
-                if cell.cell_type == "markdown"
-            ),
-            name,
-        )
-        minutes = sum(task.title.minutes for task in lesson.tasks if task.title)
-        points = sum(lesson.points().values())
-        rows.append(f"| [{heading}](notebooks/{name}/{name}.ipynb) | {minutes} | {points:g} |")
+    rows = [lesson.row for lesson in all_contents(root / "solutions")]
     return README.format(lessons="\n".join(rows), wheel=wheel)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import solutions
 from autograder.gate import machine
 from autograder.gate.registry import Row, kill_table, render_rows
 from nas_lib import checks
@@ -88,7 +87,7 @@ def of_lesson(lesson: str, with_machine: bool = False) -> Report:
             for name, item in exercises.items()
             if not isinstance(item, checks.ConceptQuestion)
         }
-    rows = kill_table(lesson, reference=solutions.load(lesson))
+    rows = kill_table(lesson)
     return Report(lesson, rows, results, machine.equivalents(lesson))
 
 
@@ -141,10 +140,10 @@ def _kinds(rows: Sequence[Row], exercise: str) -> tuple[list[Row], list[Row]]:
 def _fault(row: Row) -> str:
     variant, said = row.variant, "; ".join(row.messages)
     if not variant.is_wrong:
-        return f"{variant.exercise}: the alternative {variant.name} lost points: {said}"
+        return f"{row.exercise}: the right answer {variant.name} lost points: {said}"
     if row.score == 1.0:
-        return f"{variant.exercise}: the mutant {variant.name} lost nothing"
-    if row.concepts != (variant.concept,):
-        named = ", ".join(concept or "nothing" for concept in row.concepts)
-        return f"{variant.exercise}: {variant.name} was told of {named}, not of {variant.concept}: {said}"
-    return f"{variant.exercise}: the message for {variant.name} does not speak of {variant.concept}: {said}"
+        return f"{row.exercise}: the mistake {variant.name} lost nothing"
+    if variant.message:
+        return f"{row.exercise}: {variant.name} was told “{said}”, not its own sentence “{variant.message}”"
+    named = ", ".join(concept or "nothing" for concept in row.concepts)
+    return f"{row.exercise}: {variant.name} was told of {named}, not of {variant.concept}: {said}"

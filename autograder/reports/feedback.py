@@ -19,6 +19,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 import solutions
 from autograder.author import lesson
 from autograder.intake.inbox import NOTE_CELL
+from solutions.titles import titles
 
 TEMPLATES = Path(__file__).with_name("templates")
 NO_RESPONSE = "No response."
@@ -64,7 +65,7 @@ class SortIntoTasks(NbGraderPreprocessor):
                 if grade.needs_manual_grade
             }
             late = float(submission.total_seconds_late or 0.0)
-        titles = _titles(nb)
+        titled = _titles(nb)
         outcomes = read_outcomes(nb)
         tasks = []
         unanswered: set[str] = set()
@@ -80,7 +81,7 @@ class SortIntoTasks(NbGraderPreprocessor):
                 told = outcomes[name].message if name in outcomes else ""
                 if lesson.is_open(cell):
                     told = "not answered" if name in unanswered else ""
-                task = _task(cell, name, titles.get(name, name), identity in waiting, told)
+                task = _task(cell, name, titled.get(name, name), identity in waiting, told)
                 tasks.append(task)
             cell.metadata["feedback"] = {"kind": _kind(cell), "task": asdict(task) if task else None}
         resources["feedback"] = {
@@ -124,7 +125,7 @@ def _kind(cell: Any) -> str:
         return "answer"
     if cell.get("id") == NOTE_CELL:
         return "note"
-    if cell.cell_type == "markdown" and lesson.titles(cell.source):
+    if cell.cell_type == "markdown" and titles(cell.source):
         return "text"
     # Cells that the learner added and that broke are shown: an exercise may have suffered from them.
     if cell.cell_type == "code" and cell.get("outputs") and not solutions.tag_of(cell):
@@ -148,7 +149,7 @@ def _titles(nb: Any) -> dict[str, str]:
         title.name: f"{title.kind} {title.number}"
         for cell in nb.cells
         if cell.cell_type == "markdown"
-        for title in lesson.titles(cell.source)
+        for title in titles(cell.source)
     }
 
 

@@ -1,0 +1,176 @@
+"""The library that submissions run with: what solves an exercise is absent from its files."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.judge.matching import Step
+from autograder.sandbox import library
+from autograder.sandbox.bubblewrap import choose
+from autograder.sandbox.session import Session
+from nas_lib import checks
+from nas_lib.checks.hiding import SWITCHED_OFF, function_of
+from nas_lib.standins import STANDINS, standins
+
+LESSONS = checks.lessons()
+
+
+def bodies(path: Path) -> dict[int, str]:
+    """The functions of a file, by the line on which they begin."""
+    return {
+        min([node.lineno, *(one.lineno for one in node.decorator_list)]): ast.unparse(node.body)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_judges_stand_ins_and_stored_answers_are_absent(lesson: str) -> None:
+    made = library.made_for(lesson) / "nas_lib"
+    assert not any((made / name).exists() for name in library.ABSENT)
+    assert (made / "checks" / "__init__.py").is_file() and (made / "assets" / "cell_table.npz").is_file()
+    assert library.made_for(lesson) == made.parent, "made once"
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_counterparts_have_no_body_and_all_else_is_as_it_was(lesson: str) -> None:
+    made = library.made_for(lesson) / "nas_lib"
+    gone = {(one.file, one.line) for one in library.counterparts(lesson)}
+    raising = f"raise RuntimeError({SWITCHED_OFF!r})"
+    for file in {one.file for one in library.counterparts(lesson)}:
+        whole = ast.parse((library.PACKAGE / file).read_text(encoding="utf-8"))
+        names = [node.name for node in ast.walk(whole) if isinstance(node, ast.FunctionDef)]
+        stripped = ast.parse((made / file).read_text(encoding="utf-8"))
+        found = [node for node in ast.walk(stripped) if isinstance(node, ast.FunctionDef)]
+        absent = [node.name for node in found if ast.unparse(node.body) == raising]
+        kept = [text for line, text in bodies(library.PACKAGE / file).items() if (file, line) not in gone]
+        assert len(absent) == sum(one == file for one, _ in gone)
+        inner = sum(SWITCHED_OFF not in ast.unparse(node.body) for node in found)
+        assert inner <= len(kept) and {node.name for node in found} <= set(names)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_what_is_hidden_is_there_to_be_hidden(lesson: str) -> None:
+    standins(lesson)
+    for name in checks.exercises(lesson):
+        for hidden in STANDINS[name].hides if name in STANDINS else ():
+            assert function_of(hidden) is not None, f"{name} hides {hidden}, which is not there"
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_an_exercise_gets_back_what_those_before_it_hid_and_nothing_of_its_own(lesson: str) -> None:
+    standins(lesson)
+    order = [name for name in checks.exercises(lesson) if name in STANDINS]
+    for place, name in enumerate(order):
+        back = {one["name"] for one in library.given_back(lesson, name)}
+        still = {hidden for later in order[place:] for hidden in STANDINS[later].hides}
+        assert not back & still
+        assert back <= {hidden for earlier in order[:place] for hidden in STANDINS[earlier].hides}
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_checks_of_a_lesson_need_nothing_that_is_absent(lesson: str) -> None:
+    code = f"import sys; from nas_lib import checks; checks.exercises({lesson!r}); print(checks.__file__)"
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(library.made_for(lesson))!r}); {code}",
+        ],
+        capture_output=True,
+        text=True,
+        env={"PATH": ""},
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(str(library.made_for(lesson)))
+
+
+ONE_LINERS = """class A:
+    @property
+    def size(self): return self.rows * 2
+
+    @staticmethod
+    def plain(
+        a,
+    ):
+        \'\'\'Says.\'\'\'
+        return a
+
+
+def last(x):
+    def inner():
+        return x
+    return inner()
+"""
+
+
+def test_bodies_go_whatever_the_form_of_the_function() -> None:
+    lines = [2, 5, 14]
+    names: dict = {}
+    exec(library.without_bodies(ONE_LINERS.replace("\\'", "'"), lines), names)
+    for call in (lambda: names["A"]().size, lambda: names["A"].plain(1), lambda: names["last"](1)):
+        with pytest.raises(RuntimeError, match="switched off"):
+            call()
+
+
+PRY = """
+import importlib, os, sys
+found = []
+for name in ("nas_lib.judges", "nas_lib.standins", "nas_lib.judges.random_search"):
+    try:
+        importlib.import_module(name)
+        found.append(name)
+    except ImportError:
+        pass
+for folder, _, files in os.walk(os.path.dirname(importlib.import_module("nas_lib").__file__)):
+    found += [name for name in files if name.endswith(".json") and name[:2].isdigit()]
+from nas_lib.search import History
+try:
+    History([0], [1.0]).regret(2.0)
+    found.append("regret")
+except RuntimeError as error:
+    print(error)
+print("found:", found, "path:", [one for one in sys.path if "library" in one])
+"""
+
+
+def test_the_learner_s_process_finds_nothing_of_it(sandboxed: None) -> None:
+    with Session("01_random_search", [Step("pry", PRY, 0, True)], launcher=choose()) as session:
+        session.start()
+        (ran,) = session.ran.values()
+    assert ran.error is None, ran.error
+    assert "found: [] path: ['/library']" in ran.printed and SWITCHED_OFF in ran.printed
+
+
+def test_a_given_back_function_is_the_library_s_own() -> None:
+    worker = importlib.import_module("autograder.sandbox.worker")
+    from nas_lib.search import History
+    from nas_lib.searchers import ConstrainedEvolution
+
+    for name, owner in (("History.regret", History), ("ConstrainedEvolution.__init__", ConstrainedEvolution)):
+        module, last = owner.__module__, name.partition(".")[2]
+        one = next(
+            one
+            for lesson in LESSONS
+            for one in library.counterparts(lesson)
+            if one.name.endswith(name) and one.name.startswith(module.rpartition(".")[0])
+        )
+        before = vars(owner)[last]
+        code = before.__code__
+        worker.function_of = function_of
+        try:
+            worker._give_back(one.name, library._source(one))
+            made = vars(owner)[last]
+            assert made.__code__.co_names == code.co_names and made.__code__.co_freevars == code.co_freevars
+        finally:
+            if made is before:
+                before.__code__ = code
+            else:
+                setattr(owner, last, before)
