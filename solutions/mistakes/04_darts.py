@@ -635,13 +635,7 @@ def _group(exercise, group, one, batch, optimizer):
         ("never-moves-them", STILL, {step: "pass"}),
         ("steps-twice", "step() is called twice: one call is one step", {step: f"{step}\n    {step}"}),
         ("loss-swapped", SWAPPED, {loss: "loss = loss_fn(y, model(x))"}),
-        (
-            "unused-weight",
-            UNUSED if group == "weights" else "",
-            {f"gradients(loss, model.{group}())": "torch.autograd.grad(loss, model.weights())"},
-        )
-        if group == "weights"
-        else ("other-step", "", {fill: f"{one}.grad = slope / slope.norm()"}),
+        ("other-step", "", {fill: f"{one}.grad = slope / slope.norm()"}),
         (
             "returned-loss",
             "the loss that is returned is that after the step; wanted is the loss before",
@@ -716,6 +710,11 @@ book.edits(
             "        alpha.data -= 0.01 * slope\n"
             "    optimizer.step()",
         },
+    ),
+    (
+        "unused-weight",
+        UNUSED,
+        {"gradients(loss, model.weights())": "torch.autograd.grad(loss, model.weights())"},
     ),
     (
         "only-the-first",
@@ -1082,7 +1081,7 @@ book.edits(
     ("forgets-to-return", "", {"return loss.item()": "loss.item()"}),
     ("inexact", "", {"(2 * r)": "(2 * r + 1e-4)"}),
     ("other-default", "", {RADIUS: "r = (0.02 if eps == 0.01 else eps) / length"}),
-    ("accepts-bad-input", "", {"if not 0 <= weight_lr < float(\"inf\"):": "if weight_lr != weight_lr:"}),
+    ("accepts-bad-input", "", {'if not 0 <= weight_lr < float("inf"):': "if weight_lr != weight_lr:"}),
     ("accepts-bad-input", "", {"if not eps > 0:": "if eps < 0:"}),
     ("accepts-bad-input", "", {"if not eps > 0:": "if eps == 0:"}),
     (

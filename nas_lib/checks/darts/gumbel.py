@@ -79,14 +79,6 @@ class GumbelSoftmaxSample(Exercise):
         """Samples from given generators, soft and hard, and their gradients; or counts."""
         import torch
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(instance["seeds"][0])  # what the global generator has to be left at
-            return self._drawn(fn, instance)
-
-    @staticmethod
-    def _drawn(fn: Any, instance: Instance) -> Any:
-        import torch
-
         tau, dtype = instance["tau"], instance.get("dtype", "float64")
         logits = tensor(instance["logits"], dtype=dtype)
 

@@ -143,8 +143,7 @@ class CellSupernetClass(ValueExercise):
         alphas = tensor(instance["alphas"], grad=True)
         if instance.get("parameter", True):
             alphas = torch.nn.Parameter(alphas)
-        with torch.random.fork_rng(devices=[]):
-            made = fn(instance["channels"], alphas)
+        made = fn(instance["channels"], alphas)
         convolutions = self._filled(made, instance["seed"])
         x, upstream, other = (_images(instance, n, size) for n, size in enumerate((2, 2, 3)))
         with torch.no_grad():
