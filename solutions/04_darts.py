@@ -177,7 +177,7 @@ class CellSupernet(nn.Module):
         """Computes the nodes in order: (B, C, H, W) -> the same shape.
 
         Node 0 is x; node j is the sum, over its incoming edges e = (i, j), of Σ_k
-        softmax(alphas[e])_k · op_k(node i); node 3 is the output. In training and in evaluation, and
+        softmax(alphas[e])_k · op_k(node i); node 3 is the output. In training as in evaluation, and
         with the alphas as they are at each call.
 
         Changes: what the batch norms keep in training, nothing else.
@@ -325,7 +325,7 @@ def weight_step(model, loss_fn, batch, optimizer):
     Returns:
         The loss before the step, a float.
 
-    Changes: the weights and what the optimiser keeps. Gradients may stay on weights and alphas:
+    Changes: the weights and what the optimiser keeps. Gradients may stay on weights and alphas, as
         every step makes sure that those from before do not count.
 
     Raises:
@@ -369,8 +369,8 @@ def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
     Returns:
         The validation loss before the step, a float.
 
-    Changes: the alphas, their gradients and what the optimiser keeps. The weights keep their values,
-        and no gradient is left on them (those from before may stay or go).
+    Changes: the alphas, their gradients and what the optimiser keeps. The weights keep their
+        values, and no gradient is left on them (those from before may stay or go).
 
     Raises:
         ValueError: the loss is NaN or infinite; nothing is changed then, as in `weight_step`.

@@ -47,7 +47,7 @@ class MixedOp(ValueExercise):
         transposed = case(2, [2, 3])
         transposed["outputs"][1] = normal(rng, 3, 2)
         return [
-            case(int(rng.integers(4, 7)), [2, 3, 2, 2]),
+            case(int(rng.integers(4, 7)), [1, 2, 2, 2]),
             case(3, [2, 2], alphas=large, about="logits around 800"),
             case(3, [2, 2], alphas=[-one for one in large], about="logits around -800"),
             case(2, [int(rng.integers(3, 6))], about="two outputs of one dimension"),
@@ -145,7 +145,7 @@ class CellSupernetClass(ValueExercise):
             alphas = torch.nn.Parameter(alphas)
         made = fn(instance["channels"], alphas)
         convolutions = self._filled(made, instance["seed"])
-        x, upstream, other = (_images(instance, n, size) for n, size in enumerate((2, 2, 3)))
+        x, upstream, other = (_images(instance, n, size) for n, size in enumerate((2, 2, 1)))
         with torch.no_grad():
             evaluated = made.eval()(x)
         leaf = x.clone().requires_grad_()
@@ -187,7 +187,7 @@ class CellSupernetClass(ValueExercise):
 
 
 def _images(instance: Instance, number: int, size: int) -> Any:
-    shape = (size, max(1, instance["channels"]), 3, 4)
+    shape = (size, instance["channels"], 2, 3)
     return tensor(normal(default_rng([instance["seed"], number]), *shape))
 
 
