@@ -26,7 +26,7 @@ import nbformat
 import solutions
 from autograder.author.contents import all_contents, contents, with_table
 from autograder.author.lesson import grade_id, read_lesson
-from autograder.nbgrader.steps import digest, release_steps
+from autograder.author.student_version import digest, release
 from nas_lib import checks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,14 +139,6 @@ def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path
 def student_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path = ROOT) -> Any:
     """The lesson as learners get it: nbgrader's release steps, without a gradebook."""
     return release(instructor_notebook(lesson, folder, root))
-
-
-def release(notebook: Any) -> Any:
-    """Apply nbgrader's release steps to an instructor notebook: answers and outputs go, checksums come."""
-    resources: dict[str, Any] = {}
-    for step in release_steps():
-        notebook, resources = step.preprocess(notebook, resources)
-    return notebook
 
 
 def render(notebook: Any) -> str:

@@ -18,7 +18,9 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 import solutions
 from autograder.author import lesson
-from autograder.intake.inbox import NOTE_CELL
+from autograder.intake.taking_in import NOTE_CELL
+from autograder.judge.outputs import read_outcomes
+from autograder.reports.grade_table import duration
 from solutions.titles import titles
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -49,11 +51,6 @@ class SortIntoTasks(NbGraderPreprocessor):
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Fill `resources["feedback"]` and each cell's `metadata.feedback`."""
-        from autograder.judge.scoring import (
-            read_outcomes,  # brings the lessons' references; releasing needs none
-        )
-        from autograder.reports.grade_table import duration
-
         names = resources["nbgrader"]
         with Gradebook(names["db_url"]) as gradebook:
             submission = gradebook.find_submission(names["assignment"], names["student"])

@@ -27,6 +27,7 @@ import solutions
 from autograder import samples
 from autograder.author import build
 from autograder.grade import command, run
+from autograder.reports.grade_table import Grades
 
 TORCH = "import torch"
 LEARNS = "layer = torch.nn.Linear(16, 16)\nlayer(torch.ones(4, 16)).square().sum().backward()\n"
@@ -34,6 +35,7 @@ RUN_CHECKS = "import os\nos.environ.pop('NBGRADER_EXECUTION', None)"
 
 
 def code_cell(source: str, tag: str | None = None) -> Any:
+    """A cell, with a tag of the lesson's if it has one."""
     return nbformat.v4.new_code_cell(source, metadata={"tags": [tag]} if tag else {})
 
 
@@ -58,6 +60,7 @@ def torch_in_setup(wanted: bool) -> Iterator[None]:
 
 
 def submission(lesson: str, number: int, torch: bool) -> Any:
+    """A perfect submission that no other equals; with torch, it trains a little."""
     notebook = samples.notebook(lesson, samples.sources(lesson, "perfect"))
     source = f"# submission {number}\n" + (f"{TORCH}\n{LEARNS}" if torch else "")
     notebook.cells.insert(2, code_cell(source))
@@ -65,6 +68,7 @@ def submission(lesson: str, number: int, torch: bool) -> Any:
 
 
 def without_experiments(notebook: Any) -> Any:
+    """The notebook without the cells that no exercise needs."""
     notebook.cells = [cell for cell in notebook.cells if solutions.tag_of(cell) != "experiment"]
     return notebook
 
@@ -112,7 +116,7 @@ class Plain:
         return time.monotonic() - began, cpu_seconds() - before
 
 
-def graded(root: Path, lesson: str, jobs: int) -> tuple[command.Grades, float]:
+def graded(root: Path, lesson: str, jobs: int) -> tuple[Grades, float]:
     """Our grades, and the CPU seconds of all processes while submissions were evaluated and stored."""
     real, spent = run.Run.evaluate, [0.0]
 
@@ -132,6 +136,7 @@ def graded(root: Path, lesson: str, jobs: int) -> tuple[command.Grades, float]:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--lesson", default="01_random_search")
     parser.add_argument(
