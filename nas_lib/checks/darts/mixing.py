@@ -159,7 +159,7 @@ class CellSupernetClass(ValueExercise):
             "out": rounded(out),
             "alphas": rounded(at_alphas),
             "input": rounded(at_input),
-            "weights": [float(rounded((slope * one).sum())) for slope, one in zip(at_weights, convolutions)],
+            "weights": [float(rounded(slope.norm())) for slope in at_weights],
             "later": rounded(later),
             "eval": rounded(evaluated),
             "learnable": sum(p.requires_grad for norm in norms for p in norm.parameters()),

@@ -185,13 +185,13 @@ class AlphaStepSecondOrder(AlphaStep):
         """Points of the difference that count; a validation gradient of zero, as at the toy's start in the paper; no
         virtual step; a steep loss and a flat one."""
         zero = "α = 2, where the toy's ∇_w L_valid is zero"
-        flat = {"scale": 0.003, "optimizer": PLAIN | {"lr": 20.0}}
+        flat = mixture(rng, scale=0.003, optimizer=PLAIN | {"lr": 20.0}, about="a flat loss")
         return [
             bent(rng, 0.3, eps=0.3, about="eps = 0.3, and a training loss that bends"),
             bent(rng, 0.01, about="a training loss that bends"),
             monomials(rng, w=-2.0, a=2.0, about=zero),
             mixture(rng, weight_lr=0, about="weight_lr = 0"),
-            mixture(rng, **flat, about="a flat loss") | {"weight_lr": round(float(rng.uniform(50, 100)), 1)},
+            flat | {"weight_lr": round(float(rng.uniform(50, 100)), 1)},
         ]
 
     def bad(self, rng: Generator) -> list[Instance]:
