@@ -92,7 +92,7 @@ class CellSupernetClass(ValueExercise):
         Part("input", "the gradient that arrives at the input", "no-gradient-of-the-input", tolerance=1e-6),
         Part(
             "weights",
-            "the gradient that arrives at the convolutions",
+            "the list of lengths of the convolutions' gradients",
             "no-gradient-of-weights",
             tolerance=1e-6,
         ),
