@@ -55,7 +55,7 @@ corpus: $(STAMP) ## grade hostile, broken and odd submissions and compare with w
 	$(COURSE) corpus $(if $(LESSON),--lesson $(LESSON)) $(ARGS)
 
 table: $(STAMP) ## train the table of all cells, or go on where it was interrupted (hours)
-	$(PY) -m scripts.table.build train $(ARGS)
+	$(PY) -m scripts.table.build record $(ARGS)
 	$(PY) -m scripts.table.build merge
 
 release: $(STAMP) ## write the learners' zip into dist/

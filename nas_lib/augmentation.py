@@ -6,6 +6,7 @@ as a numpy generator, so that a run can be repeated. Nothing here knows a traini
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -55,12 +56,18 @@ def _warp(image: torch.Tensor, source: tuple[tuple[float, ...], tuple[float, ...
     """Each pixel's value comes from the pixel nearest to `source` · (x, y, 1), both measured from the middle; from
     outside of the image comes 0."""
     _, height, width = image.shape
-    half = torch.tensor([0.5 * width, 0.5 * height])
-    ys, xs = (torch.linspace((1 - side) * 0.5, (side - 1) * 0.5, side) for side in (height, width))
-    here = torch.stack([*torch.meshgrid(xs, ys, indexing="xy"), torch.ones(height, width)], dim=-1)
-    grid = here.view(1, -1, 3).bmm(torch.tensor(source).T[None] / half).view(1, height, width, 2)
+    here, half = _places(height, width)
+    grid = here.bmm(torch.tensor(source).T[None] / half).view(1, height, width, 2)
     moved = F.grid_sample(image[None].float(), grid, "nearest", "zeros", align_corners=False)
     return moved[0].round().to(torch.uint8)
+
+
+@functools.lru_cache(maxsize=64)
+def _places(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(x, y, 1) of each pixel, measured from the middle, (1, height·width, 3), and half the two sides."""
+    ys, xs = (torch.linspace((1 - side) * 0.5, (side - 1) * 0.5, side) for side in (height, width))
+    here = torch.stack([*torch.meshgrid(xs, ys, indexing="xy"), torch.ones(height, width)], dim=-1)
+    return here.view(1, -1, 3), torch.tensor([0.5 * width, 0.5 * height])
 
 
 def _brightness(image: torch.Tensor, change: float) -> torch.Tensor:

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# **60 minutes · 10 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - say whether your machine runs the course, and read what a check tells you;
 # - turn a cell of the search space into its number and back;
@@ -137,7 +137,7 @@ print(f"\nfive operations on six edges: {len(OPS)}^{len(EDGES)} = {len(space):,}
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "cell_index", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def cell_index(arch):
     """Number of a cell in the lexicographic order of the space.
 
@@ -164,7 +164,7 @@ def cell_index(arch):
     return number
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "cell_index-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("cell_index", cell_index)
 
 # %% [markdown]
@@ -197,7 +197,7 @@ check("cell_index", cell_index)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "cell_from_index", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def cell_from_index(i):
     """The cell with number `i`: the inverse of `cell_index`.
 
@@ -221,7 +221,7 @@ def cell_from_index(i):
     return tuple(reversed(names))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "cell_from_index-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("cell_from_index", cell_from_index)
 
 # %% [markdown]
@@ -273,7 +273,7 @@ assert all(index_of(cell_of(number)) == number for number in numbers)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "count_active_ops", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def count_active_ops(arch):
     """Number of operations that can influence the cell's output.
 
@@ -300,7 +300,7 @@ def count_active_ops(arch):
     return sum(source in fed and target in heard for source, target in present)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "count_active_ops-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("count_active_ops", count_active_ops)
 
 # %% [markdown]
@@ -541,12 +541,12 @@ for ax, part, name in zip(axes[0], (pairs, pairs[top]), ("All functions", "The b
 #
 # Answer with one letter in quotes, for example `"a"`.
 
-# %% nbgrader={"grade": false, "grade_id": "concept_00_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_00_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_00_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_00_1", concept_00_1)
 
 # %% [markdown]
@@ -560,12 +560,12 @@ check("concept_00_1", concept_00_1)
 # - **c** its test accuracy, which the search never looked at
 # - **d** the best test accuracy among all cells that the search evaluated
 
-# %% nbgrader={"grade": false, "grade_id": "concept_00_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_00_2 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_00_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_00_2", concept_00_2)
 
 # %% [markdown]
@@ -579,15 +579,15 @@ check("concept_00_2", concept_00_2)
 # - **c** B is better: its result is closer to the mean
 # - **d** not much: a difference of 0.5 is well within the noise of two single runs
 
-# %% nbgrader={"grade": false, "grade_id": "concept_00_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_00_3 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_00_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_00_3", concept_00_3)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_00_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 0.1 · `open_00_1` · ●●○○○ · 8 min · 2 points
 #
 # A colleague has trained ten cells, one seed each, and writes: "cell 7 wins with 0.3 points ahead
@@ -603,7 +603,7 @@ check("concept_00_3", concept_00_3)
 # - Half a point off: the answer decides by the validation accuracy of the same single run again.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_00_1", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] tags=["answer"]
 # I would look up both cells' seeds in the table, pool the variance between seeds over cells of
 # similar accuracy, and compare 0.3 points with √2 times that noise. If the gap is smaller, the
 # order of the two is open, and the winner of ten noisy runs is likely to be flattered. I would then

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 01 · Random search
 #
-# **90 minutes · 20 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - search a space at random without evaluating anything twice, and say what the search cost;
 # - draw regret over hundreds of runs, and read a band instead of a single line;
@@ -97,7 +97,7 @@ space = CellSpace()
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "sample_uniform", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def sample_uniform(space, rng):
     """One architecture, uniformly at random: every architecture of the space has the same chance.
 
@@ -107,7 +107,8 @@ def sample_uniform(space, rng):
         rng: numpy.random.Generator, the only source of randomness.
 
     Returns:
-        A tuple with one option per decision, in the order of `space.choices`.
+        A tuple with one option per decision, in the order of `space.choices`: the options
+        themselves, whatever their types.
 
     Raises:
         ValueError: the space has no decisions, or a decision without options.
@@ -119,7 +120,7 @@ def sample_uniform(space, rng):
     return tuple(options[rng.integers(len(options))] for options in choices)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "sample_uniform-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("sample_uniform", sample_uniform)
 
 # %% [markdown]
@@ -155,7 +156,7 @@ check("sample_uniform", sample_uniform)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "random_search", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def random_search(objective, space, budget, rng):
     """Evaluate `budget` distinct architectures drawn uniformly from `space`.
 
@@ -196,7 +197,7 @@ def random_search(objective, space, budget, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "random_search-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("random_search", random_search)
 
 # %% [markdown]
@@ -254,7 +255,7 @@ plotting.draw_cells([found, optimum_cell], ["found", "the best there is"]);
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "incumbent_curve", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def incumbent_curve(values):
     """Best value so far, after each evaluation.
 
@@ -263,8 +264,7 @@ def incumbent_curve(values):
             better.
 
     Returns:
-        Float array of shape (n,): entry t is the largest of values[0], …, values[t]. The argument
-        stays as it was.
+        Float array of shape (n,): entry t is the largest of values[0], …, values[t].
 
     Raises:
         ValueError: `values` is empty or holds NaN.
@@ -276,7 +276,7 @@ def incumbent_curve(values):
     return np.maximum.accumulate(values)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "incumbent_curve-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("incumbent_curve", incumbent_curve)
 
 # %% [markdown]
@@ -299,7 +299,7 @@ check("incumbent_curve", incumbent_curve)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "simple_regret", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def simple_regret(values, best):
     """How far the best value so far lies below the optimum, after each evaluation.
 
@@ -322,7 +322,7 @@ def simple_regret(values, best):
     return best - np.maximum.accumulate(values)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "simple_regret-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("simple_regret", simple_regret)
 
 # %% [markdown]
@@ -420,14 +420,15 @@ for n in (1, 10, 50, BUDGET):
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "samples_for_top_fraction", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def samples_for_top_fraction(fraction, confidence):
     """How many draws hit the best `fraction` of a space with probability at least `confidence`.
 
     The draws are independent and uniform, with repeats allowed.
 
     Args:
-        fraction: share of architectures that count as good enough, 0 < fraction ≤ 1.
+        fraction: share of architectures that count as good enough, 0 < fraction ≤ 1. It may be
+            tiny, 1e-18 say, where no loop over n ends and 1 − fraction rounds to 1.
         confidence: the probability asked for, 0 < confidence < 1.
 
     Returns:
@@ -451,7 +452,7 @@ def samples_for_top_fraction(fraction, confidence):
     return max(1, math.ceil(exact * (1 - 1e-12)))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "samples_for_top_fraction-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("samples_for_top_fraction", samples_for_top_fraction)
 
 # %% [markdown]
@@ -657,7 +658,7 @@ print(f"luck, mean over {RUNS} runs: first cells {means[0]:+.2f}, winners {means
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "paired_bootstrap", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def paired_bootstrap(a, b, rng, resamples=10_000):
     """Mean difference of two methods over paired runs, with a 95 % percentile bootstrap interval.
 
@@ -695,7 +696,7 @@ def paired_bootstrap(a, b, rng, resamples=10_000):
     return float(difference.mean()), (float(low), float(high))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "paired_bootstrap-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("paired_bootstrap", paired_bootstrap)
 
 # %% [markdown]
@@ -821,12 +822,12 @@ for runs in (5, 10, 20, 50, 100):
 # - **c** random search with Zoph and Le's controller, on 800 GPUs
 # - **d** random search with DARTS and GDAS on all three data sets of NAS-Bench-201
 
-# %% nbgrader={"grade": false, "grade_id": "concept_01_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_01_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_01_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_01_1", concept_01_1)
 
 # %% [markdown]
@@ -841,12 +842,12 @@ check("concept_01_1", concept_01_1)
 # - **c** about n + 20, one more for each doubling
 # - **d** n
 
-# %% nbgrader={"grade": false, "grade_id": "concept_01_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_01_2 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_01_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_01_2", concept_01_2)
 
 # %% [markdown]
@@ -861,12 +862,12 @@ check("concept_01_2", concept_01_2)
 # - **c** A is better than B with a probability of 95 %
 # - **d** B is better in 5 % of all runs
 
-# %% nbgrader={"grade": false, "grade_id": "concept_01_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_01_3 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_01_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_01_3", concept_01_3)
 
 # %% [markdown]
@@ -881,15 +882,15 @@ check("concept_01_3", concept_01_3)
 # - **c** below 85.3 %, since the cell was picked in part for its luck
 # - **d** anything: the first training says nothing about the others
 
-# %% nbgrader={"grade": false, "grade_id": "concept_01_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_01_4 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_01_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_01_4", concept_01_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_01_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 1.1 · `open_01_1` · ●●●○○ · 15 min · 4 points
 #
 # An abstract reads: "Our method X finds an architecture with 94.1 % accuracy on the benchmark in
@@ -915,7 +916,7 @@ check("concept_01_4", concept_01_4)
 #    bands) that could also turn out against X.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_01_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] tags=["answer"]
 # I would ask first for random search in the same space, with the same training and the same 3
 # GPU-hours, with X's own preparation counted. The 93.7 % of earlier work may come from another
 # budget. "Best of three" is a maximum: I want every run of both methods, say fifty pairs of seeds,

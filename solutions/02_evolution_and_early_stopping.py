@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 02 · Evolution and early stopping
 #
-# **2 hours · 28 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - climb a search space by its neighbours, and say why a climb needs restarts;
 # - let architectures evolve, and say why the oldest should die and not the worst;
@@ -87,7 +87,7 @@ torch.set_num_threads(1)  # networks this small gain nothing from more
 # The budget may end in the middle of a round. Test it before every single evaluation, or cut the
 # list of neighbours to what is left.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "hill_climb", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def hill_climb(objective, space, budget, rng):
     """Local search by best neighbours, with random restarts.
 
@@ -146,7 +146,7 @@ def hill_climb(objective, space, budget, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "hill_climb-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("hill_climb", hill_climb)
 
 # %% [markdown]
@@ -234,7 +234,7 @@ for name, points in below.items():
 # <details><summary>Hint: "the objective was called too often"</summary>
 # The first population is part of the budget.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "regularized_evolution", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def regularized_evolution(objective, space, budget, population, sample, rng):
     """Evolution by tournaments, in which the oldest member dies (aging evolution).
 
@@ -290,7 +290,7 @@ def regularized_evolution(objective, space, budget, population, sample, rng):
     return History(archs, np.array(values, dtype=float))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "regularized_evolution-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("regularized_evolution", regularized_evolution)
 
 # %% [markdown]
@@ -439,7 +439,7 @@ else:
 # <code>train_to(config, 9)</code> means nine epochs from the beginning. That a real trainer goes on
 # from its checkpoint, and pays for six only, is its own affair.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "successive_halving", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
     """Train many a little, keep the best, train those longer.
 
@@ -492,7 +492,7 @@ def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
         epochs = min(epochs * eta, max_epochs)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "successive_halving-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("successive_halving", successive_halving)
 
 # %% [markdown]
@@ -567,7 +567,7 @@ for eta in (2, 3, 4):
 # of equals, and for each group its size. The running sum of the sizes is the last rank of each
 # group.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "spearman", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def spearman(a, b):
     """Spearman's rank correlation: Pearson's of the ranks; equal numbers share their mean rank.
 
@@ -594,7 +594,7 @@ def spearman(a, b):
     return float(x @ y / math.sqrt((x @ x) * (y @ y)))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "spearman-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("spearman", spearman)
 
 # %% [markdown]
@@ -615,7 +615,7 @@ check("spearman", spearman)
 # <code>np.sign(a[i] - a[:i])</code> holds the order of i with all earlier entries at
 # once.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "kendall_tau", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def kendall_tau(a, b):
     """Kendall's tau-b: how much more often pairs agree in order than disagree, corrected for ties.
 
@@ -648,7 +648,7 @@ def kendall_tau(a, b):
     return float(agreement / math.sqrt(untied_a * untied_b))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "kendall_tau-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("kendall_tau", kendall_tau)
 
 # %% [markdown]
@@ -720,7 +720,7 @@ print(
 # Change parameters inside <code>with torch.no_grad():</code>, and run the forward pass outside of
 # it.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "synflow_score", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def synflow_score(net, input_shape):
     """Synaptic flow of an untrained network: the sum of θ · ∂R/∂θ over all parameters, made linear.
 
@@ -757,7 +757,7 @@ def synflow_score(net, input_shape):
     return float(sum(products))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "synflow_score-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("synflow_score", synflow_score)
 
 # %% [markdown]
@@ -774,7 +774,7 @@ check("synflow_score", synflow_score)
 # In training mode a forward pass alone moves the running means of batch norms. Work on a
 # copy.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "grad_norm_score", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def grad_norm_score(net, x, y):
     """Gradient norm of an untrained network: how strongly one batch would move its weights.
 
@@ -809,12 +809,12 @@ def grad_norm_score(net, x, y):
     return float(sum(gradient.norm() for gradient in gradients if gradient is not None))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "grad_norm_score-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("grad_norm_score", grad_norm_score)
 
 # %% [markdown]
-# Score some networks live. Those of all functions were recorded by `scripts/proxy_scores.py`; yours
-# must agree with them.
+# Score some networks live. Those of all functions were recorded by
+# `scripts/recordings/proxy_scores.py`; yours must agree with them.
 
 # %% tags=["experiment"]
 from nas_lib.data import cluttered_digits
@@ -933,12 +933,12 @@ for group, members in groups.items():
 # - **d** it leaves after 20 further evaluations; its line goes on only through children that do
 #   well themselves
 
-# %% nbgrader={"grade": false, "grade_id": "concept_02_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_02_1 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_02_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_02_1", concept_02_1)
 
 # %% [markdown]
@@ -952,12 +952,12 @@ check("concept_02_1", concept_02_1)
 # - **c** 1 + 3 + 9 + 27 = 40
 # - **d** 27 + 9 + 3 + 1 = 40, since a rung trains one epoch
 
-# %% nbgrader={"grade": false, "grade_id": "concept_02_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_02_2 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_02_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_02_2", concept_02_2)
 
 # %% [markdown]
@@ -971,12 +971,12 @@ check("concept_02_2", concept_02_2)
 # - **c** in 25 % of the cases more than by always choosing the larger one
 # - **d** that depends on the number of architectures
 
-# %% nbgrader={"grade": false, "grade_id": "concept_02_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_02_3 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_02_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_02_3", concept_02_3)
 
 # %% [markdown]
@@ -991,15 +991,15 @@ check("concept_02_3", concept_02_3)
 #   the best tenth
 # - **d** the proxy will reach about 0.74 on other spaces too
 
-# %% nbgrader={"grade": false, "grade_id": "concept_02_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_02_4 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_02_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_02_4", concept_02_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_02_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 2.1 · `open_02_1` · ●●●○○ · 15 min · 4 points
 #
 # Your team has a new space of about a million architectures, of which nothing is known. One full
@@ -1025,7 +1025,7 @@ check("concept_02_4", concept_02_4)
 #    carrying them over to a new space.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_02_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] tags=["answer"]
 # I would first train ten random architectures to the end, every epoch written down: ten GPU-days.
 # From them I get tau of the early epochs, of synflow and of the parameter count with the final
 # accuracy. Ten points give a rough tau only, but they would show a useless first epoch, and I would

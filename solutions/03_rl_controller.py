@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 03 · The controller
 #
-# **90 minutes · 24 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - write the gradient of an expected reward, exactly and as an estimate from samples;
 # - say what a baseline does to that estimate, which baselines are allowed, and measure both;
@@ -99,7 +99,7 @@ space = CellSpace()
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "exact_policy_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def exact_policy_gradient(logits, rewards):
     """Gradient of the expected reward of one softmax decision, by going through all options.
 
@@ -127,7 +127,7 @@ def exact_policy_gradient(logits, rewards):
     return chances * (rewards - chances @ rewards)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "exact_policy_gradient-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("exact_policy_gradient", exact_policy_gradient)
 
 # %% [markdown]
@@ -222,7 +222,7 @@ plotting.lines(
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "reinforce_loss", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
     """Surrogate loss of REINFORCE with a baseline and an entropy bonus, to be minimised.
 
@@ -259,7 +259,7 @@ def reinforce_loss(log_probs, rewards, baseline, entropies, entropy_weight):
     return -(advantages * log_probs).mean() - entropy_weight * entropies.mean()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "reinforce_loss-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("reinforce_loss", reinforce_loss)
 
 # %% [markdown]
@@ -349,7 +349,7 @@ print(f"with b = E[R], {fewer:.0f} times fewer samples give the same precision a
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "ema_baseline", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def ema_baseline(rewards, decay):
     """Exponential moving average of the rewards *before* each step, as a baseline for REINFORCE.
 
@@ -379,7 +379,7 @@ def ema_baseline(rewards, decay):
     return baseline
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "ema_baseline-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("ema_baseline", ema_baseline)
 
 # %% [markdown]
@@ -483,7 +483,7 @@ for name, baseline in baselines.items():
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "Controller", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 class Controller(nn.Module):
     """Policy over architectures: an LSTM takes one decision after the other (Zoph and Le 2017).
 
@@ -566,7 +566,7 @@ class Controller(nn.Module):
         return torch.stack(actions, dim=1), sum(log_probs), sum(entropies)
         ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "Controller-check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("Controller", Controller)
 
 # %% [markdown]
@@ -667,7 +667,7 @@ print(
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "discounted_returns", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def discounted_returns(rewards, gamma):
     """Discounted sum of the rewards from each step to the end of one episode.
 
@@ -699,7 +699,7 @@ def discounted_returns(rewards, gamma):
     return returns
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "discounted_returns-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("discounted_returns", discounted_returns)
 
 # %% [markdown]
@@ -827,9 +827,9 @@ plotting.intervals(rows, xlabel="difference in test accuracy (percentage points)
 # Is this a quirk of our table? The same searchers ran on the real benchmark (CIFAR-10) in the way
 # of the literature: they see validation accuracy after 12 epochs and may spend 20,000 simulated
 # seconds, about 177 evaluations. Reported is the chosen cell's validation accuracy after 200
-# epochs, as `scripts/controller_nas_bench_201.py` recorded it. The LSTM's learning rate was chosen
-# on other seeds, by what the search itself sees. If you have the data, the next cell also runs the
-# independent softmaxes live.
+# epochs, as `scripts/recordings/controller_nas_bench_201.py` recorded it. The LSTM's learning rate
+# was chosen on other seeds, by what the search itself sees. If you have the data, the next cell
+# also runs the independent softmaxes live.
 
 # %% tags=["experiment"]
 from nas_lib import real_data
@@ -894,12 +894,12 @@ else:
 # - **c** whole convolutional networks for CIFAR-10, and a recurrent cell for Penn Treebank
 # - **d** a continuous relaxation of a cell, by gradient descent
 
-# %% nbgrader={"grade": false, "grade_id": "concept_03_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_03_1 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_03_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_03_1", concept_03_1)
 
 # %% [markdown]
@@ -914,12 +914,12 @@ check("concept_03_1", concept_03_1)
 # - **c** nothing, since without a baseline the expected gradient is zero
 # - **d** it becomes more likely, and the expected gradient points the wrong way
 
-# %% nbgrader={"grade": false, "grade_id": "concept_03_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_03_2 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_03_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_03_2", concept_03_2)
 
 # %% [markdown]
@@ -933,12 +933,12 @@ check("concept_03_2", concept_03_2)
 # - **c** zero
 # - **d** the true gradient plus a constant
 
-# %% nbgrader={"grade": false, "grade_id": "concept_03_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_03_3 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_03_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_03_3", concept_03_3)
 
 # %% [markdown]
@@ -952,15 +952,15 @@ check("concept_03_3", concept_03_3)
 # - **c** an unstable policy, since the gradient grows as the entropy falls
 # - **d** next to nothing: almost every sample is the same cell, and its reward equals the baseline
 
-# %% nbgrader={"grade": false, "grade_id": "concept_03_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_03_4 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_03_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_03_4", concept_03_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_03_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 3.1 · `open_03_1` · ●●●○○ · 15 min · 4 points
 #
 # A colleague has a budget of 300 trainings on a space of a billion architectures. Their
@@ -988,7 +988,7 @@ check("concept_03_4", concept_03_4)
 #    or not differentiable. Cites the league.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_03_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] tags=["answer"]
 # The controller has collapsed: at 0.1 nats nearly every draw is the same architecture, so 91 % is
 # that one's reward, and 180 of the 300 trainings went into what was known. Random search looked at
 # 300 different ones and hands over the best. I would first lower the learning rate, because with

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 04 · Differentiable search
 #
-# **130 minutes · 31 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - turn the choice of an operation into a mixture, and build a cell in which all 15,625 cells are
 #   present at once;
@@ -88,7 +88,7 @@ def gradients(loss, tensors):
 # into (K, …) and use
 # <code>torch.tensordot(p, stacked, dims=1)</code>.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "mixed_op", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def mixed_op(outputs, alphas):
     """The softmax-weighted sum of what the candidates of one edge deliver.
 
@@ -118,7 +118,7 @@ def mixed_op(outputs, alphas):
     return sum(p * one for p, one in zip(chances, outputs))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "mixed_op-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("mixed_op", mixed_op)
 
 # %% [markdown]
@@ -144,7 +144,7 @@ check("mixed_op", mixed_op)
 # <code>torch.softmax(self.alphas, dim=0)</code> normalises columns. The competitors are the five
 # operations of one edge, a row.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "CellSupernet", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 class CellSupernet(nn.Module):
     """One cell with all five operations on each of its six edges.
 
@@ -190,7 +190,7 @@ class CellSupernet(nn.Module):
         return nodes[3]
         ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "CellSupernet-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("CellSupernet", CellSupernet)
 
 # %% [markdown]
@@ -248,7 +248,7 @@ for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supern
 # <code>alphas = torch.as_tensor(alphas)</code> at the beginning makes a tensor of nested lists, and
 # leaves a tensor alone.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "discretize", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def discretize(alphas, exclude_none=True):
     """The cell of the strongest operation on each edge.
 
@@ -274,7 +274,7 @@ def discretize(alphas, exclude_none=True):
     return tuple(OPS[max(candidates, key=row.__getitem__)] for row in alphas.tolist())
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "discretize-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("discretize", discretize)
 
 # %% [markdown]
@@ -306,7 +306,7 @@ check("discretize", discretize)
 # <code>backward()</code> adds to what is there. <code>optimizer.zero_grad()</code> comes first, or
 # assign <code>.grad</code> as above.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "weight_step", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def weight_step(model, loss_fn, batch, optimizer):
     """One step of the weights on a training batch, the alphas held still.
 
@@ -333,7 +333,7 @@ def weight_step(model, loss_fn, batch, optimizer):
     return loss.item()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "weight_step-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("weight_step", weight_step)
 
 # %% [markdown]
@@ -348,7 +348,7 @@ check("weight_step", weight_step)
 # <code>loss.backward()</code> reaches all leaves. <code>gradients(loss, model.alphas())</code>
 # reaches the alphas alone.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "alpha_step_first_order", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
     """One step of the alphas on a validation batch, the weights held still.
 
@@ -376,7 +376,7 @@ def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
     return loss.item()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "alpha_step_first_order-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("alpha_step_first_order", alpha_step_first_order)
 
 # %% [markdown]
@@ -440,7 +440,7 @@ check("alpha_step_first_order", alpha_step_first_order)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "alpha_step_second_order", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def alpha_step_second_order(
     model, loss_fn, train_batch, valid_batch, alpha_optimizer, weight_lr, eps=0.01
 ):
@@ -501,7 +501,7 @@ def alpha_step_second_order(
     return loss.item()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "alpha_step_second_order-check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("alpha_step_second_order", alpha_step_second_order)
 
 # %% [markdown]
@@ -630,7 +630,7 @@ for name, values in agreement.items():
 # A one-hot vector made by argmax has no gradient. <code>one_hot - y + y</code> has none either: the
 # two y cancel. One of them needs <code>.detach()</code>.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "gumbel_softmax_sample", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def gumbel_softmax_sample(logits, tau, generator, hard=False):
     """A draw from the Gumbel-softmax (concrete) distribution, row by row.
 
@@ -665,7 +665,7 @@ def gumbel_softmax_sample(logits, tau, generator, hard=False):
     return one_hot - y.detach() + y
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "gumbel_softmax_sample-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("gumbel_softmax_sample", gumbel_softmax_sample)
 
 # %% tags=["experiment"]
@@ -789,9 +789,9 @@ print(
 # %% [markdown]
 # ## 7 · Four methods, many seeds
 #
-# One search is an anecdote. `python -m scripts.darts_runs record` has run each method with several
-# seeds, by the same configuration and on the library's faster supernet. It stored the logits of
-# every epoch and stages 1 to 3. The ranks are looked up in your table now.
+# One search is an anecdote. `python -m scripts.recordings.darts_runs record` has run each method
+# with several seeds, by the same configuration and on the library's faster supernet. It stored the
+# logits of every epoch and stages 1 to 3. The ranks are looked up in your table now.
 
 # %% tags=["experiment"]
 recorded = darts.recorded_runs()
@@ -938,12 +938,12 @@ for name, runs in darts_runs.items():
 # - **c** because the second order needs two different losses to have a gradient
 # - **d** because the weights would otherwise get too small a learning rate
 
-# %% nbgrader={"grade": false, "grade_id": "concept_04_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_04_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_04_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_04_1", concept_04_1)
 
 # %% [markdown]
@@ -958,12 +958,12 @@ check("concept_04_1", concept_04_1)
 #   nothing else shows it
 # - **d** like right ones: the optimiser of the alphas makes up for the factor
 
-# %% nbgrader={"grade": false, "grade_id": "concept_04_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_04_2 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_04_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_04_2", concept_04_2)
 
 # %% [markdown]
@@ -976,12 +976,12 @@ check("concept_04_2", concept_04_2)
 # - **c** nothing at all, since a hard sample is one-hot at any temperature
 # - **d** only the gradients: the options are drawn with the same probabilities as before
 
-# %% nbgrader={"grade": false, "grade_id": "concept_04_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_04_3 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_04_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_04_3", concept_04_3)
 
 # %% [markdown]
@@ -996,15 +996,15 @@ check("concept_04_3", concept_04_3)
 # - **c** the cell is among the best, since it beats the supernet that contains it
 # - **d** the search should have run longer, until the supernet reached 85 %
 
-# %% nbgrader={"grade": false, "grade_id": "concept_04_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_04_4 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_04_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_04_4", concept_04_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_04_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 4.1 · `open_04_1` · ●●●●○ · 15 min · 4 points
 #
 # Your group has run DARTS once on a new space. The supernet reached 94 %, the found cell, trained
@@ -1027,7 +1027,7 @@ check("concept_04_4", concept_04_4)
 #    interval.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_04_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] tags=["answer"]
 # I would first repeat the search with five seeds, and train random cells for the same compute. Then
 # I would follow each run through its stages: the 94 % of the supernet belong to a mixture and say
 # nothing about the cell. From the stored alphas I would draw the cell of every epoch and train a

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 05 · One network for all
 #
-# **150 minutes · 37 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - train thousands of architectures in one set of weights, one random path at a time, and say what
 #   is fair about it;
@@ -76,7 +76,7 @@ space = CellSpace()
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "sample_path", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def sample_path(choices, rng):
     """One option of each decision, drawn uniformly and independently (Guo et al. 2020, section 3).
 
@@ -99,7 +99,7 @@ def sample_path(choices, rng):
     return tuple(options[int(rng.integers(len(options)))] for options in choices)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "sample_path-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("sample_path", sample_path)
 
 # %% [markdown]
@@ -124,7 +124,7 @@ check("sample_path", sample_path)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "fair_paths", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def fair_paths(choices, rng):
     """Paths that hold each option of each decision exactly once (Chu et al. 2021, algorithm 1).
 
@@ -149,7 +149,7 @@ def fair_paths(choices, rng):
     return list(zip(*columns))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "fair_paths-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("fair_paths", fair_paths)
 
 # %% tags=["experiment"]
@@ -202,7 +202,7 @@ print(
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "train_single_path_step", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def train_single_path_step(supernet, batch, optimizer, path):
     """One optimiser step of the weights on one path (Guo et al. 2020, section 3), and of no others.
 
@@ -227,7 +227,7 @@ def train_single_path_step(supernet, batch, optimizer, path):
     return loss.item()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "train_single_path_step-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("train_single_path_step", train_single_path_step)
 
 # %% [markdown]
@@ -286,7 +286,7 @@ plotting.lines(
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "recalibrate_bn", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def recalibrate_bn(supernet, path, batches):
     """Collect batch-norm statistics for one path over all batches (Guo et al. 2020, section 3).
 
@@ -321,7 +321,7 @@ def recalibrate_bn(supernet, path, batches):
         raise ValueError("batches must hold at least one batch, got none")
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "recalibrate_bn-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("recalibrate_bn", recalibrate_bn)
 
 # %% tags=["experiment"]
@@ -382,7 +382,7 @@ print(
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "rank_correlation", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def rank_correlation(scores, truth, top=None):
     """Kendall's tau-b between scores and truth, over all or among the best by truth.
 
@@ -416,7 +416,7 @@ def rank_correlation(scores, truth, top=None):
     return float(stats.kendalltau(scores, truth).statistic)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "rank_correlation-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("rank_correlation", rank_correlation)
 
 # %% tags=["experiment"]
@@ -444,8 +444,8 @@ taus = {
 plotting.dots(taus, xlabel="Kendall's tau with the table", baseline="number of MACs");
 
 # %% [markdown]
-# One supernet, one seed, few cells near the top: `scripts/supernet_rankings.py` recorded several
-# seeds of both rules.
+# One supernet, one seed, few cells near the top: `scripts/recordings/supernet_rankings.py` recorded
+# several seeds of both rules.
 
 # %% tags=["experiment"]
 from nas_lib.one_shot import recorded_rankings
@@ -509,7 +509,7 @@ print(
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "evolve_under_constraint", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def evolve_under_constraint(evaluate, cost, limit, space, budget, population, rng):
     """Evolution within a limit on cost, one child at a time (Guo et al. 2020, algorithm 1).
 
@@ -557,7 +557,7 @@ def evolve_under_constraint(evaluate, cost, limit, space, budget, population, rn
     return History(archs, np.array(values))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "evolve_under_constraint-check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("evolve_under_constraint", evolve_under_constraint)
 
 # %% [markdown]
@@ -605,7 +605,7 @@ for limit in np.quantile(macs, (0.2, 0.5, 0.9)).tolist():
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "slice_kernel", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def slice_kernel(weight, size, transform=None):
     """A smaller kernel out of a larger one (Cai et al. 2020, section 3.3, "elastic kernel size").
 
@@ -635,7 +635,7 @@ def slice_kernel(weight, size, transform=None):
     return (centre.flatten(2) @ transform).unflatten(2, (size, size))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "slice_kernel-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("slice_kernel", slice_kernel)
 
 # %% [markdown]
@@ -659,7 +659,7 @@ check("slice_kernel", slice_kernel)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "slice_width", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def slice_width(weight, width, importance):
     """The most important rows of a weight (Cai et al. 2020, section 3.3, "elastic width").
 
@@ -687,7 +687,7 @@ def slice_width(weight, width, importance):
     return weight[indices], indices
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "slice_width-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("slice_width", slice_width)
 
 # %% [markdown]
@@ -732,7 +732,7 @@ for arch in [mobile.smallest, *(mobile.sample(rng) for _ in range(4)), mobile.la
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "progressive_shrinking_schedule", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def progressive_shrinking_schedule(step, phases):
     """What may be drawn at a step of progressive shrinking (Cai et al. 2020, section 3.3).
 
@@ -757,7 +757,7 @@ def progressive_shrinking_schedule(step, phases):
     return {name: tuple(sorted(values)) for name, values in allowed.items()}
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "progressive_shrinking_schedule-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("progressive_shrinking_schedule", progressive_shrinking_schedule)
 
 # %% [markdown]
@@ -782,7 +782,7 @@ check("progressive_shrinking_schedule", progressive_shrinking_schedule)
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "distillation_loss", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def distillation_loss(student, teacher, labels, temperature, weight):
     """Cross-entropy with labels and divergence from a teacher (Hinton et al. 2015, section 2).
 
@@ -811,7 +811,7 @@ def distillation_loss(student, teacher, labels, temperature, weight):
     return (1 - weight) * F.cross_entropy(student, labels) + weight * temperature**2 * soft
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "distillation_loss-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("distillation_loss", distillation_loss)
 
 # %% [markdown]
@@ -870,10 +870,11 @@ plotting.lines(
 # %% [markdown]
 # ## 8 · Does it work?
 #
-# A once-for-all training takes minutes here, so it was recorded: `scripts/mobile_table.py` trains a
-# sample of the networks by themselves, `scripts/ofa_runs.py` trains elastic networks and judges
-# that sample with inherited weights. *Progressive* is all of the above, *undistilled* goes without
-# the teacher, *joint* draws every size from the first step.
+# A once-for-all training takes minutes here, so it was recorded:
+# `scripts/recordings/mobile_table.py` trains a sample of the networks by themselves,
+# `scripts/recordings/ofa_runs.py` trains elastic networks and judges that sample with inherited
+# weights. *Progressive* is all of the above, *undistilled* goes without the teacher, *joint* draws
+# every size from the first step.
 #
 # Then the promise itself: one training, many budgets. Within each limit, kept by a sum of measured
 # parts, the best network was sought by inherited accuracy and then measured as a whole. Beside it
@@ -982,12 +983,12 @@ print(
 # - **c** the paths were not sampled fairly
 # - **d** the validation images are harder than the training images
 
-# %% nbgrader={"grade": false, "grade_id": "concept_05_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_05_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_05_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_05_1", concept_05_1)
 
 # %% [markdown]
@@ -1001,12 +1002,12 @@ check("concept_05_1", concept_05_1)
 # - **c** 30
 # - **d** 5
 
-# %% nbgrader={"grade": false, "grade_id": "concept_05_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_05_2 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_05_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_05_2", concept_05_2)
 
 # %% [markdown]
@@ -1020,12 +1021,12 @@ check("concept_05_2", concept_05_2)
 # - **c** do not use it: 0.1 shows that its weights are useless
 # - **d** train its best cell twenty times with different seeds
 
-# %% nbgrader={"grade": false, "grade_id": "concept_05_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_05_3 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_05_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_05_3", concept_05_3)
 
 # %% [markdown]
@@ -1038,15 +1039,15 @@ check("concept_05_3", concept_05_3)
 # - **c** it is the start and the teacher of the smaller ones, which then disturb it less
 # - **d** small networks cannot be trained before large ones, since their kernels do not exist yet
 
-# %% nbgrader={"grade": false, "grade_id": "concept_05_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_05_4 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_05_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_05_4", concept_05_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_05_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 5.1 · `open_05_1` · ●●●○○ · 15 min · 4 points
 #
 # A company ships one application to forty kinds of phones. A team proposes to train a once-for-all
@@ -1068,7 +1069,7 @@ check("concept_05_4", concept_05_4)
 #    full size.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_05_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] tags=["answer"]
 # At a handful of budgets I would measure three things: the latency of the candidates on real
 # phones, the accuracy of the sub-network as it is inherited, and that of the same network and of
 # the scaled one trained alone, over several seeds and at equal latency. Once-for-all costs one long

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 06 · Hardware-aware search
 #
-# **100 minutes · 34 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - measure a latency that means something, and say what each broken rule of the protocol does to
 #   it;
@@ -68,7 +68,7 @@ from nas_lib.search import History
 # queue is empty when the first timed call starts, and after <em>each</em> timed call, before you
 # read the clock. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "benchmark_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
     """Quartiles of the time that single calls of `fn` take.
 
@@ -101,7 +101,7 @@ def benchmark_latency(fn, warmup, repeats, synchronize=None, clock=time.perf_cou
     return tuple(np.percentile(seconds, [25, 50, 75]).tolist())
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "benchmark_latency-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("benchmark_latency", benchmark_latency)
 
 # %% [markdown]
@@ -214,7 +214,7 @@ for name, conv in kinds.items():
 # The key is the pair <code>(op, shape)</code>. Make a tuple of the shape if it is a list;
 # <code>itertools.product(ops, shapes)</code> gives all pairs. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "latency_table", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def latency_table(ops, shapes, measure):
     """Measure every operation once at every shape.
 
@@ -244,7 +244,7 @@ def latency_table(ops, shapes, measure):
     return table
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "latency_table-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("latency_table", latency_table)
 
 # %% [markdown]
@@ -256,7 +256,7 @@ check("latency_table", latency_table)
 # <code>keys</code> is a list with repetitions; a set or the keys of a dict would count each layer
 # once. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "predict_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def predict_latency(keys, table, overhead=0.0):
     """Latency of a network as the sum of its layers.
 
@@ -283,7 +283,7 @@ def predict_latency(keys, table, overhead=0.0):
     return float(total)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "predict_latency-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("predict_latency", predict_latency)
 
 # %% [markdown]
@@ -391,7 +391,7 @@ for row, (name, networks) in zip(panels, spaces.items()):
 # Vendors count a multiplication and an addition as two, so a peak of 48 GFLOP/s means 24 billion
 # MACs per second. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "roofline_latency", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def roofline_latency(macs, bytes_moved, device):
     """Shortest time that one operation can take on a device.
 
@@ -413,7 +413,7 @@ def roofline_latency(macs, bytes_moved, device):
     return float(max(2 * macs / device.peak, bytes_moved / device.bandwidth) + device.overhead)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "roofline_latency-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("roofline_latency", roofline_latency)
 
 # %% [markdown]
@@ -493,7 +493,7 @@ else:
 # <code>if</code> asks one question; an array has many answers.
 # <code>np.where(latency &lt;= target, alpha, beta)</code> chooses one each. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "mnasnet_reward", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
     """Reward of MnasNet (Tan et al. 2019, equation 2).
 
@@ -522,7 +522,7 @@ def mnasnet_reward(accuracy, latency, target, alpha=-0.07, beta=-0.07):
     return reward if reward.ndim else float(reward)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "mnasnet_reward-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("mnasnet_reward", mnasnet_reward)
 
 # %% [markdown]
@@ -580,7 +580,7 @@ print(
 # accuracy the faster. Sort by latency, and among equal latencies by <em>falling</em> accuracy; then
 # keep a point if it is strictly more accurate than all before it. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "pareto_front", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def pareto_front(accuracy, latency):
     """Indices of the points that no other point dominates.
 
@@ -610,7 +610,7 @@ def pareto_front(accuracy, latency):
     return np.array(front)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "pareto_front-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("pareto_front", pareto_front)
 
 # %% [markdown]
@@ -627,7 +627,7 @@ check("pareto_front", pareto_front)
 # Walk along the front by rising latency. From this point's latency to the next one's (the last
 # time: to the reference) the best accuracy reached is this point's. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "hypervolume_2d", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def hypervolume_2d(accuracy, latency, reference):
     """Area that the points dominate, up to a reference point.
 
@@ -664,7 +664,7 @@ def hypervolume_2d(accuracy, latency, reference):
     return float(area)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "hypervolume_2d-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("hypervolume_2d", hypervolume_2d)
 
 # %% [markdown]
@@ -727,7 +727,7 @@ print(
 # <code>x + (rounded - x).detach()</code> has the value of <code>rounded</code> and the derivative
 # 1. </details>
 
-# %% nbgrader={"grade": false, "grade_id": "fake_quantize", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def fake_quantize(x, bits, per_channel=False):
     """Round to what symmetric integers of a few bits express; the gradient passes straight through.
 
@@ -760,7 +760,7 @@ def fake_quantize(x, bits, per_channel=False):
     return x + (rounded - x).detach()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "fake_quantize-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("fake_quantize", fake_quantize)
 
 # %% [markdown]
@@ -771,7 +771,7 @@ check("fake_quantize", fake_quantize)
 #
 # To run this at real scale, set `DATASET = "cifar10"` (on Colab: Runtime → Change runtime type → a
 # GPU). It downloads 170 MB and trains for about an hour on two processor cores
-# (`scripts/real_scale.py` foretells it); on a GPU it was not measured.
+# (`scripts/benchmarks/real_scale.py` foretells it); on a GPU it was not measured.
 
 # %% tags=["experiment"]
 from nas_lib.quantization import deployed_bytes, fine_tuned, quantization_aware, settled
@@ -845,7 +845,7 @@ for bits in (3, 2):
 # <code>(arch, bits)</code> and <code>values</code> an array, both in the order of evaluation.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "search_bits", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
     """Search architecture and bit width together, within a limit of size.
 
@@ -880,7 +880,7 @@ def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
     return pairs[int(np.argmax(values))], History(pairs, np.array(values))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "search_bits-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("search_bits", search_bits)
 
 # %% tags=["experiment"]
@@ -997,12 +997,12 @@ else:
 # - **c** the warm-up was too long
 # - **d** the median hides the slow calls
 
-# %% nbgrader={"grade": false, "grade_id": "concept_06_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_06_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_06_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_06_1", concept_06_1)
 
 # %% [markdown]
@@ -1015,12 +1015,12 @@ check("concept_06_1", concept_06_1)
 # - **c** int8 instead of float32 numbers in memory, at the same arithmetic speed
 # - **d** none, since the layer is at the roofline
 
-# %% nbgrader={"grade": false, "grade_id": "concept_06_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_06_2 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_06_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_06_2", concept_06_2)
 
 # %% [markdown]
@@ -1033,12 +1033,12 @@ check("concept_06_2", concept_06_2)
 # - **c** a more accurate one
 # - **d** the same one as before
 
-# %% nbgrader={"grade": false, "grade_id": "concept_06_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_06_3 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_06_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_06_3", concept_06_3)
 
 # %% [markdown]
@@ -1052,15 +1052,15 @@ check("concept_06_3", concept_06_3)
 # - **c** both, since all that counts is which network is faster
 # - **d** neither, since every latency is wrong
 
-# %% nbgrader={"grade": false, "grade_id": "concept_06_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_06_4 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_06_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_06_4", concept_06_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_06_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 6.1 · `open_06_1` · ●●●○○ · 15 min · 4 points
 # A team wants to recognise parcels with a Raspberry Pi 4 at 30 frames per second. They propose to
 # search for the network with the fewest FLOPs above 90 % accuracy, on their GPU server, and to
@@ -1081,7 +1081,7 @@ check("concept_06_4", concept_06_4)
 # calibrate on training images, keep float32 if it wins; protocol (warm-up, quartiles, threads).
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_06_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] tags=["answer"]
 # FLOPs are the wrong target: three convolutions with equal MACs took clearly different times here.
 # I would start from the budget: 33.3 ms per frame minus capture and preprocessing, measured on the
 # Pi. Then a latency table on the Pi itself, in the runtime that ships, calibrated on a dozen whole

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 07 · Compound scaling
 #
-# **114 minutes · 34 points.** At the end of this lesson you will be able to
+# **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - say what depth, width and resolution cost, and divide a budget among them;
 # - build the blocks of EfficientNet and EfficientNetV2, and state the sizes of B0 to B7 to the last
@@ -75,7 +75,7 @@ from nas_lib.lesson import progress
 # <details><summary>Hint: "the width counts once here"</summary>
 # A layer twice as wide has twice the channels out, each a sum over twice the channels in.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "scaled_cost", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def scaled_cost(alpha, beta, gamma, phi):
     """How often the multiply-accumulates of a network grow when it is scaled.
 
@@ -101,7 +101,7 @@ def scaled_cost(alpha, beta, gamma, phi):
     return (alpha * beta**2 * gamma**2) ** phi
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "scaled_cost-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("scaled_cost", scaled_cost)
 
 # %% tags=["experiment"]
@@ -132,7 +132,7 @@ print(
 # Compare the *rounded* number with nine tenths of the product. (`round(2.5)` is 2 in Python,
 # `int(2.5 + 0.5)` is 3.)</details>
 
-# %% nbgrader={"grade": false, "grade_id": "round_filters", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def round_filters(filters, width, divisor=8):
     """Channels of a scaled layer.
 
@@ -160,7 +160,7 @@ def round_filters(filters, width, divisor=8):
     return int(rounded)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "round_filters-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("round_filters", round_filters)
 
 # %% [markdown]
@@ -174,7 +174,7 @@ check("round_filters", round_filters)
 # <details><summary>Hint: "this adds one too many"</summary>
 # `math.ceil` leaves whole numbers alone; `int(x) + 1` does not.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "round_repeats", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def round_repeats(repeats, depth):
     """Blocks of a scaled stage: repeats·depth, rounded up to an int.
 
@@ -193,7 +193,7 @@ def round_repeats(repeats, depth):
     return math.ceil(repeats * depth)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "round_repeats-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("round_repeats", round_repeats)
 
 # %% [markdown]
@@ -216,7 +216,7 @@ check("round_repeats", round_repeats)
 # What goes into a stage came out of the one before it, and the stem's 32 channels grow as
 # well.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "efficientnet_stages", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def efficientnet_stages(variant, *, filters=round_filters, repeats=round_repeats):
     """The stages of a published EfficientNet.
 
@@ -244,7 +244,7 @@ def efficientnet_stages(variant, *, filters=round_filters, repeats=round_repeats
     return stages
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "efficientnet_stages-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("efficientnet_stages", efficientnet_stages)
 
 # %% [markdown]
@@ -323,7 +323,7 @@ print("All counts are equal." if equal else "The counts differ: look at your sta
 # `torch.rand(len(x), 1, 1, 1)` broadcasts over channels and pixels; `self.training` is True after
 # `.train()` and False after `.eval()`.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "MBConv", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 class MBConv(nn.Module):
     """Inverted bottleneck with squeeze-and-excite and stochastic depth.
 
@@ -363,7 +363,7 @@ class MBConv(nn.Module):
         return x + y
         ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "MBConv-check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("MBConv", MBConv)
 
 # %% [markdown]
@@ -377,7 +377,7 @@ check("MBConv", MBConv)
 # <details><summary>Hint: "the input is added where it should not be"</summary>
 # Stride 1 *and* as many channels out as in.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "FusedMBConv", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 class FusedMBConv(nn.Module):
     """MBConv with one dense convolution for its first two, without squeeze-and-excite.
 
@@ -413,7 +413,7 @@ class FusedMBConv(nn.Module):
         return x + y
         ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "FusedMBConv-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("FusedMBConv", FusedMBConv)
 
 # %% [markdown]
@@ -498,7 +498,7 @@ print(
 # Sums of 0.1 are not exact: count with integers, 1 + i·step, and do not add step by step. An axis
 # that is too long does no harm: the constraint throws its points out.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "grid_search_coefficients", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def grid_search_coefficients(evaluate, step, tolerance, limit=2.0):
     """The best scaling coefficients on a grid, at equal cost.
 
@@ -541,14 +541,14 @@ def grid_search_coefficients(evaluate, step, tolerance, limit=2.0):
     return points[int(np.argmax(accuracies))]
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "grid_search_coefficients-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("grid_search_coefficients", grid_search_coefficients)
 
 # %% [markdown]
 # Run it. Each of the six networks costs four times the base, within a few per cent: `match_macs`
-# chooses whole numbers of blocks, channels and pixels. Where `scripts/scaling_runs.py` has recorded
-# trainings (three seeds, eight epochs), they answer; else each network is trained now, for one
-# epoch from two seeds, which is enough to see how noisy a search is.
+# chooses whole numbers of blocks, channels and pixels. Where `scripts/recordings/scaling_runs.py`
+# has recorded trainings (three seeds, eight epochs), they answer; else each network is trained now,
+# for one epoch from two seeds, which is enough to see how noisy a search is.
 
 # %% tags=["experiment"]
 from nas_lib.scaling import Coefficients, ScalingRecipe, digits, fit, usable_device
@@ -652,9 +652,9 @@ print(
 )
 
 # %% [markdown]
-# `scripts/scaling_runs.py` repeats this at 2, 4 and 8 times the cost with three seeds, twelve
-# epochs, and a fifth family in the ratio that its own grid search found. Seeds are paired (equal
-# seed, equal order of images): look at the differences.
+# `scripts/recordings/scaling_runs.py` repeats this at 2, 4 and 8 times the cost with three seeds,
+# twelve epochs, and a fifth family in the ratio that its own grid search found. Seeds are paired
+# (equal seed, equal order of images): look at the differences.
 
 # %% tags=["experiment"]
 MISSING = "These runs are not recorded in this version of the course, so nothing is shown here."
@@ -715,7 +715,7 @@ print(
 # `resized(train, test)` of `nas_lib.scaling`,
 # `ScalingRecipe(train_images=50_000, test_images=10_000)`,
 # `replace(BASE, in_channels=3, resolution=16)`. Nine networks take about 10 minutes on two
-# processor cores (`scripts/real_scale.py`); GPUs such as Colab's were not timed.
+# processor cores (`scripts/benchmarks/real_scale.py`); GPUs such as Colab's were not timed.
 #
 # ## 6 · Regularisation: mixup and RandAugment
 #
@@ -743,7 +743,7 @@ print(
 # <details><summary>Hint: "the labels say something else than the images"</summary>
 # Partners: `rng.permutation(len(x))` as an index, the same one for images *and* labels.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "mixup", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def mixup(x, y, alpha, rng, classes):
     """Mix each image of a batch, and its label, with another one of the batch.
 
@@ -780,7 +780,7 @@ def mixup(x, y, alpha, rng, classes):
     return share * x + (1 - share) * x[partner], share * labels + (1 - share) * labels[partner]
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "mixup-check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("mixup", mixup)
 
 # %% [markdown]
@@ -825,7 +825,7 @@ plotting.image_grid({f"m = {m}": np.stack(row) for m, row in shown.items()}, col
 # <details><summary>Hint: "an image comes out that no operation gives"</summary>
 # Print the strengths for m = 30: 0.3, 45 % of the side, 30, 0.9, 4 bits, 0.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "rand_augment", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def rand_augment(image, n, m, rng):
     """Apply n random operations at magnitude m, one after the other.
 
@@ -871,7 +871,7 @@ def rand_augment(image, n, m, rng):
     return image.clone()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "rand_augment-check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("rand_augment", rand_augment)
 
 # %% [markdown]
@@ -940,7 +940,7 @@ if not augmented:
 # <details><summary>Hint: "the last stage has 21, not 24"</summary>
 # Between four stages lie three steps.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "progressive_schedule", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 def progressive_schedule(stage, stages, resolution, magnitude):
     """Resolution and strength of the augmentation in one stage of progressive learning.
 
@@ -974,7 +974,7 @@ def progressive_schedule(stage, stages, resolution, magnitude):
     return round(side), float(strength)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "progressive_schedule-check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("progressive_schedule", progressive_schedule)
 
 # %% [markdown]
@@ -1042,12 +1042,12 @@ else:
 # - **c** from the grid search that also gives α, β and γ
 # - **d** from the accuracy of B0, through a fitted power law
 
-# %% nbgrader={"grade": false, "grade_id": "concept_07_1", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_07_1 = "b"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_07_1-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_07_1", concept_07_1)
 
 # %% [markdown]
@@ -1060,12 +1060,12 @@ check("concept_07_1", concept_07_1)
 # - **c** in evaluation, branches are 25 % larger on average than what later layers saw in training
 # - **d** in evaluation, one image in five still loses its branch
 
-# %% nbgrader={"grade": false, "grade_id": "concept_07_2", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_07_2 = "c"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_07_2-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_07_2", concept_07_2)
 
 # %% [markdown]
@@ -1078,12 +1078,12 @@ check("concept_07_2", concept_07_2)
 # - **c** both 3 times
 # - **d** MACs 7 times, parameters 3 times
 
-# %% nbgrader={"grade": false, "grade_id": "concept_07_3", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_07_3 = "d"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_07_3-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_07_3", concept_07_3)
 
 # %% [markdown]
@@ -1097,15 +1097,15 @@ check("concept_07_3", concept_07_3)
 # - **c** the constraint αβ²γ² ≈ 2, which only this ratio fulfils at every φ
 # - **d** the search that found B0, which optimised the ratio along with the blocks
 
-# %% nbgrader={"grade": false, "grade_id": "concept_07_4", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["exercise"]
+# %% tags=["exercise"]
 ### BEGIN SOLUTION
 concept_07_4 = "a"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "concept_07_4-check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false} tags=["check"]
+# %% tags=["check"]
 check("concept_07_4", concept_07_4)
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "open_07_1-prompt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% [markdown]
 # ### Open question 7.1 · `open_07_1` · ●●●○○ · 15 min · 4 points
 #
 # Your team has a network for 96×96 microscope images and may now spend eight times the compute. A
@@ -1128,7 +1128,7 @@ check("concept_07_4", concept_07_4)
 #    unfairly.
 # ### END MARK SCHEME
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "open_07_1", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] tags=["answer"]
 # The proposal fits the budget, since 1.92 to the third is about 7.1. But the ratio was found on
 # ImageNet for B0, and whether microscope images hold detail beyond 96 pixels is a question about
 # the instrument. I would take networks of twice the present cost, train each for a tenth of the

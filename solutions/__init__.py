@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from solutions import mistakes
+from solutions.titles import mark
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -43,10 +44,12 @@ def source_path(lesson: str, folder: Path = FOLDER) -> Path:
 
 
 def read(lesson: str, folder: Path = FOLDER) -> Any:
-    """The lesson's source as a notebook, exactly as jupytext reads it: markers and all."""
+    """The lesson's source as a notebook, markers and all, with nbgrader's metadata on the cells of its tasks."""
     import jupytext  # heavy, and not needed by those who only ask for the names of the lessons
 
-    return jupytext.reads(source_path(lesson, folder).read_text(encoding="utf-8"), fmt="py:percent")
+    notebook = jupytext.reads(source_path(lesson, folder).read_text(encoding="utf-8"), fmt="py:percent")
+    mark(notebook.cells)
+    return notebook
 
 
 def tag_of(cell: Any) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from autograder.judge.matching import Step
+from autograder.sandbox.cells import Step
 from autograder.sandbox.session import Session
 
 

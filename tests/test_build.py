@@ -26,7 +26,7 @@ import pytest
 from nbgrader.utils import compute_checksum
 
 import solutions
-from autograder.author import build, leaks, signatures, verify
+from autograder.author import build, contents, leaks, verify
 from autograder.author.lesson import read_lesson
 from nas_lib import checks
 
@@ -108,6 +108,45 @@ def test_student_notebook_has_stubs_and_no_answers():
         assert secret not in text
 
 
+def test_minutes_and_points_are_the_sums_over_the_titles():
+    first = student_cells()[0].source
+    assert "**16 minutes of exercises, 1 of reading · 7 points.** It has" in first
+    counted = contents.contents(read_lesson(FIXTURE, FIXTURES))
+    assert (counted.minutes, counted.points, counted.notebook) == (
+        16,
+        7,
+        f"notebooks/{FIXTURE}/{FIXTURE}.ipynb",
+    )
+
+
+def test_reading_time_counts_what_learners_read(tmp_path):
+    more = "\n# %% [markdown]\n# " + "\n# ".join(["<b>ten</b> $a + b$ https://example.org/x"] * 200)
+    times = []
+    for text in (SOURCE, SOURCE + more, SOURCE.replace("Whenever equal", "Whenever " + "really " * 400)):
+        write_lesson(tmp_path, text)
+        times.append(contents.contents(read_lesson(FIXTURE, tmp_path)).reading)
+    assert times == [times[0], times[0] + 1, times[0]]
+
+
+def test_build_writes_the_rows_of_the_readme_and_nothing_else_of_it(tmp_path):
+    root = course(tmp_path)
+    before, after = "# Course\n\n", "\nMore | text.\n"
+    (root / "README.md").write_text(
+        f"{before}{contents.TABLE_HEAD}\n|---|---:|---:|---|\n| an old row |\n{after}", encoding="utf-8"
+    )
+    build.build(root)
+    text = (root / "README.md").read_text(encoding="utf-8")
+    assert text.startswith(before) and text.endswith(after)
+    rows = text.removeprefix(before).removesuffix(after).splitlines()[2:]
+    heading = "A small lesson for the tests of builder, verifier and leak scan"
+    assert [row.partition(" [![")[0] for row in rows] == [
+        f"| [{heading}](notebooks/{FIXTURE}/{FIXTURE}.ipynb) | 16 | 7 |"
+    ]
+    assert build.build(root) == []
+    (root / "README.md").write_text(text.replace("| 16 |", "| 60 |"), encoding="utf-8")
+    assert [(item.path.name, item.kind) for item in build.drift(root)] == [("README.md", "stale")]
+
+
 def test_stub_raises_and_notebook_has_no_outputs():
     cells = student_cells()
     namespace: dict[str, Any] = {}
@@ -141,7 +180,7 @@ def test_adding_a_cell_leaves_the_other_ids_alone(tmp_path):
 
 def test_checksums_are_those_that_nbgrader_computes():
     graded = [cell for cell in student_cells() if cell.metadata.get("nbgrader")]
-    assert len(graded) == 7
+    assert len(graded) == 8
     for cell in graded:
         assert cell.metadata.nbgrader.checksum == compute_checksum(cell)
 
@@ -338,10 +377,7 @@ def swap(old: str, new: str) -> Callable[[str], str]:
     return broken
 
 
-CHECK = (
-    '# %% tags=["check"] nbgrader={"grade": true, "grade_id": "harmonic_mean-check", "locked": true, "points": 2, '
-    '"schema_version": 3, "solution": false, "task": false}\ncheck("harmonic_mean", harmonic_mean)\n'
-)
+CHECK = '# %% tags=["check"]\ncheck("harmonic_mean", harmonic_mean)\n'
 HINT = (
     '# <details><summary>Hint: "ZeroDivisionError"</summary>\n'
     "# A zero among the values makes the mean zero. </details>\n"
@@ -350,24 +386,25 @@ HINT = (
 BROKEN = {
     "title missing": (
         swap("# ### Exercise 90.1 · `harmonic_mean` · ●●○○○ · 5 min · 2 points\n", ""),
-        "no title line",
+        "no title line above it",
     ),
     "no minutes": (
         swap("●●○○○ · 5 min · 2 points", "●●○○○ · 2 points"),
         "lacks difficulty, minutes or points",
     ),
     "no difficulty": (swap("●●○○○ · 5 min · 2 points", "○○○○○ · 5 min · 2 points"), "no number from 1 to 5"),
-    "points differ": (swap("5 min · 2 points", "5 min · 3 points"), "3 points, nbgrader's metadata 2"),
-    "other name in title": (swap("`harmonic_mean` ·", "`harmonic` ·"), "the title names 'harmonic'"),
+    "other name in title": (swap("`harmonic_mean` ·", "`harmonic` ·"), "defines no 'harmonic'"),
     "number of another lesson": (swap("Exercise 90.1", "Exercise 9.1"), "of another lesson"),
     "number twice": (swap("Exercise 90.2", "Exercise 90.1"), "exists twice"),
     "kind of title": (swap("### Question 90.1", "### Exercise 90.3"), "titled 'Question'"),
     "no check": (swap(CHECK, ""), "no check cell"),
     "check elsewhere": (
-        lambda text: swap(CHECK, "")(text).replace(
-            "# %% [markdown]\n# ### Question", CHECK + "\n# %% [markdown]\n# ### Question"
-        ),
+        swap(CHECK, '# %% tags=["experiment"]\n1\n\n' + CHECK),
         "not beside it",
+    ),
+    "check of another task": (
+        lambda text: swap(CHECK, "")(text) + "\n" + CHECK,
+        "is tagged 'check' but has no title line above it",
     ),
     "check does more": (
         swap('check("harmonic_mean", harmonic_mean)', 'check("harmonic_mean", harmonic_mean)\n1'),
@@ -377,15 +414,21 @@ BROKEN = {
         swap('check("Counter", Counter)', 'check("Counter", harmonic_mean)'),
         "one call and nothing else",
     ),
-    "check without exercise": (swap('"harmonic_mean-check"', '"harmonic-check"'), "belongs to no exercise"),
-    "no points": (
-        lambda text: text.replace('"points": 2', '"points": 0').replace(
-            "5 min · 2 points", "5 min · 0 points"
-        ),
-        "earns no points",
+    "check without exercise": (
+        swap('# %% tags=["exercise"]\ndef harmonic', '# %% tags=["setup"]\ndef harmonic'),
+        "belongs to no exercise",
     ),
+    "no points": (swap("5 min · 2 points", "5 min · 0 points"), "earns no points"),
     "no hint": (swap(HINT, ""), "no hint"),
-    "duplicate id": (swap('"grade_id": "Counter"', '"grade_id": "harmonic_mean"'), "already that of cell"),
+    "name twice": (swap("`Counter` ·", "`harmonic_mean` ·"), "already the name of cell"),
+    "two cells to write in": (
+        swap(CHECK, '# %% tags=["exercise"]\n### BEGIN SOLUTION\n1\n### END SOLUTION\n\n' + CHECK),
+        "already the name of cell",
+    ),
+    "answer to nothing": (
+        swap("### Open question 90.1", "### Question 90.2"),
+        "is tagged 'answer' but answers no open question",
+    ),
     "unclosed solution": (
         swap(
             "    return len(numbers) / reciprocals\n    ### END SOLUTION\n",
@@ -441,20 +484,15 @@ BROKEN = {
         "is no solution cell",
     ),
     "untagged": (swap('# %% tags=["setup"]', "# %%"), "exactly one course tag"),
-    "wrong tag": (swap('# %% tags=["check"]', '# %% tags=["experiment"]'), "is tagged 'experiment'"),
     "setup not first": (
         swap('# %% tags=["setup"]', '# %% tags=["experiment"]\n1\n\n# %% tags=["setup"]'),
         "not a setup cell",
     ),
-    "metadata refused": (
-        swap('"points": 2, "schema_version": 3', '"points": 2, "schema_version": 2'),
-        "nbgrader refuses",
-    ),
-    "id missing": (swap('"grade_id": "Counter", ', ""), "without a grade_id"),
     "no rubric": (
         lambda text: text[: text.index("# %% [markdown]\n# ### BEGIN MARK SCHEME")],
         "has no rubric",
     ),
+    "no header": (swap("**{minutes} · {points}.** ", ""), "does not say how long the lesson takes"),
     "too much to read": (
         lambda text: text + "\n# %% [markdown]\n" + "# five words on each line\n" * 801,
         "minutes to read, more than 20",
@@ -489,42 +527,6 @@ def test_each_fault_is_found_for_its_own_reason(tmp_path, name):
     assert matching, problems
     assert matching[0].startswith("90_fixture.py, ")
     assert matching[0].count(". ") >= 1, "the message says how to mend it"
-
-
-def with_binding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *wanted: str) -> list[str]:
-    monkeypatch.setitem(signatures.BINDING, FIXTURE, wanted)
-    write_lesson(tmp_path)
-    return [str(problem) for problem in verify.verify(FIXTURE, tmp_path)]
-
-
-def test_binding_signatures_may_gain_defaults_and_nothing_else(tmp_path, monkeypatch):
-    assert with_binding(tmp_path, monkeypatch, "harmonic_mean(values)") == []
-    assert with_binding(tmp_path, monkeypatch, "harmonic_mean(values, default=0.0)") == []
-    for other in (
-        "harmonic_mean(x)",
-        "harmonic_mean(values, default=1.0)",
-        "harmonic_mean(values, default)",
-        "harmonic_mean()",
-    ):
-        (problem,) = with_binding(tmp_path, monkeypatch, other)[:1] or ["nothing found"]
-        # A binding without arguments would let `values` be required where nobody passes it.
-        assert "is not the binding" in problem, other
-    (problem,) = with_binding(tmp_path, monkeypatch, "median(values)")
-    assert "median(values) is missing" in problem
-
-
-def test_binding_signatures_of_classes_are_those_of_constructor_and_methods(tmp_path, monkeypatch):
-    assert with_binding(tmp_path, monkeypatch, "Counter()", "Counter.tell(value)") == []
-    for other in (
-        "Counter(start)",
-        "Counter.tell()",
-        "Counter.tell(value, times)",
-        "Counter.tell(self, value)",
-    ):
-        (problem,) = with_binding(tmp_path, monkeypatch, other)
-        assert "is not the binding" in problem, other
-    (problem,) = with_binding(tmp_path, monkeypatch, "Counter.remove(item)")
-    assert "Counter.remove is missing" in problem
 
 
 # -- leaks ---------------------------------------------------------------------------------------------------

@@ -1,127 +1,93 @@
-"""The table builder: resumable, sharded, nothing lost, nothing mixed."""
+"""The table: resumable, nothing lost, nothing mixed, and what it holds is what was recorded."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nas_lib.benchmark import TabularBenchmark
 from nas_lib.networks import count_macs, count_params
-from nas_lib.spaces import CellSpace, functions
-from nas_lib.training import Recipe, load_splits, train
-from scripts.table import build as build_table
-from scripts.table.build import (
-    append_row,
-    header,
-    merge,
-    price_of_cells,
-    read_rows,
-    shard_path,
-    shard_plan,
-    train_missing,
-)
+from nas_lib.spaces import Cell, CellSpace, functions
+from nas_lib.training import Recipe, train
+from scripts.recording import Recording
+from scripts.table.build import SEEDS, Table, price_of_cells
 
 TINY = Recipe(train_images=64, valid_images=50, final_images=100, epochs=2, batch_size=32)
 SPACE = CellSpace()
 REPRESENTATIVES, FUNCTION = functions(SPACE)
 
 
-def made_up_row(number: int) -> dict:
-    """A row as the trainer would write it, with numbers that tell where they belong."""
-    seeds = range(len(build_table.SEEDS))
+def made_up_row(number: int, arch: Cell) -> dict[str, Any]:
+    """A row as training would give it, with numbers that tell where they belong."""
+    seeds = range(len(SEEDS))
     return {
         "function": number,
-        "arch": SPACE.str(REPRESENTATIVES[number]),
+        "arch": SPACE.str(arch),
         "valid": [[number % 50, (number + seed) % 101] for seed in seeds],
         "test": [(number * 7 + seed) % 101 for seed in seeds],
-        "seconds": [0.1 + len([op for op in REPRESENTATIVES[number] if op == "nor_conv_3x3"])] * len(seeds),
+        "seconds": [0.1 + arch.count("nor_conv_3x3")] * len(seeds),
     }
 
 
-def write_shards(folder: Path, leave_out: set[int] = frozenset(), recipe: Recipe = TINY) -> None:
-    for number, members in enumerate(shard_plan(len(REPRESENTATIVES))):
-        lines = [header(recipe), *(made_up_row(n) for n in members if n not in leave_out)]
-        shard_path(number, folder).write_text("".join(json.dumps(line) + "\n" for line in lines))
+def first(table: Table, count: int) -> Recording:
+    """The recording of the first jobs only."""
+    return replace(table.recording, jobs=dict(list(table.recording.jobs.items())[:count]))
 
 
-def test_the_plan_holds_every_function_once_and_mixes_them() -> None:
-    plan = shard_plan(5260)
-    assert sorted(n for shard in plan for n in shard) == list(range(5260))
-    assert plan == shard_plan(5260)
-    assert 2000 < np.mean(plan[0]) < 3300  # the first shard is a random sample, not the first functions
+def test_the_order_holds_every_function_once_and_mixes_them() -> None:
+    order = [number for number, _ in Table().recording.jobs.values()]
+    assert sorted(order) == list(range(5260))
+    assert 2000 < np.mean(order[:40]) < 3300  # a random sample, not the first functions
 
 
-def test_training_stops_resumes_and_trains_nothing_twice(tmp_path: Path) -> None:
-    assert train_missing(1, recipe=TINY, folder=tmp_path, limit=2) == 2
-    first = read_rows(TINY, tmp_path)
-    assert train_missing(2, recipe=TINY, folder=tmp_path, limit=3) == 3
-    rows = read_rows(TINY, tmp_path)
-    assert len(rows) == 5 and all(rows[n] == row for n, row in first.items())
-    assert list(rows) == shard_plan(len(REPRESENTATIVES))[0][:5] or len(set(rows)) == 5
-    lines = shard_path(0, tmp_path).read_text().splitlines()
-    assert len(lines) == 6
-    number, row = next(iter(first.items()))
-    plain = train(REPRESENTATIVES[number], load_splits(TINY), TINY, seed=1)
-    assert (
-        abs(plain.test_correct - row["test"][1]) <= 2
-    )  # trained by the same recipe and seed, in another order of sums
-
-
-def test_half_a_line_is_trained_again(tmp_path: Path) -> None:
-    """A run killed while writing leaves half a line: its function counts as missing, and the next row is whole."""
-    path = shard_path(0, tmp_path)
-    for number in (5, 9):
-        append_row(made_up_row(number), path, TINY)
-    path.write_text(path.read_text()[:-20])
-    assert set(read_rows(TINY, tmp_path)) == {5}
-    for number in (9, 12):
-        append_row(made_up_row(number), path, TINY)
-    assert read_rows(TINY, tmp_path) == {number: made_up_row(number) for number in (5, 9, 12)}
-
-
-def test_parts_share_the_work(tmp_path: Path) -> None:
-    train_missing(1, recipe=TINY, folder=tmp_path, part=(2, 3), limit=1)
-    assert shard_path(1, tmp_path).exists() and not shard_path(0, tmp_path).exists()
-
-
-def test_shards_of_another_recipe_are_refused(tmp_path: Path) -> None:
-    write_shards(tmp_path, recipe=Recipe(epochs=3))
-    with pytest.raises(ValueError, match="another recipe"):
-        merge(tmp_path / "table.npz", TINY, tmp_path)
+def test_functions_are_trained_by_the_recipe_and_none_twice(tmp_path: Path) -> None:
+    table = Table(TINY, folder=tmp_path)
+    assert first(table, 2).record(progress=False) == 2
+    before = table.recording.rows()
+    assert first(table, 3).record(progress=False) == 1
+    after = table.recording.rows()
+    assert len(after) == 3 and all(after[job] == row for job, row in before.items())
+    for row in before.values():
+        arch = REPRESENTATIVES[row["function"]]
+        assert row["arch"] == SPACE.str(arch)
+        plain = train(arch, table.splits, TINY, seed=1)  # sums are in another order
+        assert abs(plain.test_correct - row["test"][1]) <= 2
 
 
 def test_an_unfinished_table_says_how_much_is_missing(tmp_path: Path) -> None:
-    write_shards(tmp_path, leave_out={3, 77, 5259})
-    with pytest.raises(ValueError, match="3 of 5260 functions are not trained yet"):
-        merge(tmp_path / "table.npz", TINY, tmp_path)
-    assert not (tmp_path / "table.npz").exists()
+    made_up = replace(Table(TINY, folder=tmp_path).recording, do=made_up_row)
+    replace(made_up, jobs=dict(list(made_up.jobs.items())[3:])).record(progress=False)
+    with pytest.raises(ValueError, match="3 of 5260 jobs are not done"):
+        made_up.complete()
+    with pytest.raises(ValueError, match=r"other settings \(recipe\)"):
+        Table(folder=tmp_path).recording.complete()
 
 
-def test_the_table_holds_what_the_shards_say(tmp_path: Path) -> None:
-    write_shards(tmp_path)
-    merge(tmp_path / "table.npz", TINY, tmp_path)
+def test_the_table_holds_what_was_recorded(tmp_path: Path) -> None:
+    made_up = Table(TINY, folder=tmp_path)
+    rows = {job: made_up_row(*what) for job, what in made_up.recording.jobs.items()}
+    made_up.merge(rows, tmp_path / "table.npz")
     table = TabularBenchmark.load(tmp_path / "table.npz")
     assert table.epochs == 2 and table.seeds == 3
     rng = np.random.default_rng(0)
     for index in rng.integers(15_625, size=50):
-        arch, row = SPACE.from_index(int(index)), made_up_row(int(FUNCTION[index]))
+        arch, row = SPACE.from_index(int(index)), rows[str(FUNCTION[index])]
         for seed in range(3):
             result = table.query(arch, seed=seed)
             assert result.valid == pytest.approx(row["valid"][seed][1] / TINY.final_images * 100)
             assert result.test == pytest.approx(row["test"][seed] / TINY.final_images * 100)
             early = table.query(arch, epochs=1, seed=seed)
             assert early.valid == pytest.approx(row["valid"][seed][0] / TINY.valid_images * 100)
-        assert result.params == count_params(arch, TINY.network) and result.macs == count_macs(
-            arch, TINY.network
-        )
-        convs = sum(op == "nor_conv_3x3" for op in arch)
-        assert result.seconds == pytest.approx(0.1 + convs, abs=0.01)
+        assert result.params == count_params(arch, TINY.network)
+        assert result.macs == count_macs(arch, TINY.network)
+        assert result.seconds == pytest.approx(0.1 + arch.count("nor_conv_3x3"), abs=0.01)
 
 
 def test_prices_of_cells_are_fitted_from_the_functions() -> None:
@@ -135,24 +101,21 @@ def test_prices_of_cells_are_fitted_from_the_functions() -> None:
 
 @pytest.mark.slow
 def test_interrupting_the_command_loses_nothing_finished(tmp_path: Path) -> None:
-    """Ctrl-C on the real command line, then going on."""
+    """Several processes are killed at work, then the record goes on."""
     code = (
-        "from pathlib import Path; from scripts.table import build as b; from nas_lib.training import Recipe;"
-        "b.RECIPE = Recipe(train_images=64, valid_images=50, final_images=100, epochs=2, batch_size=32);"
-        f"b.train_missing(2, recipe=b.RECIPE, folder=Path({str(tmp_path)!r}))"
-    )
+        "from pathlib import Path; from scripts.table.build import Table; from nas_lib.training import Recipe;"
+        f"Table({TINY!r}, folder=Path({str(tmp_path)!r})).recording.record(workers=2)"
+    ).replace("NetworkConfig(", "__import__('nas_lib.networks').networks.NetworkConfig(")
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[1], start_new_session=True
     )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (
-        shard_path(0, tmp_path).exists() and len(read_rows(TINY, tmp_path)) > 4
-    ):
+    table, deadline = Table(TINY, folder=tmp_path), time.monotonic() + 120
+    while time.monotonic() < deadline and len(table.recording.rows()) <= 4:
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    before = read_rows(TINY, tmp_path)
+    before = table.recording.rows()
     assert len(before) > 4
-    train_missing(2, recipe=TINY, folder=tmp_path, limit=3)
-    after = read_rows(TINY, tmp_path)
-    assert all(after[n] == row for n, row in before.items()) and len(after) == len(before) + 3
+    first(table, 3 + max(map(list(table.recording.jobs).index, before))).record(progress=False)
+    after = table.recording.rows()
+    assert all(after[job] == row for job, row in before.items()) and len(after) > len(before)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nas_lib.benchmark import TableFile
-from nas_lib.spaces import Cell, CellSpace, functions
-from nas_lib.training import Recipe
+from nas_lib.spaces import CellSpace, functions
+from nas_lib.training import RECIPE, Recipe
+from scripts import recording
 from scripts.benchmarks.search import made_up_table
-from scripts.table import build as build_table
-from scripts.table import check as check_table
+from scripts.table import build, check
 from scripts.table.check import (
-    FIRST_SEED,
+    Check,
     Known,
     Noise,
     Verdict,
@@ -26,12 +27,11 @@ from scripts.table.check import (
     imitate,
     judge,
     own_residuals,
-    plain_trainer,
     report,
     residuals,
-    retrain,
     statistics,
 )
+from tests.test_build_table import made_up_row
 
 SPACE = CellSpace()
 FUNCTION = functions(SPACE)[1]
@@ -62,20 +62,23 @@ class World:
         valid, test = self.truth[number] + sd * (offsets + more * (0.9 * shared + math.sqrt(0.19) * own))
         return valid, test
 
-    def trainer(self, change: Callable[[int, float], float] = lambda number, value: value, more: float = 1.0):
-        """A trainer of this world; `change` is what is wrong with it, `more` its noise."""
-
-        def trainer(cell: Cell, seed: int) -> tuple[float, float]:
-            number = int(FUNCTION[SPACE.index(cell)])
+    def trained(
+        self,
+        cells: list[int],
+        change: Callable[[int, float], float] = lambda number, value: value,
+        more: float = 1.0,
+    ) -> dict[int, tuple[float, float]]:
+        """New trainings in this world; `change` is what is wrong with them, `more` their noise."""
+        new = {}
+        for index in cells:
+            number = int(FUNCTION[index])
             valid, test = self.train(number, np.zeros(1), more)
-            return change(number, float(valid[0])), change(number, float(test[0]))
+            new[index] = change(number, float(valid[0])), change(number, float(test[0]))
+        return new
 
-        return trainer
-
-    def check(self, path: Path, cells: int = 24, alarm: float = 1e-3, **wrong) -> Verdict:
+    def check(self, cells: int = 24, alarm: float = 1e-3, **wrong: Any) -> Verdict:
         drawn = draw_cells(cells, self.known.number, int(self.rng.integers(2**31)))
-        new = retrain(drawn, lambda: self.trainer(**wrong), path, progress=False)
-        path.unlink()
+        new = self.trained(drawn, **wrong)
         return judge(self.known, new, alarm, draws=max(12_500, math.ceil(15 / alarm)))
 
 
@@ -145,19 +148,19 @@ def test_the_three_statistics() -> None:
 # --- the verdict ---
 
 
-def test_a_right_table_passes(tmp_path: Path) -> None:
+def test_a_right_table_passes() -> None:
     for _ in range(20):
-        assert WORLD.check(tmp_path / "new.jsonl").passed
+        assert WORLD.check().passed
 
 
-def test_false_alarms_are_as_rare_as_stated(tmp_path: Path) -> None:
-    failed = sum(not WORLD.check(tmp_path / "new.jsonl", alarm=0.1).passed for _ in range(100))
+def test_false_alarms_are_as_rare_as_stated() -> None:
+    failed = sum(not WORLD.check(alarm=0.1).passed for _ in range(100))
     # the six tests overlap, so that they fail together less often than six times each alone
     assert 1 <= failed <= 10 + 3 * math.sqrt(10)
 
 
-def test_false_alarms_stay_rare_where_seeds_have_much_in_common(tmp_path: Path) -> None:
-    failed = sum(not World(seed, common=0.4).check(tmp_path / "new.jsonl").passed for seed in range(12))
+def test_false_alarms_stay_rare_where_seeds_have_much_in_common() -> None:
+    failed = sum(not World(seed, common=0.4).check().passed for seed in range(12))
     assert failed <= 1
 
 
@@ -172,15 +175,15 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", list(WRONG))
-def test_a_wrong_table_is_found(wrong: str, tmp_path: Path) -> None:
-    found = [not WORLD.check(tmp_path / "new.jsonl", **WRONG[wrong]).passed for _ in range(10)]
+def test_a_wrong_table_is_found(wrong: str) -> None:
+    found = [not WORLD.check(**WRONG[wrong]).passed for _ in range(10)]
     assert sum(found) >= 9, wrong
 
 
-def test_one_wrong_cell_among_many_is_found(tmp_path: Path) -> None:
+def test_one_wrong_cell_among_many_is_found() -> None:
     cells = draw_cells(24, WORLD.known.number)
     broken = int(FUNCTION[cells[5]])
-    new = retrain(cells, WORLD.trainer, tmp_path / "new.jsonl", progress=False)
+    new = WORLD.trained(cells)
     assert judge(WORLD.known, new).passed
     valid, test = new[cells[5]]
     verdict = judge(WORLD.known, new | {cells[5]: (valid - 12 * WORLD.sd(broken), test)})
@@ -190,13 +193,10 @@ def test_one_wrong_cell_among_many_is_found(tmp_path: Path) -> None:
     assert int(np.abs(verdict.z["valid"]).argmax()) == 5
 
 
-def test_the_detectable_shift_is_detected(tmp_path: Path) -> None:
-    shift = WORLD.check(tmp_path / "new.jsonl").detectable
+def test_the_detectable_shift_is_detected() -> None:
+    shift = WORLD.check().detectable
     assert 0.2 < shift < 2
-    found = [
-        not WORLD.check(tmp_path / "new.jsonl", change=lambda number, value: value + 1.3 * shift).passed
-        for _ in range(10)
-    ]
+    found = [not WORLD.check(change=lambda number, value: value + 1.3 * shift).passed for _ in range(10)]
     assert sum(found) >= 8
 
 
@@ -205,15 +205,13 @@ def test_too_few_draws_are_refused() -> None:
         judge(WORLD.known, {0: (50.0, 50.0)}, 1e-3, draws=1000)
 
 
-def test_the_report_shows_every_cell_and_what_is_outside(tmp_path: Path) -> None:
+def test_the_report_shows_every_cell_and_what_is_outside() -> None:
     cells = draw_cells(24, WORLD.known.number)
-    new = retrain(
-        cells, lambda: WORLD.trainer(lambda _, value: value - 5), tmp_path / "new.jsonl", progress=False
-    )
+    new = WORLD.trained(cells, lambda _, value: value - 5)
     text = report(WORLD.known, new, judge(WORLD.known, new))
     assert all(SPACE.str(SPACE.from_index(index)) in text for index in cells)
     assert "OUTSIDE the seed noise" in text and text.count("   OUTSIDE") >= 4
-    good = retrain(cells, WORLD.trainer, tmp_path / "good.jsonl", progress=False)
+    good = WORLD.trained(cells)
     text = report(WORLD.known, good, judge(WORLD.known, good))
     assert "OUTSIDE" not in text and text.endswith("inside the seed noise")
 
@@ -239,110 +237,76 @@ def test_only_cells_of_known_functions_are_drawn() -> None:
         draw_cells(144, known)
 
 
-def test_records_are_kept_and_nothing_is_trained_twice(tmp_path: Path) -> None:
-    path, trained = tmp_path / "out" / "new.jsonl", []
-
-    def trainer(cell: Cell, seed: int) -> tuple[float, float]:
-        if len(trained) == 3:
-            raise KeyboardInterrupt
-        trained.append((cell, seed))
-        return 50.0 + len(trained), 60.0
-
-    cells = draw_cells(6, np.arange(5260))
-    with pytest.raises(KeyboardInterrupt):
-        retrain(cells, lambda: trainer, path, progress=False)
-    assert trained == [(SPACE.from_index(index), FIRST_SEED + index) for index in cells[:3]]
-    assert not {seed for _, seed in trained} & set(build_table.SEEDS)
-    path.write_text(path.read_text()[:-10])  # killed while writing the third
-    rest = []
-    new = retrain(cells, lambda: lambda cell, seed: (rest.append(cell), (1.0, 2.0))[1], path, progress=False)
-    assert rest == [SPACE.from_index(index) for index in cells[2:]]
-    assert list(new) == cells and new[cells[0]] == (51.0, 60.0) and new[cells[2]] == (1.0, 2.0)
-    assert retrain(cells, lambda: pytest.fail("nothing is missing"), path, progress=False) == new
+def test_the_first_cells_stay_when_more_are_asked_for(tmp_path: Path) -> None:
+    few, many = (list(Check(cells=count, folder=tmp_path).recording.jobs) for count in (6, 30))
+    assert many[:6] == few and len(set(many)) == 30
 
 
-def test_records_of_another_recipe_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "new.jsonl"
-    retrain([5], lambda: lambda cell, seed: (1.0, 2.0), path, progress=False)
-    with pytest.raises(ValueError, match="another recipe"):
-        retrain([5], lambda: lambda cell, seed: (1.0, 2.0), path, TINY, progress=False)
+@pytest.mark.parametrize("wrong", [{"cells": 0}, {"alarm": 0.6}, {"alarm": 1e-5}])
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Check(**wrong)
 
 
-def test_the_plain_trainer_agrees_with_the_table_builder() -> None:
-    """Trained for real: the same seed gives what the packed trainer gives, up to the order of sums."""
-    build_table._start_worker(TINY, "cpu")
+def test_cells_are_trained_by_seeds_that_the_table_does_not_have_and_agree_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Trained for real: the same seed gives what packed training gives, up to the order of sums."""
+    assert max(build.SEEDS) < check.FIRST_SEED
     arch = SPACE.parse("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|skip_connect~2|")
-    row = build_table.train_function(int(FUNCTION[SPACE.index(arch)]), tuple(arch), TINY)
-    for k, seed in enumerate(build_table.SEEDS):
-        valid, test = plain_trainer(TINY)(arch, seed)
-        assert abs(valid - row["valid"][k][-1]) <= 3 and abs(test - row["test"][k]) <= 3
+    index = SPACE.index(arch)
+    row = build.Table(TINY).do(int(FUNCTION[index]), arch)
+    anew = Check(recipe=TINY)
+    for k, seed in enumerate(build.SEEDS):
+        monkeypatch.setattr(check, "FIRST_SEED", seed - index)
+        new = anew.do(index)
+        assert new["seed"] == seed and new["arch"] == row["arch"]
+        assert abs(new["valid"] - row["valid"][k][-1]) <= 3 and abs(new["test"] - row["test"][k]) <= 3
 
 
-# --- tables and shards ---
+# --- tables and records ---
 
 
-def test_shards_and_their_table_say_the_same(tmp_path: Path) -> None:
-    for number, members in enumerate(build_table.shard_plan(5260)):
-        rows = [
-            {
-                "function": n,
-                "arch": "",
-                "valid": [[n % 50, (n + seed) % 101] for seed in range(3)],
-                "test": [(7 * n + seed) % 101 for seed in range(3)],
-                "seconds": [1.0] * 3,
-            }
-            for n in members
-        ]
-        lines = [build_table.header(TINY), *rows]
-        build_table.shard_path(number, tmp_path).write_text(
-            "".join(json.dumps(line) + "\n" for line in lines)
-        )
-    shards = Known.of_shards(tmp_path, TINY)
-    assert shards.number.tolist() == list(range(5260))
-    assert shards.values["test"][8].tolist() == [56, 57, 58] and shards.values["valid"][8].tolist() == [
-        8,
-        9,
-        10,
-    ]
-    build_table.merge(tmp_path / "table.npz", TINY, tmp_path)
-    table = Known.of_table(tmp_path / "table.npz", TINY)
+def test_a_record_and_its_table_say_the_same(tmp_path: Path) -> None:
+    table = build.Table(TINY, folder=tmp_path)
+    whole = replace(table.recording, do=made_up_row)
+    replace(whole, jobs=dict(list(whole.jobs.items())[:120])).record(progress=False)
+    some = Known.of_record(table)
+    assert len(some.number) == 120
+    whole.record(progress=False)
+    record = Known.of_record(table)
+    assert record.number.tolist() == list(range(5260))
+    assert record.values["test"][8].tolist() == [56, 57, 58]
+    assert record.values["valid"][8].tolist() == [8, 9, 10]
+    table.merge(whole.complete(), tmp_path / "table.npz")
+    known = Known.of_table(tmp_path / "table.npz", TINY)
     for metric in ("valid", "test"):
-        assert np.allclose(table.values[metric], shards.values[metric])
+        assert np.allclose(known.values[metric], record.values[metric])
+    assert np.allclose(some.values["test"], known.values["test"][some.number])
     with pytest.raises(ValueError, match="another recipe"):
         Known.of_table(tmp_path / "table.npz")
-    for path in sorted(tmp_path.glob("part-*.jsonl"))[3:]:
-        path.unlink()
-    some = Known.of_shards(tmp_path, TINY)
-    assert len(some.number) == 3 * build_table.SHARD_SIZE
-    assert np.allclose(some.values["test"], table.values["test"][some.number])
 
 
 @pytest.mark.parametrize(("shift", "code"), [(0.0, 0), (-3.0, 1), (None, 2)])
 def test_the_command_exits_by_the_verdict(
-    shift: float | None,
-    code: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
+    shift: float | None, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The new trainings are on record already, so that nothing has to be trained; None: there is no table."""
     path = tmp_path / "table.npz"
     if shift is not None:
-        made_up = made_up_table(epochs=check_table.RECIPE.epochs)
-        recipe = build_table.header(check_table.RECIPE)["recipe"] | {"seeds": list(build_table.SEEDS)}
+        made_up = made_up_table(epochs=RECIPE.epochs)
+        recipe = RECIPE.as_dict() | {"seeds": list(build.SEEDS)}
         TableFile(**vars(made_up) | {"recipe": recipe}).write(path)
         known = Known.of_table(path)
-        cells = draw_cells(check_table.CELLS, known.number)
 
-        def trainer(cell: Cell, seed: int) -> tuple[float, float]:
-            mean = known.values["test"][FUNCTION[SPACE.index(cell)]].mean()
-            return tuple((mean + shift + WORLD.rng.normal(0, 1, 2)).tolist())
+        def do(index: int) -> dict[str, Any]:
+            mean = known.values["test"][FUNCTION[index]].mean()
+            valid, test = (mean + shift + WORLD.rng.normal(0, 1, 2)).tolist()
+            arch = SPACE.str(SPACE.from_index(index))
+            return {"arch": arch, "seed": check.FIRST_SEED + index, "valid": valid, "test": test}
 
-        retrain(cells, lambda: trainer, tmp_path / "part-1-of-1.jsonl", progress=False)
-    monkeypatch.setattr("sys.argv", ["check_table.py", "--table", str(path), "--out", str(tmp_path)])
-    with pytest.raises(SystemExit) as exit_:
-        check_table.main()
-    assert exit_.value.code == code
+        replace(Check(table=path, folder=tmp_path).recording, do=do).record(progress=False)
+    assert status("--set", f"table={path}", "--set", f"folder={tmp_path}") == code
     written = capsys.readouterr()
     if code == 2:
         assert "there is no table at" in written.err
@@ -351,11 +315,16 @@ def test_the_command_exits_by_the_verdict(
 
 
 def test_the_table_that_is_shipped_passes_with_the_trainings_on_record(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Its counts, up to 10,000, do not fit times 100 into their own type; nothing is trained here."""
-    monkeypatch.setattr(check_table, "train", None)
-    monkeypatch.setattr("sys.argv", ["check_table.py", "--cells", "40"])
-    with pytest.raises(SystemExit) as exit_:
-        check_table.main()
-    assert exit_.value.code == 0, capsys.readouterr().out
+    """Its counts, up to 10,000, do not fit times 100 into their own type."""
+    assert status("--set", "cells=40") == 0, capsys.readouterr().out
+
+
+def status(*arguments: str) -> str | int | None:
+    """How `show` ends."""
+    try:
+        recording.main(None, Check(), ["show", *arguments])
+    except SystemExit as exit_:
+        return exit_.code
+    return 0

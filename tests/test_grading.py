@@ -36,11 +36,16 @@ from autograder import samples
 from autograder.author import build
 from autograder.author.lesson import read_lesson
 from autograder.grade import command
-from autograder.intake import inbox
-from autograder.judge import matching, scoring
-from autograder.nbgrader import steps
+from autograder.grade.course_folder import CourseFolder
+from autograder.intake import search
+from autograder.judge import matching, outputs, scoring
+from autograder.judge.results import Outcome, Result
+from autograder.judge.seeds import SECRET_FILE, SECRET_VARIABLE, SEEDS_FILE, grading_seeds
+from autograder.nbgrader import config_file
 from autograder.reports import grade_table
-from autograder.sandbox.session import Limits, PlainLauncher, Session
+from autograder.sandbox.cells import Step
+from autograder.sandbox.process import PlainLauncher
+from autograder.sandbox.session import Limits, Session
 from nas_lib import cli
 
 ZERO, ONE = "00_start_here", "01_random_search"
@@ -189,7 +194,7 @@ def test_csv_has_one_column_per_task_and_the_table_shows_all(graded, lesson):
 
 def test_a_written_answer_waits_for_a_person_in_the_gradebook(graded):
     grades = graded[ONE]
-    with command.CourseFolder(grades.course).gradebook() as gradebook:
+    with CourseFolder(grades.course).gradebook() as gradebook:
         waiting = gradebook.find_submission(ONE, "perfect")
         assert waiting.needs_manual_grade
         assert [item.cell.name for item in waiting.notebooks[0].grades if item.needs_manual_grade] == [
@@ -227,9 +232,9 @@ def test_release_of_the_course_is_the_student_notebook(graded):
 
 def test_a_regrade_is_identical_and_the_secret_is_private(graded):
     before = graded[ONE]
-    seeds = before.course / scoring.SEEDS_FILE
+    seeds = before.course / SEEDS_FILE
     recorded = seeds.read_text("utf-8")
-    for private in (seeds, before.course / scoring.SECRET_FILE):
+    for private in (seeds, before.course / SECRET_FILE):
         assert stat.S_IMODE(private.stat().st_mode) == 0o600
     notebook = autograded(before, "half")
     again = command.grade(
@@ -243,23 +248,18 @@ def test_a_regrade_is_identical_and_the_secret_is_private(graded):
 
 
 def test_every_course_has_other_instances(tmp_path, monkeypatch):
-    monkeypatch.delenv(scoring.SECRET_VARIABLE, raising=False)
+    monkeypatch.delenv(SECRET_VARIABLE, raising=False)
     for name in "ab":
         (tmp_path / name).mkdir()
-    first, second = (
-        scoring.grading_seeds(tmp_path / name, ONE, ["random_search", "simple_regret"]) for name in "ab"
-    )
+    first, second = (grading_seeds(tmp_path / name, ONE, ["random_search", "simple_regret"]) for name in "ab")
     assert len({*first.values(), *second.values()}) == 4
-    monkeypatch.setenv(scoring.SECRET_VARIABLE, "shared by two graders")
+    monkeypatch.setenv(SECRET_VARIABLE, "shared by two graders")
     for name in "cd":
         (tmp_path / name).mkdir()
-    third, fourth = (scoring.grading_seeds(tmp_path / name, ONE, ["random_search"]) for name in "cd")
+    third, fourth = (grading_seeds(tmp_path / name, ONE, ["random_search"]) for name in "cd")
     assert third == fourth
     # What the class was graded with stands, even when the secret is lost.
-    assert (
-        scoring.grading_seeds(tmp_path / "a", ONE, ["random_search"])["random_search"]
-        == first["random_search"]
-    )
+    assert grading_seeds(tmp_path / "a", ONE, ["random_search"])["random_search"] == first["random_search"]
 
 
 # -- nbgrader's own way into it
@@ -289,7 +289,7 @@ def test_plain_nbgrader_in_the_course_folder_goes_the_same_way(graded):
     assert done.returncode == 0, done.stderr
     after = autograded(grades, "half")
     assert [cell.get("outputs") for cell in after.cells] == [cell.get("outputs") for cell in before.cells]
-    assert command.CourseFolder(grades.course).row(ZERO, "half", "").points == EXPECTED[ZERO]["half"]
+    assert CourseFolder(grades.course).row(ZERO, "half", "").points == EXPECTED[ZERO]["half"]
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
@@ -347,7 +347,7 @@ def grade_cell(outputs: list[Any], points: float = 3.0) -> Any:
 def test_a_grade_cell_has_one_score_in_range(message):
     for score in (0.0, 1e-9, 0.25, 1 / 3, 0.75, 0.9999999, 1.0):
         for points in (0.5, 1.0, 3.0):
-            cell = grade_cell(scoring.grade_outputs(scoring.Outcome(score, "", message), points), points)
+            cell = grade_cell(outputs.grade_outputs(Outcome(score, "", message), points), points)
             earned, most = determine_grade(cell)
             assert most == points
             assert earned == pytest.approx(score * points, abs=1e-6)
@@ -384,7 +384,7 @@ RIGHT = dict.fromkeys(PERFECT, "reference")
 
 def evaluate(
     answers: dict[str, str], change: Callable[[Any], None] | None = None, limits: Limits | None = None
-) -> scoring.Result:
+) -> Result:
     """Grade a notebook of lesson 00 without a gradebook."""
     notebook = samples.notebook(ZERO, answers)
     if change:
@@ -394,7 +394,7 @@ def evaluate(
     return scoring.evaluate(ZERO, steps, dict.fromkeys(master.points, 7), limits)
 
 
-def scores(result: scoring.Result) -> dict[str, float]:
+def scores(result: Result) -> dict[str, float]:
     return {name: outcome.score for name, outcome in result.outcomes.items()}
 
 
@@ -623,13 +623,13 @@ def test_what_cells_print_is_kept_short_and_clean():
     )
     (ran,) = [ran for ran in result.cells.values() if "red" in ran.printed]
     assert len(ran.printed) < 20_000
-    (output,) = scoring._printed(ran)
+    (output,) = outputs._printed(ran)
     assert output.text.startswith("red lone  surrogate\n")
     assert "\x1b" not in output.text
 
 
 def test_the_learners_process_knows_no_secret(monkeypatch):
-    monkeypatch.setenv(scoring.SECRET_VARIABLE, "do not tell")
+    monkeypatch.setenv(SECRET_VARIABLE, "do not tell")
     monkeypatch.setenv("MY_TOKEN", "do not tell")
     result = evaluate(
         RIGHT,
@@ -664,7 +664,7 @@ def test_the_launcher_is_a_replaceable_piece():
             seen.append((list(command), list(fds), folder, dict(environment)))
             return super().launch(command, fds, folder, environment)
 
-    with Session(ZERO, [matching.Step("one", "x = 1", 0, True)], launcher=Watching()) as session:
+    with Session(ZERO, [Step("one", "x = 1", 0, True)], launcher=Watching()) as session:
         session.start()
         assert session.ran[0].error is None
     ((command, fds, folder, environment),) = seen
@@ -677,7 +677,7 @@ def test_the_launcher_is_a_replaceable_piece():
 def test_the_course_s_own_setup_may_take_as_long_as_starting_up() -> None:
     """`import torch` on a busy machine; the learner's time begins after it."""
     slow = "import time\ntime.sleep(1.2)\nx = 1"
-    steps = [matching.Step("setup 1", slow, None, True), matching.Step("one", slow, 0, False)]
+    steps = [Step("setup 1", slow, None, True), Step("one", slow, 0, False)]
     with Session(ZERO, steps, Limits(cell_seconds=0.5, total_seconds=1.0)) as session:
         session.start()
         assert session.ran[0].error is None
@@ -686,7 +686,7 @@ def test_the_course_s_own_setup_may_take_as_long_as_starting_up() -> None:
 
 def test_a_broken_setup_is_the_graders_fault():
     with pytest.raises(scoring.GradingError, match=r"setup 1 of 00_start_here failed .* ModuleNotFoundError"):
-        scoring.evaluate(ZERO, [matching.Step("setup 1", "import nothing_of_that_name", None, True)], {})
+        scoring.evaluate(ZERO, [Step("setup 1", "import nothing_of_that_name", None, True)], {})
 
 
 # -- odd but honest notebooks, through the gradebook
@@ -790,7 +790,7 @@ def odd(graded, tmp_path_factory: pytest.TempPathFactory) -> dict[str, grade_tab
     for name, content in UNREADABLE.items():
         (folder / f"{name}.ipynb").write_bytes(content)
     (folder / "nothing").mkdir()
-    (folder / "link.ipynb").symlink_to(graded[ZERO].course / scoring.SECRET_FILE)
+    (folder / "link.ipynb").symlink_to(graded[ZERO].course / SECRET_FILE)
     return rows(command.grade(folder, ZERO, graded[ZERO].course, folder / "odd.csv", jobs=2, progress=False))
 
 
@@ -869,7 +869,7 @@ def test_all_three_layouts_are_found(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}", encoding="utf-8")
     (tmp_path / "dan").mkdir()
-    found = {item.student: item.path for item in inbox.find(tmp_path, ZERO, tmp_path / "none").submissions}
+    found = {item.student: item.path for item in search.find(tmp_path, ZERO, tmp_path / "none").submissions}
     assert sorted(found) == ["ann", "bob", "cyd", "dan"]
     assert found["dan"] is None
 
@@ -890,7 +890,7 @@ def test_a_bad_folder_is_one_clear_sentence(tmp_path, files, message):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match=re.escape(message)):
-        inbox.find(tmp_path, ZERO, tmp_path / "none")
+        search.find(tmp_path, ZERO, tmp_path / "none")
 
 
 def test_the_command_line_grades_and_explains(graded, tmp_path, capsys):
@@ -939,9 +939,9 @@ def test_the_command_line_grades_and_explains(graded, tmp_path, capsys):
 
 
 def test_a_foreign_configuration_is_not_used(tmp_path):
-    (tmp_path / steps.CONFIG_FILE).write_text("c = get_config()\n", encoding="utf-8")
+    (tmp_path / config_file.CONFIG_FILE).write_text("c = get_config()\n", encoding="utf-8")
     with pytest.raises(ValueError, match="is not this course's"):
-        command.CourseFolder(tmp_path)
+        CourseFolder(tmp_path)
 
 
 def test_names_that_a_spreadsheet_would_run_are_made_harmless(tmp_path):

@@ -269,6 +269,19 @@ def test_a_result_of_another_type_loses_a_part() -> None:
     assert (verdict.score, verdict.concept) == (0.5, "wrong-type") and "a list" in verdict.message
 
 
+def test_a_seed_set_again_is_a_change_each_time_and_the_learner_s_own_state_stays() -> None:
+    def seeds(values: Any) -> Any:
+        np.random.seed(0)  # noqa: NPY002
+        refuse(values)
+        return [2 * one for one in values]
+
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    for _ in range(2):
+        found = judged(seeds)
+        assert [one.concept for one in found] == ["changes-settings"] * 2
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
 def test_right_code_keeps_its_points() -> None:
     def right(values: Any) -> Any:
         refuse(values)

@@ -32,11 +32,13 @@ from autograder import samples
 from autograder.author import build
 from autograder.author.lesson import read_lesson
 from autograder.grade import batch, command
-from autograder.intake.inbox import Submission
-from autograder.judge import matching, scoring
-from autograder.judge.scoring import Outcome
+from autograder.grade.course_folder import CourseFolder
+from autograder.intake.submission import Submission
+from autograder.judge import matching, outputs, scoring
+from autograder.judge.results import Outcome, Result, digest
+from autograder.judge.seeds import SECRET_FILE, SEEDS_FILE
 from autograder.nbgrader import gradebook
-from autograder.reports import grade_table, lms, signs
+from autograder.reports import grade_table, lms, signs, spreadsheets
 from autograder.reports.signs import Sign
 from autograder.sandbox import bubblewrap, session
 from nas_lib import cli
@@ -285,8 +287,8 @@ def test_a_manual_grade_and_its_comment_stand_through_a_regrade_until_the_answer
 
 
 def test_one_student_is_regraded_after_a_check_was_mended(course, monkeypatch):
-    def generous(lesson: str, steps: Any, seeds: dict[str, int], *_: Any, **__: Any) -> scoring.Result:
-        return scoring.Result({name: Outcome(1.0, "", "") for name in seeds}, {})
+    def generous(lesson: str, steps: Any, seeds: dict[str, int], *_: Any, **__: Any) -> Result:
+        return Result(digest(lesson, steps, seeds), {name: Outcome(1.0, "", "") for name in seeds}, {})
 
     monkeypatch.setattr(scoring, "evaluate", generous)
     monkeypatch.setattr(batch, "code_version", lambda: "with the mended check")
@@ -298,6 +300,29 @@ def test_one_student_is_regraded_after_a_check_was_mended(course, monkeypatch):
         assert len(list(csv.DictReader(file))) == len(samples.ALL)
     with pytest.raises(ValueError, match=r"student must have a submission in .*, got 'nobody'"):
         regrade(course, "nobody")
+
+
+def test_a_result_is_stored_with_its_own_submission_alone(course):
+    place = CourseFolder(course)
+    steps, seeds = place.steps(LESSON, "half"), place.seeds(LESSON)
+    before = place.row(LESSON, "half")
+    perfect = {name: Outcome(1.0, "", "") for name in seeds}
+    for others in (
+        digest(LESSON, steps[:-1], seeds),
+        digest(LESSON, steps, {**seeds, "cell_index": seeds["cell_index"] + 1}),
+        digest("01_random_search", steps, seeds),
+    ):
+        assert place.autograde(LESSON, "half", Result(others, perfect, {})) == (
+            "the result for half was made of other cells or seeds than those of the submission of "
+            f"{LESSON} that is there now: grade it again."
+        )
+        assert place.row(LESSON, "half") == before
+    assert place.autograde(LESSON, "half", Result(digest(LESSON, steps, seeds), perfect, {})) == ""
+    earned = place.row(LESSON, "half").points
+    assert all(earned[name] == before.max_points[name] for name in seeds)
+    # None is left over for the next time: without a result the submission is evaluated.
+    assert place.autograde(LESSON, "half") == ""
+    assert place.row(LESSON, "half") == before
 
 
 def test_a_late_penalty_is_a_plugin_of_nbgraders(course):
@@ -457,8 +482,8 @@ def test_moodles_grader_report_and_a_file_of_our_own(course):
      ("\t=1", False), ("  =1", False), ("-1.5%", True)],
 )  # fmt: skip
 def test_no_text_field_is_a_formula(text, kept):
-    assert (lms.harmless(text) == text) is kept
-    assert lms.harmless(text).lstrip("'") == text
+    assert (spreadsheets.harmless(text) == text) is kept
+    assert spreadsheets.harmless(text).lstrip("'") == text
 
 
 @pytest.mark.parametrize(
@@ -525,8 +550,8 @@ def test_points_stand_at_the_top_and_the_message_beside_its_answer(day, sample):
 
 
 def test_a_page_shows_nothing_that_learners_should_not_see(day):
-    secret = (day.course / scoring.SECRET_FILE).read_text("utf-8").strip()
-    seeds = re.findall(r"\d{6,}", (day.course / scoring.SEEDS_FILE).read_text("utf-8"))
+    secret = (day.course / SECRET_FILE).read_text("utf-8").strip()
+    seeds = re.findall(r"\d{6,}", (day.course / SEEDS_FILE).read_text("utf-8"))
     assert seeds
     lesson = read_lesson(LESSON)
     reference = samples._answer(
@@ -574,11 +599,11 @@ def test_messages_cannot_run_anything(course):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if scoring.OUTCOME in output.get("metadata", {}):
-                output.metadata[scoring.OUTCOME]["message"] = f"{nasty} in `{nasty}`"
+            if outputs.OUTCOME in output.get("metadata", {}):
+                output.metadata[outputs.OUTCOME]["message"] = f"{nasty} in `{nasty}`"
     path.chmod(0o644)
     nbformat.write(notebook, path)
-    place = command.CourseFolder(course)
+    place = CourseFolder(course)
     assert place.write_feedback(LESSON, ["wrong"]) == {}
     html = (course / "feedback" / "wrong" / LESSON / f"{LESSON}.html").read_text("utf-8")
     assert html.count("&lt;script&gt;alert(1)") >= 2
@@ -660,7 +685,7 @@ def test_grading_the_submitted_folder_itself_loses_nothing_of_it(course):
     folder = course / "submitted" / "late" / LESSON
     (folder / "submission_secret.txt").write_text("the exchange's", encoding="utf-8")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    place = command.CourseFolder(course)
+    place = CourseFolder(course)
     assert place.hand_in(LESSON, Submission("late", folder / f"{LESSON}.ipynb")) == ""
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert sorted(before) == [f"{LESSON}.ipynb", "submission_secret.txt", "timestamp.txt"]
@@ -723,7 +748,7 @@ def no_room(*_: Any, **__: Any) -> None:
 
 
 def test_a_full_disk_before_grading(course, capsys, monkeypatch):
-    monkeypatch.setattr(command.nbformat, "write", no_room)
+    monkeypatch.setattr(nbformat, "write", no_room)
     assert "no room is left on the disk of" in refused(again(course), capsys)
     assert intact(course)
 
@@ -847,7 +872,7 @@ def test_the_guides_other_words_are_true():
         assert trait in getattr(lms, kind).class_trait_names(config=True)
     for kind in signs.MEANINGS:
         assert f"*{kind}*" in GUIDE
-    assert gradebook.BACKUP in GUIDE and scoring.SECRET_FILE in GUIDE and scoring.SEEDS_FILE in GUIDE
+    assert gradebook.BACKUP in GUIDE and SECRET_FILE in GUIDE and SEEDS_FILE in GUIDE
     assert "docs/instructor_guide.md" in (ROOT / "README.md").read_text("utf-8")
 
 

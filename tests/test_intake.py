@@ -25,10 +25,11 @@ from traitlets.config import Config
 
 from autograder import samples
 from autograder.author import build
-from autograder.grade import command
-from autograder.intake import archives, inbox
+from autograder.grade.course_folder import CourseFolder
+from autograder.intake import archives, search, taking_in
+from autograder.intake.submission import Submission
 from autograder.judge import scoring
-from autograder.nbgrader import inlets, steps
+from autograder.nbgrader import inlets, settings
 from autograder.sandbox import bubblewrap
 from nas_lib import cli
 
@@ -38,14 +39,14 @@ SECRET = "do-not-tell"
 
 
 @pytest.fixture(scope="module")
-def place(sandboxed, tmp_path_factory: pytest.TempPathFactory) -> command.CourseFolder:
+def place(sandboxed, tmp_path_factory: pytest.TempPathFactory) -> CourseFolder:
     """A course folder with the lesson assigned and nothing handed in."""
-    made = command.CourseFolder(tmp_path_factory.mktemp("intake") / "course")
+    made = CourseFolder(tmp_path_factory.mktemp("intake") / "course")
     made.assign(LESSON)
     return made
 
 
-def hand_in(place: command.CourseFolder, student: str, text: str = RIGHT, **files: str) -> Path:
+def hand_in(place: CourseFolder, student: str, text: str = RIGHT, **files: str) -> Path:
     """Put a submission where nbgrader looks for it, past our intake."""
     folder = place.root / "submitted" / student / LESSON
     folder.mkdir(parents=True)
@@ -55,7 +56,7 @@ def hand_in(place: command.CourseFolder, student: str, text: str = RIGHT, **file
     return folder
 
 
-def nbgrader(place: command.CourseFolder, *arguments: str, path: str | None = None) -> Any:
+def nbgrader(place: CourseFolder, *arguments: str, path: str | None = None) -> Any:
     programs = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": path or f"{programs}{os.pathsep}{os.environ['PATH']}"}
     environment.pop(bubblewrap.UNSAFE_VARIABLE, None)
@@ -69,10 +70,10 @@ def nbgrader(place: command.CourseFolder, *arguments: str, path: str | None = No
     )
 
 
-def api(place: command.CourseFolder) -> Any:
+def api(place: CourseFolder) -> Any:
     """nbgrader as Formgrader's buttons use it."""
     config = Config()
-    steps.configure(config, place.root)
+    settings.configure(config, place.root)
     return NbGraderAPI(coursedir=CourseDirectory(config=config), config=config)
 
 
@@ -167,7 +168,7 @@ def test_a_failed_regrade_keeps_the_earlier_copy(place, monkeypatch):
     copy = place.root / "autograded" / "ann" / LESSON
     before, points = everything(copy), place.row(LESSON, "ann", "").points
     text = (copy / f"{LESSON}.ipynb").read_bytes()
-    monkeypatch.setattr(scoring, "score", fail)
+    monkeypatch.setattr(scoring, "evaluate", fail)
     done = api(place).autograde(LESSON, "ann", force=True, create=True)
     assert not done["success"]
     assert everything(copy) == before
@@ -220,7 +221,7 @@ def test_zip_collect_goes_through_intake(place):
 
 
 def test_collect_follows_no_link_out_of_the_exchange(place, tmp_path):
-    inbound = tmp_path / steps.COURSE_ID / "inbound"
+    inbound = tmp_path / settings.COURSE_ID / "inbound"
     (inbound / "outbound").mkdir(parents=True)
     handed_in = inbound / f"kim+{LESSON}+2026-01-01 10:00:00 UTC"
     handed_in.mkdir()
@@ -254,9 +255,9 @@ def test_an_unusable_gradebook_is_one_sentence_and_stays_as_it_is(tmp_path, cont
 # -- finding ---------------------------------------------------------------------------------------------------
 
 
-def found(source: Path, quarantine: Path) -> dict[str, inbox.Submission]:
+def found(source: Path, quarantine: Path) -> dict[str, Submission]:
     quarantine.mkdir(exist_ok=True)
-    return {item.student: item for item in inbox.find(source, LESSON, quarantine).submissions}
+    return {item.student: item for item in search.find(source, LESSON, quarantine).submissions}
 
 
 def test_a_zip_among_others_hands_in_for_nobody_else(tmp_path):
@@ -290,7 +291,7 @@ def test_another_lessons_notebook_is_not_taken_for_this_one(tmp_path):
 def test_what_is_unpacked_is_gone_afterwards(tmp_path):
     with zipfile.ZipFile(tmp_path / "class.zip", "w") as zipped:
         zipped.writestr("ann.ipynb", RIGHT)
-    with inbox.collected(tmp_path / "class.zip", LESSON) as there:
+    with search.collected(tmp_path / "class.zip", LESSON) as there:
         (submission,) = there.submissions
         assert submission.path is not None
         assert submission.path.exists()
@@ -303,7 +304,7 @@ def test_what_is_unpacked_is_gone_afterwards(tmp_path):
 )
 def test_times_are_read(tmp_path, text):
     (tmp_path / "timestamp.txt").write_text(f"{text}\n", encoding="utf-8")
-    assert inbox.Submission("ann", tmp_path / "x.ipynb").timestamp == text
+    assert Submission("ann", tmp_path / "x.ipynb").timestamp == text
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,7 @@ def test_times_are_read(tmp_path, text):
 )
 def test_what_is_no_time_is_none(tmp_path, text):
     (tmp_path / "timestamp.txt").write_text(text, encoding="utf-8")
-    assert inbox.Submission("ann", tmp_path / "x.ipynb").timestamp is None
+    assert Submission("ann", tmp_path / "x.ipynb").timestamp is None
 
 
 # -- archives --------------------------------------------------------------------------------------------------
@@ -345,8 +346,8 @@ def test_sizes_are_counted_and_not_believed(tmp_path):
 
 
 def test_a_refusal_says_what_happened_and_runs_nothing(tmp_path):
-    note = inbox.take_in(
-        inbox.Submission("ann", None, "It holds '<script>*x*</script>'."),
+    note = taking_in.take_in(
+        Submission("ann", None, "It holds '<script>*x*</script>'."),
         LESSON,
         tmp_path / "a",
         lambda: build.student_notebook(LESSON),

@@ -32,7 +32,7 @@ from nas_lib.search import History, RandomSearch, run
 from nas_lib.searchers import HillClimbing, RegularizedEvolution, SuccessiveHalving
 from nas_lib.spaces import CellSpace, functions
 from scripts.benchmarks import search as bench_search
-from scripts.recordings.proxy_scores import score_all
+from scripts.recordings.proxy_scores import Proxies
 from tests.test_search import BENCH, SMALL
 
 LESSON = solutions.load("02_evolution_and_early_stopping")
@@ -441,17 +441,13 @@ def test_recorded_scores_are_complete_and_those_of_the_reference() -> None:
         assert recorded["grad_norm"][place, 1] == pytest.approx(LESSON.grad_norm_score(net, x, y), rel=1e-3)
 
 
-def test_an_interrupted_scoring_goes_on_where_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "scores.npz"
-    score_all(path, count=2)
-    with np.load(path) as data:
-        first = {name: data[name].copy() for name in data.files}
-    assert np.isfinite(first["synflow"][:2]).all() and np.isnan(first["synflow"][2:]).all()
-    first["synflow"][0] = -1.0  # a mark that a second scoring of the same cell would remove
-    np.savez(path, **first)
-    score_all(path, count=3)
-    with np.load(path) as data:
-        assert (data["synflow"][0] == -1).all() and np.isfinite(data["grad_norm"][:3]).all()
+def test_scores_are_recorded_as_they_are_shipped() -> None:
+    study, shipped = Proxies(), proxy_scores()
+    for place in (7, 2_000):
+        row = study.do(functions()[0][place])
+        np.testing.assert_allclose(row["synflow"], shipped["synflow"][place], rtol=1e-5)
+        np.testing.assert_allclose(row["grad_norm"], shipped["grad_norm"][place], rtol=1e-3)
+        assert all(np.float32(x) == np.float32(f"{x:.9g}") for x in row["synflow"])
 
 
 # --- stand-ins and helpers ---

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.judge.matching import Step
 from autograder.sandbox import library
 from autograder.sandbox.bubblewrap import choose
+from autograder.sandbox.cells import Step
 from autograder.sandbox.session import Session
 from nas_lib import checks
 from nas_lib.checks.hiding import SWITCHED_OFF, function_of

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import math
-import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
+from executed import FEWER, execute, notebook_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from nbclient import NotebookClient
+from products import kept
 from scipy import stats
 
 import solutions
-from autograder.author.build import student_notebook
 from nas_lib import checks
 from nas_lib.benchmark import TABLE_PATH
 from nas_lib.fallbacks import or_fallback
 from nas_lib.lesson import progress
+from nas_lib.real_data import find_nas_bench_201
 from nas_lib.search import History
 from nas_lib.spaces import EDGES, OPS, CellSpace
 from nas_lib.standins import STANDINS
@@ -262,20 +263,6 @@ def test_what_cannot_be_paired_is_refused(a: Any, b: Any, resamples: int, name: 
 # --- fallbacks ---
 
 
-@pytest.fixture(scope="module")
-def public_checks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The public checks as the sources give them now, whatever has been built."""
-    folder = tmp_path_factory.mktemp("checks")
-    for lesson in TAUGHT:
-        checks.write_public(lesson, solutions.load(lesson), folder)
-    return folder
-
-
-@pytest.fixture
-def fresh_checks(public_checks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nas_lib.checks.public.PUBLIC_FOLDER", public_checks)
-
-
 def _reference(name: str) -> Callable[..., Any]:
     return getattr(solutions.load(checks.exercise(name).lesson), name)
 
@@ -290,7 +277,6 @@ def test_every_exercise_has_something_to_stand_in_for_it() -> None:
     assert set(STANDINS) == exercises
 
 
-@pytest.mark.usefixtures("fresh_checks")
 @pytest.mark.parametrize("name", STANDINS)
 def test_a_right_function_is_used_and_a_stub_is_not(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     def stub(*_: Any, **__: Any) -> Any:
@@ -305,13 +291,11 @@ def test_a_right_function_is_used_and_a_stub_is_not(name: str, capsys: pytest.Ca
     assert said.err == ""
 
 
-@pytest.mark.usefixtures("fresh_checks")
 def test_a_wrong_function_is_not_used(capsys: pytest.CaptureFixture[str]) -> None:
     assert or_fallback("incumbent_curve", np.minimum.accumulate) is STANDINS["incumbent_curve"].function
     assert "its check is not passed" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("fresh_checks")
 def test_a_function_that_only_lets_bad_input_pass_is_used(capsys: pytest.CaptureFixture[str]) -> None:
     careless = np.maximum.accumulate
     assert or_fallback("incumbent_curve", careless) is careless
@@ -366,18 +350,18 @@ def test_progress_bars_stay_off_standard_error(capsys: pytest.CaptureFixture[str
 
 # --- whole notebooks ---
 
-# Figures that a lesson shows at least, and the seconds that it may take on two cores.
-LESSONS = {
-    "00_start_here": (9, 180),
-    "01_random_search": (8, 180),
-    "02_evolution_and_early_stopping": (6, 180),
-    "03_rl_controller": (8, 180),
-    "04_darts": (9, 180),
-    "05_supernet": (7, 180),
-    "06_hardware_aware": (5, 180),
-    "07_compound_scaling": (6, 180),  # and three more where the recorded runs are there
+# Figures that a lesson shows at least.
+FIGURES = {
+    "00_start_here": 9,
+    "01_random_search": 8,
+    "02_evolution_and_early_stopping": 6,
+    "03_rl_controller": 8,
+    "04_darts": 9,
+    "05_supernet": 7,
+    "06_hardware_aware": 5,
+    "07_compound_scaling": 6,  # and three more where the recorded runs are there
 }
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
+AS = [pytest.param(False, id="rehearsal"), pytest.param(True, id="whole", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module")
@@ -390,62 +374,47 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _run(notebook: Any, table: Path, public: Path, seconds: int) -> Any:
-    """Execute a notebook from top to bottom in a kernel of its own; an error in a cell fails the test."""
-    where = (
-        "from pathlib import Path\nimport nas_lib.benchmark, nas_lib.checks.public\n"
-        f"nas_lib.benchmark.TABLE_PATH = Path({str(table)!r})\n"
-        f"nas_lib.checks.public.PUBLIC_FOLDER = Path({str(public)!r})"
-    )
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(where))
-    root = str(solutions.FOLDER.parent)
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    environment["PYTHONPATH"] = os.pathsep.join([root, environment.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    resources = {"metadata": {"path": root}}
-    client = NotebookClient(notebook, timeout=seconds, kernel_name="python3", resources=resources)
-    client.execute(env=environment)
-    return notebook
+@contextlib.contextmanager
+def _shown(lesson: str, done: bool, whole: bool, table: Path) -> Iterator[dict[str, Any]]:
+    """What the executed lesson showed, kept for later runs where the block's assertions hold."""
+    notebook = notebook_of(lesson, done, whole)
+    given = "\n".join([*(cell.source for cell in notebook.cells), str(find_nas_bench_201()), str(table)])
+    name = f"{lesson}-{'done' if done else 'undone'}-{'whole' if whole else 'rehearsal'}"
+    with kept(name, functools.partial(execute, notebook, table), ("nas_lib",), given) as shown:
+        yield shown
 
 
-def _outputs(notebook: Any, kind: str) -> list[Any]:
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    return [output for cell in cells for output in cell.outputs if output.output_type == kind]
+@pytest.mark.parametrize("whole", AS)
+@pytest.mark.parametrize("lesson", FIGURES)
+def test_the_lesson_runs_through_with_the_reference(lesson: str, whole: bool, table: Path) -> None:
+    with _shown(lesson, True, whole, table) as shown:
+        assert shown["stderr"] == ""
+        assert shown["figures"] >= FIGURES[lesson]
+        assert not shown["shown"], "a cell ends in an expression that shows as text"
+        printed = shown["stdout"]
+        assert printed.count("✓") == len(checks.exercises(lesson))
+        assert "✗" not in printed and "stands in for it" not in printed
 
 
-def _printed(notebook: Any, stream: str) -> str:
-    return ANSI.sub("", "".join(out.text for out in _outputs(notebook, "stream") if out.name == stream))
+@pytest.mark.parametrize("whole", AS)
+@pytest.mark.parametrize("lesson", FIGURES)
+def test_the_lesson_runs_through_with_nothing_done(lesson: str, whole: bool, table: Path) -> None:
+    source = solutions.source_path(lesson).read_text(encoding="utf-8")
+    used = set(re.findall(r'or_fallback\("(\w+)"', source))
+    with _shown(lesson, False, whole, table) as shown:
+        assert shown["stderr"] == ""
+        assert shown["figures"] >= FIGURES[lesson]
+        printed = shown["stdout"]
+        assert "✓" not in printed
+        assert printed.count("○") == len(checks.exercises(lesson))
+        assert {name for name in used if f"Your {name} is not used here" in printed} == used
 
 
-def _figures(notebook: Any) -> int:
-    return sum("image/png" in output.data for output in _outputs(notebook, "display_data"))
-
-
-@pytest.mark.parametrize("lesson", LESSONS)
-def test_the_lesson_runs_through_with_the_reference(lesson: str, table: Path, public_checks: Path) -> None:
-    figures, seconds = LESSONS[lesson]
-    notebook = _run(solutions.read(lesson), table, public_checks, seconds)
-    assert _printed(notebook, "stderr") == ""
-    assert _figures(notebook) >= figures
-    assert not _outputs(notebook, "execute_result"), "a cell ends in an expression that shows as text"
-    printed = _printed(notebook, "stdout")
-    assert printed.count("✓") == len(checks.exercises(lesson))
-    assert "✗" not in printed and "stands in for it" not in printed
-
-
-# They train whether or not the learner has written anything.
-SLOW = {"03_rl_controller", "04_darts", "05_supernet", "07_compound_scaling"}
-
-
-@pytest.mark.parametrize(
-    "lesson", [pytest.param(one, marks=[pytest.mark.slow] if one in SLOW else []) for one in LESSONS]
-)
-def test_the_lesson_runs_through_with_nothing_done(lesson: str, table: Path, public_checks: Path) -> None:
-    figures, seconds = LESSONS[lesson]
-    notebook = _run(student_notebook(lesson), table, public_checks, seconds)
-    assert _printed(notebook, "stderr") == ""
-    assert _figures(notebook) >= figures
-    printed = _printed(notebook, "stdout")
-    assert "✓" not in printed
-    assert printed.count("○") == len(checks.exercises(lesson))
-    used = set(re.findall(r'or_fallback\("(\w+)"', solutions.source_path(lesson).read_text(encoding="utf-8")))
-    assert {name for name in used if f"Your {name} is not used here" in printed} == used
+def test_a_rehearsal_shortens_what_the_lesson_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FEWER, "01_random_search", {"RUNS, BUDGET = 1,": "RUNS, BUDGET = 2,"})
+    with pytest.raises(ValueError, match=r"must hold 'RUNS, BUDGET = 1,' once.*found 0"):
+        notebook_of("01_random_search", True, False)
+    monkeypatch.setitem(FEWER, "01_random_search", {"RUNS, BUDGET = 500": "RUNS, BUDGET = 5"})
+    pairs = zip(*(notebook_of("01_random_search", True, whole).cells for whole in (True, False)))
+    ((before, after),) = [(one.source, other.source) for one, other in pairs if one.source != other.source]
+    assert before.replace("BUDGET = 500", "BUDGET = 5") == after

@@ -354,7 +354,7 @@ def test_readme_lists_the_lessons_as_their_sources_have_them():
     rows = lesson_rows()
     assert rows
     shown = [line for line in README.splitlines() if line.startswith("| [")]
-    assert shown == rows, "the README's lesson table should read:\n" + "\n".join(rows)
+    assert shown == rows, "run `make build`; the README's lesson table should read:\n" + "\n".join(rows)
 
 
 def test_readme_names_commands_that_exist():

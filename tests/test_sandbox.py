@@ -26,13 +26,15 @@ from autograder import samples
 from autograder.author import build
 from autograder.grade import command
 from autograder.judge import matching, scoring
-from autograder.judge.matching import Step
-from autograder.nbgrader import steps
+from autograder.judge.seeds import SECRET_FILE, SECRET_VARIABLE, SEEDS_FILE
+from autograder.nbgrader import config_file, steps
 from autograder.reports import grade_table
 from autograder.sandbox import bubblewrap
 from autograder.sandbox.bubblewrap import BubblewrapLauncher, SandboxLimits, Watched
+from autograder.sandbox.cells import Ran, Step
 from autograder.sandbox.prefork import TemplateLauncher
-from autograder.sandbox.session import Limits, PlainLauncher, Ran, Session
+from autograder.sandbox.process import PlainLauncher
+from autograder.sandbox.session import Limits, Session
 from nas_lib import cli
 
 LESSON = "00_start_here"
@@ -70,11 +72,11 @@ def run(*sources: str, limits: Limits = SHORT, box: SandboxLimits | None = None)
 
 
 def test_no_file_of_the_graders_is_there(session, tmp_path):
-    secret = tmp_path / "course" / scoring.SECRET_FILE
+    secret = tmp_path / "course" / SECRET_FILE
     secret.parent.mkdir()
-    for name in (secret, secret.with_name("gradebook.db"), secret.with_name(scoring.SEEDS_FILE)):
+    for name in (secret, secret.with_name("gradebook.db"), secret.with_name(SEEDS_FILE)):
         name.write_text("secret", encoding="utf-8")
-    wanted = [secret, secret.with_name("gradebook.db"), secret.with_name(scoring.SEEDS_FILE), tmp_path]
+    wanted = [secret, secret.with_name("gradebook.db"), secret.with_name(SEEDS_FILE), tmp_path]
     wanted += [
         ROOT / "solutions",
         ROOT / "autograder" / "judge" / "scoring.py",
@@ -176,7 +178,7 @@ print(libc.unshare(0x10000000), libc.mount(b'none', b'/tmp', b'tmpfs', 0, None),
 def test_it_sees_its_own_processes_and_variables_alone(session, monkeypatch):
     assert len(told(session, "print('\\n'.join(n for n in os.listdir('/proc') if n.isdigit()))").split()) == 2
     monkeypatch.setenv("MY_TOKEN", "do-not-tell")
-    monkeypatch.setenv(scoring.SECRET_VARIABLE, "do-not-tell")
+    monkeypatch.setenv(SECRET_VARIABLE, "do-not-tell")
     (ran, _) = run(
         "import os\nprint(dict(os.environ), open('/proc/self/environ').read(), open('/proc/1/cmdline').read())"
     ).values()
@@ -407,7 +409,7 @@ def test_unsafe_is_said_in_so_many_words_and_marks_the_report(tmp_path, monkeypa
     assert grade_table.table(done).startswith("UNSAFE")
     header, line = done.out.read_text(encoding="utf-8").splitlines()
     assert dict(zip(header.split(","), line.split(","), strict=True))["isolation"] == "none"
-    assert "isolation" not in (tmp_path / "course" / steps.CONFIG_FILE).read_text(encoding="utf-8")
+    assert "isolation" not in (tmp_path / "course" / config_file.CONFIG_FILE).read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("sandboxed")

@@ -30,11 +30,13 @@ from learner_processes import told
 from autograder import samples
 from autograder.author import build
 from autograder.grade import batch, command
-from autograder.grade.batch import Evaluated, Task
+from autograder.grade.batch import Task
 from autograder.grade.journal import Journal, digest, only_run
 from autograder.judge import matching, scoring
-from autograder.judge.matching import Step
+from autograder.judge.results import Evaluated, Outcome, Result
+from autograder.reports.grade_table import Grades
 from autograder.sandbox import session
+from autograder.sandbox.cells import Ran, Step
 from autograder.sandbox.prefork import TemplateLauncher
 from autograder.sandbox.session import Clock, Limits, Session
 
@@ -55,7 +57,7 @@ def write(folder: Path, count: int, **answers: str) -> Path:
     return folder
 
 
-def points(grades: command.Grades) -> dict[str, tuple[Any, str]]:
+def points(grades: Grades) -> dict[str, tuple[Any, str]]:
     return {row.student: (row.points, row.note) for row in grades.rows}
 
 
@@ -175,16 +177,14 @@ def test_what_a_busy_machine_keeps_code_waiting_does_not_count(monkeypatch, seco
 
 def test_a_journal_gives_back_what_it_was_given_and_is_private(tmp_path):
     path = tmp_path / "journal"
-    result = scoring.Result(
-        {"a": scoring.Outcome(0.5, "x", "ü")}, {3: session.Ran(None, "out", 0.1)}, {"start": 1.0}
-    )
+    result = Result("made of", {"a": Outcome(0.5, "x", "ü")}, {3: Ran(None, "out", 0.1)}, {"start": 1.0})
     with Journal(path, "one") as journal:
         journal.add("key", result.to_data())
         journal.set_note("stored", "ann", "first")
         journal.set_note("stored", "ann", "second")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with Journal(path, "one") as journal:
-        assert scoring.Result.from_data(journal.result("key") or {}) == result
+        assert Result.from_data(journal.result("key") or {}) == result
         assert journal.result("other") is None
         assert (journal.note("stored", "ann"), journal.note("stored", "bob")) == ("second", "")
     with Journal(path, "another version of the course") as journal:
@@ -263,7 +263,7 @@ class Pool:
             self.deadly[task.student] -= 1
             raise BrokenProcessPool("killed")
         self.runs[task.student] += 1
-        return Evaluated(task.student, scoring.Result({}, {}))
+        return Evaluated(task.student, Result("", {}, {}))
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ from nas_lib.scaling import (
     seconds_per_batch,
 )
 from scripts.benchmarks import real_scale
+from scripts.recording import NotRecorded
 from scripts.recordings import scaling_runs
+from scripts.recordings.scaling_runs import Scaling
 
 TINY = ScalingRecipe(train_images=200, test_images=100, epochs=2, batch_size=50)
 SMALL = match_macs(BASE, FAMILIES["width"], plan_macs(BASE))  # the base itself
@@ -179,46 +181,35 @@ def test_latency_is_the_quarter_of_single_calls():
 # --- the record ---
 
 
-def test_jobs_are_all_different_and_wait_for_what_the_grid_finds():
-    first = list(scaling_runs.jobs([]))
-    keys = [scaling_runs.key(job) for job in first]
-    assert len(keys) == len(set(keys))
-    assert not any(job["name"] == scaling_runs.FOUND for job in first)
-    grid = [
-        {**job, "accuracy": 70 + (job["name"] == "1.0 1.2 1.2")} for job in first if job["kind"] == "grid"
-    ]
-    assert scaling_runs.winner(grid[:-1]) is None
-    assert scaling_runs.winner(grid) == Coefficients(1.0, 1.2, 1.2)
-    later = list(scaling_runs.jobs(grid))
-    assert {scaling_runs.FOUND} == {job["name"] for job in later} - {job["name"] for job in first}
+def test_jobs_are_all_different_and_those_of_the_found_family_wait_for_the_grid(tmp_path):
+    jobs = scaling_runs.jobs()
+    assert len({scaling_runs.key(job) for job in jobs}) == len(jobs)
+    grid = [job for job in jobs if job["kind"] == "grid"]
+    found = next(job for job in jobs if job["name"] == scaling_runs.FOUND)
+    study = Scaling(folder=tmp_path)
+    best = "1.0 1.2 1.2"
+    made_up = replace(study.recording, do=lambda job: job | {"accuracy": 70 + (job["name"] == best)})
+    replace(made_up, jobs={scaling_runs.key(job): (job,) for job in grid[:-1]}).record(progress=False)
+    with pytest.raises(NotRecorded):
+        study.do(found)
+    replace(made_up, jobs={scaling_runs.key(grid[-1]): (grid[-1],)}).record(progress=False)
+    assert scaling_runs.winner(study.recording.need) == Coefficients(1.0, 1.2, 1.2)
 
 
-def test_runs_are_recorded_once_whatever_happens_in_between(tmp_path, monkeypatch):
-    wanted = [
-        {"kind": "grid", "name": "1.0 1.2 1.2", "factor": 4, "seed": 0},
-        {"kind": "scale", "name": "base", "factor": 1, "seed": 0},
-        {"kind": "augment", "name": "both", "seed": 0},
-        {"kind": "progressive", "name": "growing", "seed": 1},
-    ]
-    monkeypatch.setattr(scaling_runs, "jobs", lambda done: iter(wanted))
-    short = replace(TINY, epochs=1)
-    scaling_runs.record(tmp_path, 0, 2, recipe=short, seconds=0.1)
-    path = tmp_path / "part-1-of-2.jsonl"
-    assert len(path.read_text().splitlines()) == 2
-    path.write_text(path.read_text() + '{"kind": "gri')  # cut off while writing
-    for _ in range(2):
-        scaling_runs.record(tmp_path, 1, 2, recipe=short, seconds=0.1)
-        scaling_runs.record(tmp_path, 0, 2, recipe=short, seconds=0.1)
-    assert sorted(map(scaling_runs.key, scaling_runs.read(tmp_path)), key=str) == sorted(
-        map(scaling_runs.key, wanted), key=str
-    )
+def test_runs_of_each_kind_are_recorded_and_merged(tmp_path):
+    kinds = ("grid", "scale", "augment", "progressive")
+    wanted = {kind: next(job for job in scaling_runs.jobs() if job["kind"] == kind) for kind in kinds}
+    study = Scaling(replace(TINY, epochs=1), seconds=0.1, folder=tmp_path)
+    rows = {scaling_runs.key(job): study.do(job) for job in wanted.values()}
+    assert all(0 <= row["accuracy"] <= 100 and row["macs"] > 0 for row in rows.values())
+    grid = {key: job[0] | {"accuracy": 1.0} for key, job in study.recording.jobs.items()}
     out = tmp_path / "runs.json"
-    scaling_runs.collect(tmp_path, out)
-    content = json.loads(out.read_text())
-    assert [run["kind"] for run in content["runs"]] == [job["kind"] for job in wanted]
-    assert all(0 <= run["accuracy"] <= 100 and run["macs"] > 0 for run in content["runs"])
-    (only,) = recorded_runs("scale", out)
-    assert only["name"] == "base" and recorded_runs("scale", tmp_path / "nothing") == []
+    study.merge(grid | rows, out)
+    assert [run["kind"] for run in json.loads(out.read_text())["runs"]] == [
+        job["kind"] for job in scaling_runs.jobs()
+    ]
+    assert recorded_runs("scale", out)[0] == rows["scale base 1 0"]
+    assert recorded_runs("scale", tmp_path / "nothing") == []
 
 
 @pytest.mark.parametrize("way", scaling_runs.WAYS)

@@ -2,8 +2,8 @@
 hand.
 
 One way only: solutions/*.py -> instructor notebook -> nbgrader's own release steps -> notebooks/, plus the
-public expectations of the checks in nas_lib/assets/checks/. Building twice on a machine gives the same bytes; `drift`
-compares what is on disk with a fresh build.
+public expectations of the checks in nas_lib/assets/checks/ and the README's table of lessons. Building twice
+on a machine gives the same bytes; `drift` compares what is on disk with a fresh build.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder.author.lesson import grade_id
-from autograder.nbgrader.steps import digest, release_steps
+from autograder.author.contents import all_contents, contents, with_table
+from autograder.author.lesson import grade_id, read_lesson
+from autograder.author.student_version import digest, release
 from nas_lib import checks
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = Path("notebooks")
 PUBLIC_CHECKS = Path("nas_lib/assets/checks")
+README = Path("README.md")
 INSTALL_URL = "git+https://github.com/nas-from-scratch/nas-from-scratch"  # when pyproject.toml names no other
 # Never installed over what a hosted runtime brings: large, and matched to its driver.
 HEAVY = frozenset({"torch", "torchvision", "numpy"})
@@ -91,6 +93,11 @@ def install_url(root: Path = ROOT) -> str:
     return _pyproject(root).get("tool", {}).get("nas-course", {}).get("install-url", INSTALL_URL)
 
 
+def colab_url(root: Path = ROOT) -> str:
+    """Where Colab finds the notebooks: `[tool.nas-course] colab-url`."""
+    return str(_pyproject(root).get("tool", {}).get("nas-course", {}).get("colab-url", ""))
+
+
 def light_packages(root: Path = ROOT) -> dict[str, str]:
     """nas_lib's requirements without the heavy ones, as {name for pip: name for import}."""
     wanted = _pyproject(root).get("project", {}).get("dependencies", [])
@@ -106,7 +113,9 @@ def bootstrap(root: Path = ROOT) -> str:
 
 def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path = ROOT) -> Any:
     """The lesson with its solutions and mark schemes, a bootstrap cell, and stable cell ids."""
-    notebook = solutions.read(lesson, folder)
+    source = read_lesson(lesson, folder)
+    notebook = source.notebook
+    notebook.cells[0].source = contents(source).with_header(notebook.cells[0].source)
     cells: list[Any] = []
     for cell in notebook.cells:
         if cell.cell_type == "code" and not any(seen.cell_type == "code" for seen in cells):
@@ -130,14 +139,6 @@ def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path
 def student_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path = ROOT) -> Any:
     """The lesson as learners get it: nbgrader's release steps, without a gradebook."""
     return release(instructor_notebook(lesson, folder, root))
-
-
-def release(notebook: Any) -> Any:
-    """Apply nbgrader's release steps to an instructor notebook: answers and outputs go, checksums come."""
-    resources: dict[str, Any] = {}
-    for step in release_steps():
-        notebook, resources = step.preprocess(notebook, resources)
-    return notebook
 
 
 def render(notebook: Any) -> str:
@@ -255,12 +256,15 @@ def _generate(root: Path, folder: Path, into: Path) -> None:
             (into / PUBLIC_CHECKS).mkdir(parents=True, exist_ok=True)
             path = checks.write_public(lesson, solutions.load(lesson, folder), into / PUBLIC_CHECKS)
             _keep_digits(path, root / path.relative_to(into))
+    if (root / README).is_file():
+        text = with_table((root / README).read_text(encoding="utf-8"), all_contents(folder), colab_url(root))
+        (into / README).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _untouched(path: Path) -> bool:
-    """True for a file as some build left it: a notebook whose stamp fits its cells, or public checks."""
+    """True where a build loses no work: a notebook whose stamp fits its cells, public checks, the README."""
     if path.suffix != ".ipynb":
-        return PUBLIC_CHECKS.name in path.parts
+        return PUBLIC_CHECKS.name in path.parts or path.name == README.name
     try:
         notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
         return notebook.metadata.get("nas_course", {}).get("digest") == digest(notebook)
@@ -269,7 +273,9 @@ def _untouched(path: Path) -> bool:
 
 
 def _generated(root: Path) -> Iterator[Path]:
-    """Everything in the generated folders, relative to root, without what Jupyter leaves there."""
+    """All that is generated, relative to root, without what Jupyter leaves in the folders."""
+    if (root / README).is_file():
+        yield README
     for folder in (NOTEBOOKS, PUBLIC_CHECKS):
         for path in sorted((root / folder).rglob("*")):
             inner = path.relative_to(root)

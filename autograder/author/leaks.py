@@ -27,6 +27,7 @@ from autograder.author.lesson import (
     is_exercise,
     is_open,
     mark_scheme,
+    read_lesson,
     split_solution,
     without_markers,
 )
@@ -90,8 +91,6 @@ def answers(lessons: Iterable[Lesson]) -> Answers:
 
 def all_answers(folder: Path = solutions.FOLDER) -> Answers:
     """The answers of every lesson in `folder`."""
-    from autograder.author.lesson import read_lesson
-
     return answers(read_lesson(name, folder) for name in solutions.lessons(folder))
 
 

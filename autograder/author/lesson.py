@@ -15,43 +15,25 @@ from pathlib import Path
 from typing import Any
 
 import solutions
+from solutions.titles import Title, titles
 
-TITLE = re.compile(
-    r"^#{2,4}[ ]+(?P<kind>Exercise|Question|Open question)[ ]+(?P<number>\d+\.\d+)[ ]+·[ ]+`(?P<name>\w+)`"
-    r"[ ]+·[ ]+(?P<difficulty>[●○]{5})[ ]+·[ ]+(?P<minutes>\d+)[ ]+min[ ]+·[ ]+(?P<points>\d+(?:\.\d+)?)"
-    r"[ ]+points?[ ]*$",
-    re.MULTILINE,
-)
-TITLE_LIKE = re.compile(r"^#{2,4}[ ]+(?:Exercise|Question|Open question)\b.*$", re.MULTILINE)
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_SCHEME, END_SCHEME = "### BEGIN MARK SCHEME", "### END MARK SCHEME"
-
-
-@dataclass(frozen=True)
-class Title:
-    """The title line of a task: `### Exercise 1.2 · `random_search` · ●●○○○ · 10 min · 3 points`."""
-
-    kind: str
-    number: str
-    name: str
-    difficulty: int
-    minutes: int
-    points: float
 
 
 @dataclass(frozen=True)
 class Task:
     """Something that earns points: an exercise or concept question with its check cell, or an open question.
 
-    Indices point into the lesson's cells; None where the lesson lacks the cell.
+    Indices point into the lesson's cells; None where the lesson lacks the check.
     """
 
     name: str
     kind: str  # "exercise", "question" (a concept question) or "open" (graded by a person)
     cell: int
     check: int | None
-    title_cell: int | None
-    title: Title | None
+    title_cell: int
+    title: Title
 
 
 @dataclass
@@ -117,21 +99,6 @@ def is_exercise(cell: Any) -> bool:
     return cell.cell_type == "code" and bool(metadata.get("solution")) and not metadata.get("grade")
 
 
-def titles(source: str) -> list[Title]:
-    """Every well-formed title line in a prose cell."""
-    return [
-        Title(
-            kind=match["kind"],
-            number=match["number"],
-            name=match["name"],
-            difficulty=match["difficulty"].count("●"),
-            minutes=int(match["minutes"]),
-            points=float(match["points"]),
-        )
-        for match in TITLE.finditer(source)
-    ]
-
-
 def split_solution(source: str) -> tuple[str, str]:
     """A cell's source in two: the lines that stay, outside of the solution regions, and those that go.
 
@@ -183,27 +150,12 @@ def read_lesson(name: str, folder: Path = solutions.FOLDER) -> Lesson:
     lesson = Lesson(name, solutions.source_path(name, folder), solutions.read(name, folder))
     checks = {grade_id(cell): index for index, cell in enumerate(lesson.cells) if is_check(cell)}
     for index, cell in enumerate(lesson.cells):
-        identity = grade_id(cell)
-        if identity is None or not (is_exercise(cell) or is_open(cell)):
+        found = titles(cell.source) if cell.cell_type == "markdown" else []
+        if found:
+            title_cell, title = index, found[-1]
+        if not (is_exercise(cell) or is_open(cell)):
             continue
-        if is_open(cell):
-            kind, check = "open", None
-        else:
-            kind = "question" if concept_answer(cell.source) else "exercise"
-            check = checks.get(f"{identity}-check")
-        title_cell, title = _title_of(lesson.cells, index, identity)
-        lesson.tasks.append(Task(identity, kind, index, check, title_cell, title))
+        name = str(grade_id(cell))
+        kind = "open" if is_open(cell) else "question" if concept_answer(cell.source) else "exercise"
+        lesson.tasks.append(Task(name, kind, index, checks.get(f"{name}-check"), title_cell, title))
     return lesson
-
-
-def _title_of(cells: list[Any], index: int, name: str) -> tuple[int | None, Title | None]:
-    """The nearest title in the prose above a cell: of its name, else the last one."""
-    for above in range(index - 1, -1, -1):
-        cell = cells[above]
-        if cell.cell_type == "code" and solutions.tag_of(cell) in ("exercise", "check"):
-            break  # what is further up belongs to another task
-        if cell.cell_type == "markdown":
-            found = titles(cell.source)
-            if found:
-                return above, next((title for title in found if title.name == name), found[-1])
-    return None, None

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 import solutions
 from autograder.author import build, leaks, verify
-from autograder.author.lesson import read_lesson
+from autograder.author.contents import all_contents
 
 NAME = "nas-from-scratch-learners"
 # What the wheel is made from; nothing of the instructor's side is even in the folder where it is built.
@@ -118,20 +118,7 @@ def requirements(root: Path, wheel: str) -> str:
 
 def readme(root: Path, wheel: str) -> str:
     """The learners' README, with a table of the lessons."""
-    rows = []
-    for name in solutions.lessons(root / "solutions"):
-        lesson = read_lesson(name, root / "solutions")
-        heading = next(
-            (
-                cell.source.splitlines()[0].lstrip("# ")
-                for cell in lesson.cells
-                if cell.cell_type == "markdown"
-            ),
-            name,
-        )
-        minutes = sum(task.title.minutes for task in lesson.tasks if task.title)
-        points = sum(lesson.points().values())
-        rows.append(f"| [{heading}](notebooks/{name}/{name}.ipynb) | {minutes} | {points:g} |")
+    rows = [lesson.row for lesson in all_contents(root / "solutions")]
     return README.format(lessons="\n".join(rows), wheel=wheel)
 
 

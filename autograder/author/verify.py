@@ -7,7 +7,6 @@ judges form only: whether a check can tell right from wrong is the business of t
 from __future__ import annotations
 
 import ast
-import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import solutions
+from autograder.author.contents import HEADER, contents
 from autograder.author.lesson import (
-    TITLE_LIKE,
     Lesson,
     Task,
     concept_answer,
@@ -28,15 +27,12 @@ from autograder.author.lesson import (
     mark_scheme,
     read_lesson,
     split_solution,
-    titles,
     without_markers,
 )
-from autograder.author.signatures import BINDING
 from nas_lib import checks
+from solutions.titles import TITLE_LIKE, titles
 
-# Prose with formulas is read at about 200 words a minute. Today's longest lesson reads for 16.5 minutes; a fifth more
-# than that is the most that leaves a sitting for doing.
-WORDS_PER_MINUTE = 200
+# Today's longest lesson reads for 16.5 minutes; a fifth more than that is the most that leaves a sitting for doing.
 MOST_READING_MINUTES = 20
 # Today's fullest cell has 40 statements; an eighth more than that is the most that is taken in at once.
 MOST_STATEMENTS = 45
@@ -111,7 +107,7 @@ def _markers(lesson: Lesson) -> Iterator[Problem]:
 
 
 def _reading_time(lesson: Lesson) -> Iterator[Problem]:
-    minutes = reading_minutes(lesson)
+    minutes = contents(lesson).reading
     if minutes > MOST_READING_MINUTES:
         yield _problem(
             lesson,
@@ -121,21 +117,14 @@ def _reading_time(lesson: Lesson) -> Iterator[Problem]:
         )
 
 
-def reading_minutes(lesson: Lesson) -> float:
-    """Minutes that a learner reads, at WORDS_PER_MINUTE: all prose but mark schemes and model answers."""
-    return sum(map(_words, _learners_prose(lesson))) / WORDS_PER_MINUTE
-
-
-def _learners_prose(lesson: Lesson) -> Iterator[str]:
-    for cell in lesson.cells:
-        if cell.cell_type == "markdown" and not is_open(cell):
-            scheme = mark_scheme(cell.source)
-            yield cell.source.replace(scheme, "") if scheme else cell.source
-
-
-def _words(markdown: str) -> int:
-    """Words of running text: HTML tags, formulas and addresses are none."""
-    return len(re.findall(r"[^\W\d_]\w*", re.sub(r"<[^>]+>|\$[^$]*\$|https?://\S+", "", markdown)))
+def _header(lesson: Lesson) -> Iterator[Problem]:
+    if not lesson.cells or HEADER not in lesson.cells[0].source:
+        yield _problem(
+            lesson,
+            0 if lesson.cells else None,
+            "the first cell does not say how long the lesson takes",
+            f"Write {HEADER} into it, as it stands: the build fills it in",
+        )
 
 
 def _statements(lesson: Lesson) -> Iterator[Problem]:
@@ -191,26 +180,9 @@ def _tags(lesson: Lesson) -> Iterator[Problem]:
                 f'Add tags=["..."], one of {accepted}',
             )
             continue
-        wanted = (
-            "check"
-            if is_check(lesson.cells[index])
-            else "exercise"
-            if is_exercise(lesson.cells[index])
-            else None
-        )
-        if wanted and tag != wanted:
+        if tag in ("check", "exercise") and not grader_metadata(lesson.cells[index]):
             yield _problem(
-                lesson,
-                index,
-                f"is tagged {tag!r} but its nbgrader metadata make it a {wanted} cell",
-                f"Tag it {wanted!r}",
-            )
-        elif tag in ("check", "exercise") and wanted is None:
-            yield _problem(
-                lesson,
-                index,
-                f"is tagged {tag!r} but has no nbgrader metadata for that",
-                "Add them, or change the tag",
+                lesson, index, f"is tagged {tag!r} but has no title line above it", f"Write {TITLE_FORM}"
             )
     if code and solutions.tag_of(lesson.cells[code[0]]) not in (None, "setup"):
         yield _problem(
@@ -219,44 +191,26 @@ def _tags(lesson: Lesson) -> Iterator[Problem]:
             "the first code cell is not a setup cell",
             "Begin with the imports, tagged 'setup'",
         )
+    for index, cell in enumerate(lesson.cells):
+        if "answer" in cell.metadata.get("tags", []) and not is_open(cell):
+            yield _problem(
+                lesson, index, "is tagged 'answer' but answers no open question", "Title one above it"
+            )
 
 
 def _ids(lesson: Lesson) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for index, cell in enumerate(lesson.cells):
         identity = grade_id(cell)
-        if identity is None:
-            if grader_metadata(cell):
-                yield _problem(
-                    lesson, index, "has nbgrader metadata without a grade_id", "Give it a grade_id"
-                )
-            continue
-        if identity in seen:
+        if identity is not None and identity in seen:
             yield _problem(
                 lesson,
                 index,
-                f"grade_id {identity!r} is already that of cell {seen[identity] + 1}",
-                "Give each cell its own",
+                f"{identity!r} is already the name of cell {seen[identity] + 1}",
+                "Give each task one title, of a name of its own, and one cell to write in",
             )
-        seen[identity] = index
-
-
-def _metadata(lesson: Lesson) -> Iterator[Problem]:
-    from nbgrader.nbgraderformat import MetadataValidator
-
-    for index, cell in enumerate(lesson.cells):
-        if not cell.metadata.get("nbgrader"):
-            continue
-        try:
-            MetadataValidator().validate_cell(cell)
-        except Exception as error:
-            reason = str(error).splitlines()[0]
-            yield _problem(
-                lesson,
-                index,
-                f"nbgrader refuses the cell's metadata: {reason}",
-                "Correct nbgrader={...} on the cell line",
-            )
+        elif identity is not None:
+            seen[identity] = index
 
 
 def _solution_regions(lesson: Lesson) -> Iterator[Problem]:
@@ -266,7 +220,7 @@ def _solution_regions(lesson: Lesson) -> Iterator[Problem]:
                 lesson,
                 index,
                 "has a solution region but is no solution cell, so nbgrader refuses it",
-                'Add nbgrader={..."solution": true...}',
+                "Tag it 'exercise' (prose: 'answer')",
             )
         if is_exercise(cell) and "BEGIN SOLUTION" not in cell.source:
             yield _problem(
@@ -289,18 +243,6 @@ def _titles(lesson: Lesson) -> Iterator[Problem]:
                 )
     for task in lesson.tasks:
         title = task.title
-        if title is None:
-            yield _problem(
-                lesson, task.cell, f"{task.name!r} has no title line above it", f"Write {TITLE_FORM}"
-            )
-            continue
-        if title.name != task.name:
-            yield _problem(
-                lesson,
-                task.title_cell,
-                f"the title names {title.name!r}, the cell's grade_id is {task.name!r}",
-                "Make them the same",
-            )
         if not 1 <= title.difficulty <= 5:
             yield _problem(
                 lesson,
@@ -323,15 +265,7 @@ def _titles(lesson: Lesson) -> Iterator[Problem]:
                 f"number {title.number} is of another lesson",
                 "Number it <lesson>.<place>",
             )
-        points = lesson.points().get(task.name)
-        if points is not None and points != title.points:
-            yield _problem(
-                lesson,
-                task.title_cell,
-                f"the title says {title.points:g} points, nbgrader's metadata {points:g}",
-                "Make them the same",
-            )
-    numbers = [(task.title.kind, task.title.number, task.title_cell) for task in lesson.tasks if task.title]
+    numbers = [(task.title.kind, task.title.number, task.title_cell) for task in lesson.tasks]
     for place, (kind, number, cell) in enumerate(numbers):
         if (kind, number) in [(seen, other) for seen, other, _ in numbers[:place]]:
             yield _problem(
@@ -348,7 +282,7 @@ def _checks(lesson: Lesson) -> Iterator[Problem]:
                 lesson,
                 task.cell,
                 f"{task.name!r} has no check cell",
-                f"Add a grade cell with grade_id '{task.name}-check'",
+                f'Add a cell tagged check: check("{task.name}", {task.name})',
             )
             continue
         following = next(
@@ -422,7 +356,7 @@ def _stubs(lesson: Lesson) -> Iterator[Problem]:
                 lesson,
                 task.cell,
                 f"the solution defines no {task.name!r}",
-                "Define it, or correct the grade_id",
+                "Define it, or correct the title",
             )
             continue
         for name, definition in reference.items():
@@ -495,80 +429,12 @@ def _says_anything(code: str) -> bool:
     return any(line.strip() and not line.strip().startswith("#") for line in code.splitlines())
 
 
-def _bindings(lesson: Lesson) -> Iterator[Problem]:
-    for text in BINDING.get(lesson.name, ()):
-        path, _, arguments = text.partition("(")
-        name, _, method = path.partition(".")
-        wanted = ast.parse(f"def _({arguments}: pass").body[0]
-        assert isinstance(wanted, ast.FunctionDef)
-        task = next((task for task in lesson.tasks if task.name == name), None)
-        if task is None:
-            yield _problem(
-                lesson, None, f"the exercise {text} is missing", "Add it: its name and signature are binding"
-            )
-            continue
-        defined = _definitions(ast.parse(without_markers(lesson.cells[task.cell].source)), name)
-        found = defined.get(path)
-        if isinstance(found, ast.ClassDef):  # calling a class is calling its constructor
-            method, found = "__init__", defined.get(f"{name}.__init__")
-        if not isinstance(found, ast.FunctionDef):
-            if name in defined:  # that nothing at all is defined is another rule's business
-                yield _problem(
-                    lesson, task.cell, f"{path} is missing", f"Define it as {text}: its signature is binding"
-                )
-            continue
-        if not _grown_from(_without_self(found.args) if method else found.args, wanted.args):
-            yield _problem(
-                lesson,
-                task.cell,
-                f"the signature {path}{_signature(found)} is not the binding {text}",
-                "It may only gain keyword arguments with defaults",
-            )
-
-
-def _without_self(arguments: ast.arguments) -> ast.arguments:
-    """A method's arguments as its caller sees them."""
-    seen = copy.deepcopy(arguments)
-    del (seen.posonlyargs or seen.args)[:1]
-    return seen
-
-
-def _grown_from(found: ast.arguments, wanted: ast.arguments) -> bool:
-    """True if calls made for `wanted` mean the same for `found`: what is new has defaults."""
-    names = [argument.arg for argument in found.posonlyargs + found.args]
-    expected = [argument.arg for argument in wanted.posonlyargs + wanted.args]
-    if names[: len(expected)] != expected or found.posonlyargs:
-        return False
-
-    def defaults(arguments: ast.arguments) -> dict[str, Any]:
-        places = [argument.arg for argument in arguments.posonlyargs + arguments.args]
-        return dict(zip(reversed(places), (_default(value) for value in reversed(arguments.defaults))))
-
-    try:
-        mine, theirs = defaults(found), defaults(wanted)
-    except ValueError:
-        return False
-    same = all(mine.get(name, _NONE) == theirs.get(name, _NONE) for name in expected)
-    extra = all(name in mine for name in names[len(expected) :]) and all(
-        value is not None for value in found.kw_defaults
-    )
-    return same and extra
-
-
-_NONE = object()
-
-
-def _default(value: ast.expr) -> Any:
-    """A default by its value; a name such as `time.perf_counter` by how it is written."""
-    return ast.unparse(value) if isinstance(value, (ast.Name, ast.Attribute)) else ast.literal_eval(value)
-
-
 def _hints(lesson: Lesson) -> Iterator[Problem]:
     for task in lesson.tasks:
         if task.kind == "exercise" and not any(_is_hint(cell) for cell in _cells_of(lesson, task)):
             yield _problem(
                 lesson,
-                task.title_cell if task.title_cell is not None else task.cell,
+                task.title_cell,
                 f"{task.name!r} has no hint",
                 'Add <details><summary>Hint: "the error or symptom"</summary> ... </details>',
             )
@@ -580,7 +446,6 @@ def _is_hint(cell: Any) -> bool:
 
 def _cells_of(lesson: Lesson, task: Task) -> list[Any]:
     """From the task's title to the last prose cell after its check, before the next task or experiment."""
-    start = task.title_cell if task.title_cell is not None else task.cell
     stop = (task.check if task.check is not None else task.cell) + 1
     while (
         stop < len(lesson.cells)
@@ -588,7 +453,7 @@ def _cells_of(lesson: Lesson, task: Task) -> list[Any]:
         and not titles(lesson.cells[stop].source)
     ):
         stop += 1
-    return lesson.cells[start:stop]
+    return lesson.cells[task.title_cell : stop]
 
 
 def _questions(lesson: Lesson) -> Iterator[Problem]:
@@ -635,17 +500,16 @@ def _registry(lesson: Lesson) -> Iterator[Problem]:
 
 
 RULES = (
+    _header,
     _reading_time,
     _statements,
     _line_length,
     _tags,
     _ids,
-    _metadata,
     _solution_regions,
     _titles,
     _checks,
     _stubs,
-    _bindings,
     _hints,
     _questions,
     _registry,

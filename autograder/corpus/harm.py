@@ -23,7 +23,7 @@ from pathlib import Path
 
 import autograder
 from autograder.corpus._cases import ALERT, MARKER, SECRET
-from autograder.judge import scoring
+from autograder.judge.seeds import SECRET_FILE, SEEDS_FILE
 from autograder.nbgrader import gradebook, review
 
 PAGE_BYTES = 2 * 2**20
@@ -31,7 +31,7 @@ MEMORY_BYTES = 600 * 2**20  # by which the grader may grow over hundreds of subm
 PORT = 45454
 COURSE = {
     *("source", "release", "submitted", "autograded", "feedback", "gradebook.db", "nbgrader_config.py"),
-    *(scoring.SECRET_FILE, scoring.SEEDS_FILE, gradebook.BACKUP, review.FOLDER, "set_aside"),
+    *(SECRET_FILE, SEEDS_FILE, gradebook.BACKUP, review.FOLDER, "set_aside"),
 }
 """What a course folder may hold, beside the tables and journals that are written into it."""
 
@@ -97,7 +97,7 @@ class Watch:
     def _protected(self) -> dict[Path, str]:
         """Files that no submission may change, with their digests."""
         course = self.folder / "course"
-        names = [course / scoring.SECRET_FILE, course / "nbgrader_config.py"]
+        names = [course / SECRET_FILE, course / "nbgrader_config.py"]
         names += [path for part in ("source", "release") for path in (course / part).rglob("*.ipynb")]
         names += [path for part in ("outside.ipynb", "outside.txt") if (path := self.folder / part).exists()]
         return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in names if path.is_file()}

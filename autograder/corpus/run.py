@@ -20,9 +20,10 @@ from autograder.corpus.code import CODE
 from autograder.corpus.notebooks import NOTEBOOKS
 from autograder.corpus.zips import DOWNLOADS, ZIPS, Download, zipped
 from autograder.grade import command
-from autograder.intake import inbox
+from autograder.intake import reading, search
 from autograder.judge import matching
-from autograder.nbgrader import steps as nbgrader_course
+from autograder.nbgrader import settings
+from autograder.reports.grade_table import Grades, Row
 
 BYSTANDERS = ("aa honest", "mm blank", "zz honest")
 """Classmates in every batch, whose grades nobody may touch."""
@@ -116,7 +117,7 @@ class _Grades:
         wanted = "nobody else's grade, no trace"
         return [*outcomes, Outcome(f"beside {names}", "harm", wanted, "harm" if found else wanted, found)]
 
-    def _graded(self, chosen: Sequence[Case]) -> command.Grades:
+    def _graded(self, chosen: Sequence[Case]) -> Grades:
         self._number += 1
         submissions = self.folder / f"in-{self._number}"
         submissions.mkdir()
@@ -130,19 +131,19 @@ class _Grades:
         shutil.rmtree(submissions)
         return done
 
-    def _bystander(self, name: str, row: command.Row | None) -> list[str]:
+    def _bystander(self, name: str, row: Row | None) -> list[str]:
         wanted = 0.0 if "blank" in name else 1.0
         shares = self._shares(row) if row else {}
         return [] if shares and set(shares.values()) == {wanted} else [f"{name} got {shares or 'nothing'}"]
 
-    def _shares(self, row: command.Row) -> dict[str, float]:
+    def _shares(self, row: Row) -> dict[str, float]:
         return {
             name: points / row.max_points[name]
             for name, points in row.points.items()
             if points is not None and name in graded_names(self.lesson)
         }
 
-    def _compared(self, case: Case, row: command.Row | None) -> Outcome:
+    def _compared(self, case: Case, row: Row | None) -> Outcome:
         if row is None:
             return Outcome(case.name, case.row, case.earns.value, "not graded", ["not graded"])
         shares = self._shares(row)
@@ -222,7 +223,7 @@ def formgrader_page(path: Path, ours: bool = True) -> str:
 
     config = Config()
     if ours:
-        nbgrader_course.configure(config, None)
+        settings.configure(config, path.parent)
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
     resources: dict[str, Any] = {
@@ -243,7 +244,7 @@ def collected(lesson: str, download: Download, folder: Path) -> Outcome:
     wanted = download.fails or ", ".join(download.students)
     outcome = Outcome(f"download: {download.name}", "archives", wanted, "")
     try:
-        with inbox.collected(archive, lesson) as found:
+        with search.collected(archive, lesson) as found:
             outcome.got = ", ".join(submission.student for submission in found.submissions)
             remarks = " ".join(found.remarks)
             for submission in found.submissions:
@@ -251,7 +252,7 @@ def collected(lesson: str, download: Download, folder: Path) -> Outcome:
                     outcome.faults.append(f"{submission.student}: {submission.fault}")
                 elif submission.path is not None:
                     matching.restore(
-                        inbox.read(submission.path), matching.Master.of(Sheet(lesson, False).notebook)
+                        reading.read(submission.path), matching.Master.of(Sheet(lesson, False).notebook)
                     )
     except ValueError as error:
         outcome.got, remarks = str(error), ""

@@ -23,7 +23,7 @@ from typing import Any
 import solutions
 from autograder.gate.registry import SEEDS
 from nas_lib import checks
-from nas_lib.checks import Answer, Exercise, InProcess, Instance, Verdict
+from nas_lib.checks import Exercise, Expected, InProcess, Instance, Verdict
 
 FOLDER = Path(__file__).with_name("equivalent")
 LEAST_KILLED = 0.95
@@ -191,10 +191,11 @@ class _Trial:
     def __init__(self, item: Exercise, reference: Any, seeds: Sequence[int]) -> None:
         self.item = item
         self._names = dict(vars(reference))
-        self._cases: list[tuple[Instance, Answer]] = []
+        self._cases: list[tuple[Instance, Expected]] = []
         for seed in seeds:
-            instances = [checks.roundtrip(instance) for instance in item.instances(seed)]
-            self._cases += zip(instances, checks.reference_answers(item, reference, instances))
+            instances = checks.instances_of(item, seed)
+            right = checks.expected_answers(item, reference, instances).answers
+            self._cases += [(one, Expected([answer])) for one, answer in zip(instances, right, strict=True)]
         self._seconds = LEAST_SECONDS
         verdict, slowest = self._judge(self._names)
         if verdict is not None:
@@ -217,7 +218,7 @@ class _Trial:
             started = time.process_time()
             answers = transport.collect(self.item, self.item.name, [instance])
             slowest = max(slowest, time.process_time() - started)
-            [verdict] = checks.verdicts(self.item, [instance], answers, [expected])
+            [verdict] = checks.verdicts(self.item, [instance], answers, expected)
             if not verdict.right:
                 return verdict, slowest
         return None, slowest

@@ -7,13 +7,13 @@ right one written another way. Modules of this package, one per lesson, register
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import solutions
+from autograder.judge.scoring import problems
 from nas_lib import checks
 from nas_lib.checks.exercise import clean
 from nas_lib.checks.registry import module_of
@@ -133,7 +133,7 @@ def kill_table(lesson: str, seeds: Sequence[int] = SEEDS) -> list[Row]:
 def grade_variant(item: checks.Exercise, variant: Mistake, seeds: Sequence[int] = SEEDS) -> Row:
     """Grade one variant on instances of each seed."""
     made = {item.name: variant.make(solutions.load(item.lesson))}
-    found = [_grade(item, checks.InProcess(made, seconds=2.0), seed) for seed in seeds]
+    found = [graded(item, checks.InProcess(made, seconds=2.0), seed) for seed in seeds]
     return Row(
         item.name,
         variant,
@@ -143,18 +143,11 @@ def grade_variant(item: checks.Exercise, variant: Mistake, seeds: Sequence[int] 
     )
 
 
-def _grade(item: checks.Exercise, transport: checks.Transport, seed: int) -> checks.Verdict:
-    instances, expected = _problems(item.lesson, item.name, seed)
+def graded(item: checks.Exercise, transport: checks.Transport, seed: int) -> checks.Verdict:
+    """The verdict on instances of a seed, whose right answers are computed once, whoever is graded."""
+    instances, expected = problems(item.lesson, item.name, seed)
     answers = transport.collect(item, item.name, instances)
     return checks.worst(checks.verdicts(item, instances, answers, expected))
-
-
-@functools.cache
-def _problems(lesson: str, name: str, seed: int) -> tuple[list[checks.Instance], checks.Expected]:
-    """The instances of a seed, with the reference's answers and the usual mistakes': the same for all variants."""
-    item = checks.exercise(name, lesson)
-    instances = checks.instances_of(item, seed)
-    return instances, checks.expected_answers(item, solutions.load(lesson), instances)
 
 
 def render_rows(rows: Sequence[Row]) -> str:

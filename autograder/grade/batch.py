@@ -17,25 +17,33 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import nas_lib
 import solutions
 from autograder.judge import scoring
-from autograder.judge.matching import Step
-from autograder.judge.scoring import Result
+from autograder.judge.results import Evaluated, Result
 from autograder.sandbox import bubblewrap
+from autograder.sandbox.cells import Step
 from autograder.sandbox.prefork import TemplateLauncher
-from autograder.sandbox.session import Launcher
+from autograder.sandbox.process import Launcher
 
 ATTEMPTS = 3  # after which a submission is the grader's fault, and left to a person
 CONNECT_SECONDS = 30
 AHEAD = 4  # tasks sent for each core of a cluster: enough that none waits
 GRADER = Path(__file__).resolve().parents[1]
-STAGES = ("author", "intake", "sandbox", "judge", "nbgrader", "grade")  # whose code decides about points
+STAGES = (
+    "author",
+    "intake",
+    "sandbox",
+    "judge",
+    "reports",
+    "nbgrader",
+    "grade",
+)  # points and pages are theirs
 
 
 @dataclass(frozen=True)
@@ -49,34 +57,6 @@ class Task:
     unsafe: bool = False
     version: str = ""
     """The course's code that the results are to come from; see `code_version`."""
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What became of one student's submission."""
-
-    student: str
-    result: Result | None
-    """Each exercise's outcome with its concept and message; None where the grader failed."""
-    fault: str = ""
-    """What went wrong on the grader's side: no fault of the student's, who gets no grade yet."""
-    attempts: int = 1
-    """How often it was begun: more than once if a process of the grader's died over it."""
-    kept: bool = False
-    """It comes from an earlier run."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """Where the time went, by the clock: start, cells, probes, judging, storing."""
-
-    @property
-    def timed_out(self) -> tuple[str, ...]:
-        """What was stopped because its time was up: exercises by name, cells by place."""
-        return self.result.timed_out if self.result else ()
-
-    @property
-    def crashed(self) -> tuple[str, ...]:
-        """Exercises in which the learner's process died."""
-        outcomes = self.result.outcomes.items() if self.result else ()
-        return tuple(name for name, outcome in outcomes if outcome.concept == "crash")
 
 
 @functools.cache

@@ -7,44 +7,19 @@ moment goes on where it stopped, and a later one does only what has changed.
 from __future__ import annotations
 
 import contextlib
-import functools
-import json
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Protocol
-
-from jsonschema.exceptions import best_match
-from jsonschema.validators import validator_for
+from typing import Any
 
 from autograder.grade import batch
-from autograder.grade.batch import Evaluated, Task
+from autograder.grade.batch import Task
+from autograder.grade.course_folder import CourseFolder
 from autograder.grade.journal import Journal, digest
-from autograder.judge import matching, scoring
-from autograder.nbgrader import steps
-
-
-class Place(Protocol):
-    """What a run needs of a course folder (`command.CourseFolder`)."""
-
-    root: Path
-
-    def gradebook(self) -> Any:
-        """The gradebook, as a context manager."""
-        ...
-
-    def steps(self, lesson: str, student: str) -> list[matching.Step]:
-        """What of a student's submission has to be run."""
-        ...
-
-    def autograde(self, lesson: str, student: str) -> str:
-        """Let nbgrader store one submission's grades; returns what went wrong, "" if nothing."""
-        ...
+from autograder.judge.results import Evaluated, Result
 
 
 class Stopped(KeyboardInterrupt):
@@ -54,13 +29,12 @@ class Stopped(KeyboardInterrupt):
 class Run:
     """One grading run: evaluates the submissions that need it, and stores each result as it comes."""
 
-    def __init__(self, place: Place, lesson: str, kind: str, due: str | None, kept: Journal) -> None:
+    def __init__(self, place: CourseFolder, lesson: str, kind: str, due: str | None, kept: Journal) -> None:
         self._place, self._lesson, self._kind, self._journal = place, lesson, kind, kept
-        self._seeds = seeds_of(place, lesson)
+        self._seeds = place.seeds(lesson)
         self._due = due or ""
         self._interrupt = _Interrupt()
         self._keys: dict[str, str] = {}
-        self._steps: dict[str, tuple[matching.Step, ...]] = {}
         self.evaluated: dict[str, Evaluated] = {}
         self.broken: dict[str, str] = {}
 
@@ -125,12 +99,12 @@ class Run:
         return self._journal.result(self._keys[student]) is not None
 
     def _task(self, student: str) -> Task:
-        self._steps[student] = tuple(self._place.steps(self._lesson, student))
+        steps = tuple(self._place.steps(self._lesson, student))
         unsafe = self._kind == "none"
-        return Task(student, self._lesson, self._steps[student], self._seeds, unsafe, batch.code_version())
+        return Task(student, self._lesson, steps, self._seeds, unsafe, batch.code_version())
 
     def _from_journal(self, student: str) -> Evaluated:
-        result = scoring.Result.from_data(self._journal.result(self._keys[student]) or {})
+        result = Result.from_data(self._journal.result(self._keys[student]) or {})
         return Evaluated(student, result, kept=True, seconds=result.seconds)
 
     def _stamp(self, student: str) -> str:
@@ -141,26 +115,22 @@ class Run:
 
     def _finish(self, done: Evaluated, bar: Any) -> None:
         began = time.monotonic()
-        steps = self._steps.pop(done.student, None)
         if done.result is None:
             self.broken[done.student] = done.fault
         else:
             with self._interrupt.held():
-                self._store(done.student, done.result, steps)
+                self._store(done.student, done.result)
         seconds = {**done.seconds, "storing": time.monotonic() - began}
         self.evaluated[done.student] = replace(done, result=_brief(done.result), seconds=seconds)
         bar.set_postfix(self._counts(), refresh=False)
         bar.update()
 
-    def _store(self, student: str, result: scoring.Result, steps: tuple[matching.Step, ...] | None) -> None:
+    def _store(self, student: str, result: Result) -> None:
         stamp = self._stamp(student)
         stored = self._place.root / "autograded" / student / self._lesson / f"{self._lesson}.ipynb"
         if self._journal.note("stored", student) == stamp and stored.is_file():
             return
-        if steps is None:
-            steps = tuple(self._place.steps(self._lesson, student))
-        with scoring.remembered(self._lesson, steps, self._seeds, result):
-            fault = self._place.autograde(self._lesson, student)
+        fault = self._place.autograde(self._lesson, student, result)
         if fault:
             self.broken[student] = fault
         else:
@@ -177,14 +147,14 @@ class Run:
         return {name: count for name, count in counts.items() if count}
 
 
-def _brief(result: scoring.Result | None) -> scoring.Result | None:
+def _brief(result: Result | None) -> Result | None:
     """Without what the cells printed, which would fill the memory with a large class's."""
     if result is None:
         return None
     return replace(result, cells={place: replace(ran, printed="") for place, ran in result.cells.items()})
 
 
-def _said(place: Place, lesson: str) -> dict[str, Any]:
+def _said(place: CourseFolder, lesson: str) -> dict[str, Any]:
     """By student, everything in the gradebook that a feedback page tells."""
     found: dict[str, Any] = {}
     with place.gradebook() as gradebook:
@@ -238,16 +208,9 @@ class _Interrupt:
             raise KeyboardInterrupt
 
 
-def seeds_of(place: Place, lesson: str) -> dict[str, int]:
-    """The seeds of a lesson's exercises in this course."""
-    return scoring.grading_seeds(place.root, lesson, list(steps.master(place.root, lesson, lesson).points))
-
-
 def _pages(
     root: Path, kind: str, lesson: str, students: Sequence[str]
 ) -> tuple[Sequence[str], dict[str, str]]:
-    from autograder.grade.command import CourseFolder  # which builds on this module
-
     return students, CourseFolder(root, kind).write_feedback(lesson, students)
 
 
@@ -255,69 +218,3 @@ def _bar(label: str, total: int, progress: bool) -> Any:
     from tqdm import tqdm
 
     return tqdm(desc=label, total=total, unit="submission", leave=False, disable=None if progress else True)
-
-
-# ----------------------------------------------------------------------------------------------------
-# The gradebook
-
-
-@contextlib.contextmanager
-def quick(db_url: str) -> Iterator[None]:
-    """Make the gradebook quick for many small writes by this process, which is the only one that writes.
-
-    SQLite's write-ahead log needs no wait for the disk at each commit, and survives a crash of the machine
-    all the same. nbgrader opens the gradebook nine times for each submission: it gets the same engine each time,
-    which has its statements compiled already. And it checks its own schema for each cell: once is enough.
-    """
-    import nbgrader.api
-    from nbgrader.nbgraderformat import common
-    from sqlalchemy import event
-
-    path = Path(db_url.removeprefix("sqlite:///"))
-    make = nbgrader.api.create_engine
-    engines: dict[str, Any] = {}
-
-    def once(url: str, **named: Any) -> Any:
-        if url not in engines:
-            engines[url] = make(url, **named)
-            if path.is_file():
-                event.listen(
-                    engines[url], "connect", lambda one, _: one.execute("PRAGMA synchronous = NORMAL")
-                )
-        return engines[url]
-
-    with contextlib.ExitStack() as stack:
-        if path.is_file():
-            # As long as one connection is open, the log is not written back at each close of another.
-            held = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-            held.execute("PRAGMA journal_mode = WAL")
-            stack.callback(_one_file, held)
-        for module, name, ours in (
-            (nbgrader.api, "create_engine", once),
-            (common, "jsonschema", SimpleNamespace(validate=_validate)),
-        ):
-            stack.callback(setattr, module, name, getattr(module, name))
-            setattr(module, name, ours)
-        yield
-        for engine in engines.values():
-            engine.dispose()
-
-
-def _validate(instance: Any, schema: Any) -> None:
-    """As jsonschema.validate does, without checking the schema itself each time."""
-    if error := best_match(_validator(json.dumps(schema)).iter_errors(instance)):
-        raise error
-
-
-@functools.cache
-def _validator(schema: str) -> Any:
-    made = json.loads(schema)
-    kind = validator_for(made)
-    kind.check_schema(made)
-    return kind(made)
-
-
-def _one_file(gradebook: sqlite3.Connection) -> None:
-    """Back to a gradebook that is one file, as it was, unless somebody else has it open (Formgrader)."""
-    with contextlib.suppress(sqlite3.OperationalError):
-        gradebook.execute("PRAGMA journal_mode = DELETE")

@@ -3,7 +3,7 @@ and nothing else.
 
 An archive is a stranger's file. Its directory is read within limits, every name in it is checked before
 anything is written, sizes are counted while they come and not believed, and links are never made. Which
-notebook is whose is none of this module's business (`inbox`).
+notebook is whose is none of this module's business (`search`).
 """
 
 from __future__ import annotations

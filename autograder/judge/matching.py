@@ -19,6 +19,7 @@ import nbformat
 
 import solutions
 from autograder.author.lesson import grade_id, is_check, is_exercise
+from autograder.sandbox.cells import Step
 
 GRADER_KEYS = ("nbgrader", "deletable", "editable")
 # What Python's parser raises on learners' code; the last two where it is nested too deep.
@@ -69,19 +70,6 @@ class Master:
             if is_check(cell)
         }
         return cls(cells, points)
-
-
-@dataclass(frozen=True)
-class Step:
-    """A piece of code to run: its name for messages, and the submission's cell that it comes from.
-
-    The essential ones, setup and exercises, run even when other cells have used up the notebook's time.
-    """
-
-    name: str
-    source: str
-    cell: int | None
-    essential: bool
 
 
 def restore(notebook: Any, master: Master) -> Any:

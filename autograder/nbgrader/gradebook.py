@@ -1,5 +1,5 @@
-"""Looks after gradebook.db, the one file of a course that cannot be made again: is it usable, and a copy of it from
-before each run.
+"""Looks after gradebook.db, the one file of a course that cannot be made again: is it usable, a copy of it from before
+each run, and many small writes to it in little time.
 
 What stands in it is nbgrader's matter. A gradebook that is no SQLite file (nbgrader can use PostgreSQL) is its
 server's to look after.
@@ -8,12 +8,19 @@ server's to look after.
 from __future__ import annotations
 
 import errno
+import functools
+import json
 import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from jsonschema.exceptions import best_match
+from jsonschema.validators import validator_for
 
 BACKUP = "gradebook.backup.db"
 WAIT_SECONDS = 5.0  # for another program that is writing
@@ -105,3 +112,65 @@ def full(course: Path) -> DiskFull:
         f"no room is left on the disk of {course}: what had been graded is kept; "
         "make room and run the same command again."
     )
+
+
+@contextmanager
+def quick_writing(db_url: str) -> Iterator[None]:
+    """Make the gradebook quick for many small writes by this process, which is the only one that writes.
+
+    SQLite's write-ahead log needs no wait for the disk at each commit, and survives a crash of the machine
+    all the same. nbgrader opens the gradebook nine times for each submission: it gets the same engine each time,
+    which has its statements compiled already. And it checks its own schema for each cell: once is enough.
+    """
+    import nbgrader.api
+    from nbgrader.nbgraderformat import common
+    from sqlalchemy import event
+
+    path = Path(db_url.removeprefix("sqlite:///"))
+    make = nbgrader.api.create_engine
+    engines: dict[str, Any] = {}
+
+    def once(url: str, **named: Any) -> Any:
+        if url not in engines:
+            engines[url] = make(url, **named)
+            if path.is_file():
+                event.listen(
+                    engines[url], "connect", lambda one, _: one.execute("PRAGMA synchronous = NORMAL")
+                )
+        return engines[url]
+
+    with ExitStack() as stack:
+        if path.is_file():
+            # As long as one connection is open, the log is not written back at each close of another.
+            held = stack.enter_context(closing(sqlite3.connect(path)))
+            held.execute("PRAGMA journal_mode = WAL")
+            stack.callback(_one_file, held)
+        for module, name, ours in (
+            (nbgrader.api, "create_engine", once),
+            (common, "jsonschema", SimpleNamespace(validate=_validate)),
+        ):
+            stack.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, ours)
+        yield
+        for engine in engines.values():
+            engine.dispose()
+
+
+def _validate(instance: Any, schema: Any) -> None:
+    """As jsonschema.validate does, without checking the schema itself each time."""
+    if error := best_match(_validator(json.dumps(schema)).iter_errors(instance)):
+        raise error
+
+
+@functools.cache
+def _validator(schema: str) -> Any:
+    made = json.loads(schema)
+    kind = validator_for(made)
+    kind.check_schema(made)
+    return kind(made)
+
+
+def _one_file(gradebook: sqlite3.Connection) -> None:
+    """Back to a gradebook that is one file, as it was, unless somebody else has it open (Formgrader)."""
+    with suppress(sqlite3.OperationalError):
+        gradebook.execute("PRAGMA journal_mode = DELETE")

@@ -1,8 +1,8 @@
 """The ways by which submissions come into nbgrader, made safe: autograde, collect and zip_collect.
 
 nbgrader makes its converters itself, but lets an exporter, two plugins and the exchange's steps be chosen;
-`steps.configure` chooses these. So `nbgrader autograde`, `nbgrader zip_collect`, `nbgrader collect` and
-Formgrader's buttons check for the sandbox first, and take files in through `inbox` alone.
+`settings.configure` chooses these. So `nbgrader autograde`, `nbgrader zip_collect`, `nbgrader collect` and
+Formgrader's buttons check for the sandbox first, and take files in through `intake` alone.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 
 from autograder.author import build
-from autograder.intake import inbox
+from autograder.intake import reading, search, taking_in
 from autograder.intake.archives import NOTEBOOK_BYTES
+from autograder.intake.submission import BESIDE, BESIDE_BYTES, STUDENT
 from autograder.nbgrader import steps
 from autograder.sandbox import bubblewrap
 
@@ -54,10 +55,10 @@ class SubmissionExporter(NotebookExporter):
         _confine(converter)
 
     def from_filename(self, filename: str, resources: Any = None, **named: Any) -> tuple[Any, Any]:
-        """Read one notebook: what a learner wrote through `inbox`, what has been taken in as it is."""
+        """Read one notebook: what a learner wrote through `reading`, what has been taken in as it is."""
         if not getattr(self.parent, "_sanitizing", True):
             return super().from_filename(filename, resources=resources, **named)
-        notebook = inbox.read(Path(filename))
+        notebook = reading.read(Path(filename))
         return super().from_file(io.StringIO(nbformat.writes(notebook)), resources=resources, **named)
 
 
@@ -68,12 +69,12 @@ def _confine(converter: Any) -> None:
     for name in list(converter.assignments):
         folder = Path(name)
         student = folder.parent.name
-        if not inbox.STUDENT.match(student):
+        if not STUDENT.match(student):
             converter.log.error("%s: this cannot be a student's id, so it was not graded.", folder)
             del converter.assignments[name]
             continue
         aside = Path(directory.root) / SET_ASIDE / student / lesson
-        for remark in inbox.confine(folder, lesson, aside, lambda: build.student_notebook(lesson)):
+        for remark in taking_in.confine(folder, lesson, aside, lambda: build.student_notebook(lesson)):
             converter.log.warning("%s", remark)
         converter.assignments[name] = [str(folder / f"{lesson}.ipynb")]
 
@@ -97,7 +98,7 @@ def _kept(converter: Any) -> Iterator[None]:
         student = Path(name).parent.name
         place = Path(converter._format_dest(lesson, student))
         copy = root / EARLIER / student / lesson
-        if copy.is_dir() and not place.exists():  # left by a run that was killed
+        if copy.is_dir() and not _is_whole(place):  # left by a run that was killed
             _move(copy, place)
         if place.is_dir() and converter.force:
             shutil.rmtree(copy, ignore_errors=True)
@@ -107,7 +108,7 @@ def _kept(converter: Any) -> Iterator[None]:
         yield
     finally:
         for place, copy in kept.items():
-            if place.exists():
+            if _is_whole(place):
                 shutil.rmtree(copy, ignore_errors=True)
             else:
                 _move(copy, place)
@@ -117,7 +118,13 @@ def _kept(converter: Any) -> Iterator[None]:
                 copy.parent.parent.rmdir()
 
 
+def _is_whole(place: Path) -> bool:
+    """Is an autograded notebook in this folder?"""
+    return any(place.glob("*.ipynb"))
+
+
 def _move(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(source, target)
 
@@ -136,8 +143,8 @@ class PlainCollect(ExchangeCollect):
             self.log.warning("%s is a link to another folder, and was not collected.", src)
             return
         for name in sorted(os.listdir(src)):
-            limit = inbox.BESIDE_BYTES if name in inbox.BESIDE else NOTEBOOK_BYTES + 1
-            if (name.endswith(".ipynb") or name in inbox.BESIDE) and not _copy(
+            limit = BESIDE_BYTES if name in BESIDE else NOTEBOOK_BYTES + 1
+            if (name.endswith(".ipynb") or name in BESIDE) and not _copy(
                 os.path.join(src, name), os.path.join(dest, name), limit
             ):
                 self.log.warning("%s is a link or the like, and was not collected.", os.path.join(src, name))
@@ -159,18 +166,20 @@ def _copy(source: str, target: str, limit: int) -> bool:
 
 
 class IntakeExtractor(ExtractorPlugin):
-    """zip_collect's first step: what was downloaded goes through `inbox`, one folder for each student."""
+    """zip_collect's first step: what was downloaded goes through `intake`, one folder for each student."""
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
         """Take in all submissions in `archive_path` (files, folders, zips) and write them to `extracted_path`."""
         lesson = self.parent.coursedir.assignment_id
         try:
-            with inbox.collected(Path(archive_path), lesson) as found:
+            with search.collected(Path(archive_path), lesson) as found:
                 for remark in found.remarks:
                     self.log.warning("%s", remark)
                 for submission in found.submissions:
                     folder = Path(extracted_path) / submission.student
-                    note = inbox.take_in(submission, lesson, folder, lambda: build.student_notebook(lesson))
+                    note = taking_in.take_in(
+                        submission, lesson, folder, lambda: build.student_notebook(lesson)
+                    )
                     if note:
                         self.log.warning("%s: %s", submission.student, note)
         except ValueError as wrong:

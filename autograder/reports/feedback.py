@@ -18,7 +18,10 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 import solutions
 from autograder.author import lesson
-from autograder.intake.inbox import NOTE_CELL
+from autograder.intake.taking_in import NOTE_CELL
+from autograder.judge.outputs import read_outcomes
+from autograder.reports.grade_table import duration
+from solutions.titles import titles
 
 TEMPLATES = Path(__file__).with_name("templates")
 NO_RESPONSE = "No response."
@@ -48,11 +51,6 @@ class SortIntoTasks(NbGraderPreprocessor):
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Fill `resources["feedback"]` and each cell's `metadata.feedback`."""
-        from autograder.judge.scoring import (
-            read_outcomes,  # brings the lessons' references; releasing needs none
-        )
-        from autograder.reports.grade_table import duration
-
         names = resources["nbgrader"]
         with Gradebook(names["db_url"]) as gradebook:
             submission = gradebook.find_submission(names["assignment"], names["student"])
@@ -64,7 +62,7 @@ class SortIntoTasks(NbGraderPreprocessor):
                 if grade.needs_manual_grade
             }
             late = float(submission.total_seconds_late or 0.0)
-        titles = _titles(nb)
+        titled = _titles(nb)
         outcomes = read_outcomes(nb)
         tasks = []
         unanswered: set[str] = set()
@@ -80,7 +78,7 @@ class SortIntoTasks(NbGraderPreprocessor):
                 told = outcomes[name].message if name in outcomes else ""
                 if lesson.is_open(cell):
                     told = "not answered" if name in unanswered else ""
-                task = _task(cell, name, titles.get(name, name), identity in waiting, told)
+                task = _task(cell, name, titled.get(name, name), identity in waiting, told)
                 tasks.append(task)
             cell.metadata["feedback"] = {"kind": _kind(cell), "task": asdict(task) if task else None}
         resources["feedback"] = {
@@ -124,7 +122,7 @@ def _kind(cell: Any) -> str:
         return "answer"
     if cell.get("id") == NOTE_CELL:
         return "note"
-    if cell.cell_type == "markdown" and lesson.titles(cell.source):
+    if cell.cell_type == "markdown" and titles(cell.source):
         return "text"
     # Cells that the learner added and that broke are shown: an exercise may have suffered from them.
     if cell.cell_type == "code" and cell.get("outputs") and not solutions.tag_of(cell):
@@ -148,7 +146,7 @@ def _titles(nb: Any) -> dict[str, str]:
         title.name: f"{title.kind} {title.number}"
         for cell in nb.cells
         if cell.cell_type == "markdown"
-        for title in lesson.titles(cell.source)
+        for title in titles(cell.source)
     }
 
 

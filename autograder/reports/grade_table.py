@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.grade.batch import Evaluated
-from autograder.judge.scoring import Outcome
+from autograder.judge.results import Evaluated, Outcome
 from autograder.reports import signs
-from autograder.reports.lms import harmless
 from autograder.reports.signs import MEANINGS, Sign
+from autograder.reports.spreadsheets import harmless
 
 FIXED_COLUMNS = (
     "score",

@@ -1,37 +1,23 @@
-"""Grades for Canvas and Moodle, as plugins of `nbgrader export`: CSV files with the columns that their imports expect.
+"""Grades for learning management systems, as plugins of `nbgrader export`: CSV files that their imports take.
 
 A grade is exported when it is final. Students who have not handed in, and submissions of which a part still waits for a
-person, are left out, so that the import leaves their field in the LMS alone; options say otherwise. The columns are
-those that the importers read: Canvas' `lib/gradebook_importer.rb`, Moodle's `grade/import/csv` and
-`mod/assign/feedback/offline/importgradeslib.php`.
+person, are left out, so that the import leaves their field in the LMS alone; options say otherwise. How the systems
+differ stands in one place, as data (`CANVAS`, `MOODLE`), with the columns that their importers read: Canvas'
+`lib/gradebook_importer.rb`, Moodle's `grade/import/csv` and `mod/assign/feedback/offline/importgradeslib.php`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Dict, Enum, Unicode
 
-_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?%?")
-
-
-def harmless(text: str) -> str:
-    """A text field that no spreadsheet takes for a formula; numbers and single signs are left as they are."""
-    if (
-        len(text) > 1
-        and text.lstrip()[:1] in ("=", "+", "-", "@", "\t", "\r")
-        and not _NUMBER.fullmatch(text)
-    ):
-        return f"'{text}"
-    return f"'{text}" if text[:1] in ("\t", "\r") else text
+from autograder.reports.spreadsheets import Sheet, harmless, number
 
 
 @dataclass(frozen=True)
@@ -62,46 +48,142 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A CSV file of an LMS: header, further rows, and how it was written."""
+class Layout:
+    """A kind of file that an LMS gives out and takes back."""
 
-    header: list[str]
-    rows: list[list[str]]
-    delimiter: str = ","
-    encoding: str = "utf-8"
+    known_by: tuple[frozenset[str], ...]
+    """Columns that only such a file has, all of one of these sets."""
+    keys: frozenset[str]
+    """Columns that say whose a row is."""
+    student: frozenset[str] = frozenset()
+    """Further columns that say who it is."""
+    total: re.Pattern[str] | None = None
+    """Titles of the columns of sums; those that are left are lessons'."""
+    grade: str = ""
+    """The one column for points, where a file is of one assignment."""
+    needed: str = ""
+    """A column without which the import refuses the file."""
+    number: re.Pattern[str] | None = None
+    """A key of this form stands for the number in it as well."""
+    out_of_row: str = ""
+    """What the first field of the row says in which the points possible stand."""
+    out_of_column: str = ""
+    """The column in which the points possible stand, in small letters."""
+    locked: tuple[str, str] | None = None
+    """The column that says whether a grade can be changed, and how it says no, in small letters."""
+    only_lessons: bool = False
+    """The columns of what is not exported stay out of the file: what is not in it is left as it was."""
 
-    @classmethod
-    def read(cls, path: Path) -> Sheet:
-        """Read a file that an LMS exported.
+    def fits(self, header: Sequence[str]) -> bool:
+        """Is a file with this header one of the kind?"""
+        return any(columns <= set(header) for columns in self.known_by)
 
-        Raises:
-            ValueError: it cannot be read as CSV in UTF-8.
-        """
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ValueError(
-                f"into must be a file that can be read, got {str(path)!r}: {error.strerror}."
-            ) from None
-        encoding = "utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8"
-        try:
-            text = data.decode(encoding)
-            first = text.partition("\n")[0]
-            delimiter = max(",;\t", key=first.count)
-            rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(f"into must be a CSV file in UTF-8, got {str(path)!r}: {error}.") from None
-        if not rows:
-            raise ValueError(f"into must be an export with a header, got {str(path)!r}, which is empty.")
-        width = len(rows[0])
-        return cls(rows[0], [(row + [""] * width)[:width] for row in rows[1:]], delimiter, encoding)
+    def lessons(self, header: Sequence[str]) -> list[int]:
+        """The columns that may be a lesson's."""
+        who = self.keys | self.student
+        sums = {title for title in header if self.total and self.total.search(title)}
+        return [place for place, title in enumerate(header) if title not in who | sums]
 
-    def write(self, path: Path) -> None:
-        """Write the file, at once or not at all."""
-        fresh = path.with_name(path.name + ".new")
-        with open(fresh, "w", encoding=self.encoding, newline="") as file:
-            csv.writer(file, delimiter=self.delimiter).writerows([self.header, *self.rows])
-        os.replace(fresh, path)
+    def keeps(self, title: str) -> bool:
+        """Does this column, which is filled with nothing, stand in the file that is written?"""
+        return not self.only_lessons or title in self.keys | self.student
+
+    def keys_of(self, header: Sequence[str], row: Sequence[str]) -> set[str]:
+        """What may say whose a row is, in small letters."""
+        found = [text.strip() for title, text in zip(header, row, strict=True) if title in self.keys]
+        numbers = [match[1] for text in found if self.number and (match := self.number.fullmatch(text))]
+        return {key.casefold() for key in (*found, *numbers) if key}
+
+
+@dataclass(frozen=True)
+class System:
+    """A learning management system, as far as its import of grades goes."""
+
+    name: str
+    file: str
+    """Name of the file that is written, where none is given."""
+    columns: Mapping[str, Callable[[Student], str]]
+    """Who it is, in a file of our own: header, and what stands there."""
+    layouts: tuple[Layout, ...]
+    """The files of its own that can be filled in; the first that fits counts."""
+    unfit: str
+    """What to say of another file."""
+    out_of: str = ""
+    """The first field of a row with the points possible, in a file of our own."""
+    whole_rows: bool = False
+    """An empty field would erase a grade: a student gets all lessons' points or is left out."""
+
+    def gives(self, marks: Sequence[Marks], student: str) -> bool:
+        """Is there a row for this student?"""
+        there = [student in one.points for one in marks]
+        return all(there) if self.whole_rows else any(there)
+
+
+CANVAS = System(
+    name="Canvas",
+    file="canvas.csv",
+    columns={
+        "Student": lambda student: (
+            ", ".join(filter(None, (student.last_name, student.first_name))) or student.id
+        ),
+        "ID": lambda student: student.lms_id,
+        "SIS User ID": lambda student: "",
+        "SIS Login ID": lambda student: student.id,
+        "Section": lambda student: "",
+    },
+    out_of="    Points Possible",
+    layouts=(
+        Layout(
+            known_by=(frozenset({"Section", "Student"}), frozenset({"Section", "LastName"})),
+            keys=frozenset({"ID", "SIS User ID", "SIS Login ID", "Integration ID"}),
+            student=frozenset({"Student", "LastName", "FirstName", "Root Account", "Section"}),
+            total=re.compile(r"(Current|Final) (Score|Points|Grade)|Override (Score|Grade|Status)"),
+            out_of_row="Points Possible",
+            only_lessons=True,
+        ),
+    ),
+    unfit="is no export of Canvas' gradebook: it has no columns Student, ID and Section.",
+)
+_MOODLES_KEYS = frozenset({"Identifier", "ID number", "Email address", "Username"})
+_PARTICIPANT = re.compile(
+    r"\D+\s(\d+)"
+)  # "Participant 1234": its downloads of submissions carry the number alone
+MOODLE = System(
+    name="Moodle",
+    file="moodle.csv",
+    columns={
+        "First name": lambda student: student.first_name,
+        "Last name": lambda student: student.last_name,
+        "ID number": lambda student: student.lms_id or student.id,
+        "Email address": lambda student: student.email,
+    },
+    layouts=(
+        Layout(  # an assignment's grading worksheet
+            known_by=(frozenset({"Identifier", "Grade"}),),
+            keys=_MOODLES_KEYS,
+            number=_PARTICIPANT,
+            grade="Grade",
+            needed="Last modified (grade)",
+            out_of_column="maximum grade",
+            locked=("Grade can be changed", "no"),
+        ),
+        Layout(  # the grader report
+            known_by=tuple(frozenset({key}) for key in _MOODLES_KEYS),
+            keys=_MOODLES_KEYS,
+            number=_PARTICIPANT,
+            student=frozenset(
+                {"First name", "Last name", "Surname", "Full name", "Institution", "Department"}
+                | {"Last downloaded from this course"}
+            ),
+            locked=("Grade can be changed", "no"),
+        ),
+    ),
+    unfit=(
+        "is no file of Moodle's that can be filled in: it needs a column Identifier, Email address, ID number or "
+        "Username."
+    ),
+    whole_rows=True,
+)
 
 
 class LmsExportPlugin(ExportPlugin):
@@ -125,11 +207,11 @@ class LmsExportPlugin(ExportPlugin):
         False, help="Convert points where the LMS's assignment is out of another number than the lesson."
     ).tag(config=True)
 
-    usual = "grades.csv"
+    system: ClassVar[System]
 
     def export(self, gradebook: Any) -> None:
         """Write the file; what is wrong ends the command with one sentence."""
-        target = Path(self.to or self.usual)
+        target = Path(self.to or self.system.file)
         try:
             students = self._students(gradebook)
             marks = self._marks(gradebook, students)
@@ -209,11 +291,70 @@ class LmsExportPlugin(ExportPlugin):
 
     def fresh(self, students: Mapping[str, Student], marks: Sequence[Marks]) -> Sheet:
         """A file of our own making, for an import that maps columns or creates assignments."""
-        raise NotImplementedError
+        who = self.system.columns
+        rows = []
+        if self.system.out_of:
+            blank = [""] * (len(who) - 1)
+            rows.append([self.system.out_of, *blank, *(number(one.out_of) for one in marks)])
+        for name, student in students.items():
+            if self.system.gives(marks, name):
+                points = [number(one.points[name]) if name in one.points else "" for one in marks]
+                rows.append([*(harmless(what(student)) for what in who.values()), *points])
+        return Sheet([*who, *(one.lesson for one in marks)], rows)
 
     def filled(self, sheet: Sheet, students: Mapping[str, Student], marks: Sequence[Marks]) -> Sheet:
         """The LMS's own file with our points filled in, reduced to the students that get any."""
-        raise NotImplementedError
+        header = sheet.header
+        layout = self._layout(header, marks)
+        lessons = layout.lessons(header)
+        places = (
+            [header.index(layout.grade)]
+            if layout.grade
+            else [self._column(header, one.lesson, lessons) for one in marks]
+        )
+        possible = next(
+            (row for row in sheet.rows if layout.out_of_row and layout.out_of_row in row[0]), None
+        )
+        keys = [set() if row is possible else layout.keys_of(header, row) for row in sheet.rows]
+        rows, locked = [possible] if possible else [], []
+        for index, name in sorted(self._match(keys, students).items()):
+            row = [harmless(text) for text in sheet.rows[index]]
+            if not self.system.gives(marks, name):
+                continue
+            if layout.locked and _field(header, row, layout.locked[0]) == layout.locked[1]:
+                locked.append(name)
+                continue
+            for one, place in zip(marks, places, strict=True):
+                if name in one.points:
+                    out_of = possible[place] if possible else _field(header, row, layout.out_of_column)
+                    row[place] = self._scaled(one, one.points[name], out_of)
+            rows.append(row)
+        if locked:
+            print(
+                f"These grades can't be changed in {self.system.name}, so they were left out: {', '.join(locked)}"
+            )
+        kept = [place for place in range(len(header)) if place in places or layout.keeps(header[place])]
+        return Sheet(
+            [header[place] for place in kept],
+            [[row[place] for place in kept] for row in rows],
+            sheet.delimiter,
+            sheet.encoding,
+        )
+
+    def _layout(self, header: Sequence[str], marks: Sequence[Marks]) -> Layout:
+        layout = next((one for one in self.system.layouts if one.fits(header)), None)
+        if layout is None:
+            raise ValueError(f"{self.into} {self.system.unfit}")
+        if layout.needed and layout.needed not in header:
+            raise ValueError(
+                f"{self.into} lacks the column {layout.needed!r}, without which {self.system.name} refuses it."
+            )
+        if layout.grade and len(marks) != 1:
+            raise ValueError(
+                f"{self.into} is of one assignment: name the lesson, as in "
+                "--assignment=\"['01_random_search']\"."
+            )
+        return layout
 
     def _column(self, header: Sequence[str], lesson: str, among: Sequence[int]) -> int:
         """Where a lesson stands in an LMS's header."""
@@ -268,9 +409,10 @@ class LmsExportPlugin(ExportPlugin):
         return found
 
 
-def number(value: float) -> str:
-    """Points with at most four decimals and no trailing zeros."""
-    return f"{value:.4f}".rstrip("0").rstrip(".")
+def _field(header: Sequence[str], row: Sequence[str], title: str) -> str:
+    """What stands in a row under a title, in small letters; "" where there is no such column."""
+    places = [place for place, one in enumerate(header) if title and one.casefold() == title.casefold()]
+    return row[places[0]].strip().casefold() if places else ""
 
 
 def _plain(header: str) -> str:
@@ -287,58 +429,7 @@ class CanvasExportPlugin(LmsExportPlugin):
     its own ids. Without it the file has a column per lesson, which Canvas offers to create.
     """
 
-    usual = "canvas.csv"
-    student_columns = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
-    total = re.compile(r"(Current|Final) (Score|Points|Grade)|Override (Score|Grade|Status)")
-
-    def fresh(self, students: Mapping[str, Student], marks: Sequence[Marks]) -> Sheet:
-        """Student columns, a column per lesson, and the row of points possible."""
-        rows = [["    Points Possible", "", "", "", "", *(number(one.out_of) for one in marks)]]
-        for name, student in students.items():
-            if any(name in one.points for one in marks):
-                shown = ", ".join(filter(None, (student.last_name, student.first_name))) or student.id
-                points = [number(one.points[name]) if name in one.points else "" for one in marks]
-                rows.append(
-                    [harmless(shown), harmless(student.lms_id), "", harmless(student.id), "", *points]
-                )
-        return Sheet([*self.student_columns, *(one.lesson for one in marks)], rows)
-
-    def filled(self, sheet: Sheet, students: Mapping[str, Student], marks: Sequence[Marks]) -> Sheet:
-        """The export's student columns and the lessons' columns, for the students who get points."""
-        header = sheet.header
-        if "Section" not in header or not any(name in header for name in ("Student", "LastName")):
-            raise ValueError(
-                f"{self.into} is no export of Canvas' gradebook: it has no columns Student, ID and Section."
-            )
-        section = header.index("Section")
-        assignments = [
-            place for place in range(section + 1, len(header)) if not self.total.search(header[place])
-        ]
-        places = [self._column(header, one.lesson, assignments) for one in marks]
-        possible = next((row for row in sheet.rows if "Points Possible" in row[0]), None)
-        keys = [
-            set()
-            if row is possible
-            else {
-                row[place].strip().casefold()
-                for place in range(section)
-                if header[place] in ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
-                and row[place].strip()
-            }
-            for row in sheet.rows
-        ]
-        kept = [*range(section + 1), *places]
-        rows = [[possible[place] for place in kept]] if possible else []
-        for index, name in sorted(self._match(keys, students).items()):
-            row = [harmless(text) for text in sheet.rows[index]]
-            given = False
-            for one, place in zip(marks, places, strict=True):
-                if name in one.points:
-                    row[place] = self._scaled(one, one.points[name], possible[place] if possible else "")
-                    given = True
-            if given:
-                rows.append([row[place] for place in kept])
-        return Sheet([header[place] for place in kept], rows, sheet.delimiter, sheet.encoding)
+    system = CANVAS
 
 
 class MoodleExportPlugin(LmsExportPlugin):
@@ -349,85 +440,4 @@ class MoodleExportPlugin(LmsExportPlugin):
     one for Grades, Import, CSV file, where "Email address" or "ID number" is mapped to the user.
     """
 
-    usual = "moodle.csv"
-
-    def fresh(self, students: Mapping[str, Student], marks: Sequence[Marks]) -> Sheet:
-        """Who it is, and a column per lesson. An empty field would erase a grade, so rows are whole or left out."""
-        rows = []
-        for name, student in students.items():
-            if all(name in one.points for one in marks):
-                who = (student.first_name, student.last_name, student.lms_id or student.id, student.email)
-                rows.append([*(harmless(text) for text in who), *(number(one.points[name]) for one in marks)])
-        return Sheet(
-            ["First name", "Last name", "ID number", "Email address", *(one.lesson for one in marks)], rows
-        )
-
-    def filled(self, sheet: Sheet, students: Mapping[str, Student], marks: Sequence[Marks]) -> Sheet:
-        """A worksheet or an export with the points filled in, for the students who get any."""
-        header = sheet.header
-        worksheet = {"Identifier", "Grade"} <= set(header)
-        if worksheet and "Last modified (grade)" not in header:
-            raise ValueError(
-                f"{self.into} lacks the column 'Last modified (grade)', without which Moodle refuses it."
-            )
-        if worksheet and len(marks) != 1:
-            raise ValueError(
-                "a grading worksheet is of one assignment: name the lesson, "
-                "as in --assignment=\"['01_random_search']\"."
-            )
-        who = [
-            place
-            for place, name in enumerate(header)
-            if name in ("Identifier", "ID number", "Email address", "Username")
-        ]
-        if not who:
-            raise ValueError(
-                f"{self.into} is no file of Moodle's that can be filled in: it needs a column Identifier, "
-                "Email address, ID number or Username."
-            )
-        known = {
-            "First name",
-            "Last name",
-            "Surname",
-            "Full name",
-            "Institution",
-            "Department",
-            "Last downloaded from this course",
-        }
-        items = [place for place, name in enumerate(header) if place not in who and name not in known]
-        places = (
-            [header.index("Grade")]
-            if worksheet
-            else [self._column(header, one.lesson, items) for one in marks]
-        )
-        most = next(
-            (place for place, name in enumerate(header) if worksheet and name.lower() == "maximum grade"),
-            None,
-        )
-        locked = next((place for place, name in enumerate(header) if name == "Grade can be changed"), None)
-        keys = [
-            {key for place in who for key in (row[place].strip().casefold(), _digits(row[place])) if key}
-            for row in sheet.rows
-        ]
-        rows, refused = [], []
-        for index, name in sorted(self._match(keys, students).items()):
-            if not all(name in one.points for one in marks):
-                continue
-            row = [text if place in who else harmless(text) for place, text in enumerate(sheet.rows[index])]
-            if locked is not None and row[locked].strip().casefold() == "no":
-                refused.append(name)
-                continue
-            for one, place in zip(marks, places, strict=True):
-                row[place] = self._scaled(one, one.points[name], row[most] if most is not None else "")
-            rows.append([harmless(text) for text in row])
-        if refused:
-            print(
-                f"Moodle says that these grades can't be changed, so they were left out: {', '.join(refused)}"
-            )
-        return Sheet(header, rows, sheet.delimiter, sheet.encoding)
-
-
-def _digits(identifier: str) -> str:
-    """The number in Moodle's "Participant 1234", which its download of submissions carries too; "" elsewhere."""
-    found = re.fullmatch(r"\D+\s(\d+)", identifier.strip())
-    return found[1] if found else ""
+    system = MOODLE

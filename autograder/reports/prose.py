@@ -2,7 +2,7 @@
 
 Markdown may hold any HTML, and nbgrader's templates show it as it is. Here it is rendered by nbconvert and
 then sanitised by nh3 against a list of what may stay; pictures may come with the text, never from elsewhere.
-It judges nothing, and what code printed is not its business: that is plain text (`scoring.printable`).
+It judges nothing, and what code printed is not its business: that is plain text (`outputs.printable`).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import Any
 from autograder.author.lesson import grader_metadata
 from autograder.judge import matching
 from autograder.judge.matching import Master
-from autograder.judge.scoring import Outcome
+from autograder.judge.results import Outcome
 
 # Kind -> what was seen, and what it may mean. The order is that of the report.
 MEANINGS = {

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.sandbox.library import folder as whole_library
-from autograder.sandbox.session import (
+import nas_lib
+from autograder.sandbox.process import (
     WORKER,
     Launcher,
     PlainLauncher,
@@ -351,7 +351,7 @@ class BubblewrapLauncher:
         for path in [*shown(), *([str(template)] if template else [])]:
             made += ["--ro-bind", path, path]
         made += ["--ro-bind", str(library), LIBRARY] if library else []
-        whole = str(whole_library() / "nas_lib")
+        whole = str(Path(nas_lib.__file__).resolve().parent)
         if any(inside(whole, path) for path in (*shown(), *SYSTEM)):  # installed among Python's own packages
             made += ["--tmpfs", whole, "--remount-ro", whole]
         made += ["--dev", "/dev", "--size", str(limits.scratch_bytes), "--tmpfs", "/dev/shm"]

@@ -34,7 +34,7 @@ from autograder.sandbox.bubblewrap import (
     moved,
     shown,
 )
-from autograder.sandbox.session import Process
+from autograder.sandbox.process import Process
 
 ZYGOTE = Path(__file__).with_name("zygote.py")
 IMPORT_SECONDS = 120.0  # for torch, on a very busy machine

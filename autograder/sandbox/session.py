@@ -2,7 +2,7 @@
 time.
 
 Everything that comes back is data of unknown worth: it is bounded, parsed as JSON and decoded, and nothing
-more. How the process is started is a replaceable piece (`Launcher`), so that isolation can change without
+more. How the process is started is a replaceable piece (`process.Launcher`), so that isolation can change without
 anything else noticing.
 """
 
@@ -14,24 +14,22 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from autograder.judge.matching import Step
-from autograder.sandbox import library
+from autograder.sandbox import bubblewrap, library
+from autograder.sandbox.cells import Ran, Step
+from autograder.sandbox.process import WORKER, Launcher, Process, used
 from autograder.sandbox.scratch import Scratch
 
-WORKER = Path(__file__).with_name("worker.py")
 GRACE_SECONDS = 1.0  # after the learner's own alarm, before the whole process is killed
 SPENT_SECONDS = 2.0  # what an exercise's cell still gets once the notebook has used up its time
 LOOK_SECONDS = 0.5  # quicker requests are not looked at
 HARD = 4.0  # times the limit, and no machine is busy enough to be excused any longer
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -49,85 +47,6 @@ class Limits:
     total_seconds: float = 60.0  # for all cells together, restarts included
     patience: float = 2.0
     message_bytes: int = 32 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What became of one cell: an error in one line or None, what it printed, how long it took."""
-
-    error: str | None
-    printed: str
-    seconds: float
-    late: bool = False  # it was stopped because its time was up
-
-
-class Process(Protocol):
-    """The learner's process, with all that it starts."""
-
-    stopped: str | None
-    """Why it was killed from outside, if it was: for the learner."""
-
-    def end(self) -> None:
-        """Kill it and what it started; returns when it is gone."""
-        ...
-
-    def exit_status(self) -> int | None:
-        """How it ended (negative for a signal); None if it is still there after a second."""
-        ...
-
-    def members(self) -> list[int]:
-        """The process and those that it started, as far as they are there."""
-        ...
-
-
-class Spawned(subprocess.Popen[bytes]):
-    """A process that leads a session of its own."""
-
-    stopped: str | None = None
-
-    def end(self) -> None:
-        """Kill it and what it started in its group; returns when it is gone."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self.wait()
-
-    def exit_status(self) -> int | None:
-        """How it ended (negative for a signal); None if it is still there after a second."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self.wait(timeout=1.0)
-        return None
-
-    def members(self) -> list[int]:
-        """The processes of its session."""
-        return [pid for pid in all_processes() if (stat := _stat(pid)) and stat[3] == str(self.pid)]
-
-
-def all_processes() -> list[int]:
-    """Every process that can be seen from here."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()] if os.path.isdir("/proc") else []
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat from the third on (state, parent, group, session, …); [] for one that is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def used(pids: Sequence[int]) -> tuple[float, float]:
-    """What processes and their ended children have used, in seconds: CPU time, and waiting for a busy machine."""
-    cpu = waited = 0.0
-    for pid in pids:
-        fields = _stat(pid)
-        cpu += sum(map(int, fields[11:15])) / TICKS
-        with (
-            contextlib.suppress(OSError, ValueError, IndexError),
-            open(f"/proc/{pid}/schedstat", encoding="ascii") as file,
-        ):
-            waited += int(file.read().split()[1]) / 1e9
-    return cpu, waited
 
 
 class Clock:
@@ -174,51 +93,6 @@ def _own_work() -> float:
     return 0.0
 
 
-class Launcher(Protocol):
-    """Starts the learner's process."""
-
-    def launch(
-        self,
-        command: Sequence[str],
-        fds: Sequence[int],
-        folder: Path,
-        environment: Mapping[str, str],
-        library: Path,
-    ) -> Process:
-        """Start `command` in `folder`, leading a process group of its own, with `fds` open and no others.
-
-        `library` is the folder, named in `command` as well, that holds the lesson's `nas_lib`.
-        """
-        ...
-
-
-class PlainLauncher:
-    """An ordinary subprocess: crashes and endless loops are contained, malice is not.
-
-    Grading chooses it only where an instructor has said so; see `bubblewrap.choose`.
-    """
-
-    def launch(
-        self,
-        command: Sequence[str],
-        fds: Sequence[int],
-        folder: Path,
-        environment: Mapping[str, str],
-        library: Path,
-    ) -> Process:
-        """Start the process."""
-        return Spawned(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # what cells print is collected inside; what goes past that is lost
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=dict(environment),
-            pass_fds=tuple(fds),
-            start_new_session=True,
-        )
-
-
 class Lost(Exception):
     """The learner's process died, hung, or said something unreadable. The message is for the learner."""
 
@@ -257,7 +131,7 @@ class Session:
         self._lesson = lesson
         self._steps = list(steps)
         self._limits = limits or Limits()
-        self._launcher = launcher or _usual_launcher()
+        self._launcher = launcher or bubblewrap.choose()
         self._process: Process | None = None
         self._folder: Scratch | None = None
         self._read_fd = self._write_fd = -1
@@ -491,12 +365,6 @@ class Session:
             return _death(None)
         status = self._process.exit_status()
         return self._process.stopped or _death(status)
-
-
-def _usual_launcher() -> Launcher:
-    from autograder.sandbox import bubblewrap  # which builds on this module
-
-    return bubblewrap.choose()
 
 
 def imports(sources: Iterable[str]) -> set[str]:

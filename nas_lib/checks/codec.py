@@ -223,10 +223,11 @@ def _decode_array(data: dict[str, Any], room: list[int]) -> np.ndarray:
     room[0] -= len(flat)
     if room[0] < 0:
         raise ValueError("too many values")
-    items = [_decode(item, 0, [1]) if type(item) is dict else item for item in flat]
-    if any(type(item) not in (bool, int, float) for item in items):
+    if dict in set(map(type, flat)):  # numbers that JSON has no word for
+        flat = [_decode(item, 0, [1]) if type(item) is dict else item for item in flat]
+    if not set(map(type, flat)) <= {bool, int, float}:
         raise ValueError("an array holds something other than numbers")
     try:
-        return np.array(items, dtype=dtype).reshape(shape)
+        return np.array(flat, dtype=dtype).reshape(shape)
     except OverflowError:
         raise ValueError("an array holds an integer that its dtype does not") from None

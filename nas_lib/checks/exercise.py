@@ -6,8 +6,9 @@ An instance is a dict of plain data. Its keys that begin with "_" (an objective'
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -20,7 +21,8 @@ Instance = dict[str, Any]
 """One concrete problem: plain data, different for each seed.
 
 `"about"` may name it in a phrase for messages. `"bad"` (a phrase such as "a budget of 0") makes it bad input: the probe
-is driven as ever, and an error of the class that the exercise declares has to come of it.
+is driven as ever, and an error of the class that the exercise declares has to come of it. `"_left"` is the share of the
+points that stays where this instance alone goes wrong: for what few would think of.
 """
 
 PRIVATE = ("bad", "about")
@@ -86,10 +88,18 @@ class Known:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the judge holds answers against: the reference's, one per instance, and the usual mistakes."""
+    """What the judge holds answers against: the reference's, one per instance, and the usual mistakes.
+
+    The mistakes are made when somebody asks for them, and then once: who is right needs none.
+    """
 
     answers: Sequence[Answer]
-    known: Sequence[Known] = ()
+    mistakes: Callable[[], Sequence[Known]] = tuple
+
+    @functools.cached_property
+    def known(self) -> Sequence[Known]:
+        """How the usual mistakes differ from the reference."""
+        return self.mistakes()
 
 
 @dataclass(frozen=True)

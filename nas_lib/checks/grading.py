@@ -53,11 +53,17 @@ def expected_answers(exercise: Exercise, reference: Any, instances: Sequence[Ins
             raise RuntimeError(f"the reference of {exercise.name} changes {', '.join(answer.changed)}")
     if not isinstance(exercise, ValueExercise):
         return Expected(answers)
-    told = [one for one in getattr(reference, "MISTAKES", {}).get(exercise.name, ()) if one.message]
-    return Expected(answers, [_known(exercise, one, reference, instances, answers) for one in told])
+    return Expected(answers, lambda: _known(exercise, reference, instances, answers))
 
 
 def _known(
+    exercise: ValueExercise, reference: Any, instances: Sequence[Instance], right: Sequence[Answer]
+) -> list[Known]:
+    told = [one for one in getattr(reference, "MISTAKES", {}).get(exercise.name, ()) if one.message]
+    return [_differing(exercise, one, reference, instances, right) for one in told]
+
+
+def _differing(
     exercise: ValueExercise,
     mistake: Any,
     reference: Any,

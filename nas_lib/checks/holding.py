@@ -8,6 +8,7 @@ from, and are not held.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import random
 import sys
@@ -190,6 +191,28 @@ def _optimizer(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any
     fresh: set[int] = set()
     for key, one in state["state"].items():
         yield from _walk(one, f"{path}.state[{key!r}]", fresh)
+
+
+@contextlib.contextmanager
+def stirred() -> Iterator[None]:
+    """Global generators in a state that no seed of a learner's gives, and as they were after the block.
+
+    Else a call that seeds one of them would change nothing the second time.
+    """
+    torch = sys.modules.get("torch")
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    kept = torch.get_rng_state() if torch is not None and hasattr(torch, "get_rng_state") else None
+    random.random()
+    np.random.random()  # noqa: NPY002
+    if kept is not None:
+        torch.rand(1)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        if kept is not None:
+            torch.set_rng_state(kept)
 
 
 def _settings() -> Iterator[tuple[str, Any]]:

@@ -87,9 +87,13 @@ def read_public(lesson: str, folder: Path | str | None = None) -> dict[str, Publ
 
 def _read(stored: dict[str, Any]) -> Public:
     cases = stored["cases"]
-    known = [
-        Known(one["concept"], one["message"], decode(one["differs"])) for one in stored.get("mistakes", [])
-    ]
+
+    def known() -> list[Known]:
+        return [
+            Known(one["concept"], one["message"], decode(one["differs"]))
+            for one in stored.get("mistakes", [])
+        ]
+
     return Public(
         [decode(case["instance"]) for case in cases],
         Expected([Answer(decode(case.get("expected"))) for case in cases], known),

@@ -225,14 +225,16 @@ class ValueExercise(Exercise):
             for place, (instance, _) in enumerate(zip(instances, answers))
             if "bad" not in instance and place < len(expected.answers)
         ]
-        fits = [
-            [self._explains(one, place, answers[place], expected.answers[place]) for place in sound]
-            for one in expected.known
-        ]
         wrong = [
             (column, place)
             for column, place in enumerate(sound)
             if not self._is_right(answers[place], expected.answers[place])
+        ]
+        if not wrong:
+            return {}
+        fits = [
+            [self._explains(one, place, answers[place], expected.answers[place]) for place in sound]
+            for one in expected.known
         ]
         whole = [one for one, row in zip(expected.known, fits) if all(row)]
         found = {}
@@ -284,6 +286,9 @@ class FunctionExercise(ValueExercise):
 
     parts: ClassVar[tuple[Part, ...]] = (Part(concept="wrong-number"),)
 
+    forgiving: ClassVar[dict[str, float]] = {}
+    """What is left ("_left") where a case alone is wrong, by what is special about it."""
+
     def problems(self, rng: Generator) -> list[tuple[str, list[list[Any]]]]:
         """(what is special, argument lists) of the instances."""
         raise NotImplementedError
@@ -296,7 +301,12 @@ class FunctionExercise(ValueExercise):
         """The problems, and bad input."""
         rng = default_rng(seed)
         return [
-            *({"calls": calls} | ({"about": about} if about else {}) for about, calls in self.problems(rng)),
+            *(
+                {"calls": calls}
+                | ({"about": about} if about else {})
+                | ({"_left": self.forgiving[about]} if about in self.forgiving else {})
+                for about, calls in self.problems(rng)
+            ),
             *({"bad": phrase, "calls": [call]} for phrase, call in self.bad()),
         ]
 

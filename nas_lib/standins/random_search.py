@@ -20,7 +20,13 @@ RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
 
 @stands_in(
     "sample_uniform",
-    hides=("nas_lib.spaces:CellSpace.sample",),
+    hides=(
+        "nas_lib.spaces:CellSpace.sample",
+        "nas_lib.checks.spaces:ChoiceSpace.sample",
+        "nas_lib.checks.spaces:ChoiceSpace.mutate",
+        "nas_lib.checks.spaces:GuardedCellSpace.sample",
+        "nas_lib.one_shot:uniform_paths",
+    ),
 )
 def sample_uniform(space: Space, rng: Generator) -> Any:
     return space.sample(rng)

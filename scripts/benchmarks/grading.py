@@ -27,6 +27,7 @@ import solutions
 from autograder import samples
 from autograder.author import build
 from autograder.grade import command, run
+from autograder.reports.grade_table import Grades
 
 TORCH = "import torch"
 LEARNS = "layer = torch.nn.Linear(16, 16)\nlayer(torch.ones(4, 16)).square().sum().backward()\n"
@@ -112,7 +113,7 @@ class Plain:
         return time.monotonic() - began, cpu_seconds() - before
 
 
-def graded(root: Path, lesson: str, jobs: int) -> tuple[command.Grades, float]:
+def graded(root: Path, lesson: str, jobs: int) -> tuple[Grades, float]:
     """Our grades, and the CPU seconds of all processes while submissions were evaluated and stored."""
     real, spent = run.Run.evaluate, [0.0]
 

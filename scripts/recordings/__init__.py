@@ -1,1 +1,1 @@
-"""Experiments too long for a lesson: recorded once, beside their scripts, and merged into what lessons read."""
+"""Experiments too long for a lesson, each recorded once, beside its script, for lessons to show."""

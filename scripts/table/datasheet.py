@@ -185,7 +185,7 @@ print(arch, accuracy, benchmark.query(arch, epochs=3, seed=0))
   mean over seeds, if nothing else is said; *top 10 %* are the items at least as good as the ⌈n/10⌉-th best.
 - **Content hash** (SHA-256 over all arrays): `{table.content_hash}`.
 - **Made again** by `make table` (hours; the trainings are the same up to the order of floating-point sums),
-  **checked** by `python -m scripts.table.check`, which trains random cells anew and independently of the table's way
+  **checked** by `scripts/table/check.py`, which trains random cells anew and independently of the table's way
   of training many seeds at once."""
 
 

@@ -76,15 +76,17 @@ class RandAugment(Exercise):
         shape = next((one.shape for one in made if one.shape != made[0].shape), made[0].shape)
         if shape != made[0].shape:
             return {"shape": list(shape)}
-        unique, counts = np.unique(np.stack(made), axis=0, return_counts=True)
+        places: dict[bytes, list[int]] = {}  # of equal images, in the order of the first
+        for place, one in enumerate(made):
+            places.setdefault(one.tobytes(), []).append(place)
         np.random.seed(1)  # noqa: NPY002 — what is drawn may not depend on the global generators
         torch.manual_seed(1)
         rng = default_rng(instance["seed"])
         again = [_pixels(fn(image, n, m, rng)) for _ in range(12)]
         other = [_pixels(fn(image, n, m, default_rng(instance["seed"] + 1 + i))) for i in range(12)]
         return {
-            "unique": unique,
-            "counts": counts,
+            "unique": np.stack([made[first] for first, *_ in places.values()]),
+            "counts": np.array([len(equal) for equal in places.values()]),
             "kept": bool(torch.equal(image, before)),
             "repeats": all(np.array_equal(a, b) for a, b in zip(again, made)),
             "fixed": all(np.array_equal(one, made[0]) for one in other),

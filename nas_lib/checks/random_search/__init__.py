@@ -1,10 +1,4 @@
-"""Checks of lesson 01, one module per exercise: sampling, random search, regret, the odds of random draws, and
-the paired bootstrap.
-
-Code that takes a generator may draw from it in any order, so what is random is judged by its distribution.
-Each exercise states as `false_fail` how likely bad luck fails right code; the bounds are proven (`_stats`), no
-simulation enters. Everything else is exact.
-"""
+"""Checks of lesson 01: uniform draws, random search, curves, the odds of random search, and the paired bootstrap."""
 
 from nas_lib.checks.questions import ConceptQuestion
 from nas_lib.checks.random_search.bootstrap import PairedBootstrap

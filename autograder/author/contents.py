@@ -1,0 +1,95 @@
+"""What a lesson's own cells say about it, counted: heading, minutes, points. Headers and tables are written from it.
+
+Minutes of doing and points are sums over the title lines; minutes of reading come from the words of the prose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import solutions
+from autograder.author.lesson import Lesson, is_open, mark_scheme, read_lesson
+from solutions.titles import titles
+
+WORDS_PER_MINUTE = 200
+"""At which prose with formulas is read."""
+
+HEADER = "**{minutes} · {points}.**"
+"""Stands in the first cell of each source, where learners read minutes and points."""
+
+TABLE_HEAD = "| lesson | minutes | points | run it |"
+BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}/{notebook})"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A lesson in numbers: minutes of its tasks, minutes that its prose takes to read, points."""
+
+    name: str
+    heading: str
+    minutes: int
+    reading: float
+    points: float
+
+    @property
+    def notebook(self) -> str:
+        """Where learners find it."""
+        return f"notebooks/{self.name}/{self.name}.ipynb"
+
+    @property
+    def row(self) -> str:
+        """The first three columns of a table of lessons, in Markdown."""
+        return f"| [{self.heading}]({self.notebook}) | {self.minutes} | {self.points:g} |"
+
+    def with_header(self, source: str) -> str:
+        """The first cell with the numbers in it."""
+        filled = HEADER.format(
+            minutes=f"{self.minutes} minutes of exercises, {self.reading:.0f} of reading",
+            points=f"{self.points:g} points",
+        )
+        return source.replace(HEADER, filled)
+
+
+def contents(lesson: Lesson) -> Contents:
+    """Count a lesson."""
+    prose = [cell.source for cell in lesson.cells if cell.cell_type == "markdown"]
+    named = [title for source in prose for title in titles(source)]
+    return Contents(
+        lesson.name,
+        prose[0].splitlines()[0].lstrip("# ") if prose else lesson.name,
+        sum(title.minutes for title in named),
+        sum(map(_words, _learners(lesson))) / WORDS_PER_MINUTE,
+        sum(title.points for title in named),
+    )
+
+
+def all_contents(folder: Path = solutions.FOLDER) -> list[Contents]:
+    """Count every lesson, in teaching order."""
+    return [contents(read_lesson(name, folder)) for name in solutions.lessons(folder)]
+
+
+def with_table(readme: str, lessons: Iterable[Contents], colab: str) -> str:
+    """A README with the rows of its table of lessons written anew; as it is where it has no such table."""
+    lines = readme.splitlines()
+    if TABLE_HEAD not in lines:
+        return readme
+    start = lines.index(TABLE_HEAD) + 2
+    stop = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
+    rows = [f"{one.row} {BADGE.format(colab=colab, notebook=one.notebook)} |" for one in lessons]
+    return "\n".join([*lines[:start], *rows, *lines[stop:]]) + "\n"
+
+
+def _learners(lesson: Lesson) -> Iterator[str]:
+    """The prose that a learner reads: without mark schemes and model answers."""
+    for cell in lesson.cells:
+        if cell.cell_type == "markdown" and not is_open(cell):
+            scheme = mark_scheme(cell.source)
+            yield cell.source.replace(scheme, "") if scheme else cell.source
+
+
+def _words(markdown: str) -> int:
+    """Words of running text: HTML tags, formulas and addresses are none."""
+    return len(re.findall(r"[^\W\d_]\w*", re.sub(r"<[^>]+>|\$[^$]*\$|https?://\S+", "", markdown)))

@@ -1,0 +1,263 @@
+"""Finds the submissions of a lesson in a folder or a zip, and whose is which.
+
+Layouts: `student/lesson/lesson.ipynb` (nbgrader's own), `student/lesson.ipynb`, `student.ipynb`, `student.zip`, and the
+names of Canvas's and Moodle's downloads. What is wrong with one student's submission costs that student alone; two
+submissions of one student are for the instructor to sort out, before anything is graded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import solutions
+from autograder.intake import archives
+from autograder.intake.archives import IGNORED, BadArchive
+from autograder.intake.submission import STUDENT, Submission
+from autograder.sandbox import scratch
+
+DOWNLOADS = (
+    re.compile(
+        r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)\Z"
+    ),  # Moodle
+    re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_(?P<file>.+)\Z"),  # Canvas
+)
+COPY = re.compile(r"(?:[ _-]*\(\d+\)|-\d+|[ _-]+copy\d*)\Z", re.IGNORECASE)
+"""What browsers, Canvas and file managers add to the name of a second copy."""
+
+
+@dataclass
+class Collection:
+    """What was found: the submissions, and in one sentence each what could not be taken for one."""
+
+    submissions: list[Submission] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def collected(source: Path, lesson: str) -> Iterator[Collection]:
+    """The submissions of a lesson in a folder or zip, as `find` gives them.
+
+    Archives are unpacked into a temporary folder, which is there until the block ends.
+    """
+    with scratch.folder("intake") as quarantine:
+        yield find(source, lesson, quarantine)
+
+
+def find(source: Path, lesson: str, quarantine: Path) -> Collection:
+    """The submissions of a lesson, by student.
+
+    Args:
+        source: the folder of submissions, or a zip of it (as Canvas and Moodle give it).
+        lesson: the lesson's name.
+        quarantine: an empty folder that archives are unpacked into.
+
+    Raises:
+        ValueError: no such folder or zip, no submission in it, or two of one student.
+    """
+    search = _Search(lesson, quarantine)
+    if source.is_file() and source.suffix.lower() == archives.SUFFIX:
+        folder = search.opened_class(source)
+    elif source.is_dir():
+        folder = search.only_download(source) or source
+    else:
+        raise ValueError(f"submissions must be a folder or a .zip, got {str(source)!r}, which is neither.")
+    search.look(folder)
+    found = search.result()
+    if not any(submission.path or submission.fault for submission in found.submissions):
+        raise ValueError(
+            " ".join(found.remarks[:1])
+            or f"no submission of {lesson} in {source}: expected <student>/{lesson}/{lesson}.ipynb, "
+            f"<student>/{lesson}.ipynb, <student>.ipynb or <student>.zip."
+        )
+    if [submission.student for submission in found.submissions] == [lesson]:
+        raise ValueError(
+            f"{source} seems to be one student's folder: give the folder that holds the students'."
+        )
+    return found
+
+
+class _Search:
+    """Looks for one lesson's submissions, and remembers whose is which."""
+
+    def __init__(self, lesson: str, quarantine: Path) -> None:
+        self._lesson = lesson
+        self._others = {other.casefold() for other in solutions.lessons() if other != lesson}
+        self._quarantine = quarantine
+        self._unpacked = 0
+        self._found: dict[str, tuple[Submission, Path]] = {}
+        self._downloads: dict[str, dict[Path, str]] = {}
+        self._remarks: list[str] = []
+
+    def result(self) -> Collection:
+        """All that was found, by student."""
+        for student, files in self._downloads.items():
+            self._add(self._of_files(student, files), next(iter(files)))
+        return Collection([self._found[student][0] for student in sorted(self._found)], self._remarks)
+
+    def opened_class(self, archive: Path) -> Path:
+        """Unpack a whole class's archive; returns the folder that holds the students'."""
+        folder = self._fresh()
+        try:
+            self._remarks += archives.unpack(archive, folder, archives.CLASS)
+        except BadArchive as bad:
+            raise ValueError(f"{archive} cannot be taken: {bad}.") from None
+        entries = _entries(folder)
+        if len(entries) == 1 and entries[0].is_dir() and not self._notebooks_in(entries[0]):
+            return entries[0]  # the zip of a folder
+        return folder
+
+    def only_download(self, folder: Path) -> Path | None:
+        """The unpacked archive, where the folder holds nothing but one that is a learning platform's download.
+
+        Only alone: one among others is a student's, who shall not hand in for others by such names.
+        """
+        entries = _entries(folder)
+        if len(entries) != 1 or entries[0].suffix.lower() != archives.SUFFIX or entries[0].is_symlink():
+            return None
+        try:
+            unpacked = self.opened_class(entries[0])
+        except ValueError:
+            return None
+        inside = _entries(unpacked)
+        return unpacked if inside and all(_download(entry.name) for entry in inside) else None
+
+    def look(self, folder: Path) -> None:
+        """Take every entry of the students' folder for what it is."""
+        for entry in _entries(folder):
+            downloaded = _download(entry.name)
+            suffix = entry.suffix.lower()
+            if entry.is_dir() and not entry.is_symlink():
+                self._add(self._of_folder(downloaded[0] if downloaded else entry.name, entry), entry)
+            elif (
+                suffix not in (".ipynb", archives.SUFFIX, *archives.OTHER_SUFFIXES) and not entry.is_symlink()
+            ):
+                continue
+            elif downloaded:
+                self._downloads.setdefault(downloaded[0], {})[entry] = downloaded[1]
+            else:
+                self._add(self._of_files(_student_of(entry), {entry: f"{self._lesson}{suffix}"}), entry)
+
+    def _add(self, submission: Submission, place: Path) -> None:
+        student = submission.student
+        if not STUDENT.match(student) or student.strip(" .") != student:
+            self._remarks.append(
+                f"{place}: a student's id has letters, digits, spaces and . _ - @ ' only, "
+                "so this was not graded."
+            )
+            return
+        if student in self._found:
+            before = self._found[student][1]
+            raise ValueError(
+                f"student {student!r} has handed in twice: {before} and {place}. Move one of them away."
+            )
+        self._found[student] = submission, place
+
+    def _of_folder(self, student: str, folder: Path) -> Submission:
+        inner = folder / self._lesson
+        direct = self._notebooks_in(folder)
+        deep = {} if inner.is_symlink() else self._notebooks_in(inner)
+        exact = [path for path, name in {**direct, **deep}.items() if name == f"{self._lesson}.ipynb"]
+        if len(exact) > 1:
+            raise ValueError(
+                f"student {student!r} has handed in twice: {exact[1]} and {exact[0]}. Move one of them away."
+            )
+        if inner.is_symlink():
+            return Submission(student, inner / f"{self._lesson}.ipynb")  # which `read` refuses
+        zipped = {
+            path: path.name
+            for path in (*_entries(folder), *(_entries(inner) if inner.is_dir() else ()))
+            if path.suffix.lower() in (archives.SUFFIX, *archives.OTHER_SUFFIXES)
+        }
+        return self._of_files(student, deep or direct or zipped)
+
+    def _of_files(self, student: str, files: Mapping[Path, str]) -> Submission:
+        """One of the files that a student handed in, by their own names: a notebook, else what is in a zip."""
+        notebooks = {path: name for path, name in files.items() if name.lower().endswith(".ipynb")}
+        if not notebooks and files:
+            (archive, *more) = files
+            if more:
+                return Submission(
+                    student, None, f"You handed in {len(files)} archives: hand in one notebook."
+                )
+            return self._of_archive(student, archive)
+        return self._chosen(student, notebooks)
+
+    def _of_archive(self, student: str, archive: Path) -> Submission:
+        if archive.is_symlink():
+            return Submission(
+                student, None, "What you handed in is a link to another file: hand in the file itself."
+            )
+        if archive.suffix.lower() != archives.SUFFIX:
+            return Submission(
+                student, None, f"{archive.suffix} files are not opened: hand in the notebook itself."
+            )
+        folder = self._fresh()
+        try:
+            archives.unpack(archive, folder, archives.ONE)
+        except BadArchive as bad:
+            shutil.rmtree(folder, ignore_errors=True)
+            return Submission(
+                student, None, f"The archive cannot be taken, as {bad}: hand in the notebook itself."
+            )
+        notebooks = {path: path.name for path in sorted(folder.rglob("*.ipynb"))}
+        chosen = self._chosen(student, notebooks)
+        if not notebooks and any(folder.rglob("*")):
+            chosen = Submission(
+                student, None, "The archive holds archives and no notebook: hand in the notebook itself."
+            )
+        for path in notebooks:
+            if path != chosen.path:
+                path.unlink()
+        return chosen
+
+    def _chosen(self, student: str, notebooks: Mapping[Path, str]) -> Submission:
+        """The one that is called after the lesson, else the only one there is."""
+        own = {
+            path: COPY.sub("", name[: -len(".ipynb")]).casefold()
+            for path, name in notebooks.items()
+            if name[: -len(".ipynb")].casefold() not in self._others
+        }
+        named = [path for path, name in own.items() if name == self._lesson.casefold()]
+        candidates = named or list(own)
+        if len(candidates) == 1:
+            return Submission(student, candidates[0])
+        if not candidates:
+            return Submission(student, None)
+        names = ", ".join(sorted(notebooks[path] for path in candidates)[:3])
+        return Submission(
+            student,
+            None,
+            f"You handed in {len(candidates)} notebooks ({names}): hand in one, called {self._lesson}.ipynb.",
+        )
+
+    def _notebooks_in(self, folder: Path) -> dict[Path, str]:
+        if not folder.is_dir():
+            return {}
+        return {path: path.name for path in _entries(folder) if path.suffix.lower() == ".ipynb"}
+
+    def _fresh(self) -> Path:
+        self._unpacked += 1
+        folder = self._quarantine / str(self._unpacked)
+        folder.mkdir()
+        return folder
+
+
+def _entries(folder: Path) -> list[Path]:
+    return [entry for entry in sorted(folder.iterdir()) if not IGNORED.match(entry.name)]
+
+
+def _download(name: str) -> tuple[str, str] | None:
+    """Whose file of a learning platform's download this is, and what its owner called it; None for others."""
+    for pattern in DOWNLOADS:
+        if match := pattern.match(name):
+            return f"{match['name']}_{match['number']}", match["file"]
+    return None
+
+
+def _student_of(entry: Path) -> str:
+    return entry.stem if entry.suffix else entry.name

@@ -1,0 +1,127 @@
+"""Puts submissions where nbgrader grades them: what can be read as it is, else a blank notebook that says why not."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from autograder.intake.reading import Unreadable, read
+from autograder.intake.submission import BESIDE, BESIDE_BYTES, Submission, timestamp_of
+
+NOTE_CELL = "intake-note"
+"""Id of the cell that says why a submission could not be read, in the notebook that stands for it."""
+
+
+def take_in(submission: Submission, lesson: str, folder: Path, blank: Callable[[], Any]) -> str:
+    """Write a submission into an empty folder, as nbgrader wants it; returns what was wrong, "" if nothing.
+
+    One that cannot be read is replaced by a blank notebook that says why, so that its author gets feedback.
+
+    Args:
+        submission: whose it is and where.
+        lesson: what the notebook shall be called.
+        folder: where it goes.
+        blank: makes the lesson's notebook as it is given to learners.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    note = ""
+    try:
+        if submission.fault:
+            raise Unreadable(submission.fault)
+        if submission.path is None:
+            raise Unreadable(f"There is no {lesson}.ipynb: hand one in.")
+        notebook = read(submission.path)
+    except Unreadable as unreadable:
+        note = str(unreadable)
+        notebook = refusal(note, blank)
+    nbformat.write(notebook, folder / f"{lesson}.ipynb")
+    if submission.path is not None:
+        for beside in map(submission.path.with_name, BESIDE):
+            if _may_stay(beside, beside.parent):
+                shutil.copyfile(beside, folder / beside.name)
+    return note
+
+
+def refusal(note: str, blank: Callable[[], Any]) -> Any:
+    """The blank notebook with a sentence at its top: why a submission was not taken."""
+    notebook = blank()
+    plain = re.sub(r"([\\\\`*_\[\]])", r"\\\1", html.escape(note, quote=False))
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**{plain}**", id=NOTE_CELL))
+    return notebook
+
+
+def refused(notebook: Any) -> str:
+    """Why `refusal` made this notebook, "" if it did not."""
+    if not notebook.cells or notebook.cells[0].get("id") != NOTE_CELL:
+        return ""
+    return html.unescape(re.sub(r"\\([\\`*_\[\]])", r"\1", notebook.cells[0].source.strip("*")))
+
+
+def confine(folder: Path, lesson: str, aside: Path, blank: Callable[[], Any]) -> list[str]:
+    """Leave in a submitted folder only what nbgrader may touch: a readable notebook and its own small files.
+
+    nbgrader copies all that lies there, through links too, into the folders that it serves and gives back.
+
+    Args:
+        folder: `submitted/<student>/<lesson>`.
+        lesson: what the notebook is called.
+        aside: where other files go, with .txt at the end of their names, so that nothing takes them for more.
+        blank: makes the lesson's notebook as it is given to learners.
+
+    Returns:
+        A sentence for each thing that was done.
+    """
+    remarks: list[str] = []
+    for place in (folder.parent, folder):
+        if place.is_symlink():
+            place.unlink()
+            remarks.append(f"{place} was a link to another folder, and has been removed.")
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = folder / f"{lesson}.ipynb"
+    fault = (
+        "; ".join(remarks) and "What you handed in is a link to another folder: hand in the notebook itself."
+    )
+    try:
+        read(notebook)
+    except Unreadable as unreadable:
+        fault = fault or str(unreadable)
+        remarks.append(f"{notebook}: {fault}")
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        elif not (path == notebook and not fault) and not _may_stay(path, folder):
+            remarks.append(_set_aside(path, folder, aside))
+    if fault:
+        nbformat.write(refusal(fault, blank), notebook)
+    return remarks
+
+
+def _may_stay(path: Path, folder: Path) -> bool:
+    if path.parent != folder or path.name not in BESIDE or path.is_symlink() or not path.is_file():
+        return False
+    if path.name == "timestamp.txt":
+        return timestamp_of(path) is not None
+    return path.stat().st_size <= BESIDE_BYTES
+
+
+def _set_aside(path: Path, folder: Path, aside: Path) -> str:
+    if path.is_symlink() or not path.is_file():
+        path.unlink()
+        return f"{path} was no file but a link or the like, and has been removed."
+    aside.mkdir(parents=True, exist_ok=True)
+    name = "__".join(path.relative_to(folder).parts)[-200:]
+    target = next(
+        place
+        for number in itertools.count()
+        if not (place := aside / f"{name}{f'.{number}' if number else ''}.txt").exists()
+    )
+    os.replace(path, target)
+    return f"{path} is not part of the submission, and lies in {target} now."

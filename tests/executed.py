@@ -1,0 +1,103 @@
+"""Lessons executed from top to bottom in a kernel of their own, whole or as a rehearsal.
+
+A rehearsal is the whole lesson, all cells and figures, with fewer repetitions of what it repeats: fewer runs of a
+comparison, fewer steps of a training.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+import solutions
+from autograder.author.build import student_notebook
+
+SECONDS = 180  # that a cell may take on two cores
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+# As the lesson has it, once, and how often in a rehearsal.
+FEWER: dict[str, dict[str, str]] = {
+    "02_evolution_and_early_stopping": {
+        "RUNS = 200": "RUNS = 20",
+        "for i in range(50)\n": "for i in range(5)\n",
+    },
+    "03_rl_controller": {
+        "BATCH, UPDATES = 16, 250": "BATCH, UPDATES = 16, 80",
+        "seeds = (0.0, 0.3, 1.0, 5.0), range(10, 13)": "seeds = (0.0, 0.3, 1.0, 5.0), range(10, 12)",
+        "BUDGET, RUNS = 200, 30": "BUDGET, RUNS = 200, 3",
+    },
+    "04_darts": {
+        "config = darts.SearchConfig()": "config = darts.SearchConfig(epochs=4)",
+    },
+    "05_supernet": {
+        "6000, 0.1": "300, 0.1",
+        "distinct_functions(150,": "distinct_functions(30,",
+        "budget=150, population=30": "budget=30, population=10",
+        '(300, {"kernels": (3,)})': '(30, {"kernels": (3,)})',
+        '(400, {"depths": (2, 1)})': '(40, {"depths": (2, 1)})',
+        '(500, {"expands": (2,)})': '(50, {"expands": (2,)})',
+        'progress(range(800), "step")': 'progress(range(80), "step")',
+        "x=range(40, 801, 40)": "x=range(40, 81, 40)",
+    },
+    "06_hardware_aware": {
+        "replace(RECIPE, epochs=3, train_images=2048": "replace(RECIPE, epochs=1, train_images=2048",
+        "for seed in progress(range(20)):": "for seed in progress(range(4)):",
+    },
+    "07_compound_scaling": {
+        "recipe, device = ScalingRecipe(), usable_device()": (
+            "recipe, device = ScalingRecipe(train_images=400, test_images=400), usable_device()"
+        ),
+    },
+}
+
+
+def notebook_of(lesson: str, done: bool, whole: bool) -> Any:
+    """The lesson with the references or as learners get it, whole or as a rehearsal.
+
+    Raises:
+        ValueError: what a rehearsal shortens does not stand in the lesson, or more than once.
+    """
+    notebook = solutions.read(lesson) if done else student_notebook(lesson)
+    for old, new in () if whole else FEWER.get(lesson, {}).items():
+        cells = [cell for cell in notebook.cells for _ in range(cell.source.count(old))]
+        if len(cells) != 1:
+            raise ValueError(
+                f"{lesson} must hold {old!r} once, for the rehearsal to shorten; found {len(cells)}"
+            )
+        cells[0].source = cells[0].source.replace(old, new)
+    return notebook
+
+
+def execute(notebook: Any, table: Path) -> dict[str, Any]:
+    """What a notebook showed: its two streams, the number of figures, and values shown as text.
+
+    Args:
+        notebook: the lesson, which gets the outputs.
+        table: the benchmark's table that it is led to.
+
+    Raises:
+        CellExecutionError: a cell ended in an error.
+        CellTimeoutError: a cell took longer than `SECONDS`.
+    """
+    where = f"from pathlib import Path\nimport nas_lib.benchmark\nnas_lib.benchmark.TABLE_PATH = Path({str(table)!r})"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(where))
+    root = str(solutions.FOLDER.parent)
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    environment["PYTHONPATH"] = os.pathsep.join([root, environment.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    resources = {"metadata": {"path": root}}
+    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources)
+    client.execute(env=environment)
+    outputs = [one for cell in notebook.cells if cell.cell_type == "code" for one in cell.outputs]
+    streams = dict.fromkeys(("stdout", "stderr"), "")
+    for one in outputs:
+        if one.output_type == "stream":
+            streams[one.name] += ANSI.sub("", one.text)
+    return streams | {
+        "figures": sum(one.output_type == "display_data" and "image/png" in one.data for one in outputs),
+        "shown": [one.data.get("text/plain", "") for one in outputs if one.output_type == "execute_result"],
+    }
