@@ -440,12 +440,12 @@ for name, baseline in baselines.items():
 # **Why it matters.** This is the model of the paper that began the field, and the same thirty lines
 # are behind every later controller, whether its rewards come from trainings or from a supernet.
 #
-# The layers are given and stay as they are; write the two methods. `sample` walks over the decisions
-# and draws; `log_prob` walks the same way with the options given. Example: with
+# The layers are given and stay as they are; write the two methods. `sample` walks over the
+# decisions and draws; `log_prob` walks the same way with the options given. Example: with
 # `choices = (("a", "b"), (1, 2, 3))` an architecture is a row such as `[1, 2]`, standing for
 # `("b", 3)`, and the six probabilities `controller.log_prob(all six rows).exp()` add up to 1. Speed
-# is no concern: rows may be drawn one by one. The check draws about 3,000 rows of five small spaces,
-# and grading allows six seconds of computing for it.
+# is no concern, and rows may be drawn one by one: the check draws about 3,000 of them, from five
+# small spaces, and grading allows six seconds of computing for all.
 #
 # <details><summary>Hint: "where do I start?"</summary>
 #

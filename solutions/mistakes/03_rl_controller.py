@@ -674,7 +674,6 @@ book.edits(
         {"return returns": "return np.append(returns, 0.0)"},
     ),
     ("whole-numbers", INTEGERS, {FLOATS: "np.asarray(rewards)", EMPTY: "returns = np.zeros_like(rewards)"}),
-    ("too-short", "", {KEEP: "returns[t] = sum(gamma**k * one for k, one in enumerate(rewards[t : t + 100]))"}),
     ("mutates-input", "", {EMPTY: "returns = rewards"}),
     ("wrong-type", "", {"return returns": "return returns.tolist()"}),
     ("wrong-type", "", {"return returns": "return torch.from_numpy(returns)"}),

@@ -26,7 +26,7 @@ class OfRewards(ValueExercise):
     def instances(self, seed: int) -> list[Instance]:
         """The problems, other forms of rewards, and bad input."""
         rng = default_rng(seed)
-        whole = [int(one) for one in rng.integers(2, 10, 6)]
+        whole = [int(one) for one in rng.integers(2, 10, 4)]
         good, place = floats(rng, 6, 50, 90), int(rng.integers(6))
         share = round(float(rng.uniform(0.3, 0.7)), 2)
 
@@ -41,11 +41,10 @@ class OfRewards(ValueExercise):
             *(
                 {"rewards": rewards, "option": share, "form": form, "about": about}
                 for rewards, form, about in (
-                    (floats(rng, 6, 1, 9), "list", "a list"),
-                    (floats(rng, 6, 1, 9), "tuple", "a tuple"),
+                    (floats(rng, 4, 1, 9), "tuple", "a tuple"),
                     (whole, "list", "a list of whole numbers"),
                     (whole, "array", "an array of whole numbers"),
-                    (floats(rng, 6, 1, 9), "float32", "an array of float32"),
+                    (floats(rng, 4, 1, 9), "float32", "an array of float32"),
                 )
             ),
             bad("a reward of NaN", with_one(good, place, NAN)),
@@ -94,15 +93,14 @@ class EmaBaseline(OfRewards):
     name, lesson, option = "ema_baseline", LESSON, "decay"
 
     def problems(self, rng: Generator) -> list[tuple[list[Any], float, str]]:
-        """Decays from 0 to 1, one reward, two, negative rewards, and many."""
+        """Decays from 0 to 1, one reward, negative rewards, and many."""
         return [
-            (floats(rng, int(rng.integers(8, 16)), 50, 95), round(float(rng.uniform(0.6, 0.95)), 3), ""),
-            (floats(rng, int(rng.integers(8, 16)), -5, 5), round(float(rng.uniform(0.1, 0.4)), 3), ""),
-            (floats(rng, 6, 1, 9), 0, "a decay of 0"),
-            (floats(rng, 6, 1, 9), 1, "a decay of 1"),
+            (floats(rng, int(rng.integers(6, 9)), 50, 95), round(float(rng.uniform(0.6, 0.95)), 3), ""),
+            (floats(rng, int(rng.integers(5, 8)), -5, 5), round(float(rng.uniform(0.1, 0.4)), 3), ""),
+            (floats(rng, 5, 1, 9), 0, "a decay of 0"),
+            (floats(rng, 5, 1, 9), 1, "a decay of 1"),
             (floats(rng, 1, 50, 95), 0.9, "a single reward"),
-            (floats(rng, 2, 50, 95), 0.9, "two rewards"),
-            (floats(rng, 200, 50, 95), 0.99, "200 rewards"),
+            (floats(rng, 30, 50, 95), 0.99, "30 rewards"),
         ]
 
 
@@ -113,17 +111,12 @@ class DiscountedReturns(OfRewards):
 
     def problems(self, rng: Generator) -> list[tuple[list[Any], float, str]]:
         """Gammas from 0 to 1, a reward at the end only, and more steps than powers of gamma can follow."""
-        terminal = [0.0] * int(rng.integers(4, 8)) + floats(rng, 1, 50, 95)
+        terminal = [0.0] * int(rng.integers(3, 6)) + floats(rng, 1, 50, 95)
         return [
-            (floats(rng, int(rng.integers(6, 12)), -5, 9), round(float(rng.uniform(0.5, 0.95)), 3), ""),
+            (floats(rng, int(rng.integers(6, 9)), -5, 9), round(float(rng.uniform(0.5, 0.95)), 3), ""),
             (terminal, round(float(rng.uniform(0.5, 0.9)), 3), "a reward at the end only"),
-            (floats(rng, 7, -5, 9), 1, "a gamma of 1"),
-            (floats(rng, 7, -5, 9), 0, "a gamma of 0"),
+            (floats(rng, 6, -5, 9), 1, "a gamma of 1"),
+            (floats(rng, 6, -5, 9), 0, "a gamma of 0"),
             (floats(rng, 1, 1, 9), 0.7, "a single reward"),
-            (
-                floats(rng, 250, -1, 1),
-                round(float(rng.uniform(0.005, 0.02)), 4),
-                "250 rewards and a tiny gamma",
-            ),
-            (floats(rng, 250, -1, 1), 0.99, "250 rewards"),
+            (floats(rng, 50, -1, 1), 1e-8, "50 rewards and a tiny gamma"),
         ]
