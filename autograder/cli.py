@@ -1,4 +1,4 @@
-"""The instructor's commands of `nas-course`: build, verify, mutants, assign, grade, report, corpus, release.
+"""The instructor's commands of `nas-course`, from `new-exercise` and `build` to `grade` and `release`.
 
 Only arguments are read and results printed here; the work is done in the modules of this package, imported
 when needed so that `nas-course doctor` stays quick.
@@ -24,6 +24,13 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the instructor's commands to `nas-course`, and let its doctor try the sandbox."""
     if "doctor" in commands.choices:
         commands.choices["doctor"].set_defaults(no_sandbox=_no_sandbox)
+
+    new = commands.add_parser(
+        "new-exercise", help="write the stubs of an exercise: its cells, its cases and its usual mistakes"
+    )
+    new.add_argument("lesson", help="lesson that gets it, such as 01_random_search")
+    new.add_argument("name", help="name of the function to be written")
+    new.set_defaults(run=_new_exercise)
 
     build = commands.add_parser("build", help="write notebooks/ and the public checks from solutions/")
     build.add_argument(
@@ -119,6 +126,7 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "mutants", help="grade the checks themselves with wrong and right answers; print the kill table"
     )
     mutants.add_argument("--lesson", help="lesson, such as 01_random_search (default: all that have checks)")
+    mutants.add_argument("--exercise", default="", help="this exercise of the lesson alone")
     mutants.add_argument(
         "--machine",
         action="store_true",
@@ -139,6 +147,17 @@ def _no_sandbox() -> str:
     from autograder.sandbox import bubblewrap
 
     return bubblewrap.missing()
+
+
+def _new_exercise(arguments: argparse.Namespace) -> int:
+    from autograder.author import scaffold
+
+    for path in scaffold.new_exercise(arguments.lesson, arguments.name):
+        print(path)
+    print(
+        "Fill in what is marked TODO; `nas-course verify` says what is left, CONTRIBUTING.md what belongs there."
+    )
+    return 0
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -294,11 +313,13 @@ def _mutants(arguments: argparse.Namespace) -> int:
     from autograder.gate import report
     from nas_lib import checks
 
+    if arguments.exercise and not arguments.lesson:
+        raise ValueError("exercise is one of a lesson, so --lesson must say of which.")
     faults = []
     for lesson in [arguments.lesson] if arguments.lesson else checks.lessons():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # wrong answers divide by zero
-            found = report.of_lesson(lesson, arguments.machine)
+            found = report.of_lesson(lesson, arguments.machine, arguments.exercise)
         print(f"{report.render(found)}\n", flush=True)
         faults += found.faults
     for fault in faults:

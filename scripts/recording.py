@@ -52,12 +52,14 @@ class Recording:
 
     Args:
         jobs: what there is to do, in this order: the arguments of `do` by the job's key.
-        do: does one job and returns plain data. Where that needs the row of another job, `need`
-        gives it. merge: writes what the course ships, from the rows of all jobs and in their order;
-        None: nothing is shipped. settings: plain data, what all rows have in common. folder: of the
-        record. target: where `merge` writes. show: what there is to say about the rows that are
-        there, in lines. key: which job a row belongs to; None: its key is added as "job". part: (i,
-        k), do only every k-th job, from the i-th.
+        do: does one job and returns plain data; `need` gives it the rows of jobs before.
+        merge: writes what the course ships, from the rows of all jobs; None: nothing is shipped.
+        settings: plain data, what all rows have in common.
+        folder: of the record.
+        target: where `merge` writes.
+        show: what there is to say about the rows that are there, in lines.
+        key: which job a row belongs to; None: its key is added as "job".
+        part: (i, k), do only every k-th job, from the i-th.
     """
 
     jobs: Mapping[str, tuple[Any, ...]]
@@ -83,9 +85,10 @@ class Recording:
         """
         found: Rows = {}
         for path in sorted(self.folder.glob("part-*.jsonl")):
-            first, *lines = path.read_text(encoding="utf-8").splitlines()
-            self._compare(json.loads(first), path)
-            for line in lines:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            if lines:
+                self._compare(json.loads(lines[0]), path)
+            for line in lines[1:]:
                 # Who is killed while writing leaves half a line; that job is then done again.
                 with contextlib.suppress(json.JSONDecodeError):
                     row = json.loads(line)
@@ -133,25 +136,29 @@ class Recording:
             ncols=80,
             disable=not progress,
         )
-        count = 0
         with bar:
-            while todo:
-                waiting: dict[str, NotRecorded] = {}
-                for job, result in self._results(todo, workers):
-                    if isinstance(result, NotRecorded):
-                        waiting[job] = result
-                    else:
-                        self._add(job, result)
-                        bar.update()
-                        count += 1
-                if len(waiting) == len(todo):
+            left = todo
+            while left:
+                waiting = self._round(left, workers, bar)
+                if len(waiting) == len(left):
                     job, missing = next(iter(waiting.items()))
                     raise ValueError(
                         f"{len(waiting)} jobs must wait, {job!r} for {missing.args[0]!r} "
                         "of another part: record again when that is done"
                     )
-                todo = list(waiting)
-        return count
+                left = list(waiting)
+        return len(todo)
+
+    def _round(self, jobs: Sequence[str], workers: int, bar: tqdm) -> dict[str, NotRecorded]:
+        """Do the jobs that can be done; returns the others, and what they wait for."""
+        waiting = {}
+        for job, result in self._results(jobs, workers):
+            if isinstance(result, NotRecorded):
+                waiting[job] = result
+            else:
+                self._add(job, result)
+                bar.update()
+        return waiting
 
     def attempt(self, job: str) -> Result:
         """The row of a job, or what it has to wait for."""

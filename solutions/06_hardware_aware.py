@@ -737,8 +737,8 @@ def fake_quantize(x, bits, per_channel=False):
         per_channel: one scale for each index of axis 0, else one for all.
 
     Returns:
-        Tensor of the shape of x: scale · round(x / scale) with scale = max|x| / L. Zeros stay
-        zeros. The gradient at x is the one that arrives.
+        Tensor of the shape and type of x: scale · round(x / scale) with scale = max|x| / L. Zeros
+        stay zeros. The gradient at x is the one that arrives.
 
     Raises:
         ValueError: bits below 2, or an x that is not finite.

@@ -86,6 +86,8 @@ def test_a_record_goes_on_after_half_a_line_and_refuses_other_settings(tmp_path:
     assert study(tmp_path, do=lambda job: {"value": "again"}).record(progress=False) == 1
     assert values(first.complete()) == ["aa", "bb", "again"]
     assert list(study(tmp_path, jobs="ca").rows()) == ["c", "a", "b"]
+    (tmp_path / "part-2-of-2.jsonl").touch()  # killed before anything was written
+    assert len(first.rows()) == 3
     with pytest.raises(ValueError, match=r"part-1-of-1.jsonl was recorded with other settings \(epochs\)"):
         study(tmp_path, settings={"epochs": 3}).rows()
     with pytest.raises(ValueError, match=r"other settings \(images\)"):

@@ -26,6 +26,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from autograder.author import contents, verify
 from nas_lib import cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -364,6 +365,29 @@ def test_readme_names_commands_that_exist():
     commands = set(re.findall(r"nas-course ([a-z][a-z-]*)", README))
     assert {"doctor", "grade"} <= commands
     assert commands <= set(course_commands())
+
+
+def test_contributing_names_commands_and_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"make ([a-z][a-z-]*)`", text)) <= set(make_targets())
+    commands = set(re.findall(r"nas-course ([a-z][a-z-]*)", text))
+    assert {"new-exercise", "verify", "mutants", "build"} <= commands <= set(course_commands())
+    paths = [one for one in code_in(text) if re.fullmatch(r"[\w.<>]+(/[\w.<>]*)+", one)]
+    assert len(paths) > 12
+    for path in paths:
+        lessons = [one.stem for one in (ROOT / "solutions").glob("[0-9]*.py")]
+        filled = {path.replace("<lesson>", one).replace("<name>", one.partition("_")[2]) for one in lessons}
+        assert any((ROOT / one).exists() for one in filled), path
+
+
+def test_contributing_names_the_limits_that_are_held():
+    text = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    assert (
+        f"at most {verify.MOST_READING_MINUTES} minutes, a cell has at most {verify.MOST_STATEMENTS} statements"
+        in text
+    )
+    assert f"lines end at column {verify.LONGEST_LINE}" in text
+    assert f"`{contents.HEADER}`" in text
 
 
 def code_in(text: str) -> list[str]:

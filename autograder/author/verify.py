@@ -488,7 +488,11 @@ def _registry(lesson: Lesson) -> Iterator[Problem]:
                 lesson,
                 task.cell,
                 f"nas_lib.checks knows no {task.name!r}",
-                "Write its instances, probe and judge",
+                "Write its instances and probe: `nas-course new-exercise` makes the stub",
+            )
+        elif task.kind == "exercise" and not checks.exercise(task.name, lesson.name).instances(0):
+            yield _problem(
+                lesson, task.cell, f"the check of {task.name!r} has no cases", "Write its instances"
             )
     for name in sorted(known - {task.name for task in written}):
         yield _problem(
@@ -499,7 +503,14 @@ def _registry(lesson: Lesson) -> Iterator[Problem]:
         )
 
 
+def _unfinished(lesson: Lesson) -> Iterator[Problem]:
+    for index, cell in enumerate(lesson.cells):
+        if re.search(r"\bTODO\b", cell.source):
+            yield _problem(lesson, index, "is not finished", "Write what is marked TODO")
+
+
 RULES = (
+    _unfinished,
     _header,
     _reading_time,
     _statements,

@@ -23,12 +23,14 @@ class Report:
 
     Args:
         lesson: the lesson's name.
+        exercises: those of the lesson that were graded.
         rows: the named mutants and alternatives.
         results: the machine-made mutants by exercise; empty where they were not asked for.
         equivalents: what is listed as equivalent.
     """
 
     lesson: str
+    exercises: Sequence[str]
     rows: Sequence[Row]
     results: dict[str, list[machine.Result]] = field(default_factory=dict)
     equivalents: Sequence[machine.Equivalent] = ()
@@ -37,7 +39,7 @@ class Report:
     def faults(self) -> list[str]:
         """Why the gate is shut, one sentence each; empty where all is well."""
         found = []
-        for exercise in checks.exercises(self.lesson):
+        for exercise in self.exercises:
             wrong, right = _kinds(self.rows, exercise)
             if len(wrong) < LEAST_WRONG or len(right) < LEAST_RIGHT:
                 found.append(
@@ -69,26 +71,29 @@ class Report:
         return found
 
 
-def of_lesson(lesson: str, with_machine: bool = False) -> Report:
+def of_lesson(lesson: str, with_machine: bool = False, only: str = "") -> Report:
     """Grade the checks of a lesson.
 
     Args:
         lesson: the lesson's name.
         with_machine: the machine-made mutants too; they take longer.
+        only: this exercise alone.
 
     Raises:
-        ValueError: there is no such lesson; or machine-made mutants are asked for and cannot be made here.
+        ValueError: there is no such lesson or exercise; or machine-made mutants are asked for and cannot be made here.
     """
-    exercises = checks.exercises(lesson)  # names the lessons, if there is none of that name
+    items = checks.exercises(lesson)  # names the lessons, if there is none of that name
+    if only:
+        items = {only: checks.exercise(only, lesson)}
     results = {}
     if with_machine:
         results = {
             name: machine.grade(lesson, name)
-            for name, item in exercises.items()
+            for name, item in items.items()
             if not isinstance(item, checks.ConceptQuestion)
         }
-    rows = kill_table(lesson)
-    return Report(lesson, rows, results, machine.equivalents(lesson))
+    listed = [one for one in machine.equivalents(lesson) if one.exercise in items]
+    return Report(lesson, list(items), kill_table(items.values()), results, listed)
 
 
 def render(report: Report) -> str:
@@ -100,7 +105,7 @@ def _summary(report: Report) -> str:
     heads = [report.lesson, "mutants killed", "concepts", "alternatives kept"]
     heads += ["machine-made killed", "equivalent"] if report.results else []
     lines, totals = [heads], [0] * 7
-    for exercise in checks.exercises(report.lesson):
+    for exercise in report.exercises:
         wrong, right = _kinds(report.rows, exercise)
         done = report.results.get(exercise, [])
         dead = sum(one.killed for one in done)

@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,9 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         yield path, (type(value), len(value), [type(item) for item in value])
         for i, item in enumerate(value):
             yield from _walk(item, f"{path}[{i}]", seen)
+    elif isinstance(value, SimpleNamespace):
+        for key, item in vars(value).items():
+            yield from _walk(item, f"{path}.{key}", seen)
     elif isinstance(value, (set, frozenset)):
         yield path, frozenset(map(repr, value))
     elif torch is not None and isinstance(value, torch.Tensor):

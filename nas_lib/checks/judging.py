@@ -43,6 +43,7 @@ RETURNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "tuple": ("a tuple", ("tuple",)),
     "arch": ("a tuple", ("tuple",)),
     "dict": ("a dict", ("dict",)),
+    "sequence": ("a tuple, a list or an array", ("tuple", "list", "numpy.ndarray*")),
     "nothing": ("nothing (None)", ("NoneType",)),
 }
 """What an exercise may say that its function returns: in words, and the types that count as that."""

@@ -35,6 +35,7 @@ RUN_CHECKS = "import os\nos.environ.pop('NBGRADER_EXECUTION', None)"
 
 
 def code_cell(source: str, tag: str | None = None) -> Any:
+    """A cell, with a tag of the lesson's if it has one."""
     return nbformat.v4.new_code_cell(source, metadata={"tags": [tag]} if tag else {})
 
 
@@ -59,6 +60,7 @@ def torch_in_setup(wanted: bool) -> Iterator[None]:
 
 
 def submission(lesson: str, number: int, torch: bool) -> Any:
+    """A perfect submission that no other equals; with torch, it trains a little."""
     notebook = samples.notebook(lesson, samples.sources(lesson, "perfect"))
     source = f"# submission {number}\n" + (f"{TORCH}\n{LEARNS}" if torch else "")
     notebook.cells.insert(2, code_cell(source))
@@ -66,6 +68,7 @@ def submission(lesson: str, number: int, torch: bool) -> Any:
 
 
 def without_experiments(notebook: Any) -> Any:
+    """The notebook without the cells that no exercise needs."""
     notebook.cells = [cell for cell in notebook.cells if solutions.tag_of(cell) != "experiment"]
     return notebook
 
@@ -133,6 +136,7 @@ def graded(root: Path, lesson: str, jobs: int) -> tuple[Grades, float]:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--lesson", default="01_random_search")
     parser.add_argument(

@@ -77,6 +77,7 @@ def query_seconds(benchmark: TabularBenchmark, **question: int) -> float:
 
 
 def bare_random(valid: list[float], rng: np.random.Generator) -> list[int]:
+    """Random search as a loop: indices in the order of their evaluation."""
     found: list[int] = []
     seen: set[int] = set()
     while len(found) < BUDGET:
@@ -88,6 +89,7 @@ def bare_random(valid: list[float], rng: np.random.Generator) -> list[int]:
 
 
 def bare_climbing(valid: list[float], rng: np.random.Generator, around: list[list[int]]) -> list[int]:
+    """Hill climbing as a loop, with restarts: indices in the order of their evaluation."""
     found: list[int] = []
     seen: set[int] = set()
     while len(found) < BUDGET:
@@ -141,6 +143,7 @@ def bare_climbing_cells(valid: list[float], rng: np.random.Generator) -> list[in
 
 
 def bare_evolution(valid: list[float], rng: np.random.Generator, around: list[list[int]]) -> list[int]:
+    """Regularized evolution as a loop: indices in the order of their evaluation."""
     members = deque(rng.integers(len(valid), size=10).tolist())
     found = list(members)
     while len(found) < BUDGET:
@@ -157,6 +160,7 @@ def bare_evolution(valid: list[float], rng: np.random.Generator, around: list[li
 
 
 def bare_reinforce(valid: list[float], rng: np.random.Generator) -> list[int]:
+    """REINFORCE with independent softmaxes as a loop: indices in the order of their evaluation."""
     logits, first, second = np.zeros((6, 5)), np.zeros((6, 5)), np.zeros((6, 5))
     baseline = 0.0
     rows, place = np.arange(6), 5 ** np.arange(5, -1, -1)
@@ -234,6 +238,7 @@ def against_bare(
 
 
 def main() -> None:
+    """Print what everything takes."""
     with tempfile.TemporaryDirectory() as folder:
         path = TABLE_PATH
         if not path.exists():

@@ -30,6 +30,7 @@ MIX: list[str | None] = [LOOP, CRASH, LEAVING, *[WRONG] * 12, *["stub"] * 5, *[N
 
 
 def kind(answer: str | None) -> str:
+    """The name of what a submission does."""
     names = {LOOP: "loop", CRASH: "crash", LEAVING: "exit", WRONG: "wrong", "stub": "blank"}
     return "right" if answer is None else names[answer]
 
@@ -53,6 +54,7 @@ def write(folder: Path, count: int) -> dict[str, str]:
 
 
 def note(number: int) -> str:
+    """A cell as JSON that makes a submission unlike the others."""
     return (
         f'{{"cell_type": "code", "id": "note", "metadata": {{}}, "outputs": [], "execution_count": null, '
         f'"source": "# submission {number}"}}'
@@ -88,6 +90,7 @@ def descendants() -> list[int]:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=1000, help="submissions (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=2)

@@ -120,11 +120,10 @@ class Scaling:
     """All runs, by one recipe.
 
     Attributes:
-        recipe: of most trainings; those of the grid search have two thirds of its epochs, those
-        with
+        recipe: of most trainings; the grid search's have two thirds of its epochs, those with
             augmentation twice as many.
         seconds: processor seconds that each way of progressive learning gets.
-        machine: whose seconds these are: on another one, results differ.
+        machine: whose seconds these are; whoever records on another one says which it is.
     """
 
     recipe: ScalingRecipe = ScalingRecipe()

@@ -117,7 +117,7 @@ class Rankings:
     def show(self, rows: Rows) -> Iterator[str]:
         """A line per supernet: its rank correlation with the table."""
         table = TabularBenchmark.load()
-        truth = [table.query(arch).test for arch in self.archs]
+        truth = np.array([table.query(arch).test for arch in self.archs], float)
         for job, row in rows.items():
             kinds = "scores", "scores_without_recalibration"
             after, before = (agreement(row[kind], truth) for kind in kinds)

@@ -132,15 +132,18 @@ class Sheet:
 
     @classmethod
     def of(cls, table: TableFile, space: CellSpace | None = None) -> Sheet:
+        """Of a table file."""
         m = Measured.of(table, space)
         return cls(table, m, np.argsort(-m.accuracy, kind="stable")[:BEST].tolist())
 
     @property
     def n(self) -> str:
+        """The number of cells, in words."""
         return f"{len(self.m.cells):,} cells"
 
     @property
     def f(self) -> str:
+        """The number of functions, in words."""
         return f"{len(self.m.first):,} functions"
 
 

@@ -79,10 +79,12 @@ class Measured:
 
     @property
     def seeds(self) -> int:
+        """S, the trainings of each function."""
         return self.test.shape[1]
 
     @property
     def epochs(self) -> int:
+        """E, the epochs of each training."""
         return self.valid.shape[2]
 
     @property

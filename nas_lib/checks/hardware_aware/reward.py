@@ -1,0 +1,68 @@
+"""Cases of `mnasnet_reward`: numbers and arrays, hard and soft, on both sides of the target."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import default_rng
+
+from nas_lib.checks.exercise import Instance
+from nas_lib.checks.hardware_aware.latencies import LESSON, NAN, floats
+from nas_lib.checks.values import Part, ValueExercise
+
+
+class MnasnetReward(ValueExercise):
+    """`mnasnet_reward(accuracy, latency, target, alpha, beta)`."""
+
+    name, lesson = "mnasnet_reward", LESSON
+    parts: ClassVar = (Part("result", "the reward", "wrong-number", floor=1e-6),)
+
+    def instances(self, seed: int) -> list[Instance]:
+        """Below, at and above the target; the defaults; the hard form; arrays; bad numbers."""
+        rng = default_rng(seed)
+
+        def case(latency: Any, **given: Any) -> Instance:
+            size = len(latency) if isinstance(latency, list) else 1
+            accuracy = floats(rng, size, 60, 95)
+            return {
+                "accuracy": accuracy if isinstance(latency, list) else accuracy[0],
+                "latency": latency,
+                "target": 10.0,
+                "options": {"alpha": -0.05, "beta": -0.4},
+                **given,
+            }
+
+        fast, slow = floats(rng, 1, 2, 8)[0], floats(rng, 1, 12, 30)[0]
+        hard = {"alpha": 0.0, "beta": -1.0}
+        return [
+            case(slow, about="a network slower than the target"),
+            case(fast, about="a network faster than the target"),
+            case(fast, options={}, target=floats(rng, 1, 9, 30)[0], about="the default exponents"),
+            case(slow, options={}, about="the default exponents, above the target"),
+            case(0.4, target=0.5, about="less than one unit of time"),
+            case(3e-5, target=2e-5, about="latencies in seconds"),
+            case(slow, options=hard, about="the hard form"),
+            case(fast, options=hard, about="the hard form, within the target"),
+            case(10.0, about="a network exactly at the target"),
+            case(25, target=20, accuracy=80, about="ints"),
+            # Code that works on numbers alone loses a part.
+            case([fast, slow, 10.0, fast / 3, 2 * slow], about="arrays", _left=0.75),
+            case([slow], about="arrays of one entry", _left=0.75),
+            case(0.0, bad="a latency of 0"),
+            case(-2.0, bad="a latency of -2"),
+            case(NAN, bad="a latency of NaN"),
+            case([fast, 0.0], bad="a latency of 0 in an array"),
+            case(fast, target=0.0, bad="a target of 0"),
+            case(fast, target=-10.0, bad="a target of -10"),
+            case(fast, target=NAN, bad="a target of NaN"),
+            case(fast, accuracy=NAN, bad="an accuracy of NaN"),
+            case(fast, accuracy=float("inf"), bad="an infinite accuracy"),
+        ]
+
+    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
+        """The reward of numbers, or of arrays."""
+        given = [instance["accuracy"], instance["latency"]]
+        if isinstance(instance["latency"], list):
+            given = [np.array(one) for one in given]
+        return fn(*given, instance["target"], **instance["options"])

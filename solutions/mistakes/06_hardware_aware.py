@@ -1,0 +1,1114 @@
+"""The usual mistakes of lesson 06, and right answers written another way."""
+
+# ruff: noqa: F821  (`book` is given)
+# mypy: ignore-errors
+
+import itertools
+import math
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from nas_lib.search import History
+
+# --------------------------------------------------------------------------------- benchmark_latency
+
+QUARTILES = "np.percentile(seconds, [25, 50, 75])"
+LISTED = f"{QUARTILES}.tolist()"
+WARM = "    for _ in range(warmup):\n        fn()\n"
+EMPTIED = "    wait()\n    seconds = []"
+TIMED = "        fn()\n        wait()\n        seconds"
+QUEUED = (
+    "the clock is stopped when the call has been *queued*: call synchronize() after fn(), before you "
+    "read the clock"
+)
+PULLED = "mean and standard deviation are pulled up by single slow calls: take the median and the quartiles"
+
+book.edits(
+    "benchmark_latency",
+    ("milliseconds", "these are milliseconds: return seconds", {QUARTILES: f"(1e3 * {QUARTILES})"}),
+    (
+        "swapped",
+        "the percentiles are swapped: the lowest comes first",
+        {"[25, 50, 75]": "[75, 50, 25]"},
+    ),
+    (
+        "times-the-warm-up",
+        "the warm-up calls are in the statistics: run them before you time",
+        {WARM: "", "range(repeats)": "range(warmup + repeats)"},
+    ),
+    (
+        "no-warm-up",
+        "the very first calls are timed: call fn `warmup` times before the clock starts",
+        {WARM: ""},
+    ),
+    (
+        "range-not-quartiles",
+        "minimum and maximum are not quartiles: one disturbed call would decide them. Take the 25th and 75th "
+        "percentile",
+        {"[25, 50, 75]": "[0, 50, 100]"},
+    ),
+    (
+        "mean-not-median",
+        PULLED,
+        {LISTED: "(np.mean(seconds) + np.std(seconds) * np.array([-1, 0, 1])).tolist()"},
+    ),
+    (
+        "mean-not-median",
+        "the middle number is the mean, which a single slow call pulls up: take the median",
+        {LISTED: "[np.percentile(seconds, 25), np.mean(seconds), np.percentile(seconds, 75)]"},
+    ),
+    (
+        "block-timing",
+        "all calls are timed together, as one block: time each call by itself, or there is no spread to see",
+        {LISTED: "[float(np.mean(seconds))] * 3"},
+    ),
+    (
+        "other-percentiles",
+        "the quartiles are the 25th and the 75th percentile; these lie further out",
+        {"[25, 50, 75]": "[10, 50, 90]"},
+    ),
+    (
+        "other-percentiles",
+        "between two times a percentile is interpolated linearly, as np.percentile does by default",
+        {LISTED: "np.percentile(seconds, [25, 50, 75], method='lower').tolist()"},
+    ),
+    ("not-synchronised", QUEUED, {TIMED: "        fn()\n        seconds"}),
+    (
+        "not-synchronised",
+        QUEUED,
+        {TIMED: "        fn()\n        seconds", EMPTIED: "    seconds = []"},
+    ),
+    (
+        "not-synchronised",
+        QUEUED,
+        {
+            "start = clock()\n        fn()\n        wait()": "wait()\n        start = clock()\n        fn()"
+        },
+    ),
+    (
+        "starts-too-early",
+        "the first timed call also pays for what the warm-up left in the queue: synchronize() before the "
+        "clock starts",
+        {EMPTIED: "    seconds = []"},
+    ),
+    (
+        "ignores-the-clock",
+        "no time passes here: read `clock`, before and after each call",
+        {"start = clock()": "start = 0.0", "clock() - start": "0.0"},
+    ),
+    ("wrong-number-of-calls", "", {"    return tuple(": "    fn()\n    return tuple("}),
+    (
+        "one-number",
+        "three numbers are asked for: 25th percentile, median, 75th",
+        {f"tuple({LISTED})": "float(np.median(seconds))"},
+    ),
+    ("accepts-bad-input", "", {"warmup < 0 or repeats < 1": "repeats < 1"}),
+    ("accepts-bad-input", "", {"warmup < 0 or repeats < 1": "warmup < 0"}),
+)
+
+
+@book.wrong("benchmark_latency", "ignores-the-clock")
+def another_clock(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
+    if warmup < 0 or repeats < 1:
+        raise ValueError(f"warmup and repeats are out of range: {warmup}, {repeats}")
+    for _ in range(warmup):
+        fn()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        fn()
+        if synchronize:
+            synchronize()
+        seconds.append(time.perf_counter() - start)
+    return tuple(np.percentile(seconds, [25, 50, 75]))
+
+
+@book.right("benchmark_latency")
+def by_statistics(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
+    if warmup < 0 or repeats < 1:
+        raise ValueError(f"warmup and repeats are out of range: {warmup}, {repeats}")
+    for _ in range(warmup):
+        fn()
+    if synchronize:
+        synchronize()
+    seconds = []
+    while len(seconds) < repeats:
+        start = clock()
+        fn()
+        if synchronize:
+            synchronize()
+        seconds.append(clock() - start)
+    return tuple(
+        seconds * 3 if repeats == 1 else statistics.quantiles(seconds, n=4, method="inclusive")
+    )
+
+
+@book.right("benchmark_latency")
+def by_one_loop(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
+    if warmup < 0 or repeats < 1:
+        raise ValueError(f"warmup and repeats are out of range: {warmup}, {repeats}")
+    wait = synchronize or (lambda: None)
+    stamps = np.empty((warmup + repeats, 2))
+    for row in stamps:
+        wait()
+        row[0] = clock()
+        fn()
+        wait()
+        row[1] = clock()
+    return np.quantile(np.diff(stamps[warmup:], axis=1), (0.25, 0.5, 0.75))
+
+
+@book.right("benchmark_latency")
+def by_sorting(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
+    if warmup < 0 or repeats < 1:
+        raise ValueError(f"warmup and repeats are out of range: {warmup}, {repeats}")
+
+    def timed():
+        start = clock()
+        fn()
+        if synchronize is not None:
+            synchronize()
+        return clock() - start
+
+    _ = [timed() for _ in range(warmup)]
+    seconds = sorted(timed() for _ in range(repeats))
+
+    def at(share):
+        low = int(share * (repeats - 1))
+        high = min(low + 1, repeats - 1)
+        return seconds[low] + (share * (repeats - 1) - low) * (seconds[high] - seconds[low])
+
+    return [at(0.25), at(0.5), at(0.75)]
+
+
+# ------------------------------------------------------------------------------------- latency_table
+
+ENTRY = "table[op, tuple(shape)] = seconds"
+PAIRS = "itertools.product(ops, shapes)"
+MISSES = "every operation has to be measured at *every* shape"
+
+book.edits(
+    "latency_table",
+    (
+        "forgets-the-shape",
+        "the keys are operations alone, so that one shape overwrites the other: a key is a pair (op, shape)",
+        {ENTRY: "table[op] = seconds"},
+    ),
+    (
+        "forgets-the-operation",
+        "the keys are shapes alone, so that one operation overwrites the other: a key is a pair (op, shape)",
+        {ENTRY: "table[tuple(shape)] = seconds"},
+    ),
+    (
+        "swapped",
+        "operation and shape are swapped: the key is (op, shape)",
+        {ENTRY: "table[tuple(shape), op] = seconds"},
+    ),
+    (
+        "string-keys",
+        "the key is the pair (op, shape), not a string",
+        {ENTRY: 'table[f"{op}-{shape}"] = seconds'},
+    ),
+    ("misses-pairs", MISSES, {PAIRS: "zip(ops, shapes)"}),
+    ("misses-pairs", MISSES, {PAIRS: "((op, shapes[0]) for op in ops)"}),
+    (
+        "wrong-type",
+        "a dict from (op, shape) to seconds is asked for, not a list",
+        {"return table": "return [[table[op, tuple(shape)] for shape in shapes] for op in ops]"},
+    ),
+    (
+        "flat-keys",
+        "the key is a pair (op, shape), with the shape as one thing: not a longer tuple",
+        {ENTRY: "table[(op, *shape)] = seconds"},
+    ),
+    (
+        "measures-again",
+        "",
+        {"float(measure(op, shape))": "float(measure(op, shape) + measure(op, shape)) / 2"},
+    ),
+    (
+        "milliseconds",
+        "the entries are milliseconds: keep what `measure` gives",
+        {ENTRY: f"{ENTRY} * 1e3"},
+    ),
+    (
+        "rounded",
+        "the entries are rounded: keep what `measure` gives",
+        {ENTRY: "table[op, tuple(shape)] = round(seconds, 6)"},
+    ),
+    ("accepts-bad-input", "", {"np.isfinite(seconds) and ": ""}),
+    ("accepts-bad-input", "", {" and seconds >= 0": ""}),
+    ("accepts-bad-input", "", {"min(len(ops), len(shapes)) < 1": "len(ops) < 1"}),
+    ("accepts-bad-input", "", {"min(len(ops), len(shapes)) < 1": "len(shapes) < 1"}),
+    (
+        "mutates-input",
+        "",
+        {"    table = {}\n": "    ops.sort()\n    shapes.reverse()\n    table = {}\n"},
+    ),
+)
+
+
+@book.right("latency_table")
+def shapes_first(ops, shapes, measure):
+    table = {}
+    for shape in shapes:
+        for op in ops:
+            table[(op, shape)] = np.float64(measure(op, shape))
+    if not table or not all(0 <= one < math.inf for one in table.values()):
+        raise ValueError(f"nothing to measure, or odd measurements: {table}")
+    return table
+
+
+@book.right("latency_table")
+def by_a_closure(ops, shapes, measure):
+    if not ops or not shapes:
+        raise ValueError("ops and shapes must not be empty")
+
+    def checked(op, shape):
+        value = measure(op, shape)
+        if value < 0 or value != value or value == math.inf:
+            raise ValueError(f"{op} at {shape} took {value}")
+        return value
+
+    return dict(((op, shape), checked(op, shape)) for op in ops for shape in shapes)
+
+
+@book.right("latency_table")
+def by_comprehension(ops, shapes, measure):
+    if len(ops) * len(shapes) == 0:
+        raise ValueError("ops and shapes must not be empty")
+    table = {pair: measure(*pair) for pair in itertools.product(ops, shapes)}
+    if not np.isfinite(list(table.values())).all() or min(table.values()) < 0:
+        raise ValueError(f"measure must give seconds, got {table}")
+    return table
+
+
+# ----------------------------------------------------------------------------------- predict_latency
+
+ADD = "total += table[key]"
+TOTAL = "return float(total)"
+
+book.edits(
+    "predict_latency",
+    (
+        "counts-repeats-once",
+        "a layer that occurs several times takes its time several times: add it up for each occurrence",
+        {"for key in keys:": "for key in dict.fromkeys(keys):"},
+    ),
+    (
+        "no-overhead",
+        "the overhead is missing: it is added once per network",
+        {"total = overhead": "total = 0.0"},
+    ),
+    (
+        "overhead-per-layer",
+        "the overhead is added for each layer: it belongs to the network, once",
+        {"total = overhead": "total = 0.0", ADD: f"{ADD} + overhead"},
+    ),
+    (
+        "overhead-multiplied",
+        "the overhead is multiplied: it is added",
+        {TOTAL: "return float((total - overhead) * overhead)"},
+    ),
+    (
+        "overhead-subtracted",
+        "the overhead is subtracted: it is added",
+        {TOTAL: "return float(total - 2 * overhead)"},
+    ),
+    (
+        "mean-of-layers",
+        "this is the mean of the layers: they run one after the other, so their times add up",
+        {TOTAL: "return float(overhead + (total - overhead) / max(1, len(keys)))"},
+    ),
+    (
+        "slowest-only",
+        "only the slowest layer counts: they run one after the other, so their times add up",
+        {ADD: "total = max(total, overhead + table[key])"},
+    ),
+    (
+        "sums-the-table",
+        "the whole table is summed: only the layers of this network count",
+        {TOTAL: "return float(overhead + sum(table.values()))"},
+    ),
+    ("rounded", "the sum is rounded: return it as it is", {TOTAL: "return round(float(total), 6)"}),
+    (
+        "milliseconds",
+        "these are milliseconds: return seconds",
+        {TOTAL: "return 1e3 * float(total)"},
+    ),
+    ("returns-nothing", "", {TOTAL: "float(total)"}),
+    (
+        "accepts-bad-input",
+        "",
+        {'raise ValueError(f"keys must be entries of the table, got {key!r}")': "continue"},
+    ),
+    ("wrong-error", "", {"key not in table": "False"}),
+    (
+        "accepts-bad-input",
+        "",
+        {"np.isfinite(overhead) and overhead >= 0": "overhead >= 0 or overhead != overhead"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {"np.isfinite(overhead) and overhead >= 0": "not np.isnan(overhead)"},
+    ),
+    ("mutates-input", "", {"total = overhead": "total = overhead\n    keys.sort()"}),
+)
+
+
+@book.right("predict_latency")
+def by_sum(keys, table, overhead=0.0):
+    if not overhead >= 0 or any(key not in table for key in keys):
+        raise ValueError(f"odd overhead or keys: {overhead}, {keys}")
+    return overhead + sum(table[key] for key in keys)
+
+
+@book.right("predict_latency")
+def by_counting(keys, table, overhead=0.0):
+    if math.isnan(overhead) or overhead < 0:
+        raise ValueError(f"overhead must be 0 or more, got {overhead}")
+    try:
+        return np.float64(
+            sum(keys.count(key) * table[key] for key in dict.fromkeys(keys)) + overhead
+        )
+    except KeyError as error:
+        raise ValueError(f"{error} is not in the table") from None
+
+
+@book.right("predict_latency")
+def by_recursion(keys, table, overhead=0.0):
+    if not (np.isfinite(overhead) and overhead >= 0):
+        raise ValueError(f"overhead must be 0 or more, got {overhead}")
+    if not keys:
+        return float(overhead)
+    first, *rest = keys
+    if first not in table:
+        raise ValueError(f"{first} is not in the table")
+    return table[first] + by_recursion(rest, table, overhead)
+
+
+# ---------------------------------------------------------------------------------- roofline_latency
+
+ARITHMETIC, TRAFFIC = "2 * macs / device.peak", "bytes_moved / device.bandwidth"
+ROOF = f"max({ARITHMETIC}, {TRAFFIC}) + device.overhead"
+LONGER = (
+    "the shorter of the two decides here, or only one of them counts: a layer takes the *longer* of "
+    "2·macs/peak and bytes/bandwidth"
+)
+
+book.edits(
+    "roofline_latency",
+    (
+        "macs-not-flops",
+        "a multiply-accumulate is two operations, and the peak counts operations: 2·macs/peak",
+        {ARITHMETIC: "macs / device.peak"},
+    ),
+    (
+        "sum-not-maximum",
+        "arithmetic and traffic overlap: the *longer* of the two decides, not their sum",
+        {ROOF: f"{ARITHMETIC} + {TRAFFIC} + device.overhead"},
+    ),
+    ("not-the-longer", LONGER, {"max(": "min("}),
+    ("not-the-longer", LONGER, {ROOF: f"{ARITHMETIC} + device.overhead"}),
+    ("not-the-longer", LONGER, {ROOF: f"{TRAFFIC} + device.overhead"}),
+    ("no-overhead", "the overhead per operation is missing", {" + device.overhead": ""}),
+    (
+        "overhead-inside",
+        "the overhead hides behind the work here: it comes before it, so add it to the maximum",
+        {ROOF: f"max({ARITHMETIC}, {TRAFFIC}, device.overhead)"},
+    ),
+    ("milliseconds", "these are milliseconds: return seconds", {ROOF: f"1e3 * ({ROOF})"}),
+    (
+        "traffic-doubled",
+        "only the arithmetic is doubled (a multiply-accumulate is two operations); bytes count once",
+        {TRAFFIC: "2 * bytes_moved / device.bandwidth"},
+    ),
+    ("rounded", "the time is rounded: return it as it is", {ROOF: f"round({ROOF}, 6)"}),
+    (
+        "accepts-bad-input",
+        "",
+        {"not (macs >= 0 and bytes_moved >= 0)": "macs < 0 or bytes_moved < 0"},
+    ),
+    ("accepts-bad-input", "", {"not (macs >= 0 and bytes_moved >= 0)": "not macs >= 0"}),
+    ("accepts-bad-input", "", {"not (macs >= 0 and bytes_moved >= 0)": "not bytes_moved >= 0"}),
+    (
+        "mutates-input",
+        "",
+        {
+            "    return float": "    device.peak /= 2\n    return float",
+            ARITHMETIC: "macs / device.peak",
+        },
+    ),
+)
+
+
+@book.right("roofline_latency")
+def by_cases(macs, bytes_moved, device):
+    if math.isnan(macs) or math.isnan(bytes_moved) or min(macs, bytes_moved) < 0:
+        raise ValueError(f"work must be 0 or more, got {macs} and {bytes_moved}")
+    arithmetic, traffic = 2 * macs / device.peak, bytes_moved / device.bandwidth
+    return (arithmetic if arithmetic > traffic else traffic) + device.overhead
+
+
+@book.right("roofline_latency")
+def by_intensity(macs, bytes_moved, device):
+    if not macs >= 0 or not bytes_moved >= 0:
+        raise ValueError(f"work must be 0 or more, got {macs} and {bytes_moved}")
+    if not bytes_moved:
+        return 2 * macs / device.peak + device.overhead
+    attainable = min(device.peak, device.bandwidth * 2 * macs / bytes_moved)
+    return (2 * macs / attainable if macs else bytes_moved / device.bandwidth) + device.overhead
+
+
+@book.right("roofline_latency")
+def by_numpy(macs, bytes_moved, device):
+    work = np.array([2.0 * macs, bytes_moved])
+    if not (work >= 0).all():
+        raise ValueError(f"work must be 0 or more, got {work}")
+    return (work / [device.peak, device.bandwidth]).max() + device.overhead
+
+
+# ------------------------------------------------------------------------------------ mnasnet_reward
+
+RATIO, EXPONENT = "(latency / target)", "np.where(latency <= target, alpha, beta)"
+REWARD = f"accuracy * {RATIO} ** {EXPONENT}"
+
+book.edits(
+    "mnasnet_reward",
+    (
+        "swapped",
+        "alpha and beta are swapped: alpha is for networks within the target, beta for slower ones",
+        {"target, alpha, beta)": "target, beta, alpha)"},
+    ),
+    (
+        "alpha-only",
+        "alpha is used on both sides: a network slower than the target gets beta",
+        {EXPONENT: "alpha"},
+    ),
+    (
+        "beta-only",
+        "beta is used on both sides: a network within the target gets alpha",
+        {EXPONENT: "beta"},
+    ),
+    (
+        "ignores-the-exponents",
+        "alpha and beta are not used: −0.07 is only the default",
+        {EXPONENT: "-0.07"},
+    ),
+    (
+        "inverted-ratio",
+        "a slower network gets *more* reward: the ratio is latency/target, and the exponents keep their sign",
+        {RATIO: "(target / latency)"},
+    ),
+    (
+        "added",
+        "the penalty is added: MnasNet multiplies the accuracy by it",
+        {REWARD: f"accuracy + {RATIO} ** {EXPONENT}"},
+    ),
+    (
+        "factor-not-exponent",
+        "the weight multiplies the ratio: it is its *exponent*",
+        {REWARD: f"accuracy * {RATIO} * {EXPONENT}"},
+    ),
+    (
+        "nothing-below-the-target",
+        "within the target the reward is the accuracy alone here: that is so only for alpha = 0",
+        {REWARD: f"np.where(latency <= target, accuracy, accuracy * {RATIO} ** beta)"},
+    ),
+    (
+        "cut-off",
+        "networks above the target get nothing: they get (latency/target)^beta",
+        {REWARD: f"np.where(latency <= target, accuracy * {RATIO} ** alpha, 0.0)"},
+    ),
+    (
+        "fractions",
+        "accuracies are percent here and stay percent: do not divide by 100",
+        {REWARD: f"accuracy / 100 * {RATIO} ** {EXPONENT}"},
+    ),
+    (
+        "difference-not-ratio",
+        "the exponent belongs to latency/target, not to their difference",
+        {REWARD: f"accuracy * np.exp((latency - target) * {EXPONENT})"},
+    ),
+    (
+        "numbers-only",
+        "an `if` cannot decide for a whole array: `np.where` chooses an exponent for each entry",
+        {EXPONENT: "(alpha if latency <= target else beta)"},
+    ),
+    ("accepts-bad-input", "", {"not np.isfinite(accuracy).all()": "np.isinf(accuracy).any()"}),
+    ("accepts-bad-input", "", {" and (latency > 0).all()": ""}),
+    ("accepts-bad-input", "", {"np.isfinite(target) and target > 0": "target != 0"}),
+    (
+        "accepts-bad-input",
+        "",
+        {"np.isfinite(target) and target > 0": "target >= 0 or target < 0 or target != target"},
+    ),
+    (
+        "mutates-input",
+        "",
+        {
+            "    reward = ": "    latency = latency if latency.ndim == 0 else np.divide(latency, target, out=latency) * target\n    reward = "
+        },
+    ),
+)
+
+
+@book.right("mnasnet_reward")
+def reward_by_logarithms(accuracy, latency, target, alpha=-0.07, beta=-0.07):
+    accuracy, latency = np.array(accuracy, dtype=float), np.array(latency, dtype=float)
+    if not (np.isfinite(accuracy).all() and (latency > 0).all() and target > 0):
+        raise ValueError(f"out of range: {accuracy}, {latency}, {target}")
+    excess = np.log(latency / target)
+    return accuracy * np.exp(np.where(excess > 0, beta, alpha) * excess)
+
+
+@book.right("mnasnet_reward")
+def reward_entry_by_entry(accuracy, latency, target, alpha=-0.07, beta=-0.07):
+    if np.ndim(latency):
+        pairs = zip(accuracy, latency)
+        return np.array([reward_entry_by_entry(a, t, target, alpha, beta) for a, t in pairs])
+    if not (math.isfinite(accuracy) and latency > 0 and target > 0):
+        raise ValueError(f"out of range: {accuracy}, {latency}, {target}")
+    ratio = latency / target
+    return accuracy * ratio**alpha if ratio <= 1 else accuracy * ratio**beta
+
+
+@book.right("mnasnet_reward")
+def reward_in_two_parts(accuracy, latency, target, alpha=-0.07, beta=-0.07):
+    if not (np.isfinite(accuracy).all() and np.all(np.asarray(latency) > 0) and target > 0):
+        raise ValueError(f"out of range: {accuracy}, {latency}, {target}")
+    ratio = np.asarray(latency) / target
+    return accuracy * np.minimum(ratio, 1) ** alpha * np.maximum(ratio, 1) ** beta
+
+
+# -------------------------------------------------------------------------------------- pareto_front
+
+KEY = "key=lambda i: (latency[i], -accuracy[i])"
+BETTER = "if accuracy[i] > best:"
+FRONT = "return np.array(front)"
+START = 'front, best = [], -float("inf")'
+ORDER = "the points are right, their order is not: sort them by rising latency"
+DOMINATED = "a point is kept that another one beats: at least as good in both, better in one"
+SMALL = "a point is missing that nothing beats"
+
+book.edits(
+    "pareto_front",
+    (
+        "minimises-accuracy",
+        "the *least* accurate points are kept: accuracy is to be high",
+        {START: f"accuracy = -accuracy\n    {START}"},
+    ),
+    (
+        "maximises-latency",
+        "the *slowest* points are kept: latency is to be low",
+        {KEY: "key=lambda i: (-latency[i], -accuracy[i])", FRONT: "return np.array(front[::-1])"},
+    ),
+    ("weakly-dominated", DOMINATED, {KEY: "key=lambda i: latency[i]"}),
+    ("weakly-dominated", DOMINATED, {KEY: "key=lambda i: (latency[i], accuracy[i])"}),
+    (
+        "weakly-dominated",
+        DOMINATED,
+        {
+            BETTER: "if all(accuracy[j] <= accuracy[i] or latency[j] >= latency[i] for j in range(len(accuracy))):"
+        },
+    ),
+    (
+        "keeps-copies",
+        "two points that are equal in both are both kept: one of them is enough",
+        {
+            BETTER: "same = front and (accuracy[i], latency[i]) == (accuracy[front[-1]], latency[front[-1]])\n"
+            "        if same or accuracy[i] > best:"
+        },
+    ),
+    (
+        "equals-kept",
+        "a point that is as accurate as a faster one is kept: it is beaten",
+        {"accuracy[i] > best": "accuracy[i] >= best"},
+    ),
+    ("not-by-latency", ORDER, {FRONT: "return np.array(front[::-1])"}),
+    ("not-by-latency", ORDER, {FRONT: "return np.array(sorted(front))"}),
+    (
+        "a-mask",
+        "this is a mask of True and False: return indices, `np.flatnonzero(mask)` has them",
+        {FRONT: "return np.isin(np.arange(len(accuracy)), front)"},
+    ),
+    (
+        "not-indices",
+        "indices are asked for, not the points themselves",
+        {FRONT: "return np.column_stack([accuracy[front], latency[front]])"},
+    ),
+    (
+        "all-points",
+        "all points come back: leave out those that another point beats",
+        {FRONT: 'return np.argsort(latency, kind="stable")'},
+    ),
+    ("front-too-small", SMALL, {FRONT: "return np.array(front[1:] or front)"}),
+    ("front-too-small", SMALL, {FRONT: "return np.array(front[-1:])"}),
+    ("front-too-small", SMALL, {FRONT: "return np.array(front[:1])"}),
+    (
+        "starts-at-zero",
+        "the best accuracy so far starts at 0, which a network that is never right does not beat",
+        {START: "front, best = [], 0.0"},
+    ),
+    ("wrong-type", "", {FRONT: "return front"}),
+    ("accepts-bad-input", "", {" or len(accuracy) < 1": ""}),
+    ("accepts-bad-input", "", {" or latency.shape != accuracy.shape": ""}),
+    ("accepts-bad-input", "", {"np.isfinite(accuracy).all() and ": ""}),
+    ("accepts-bad-input", "", {" and np.isfinite(latency).all()": ""}),
+    ("mutates-input", "", {START: f"latency -= latency.min()\n    {START}"}),
+)
+
+
+def _points(accuracy, latency):
+    a, t = np.array(accuracy, dtype=float), np.array(latency, dtype=float)
+    if a.ndim != 1 or a.shape != t.shape or not (np.isfinite(a).all() and np.isfinite(t).all()):
+        raise ValueError(f"accuracy and latency must be finite and of one length, got {a} and {t}")
+    return a, t
+
+
+@book.right("pareto_front")
+def front_by_definition(accuracy, latency):
+    a, t = _points(accuracy, latency)
+    if not len(a):
+        raise ValueError("no points")
+    kept = {}
+    for i in range(len(a)):
+        if not any(
+            a[j] >= a[i] and t[j] <= t[i] and (a[j], t[j]) != (a[i], t[i]) for j in range(len(a))
+        ):
+            kept[a[i], t[i]] = i  # the last of the copies
+    return np.array(sorted(kept.values(), key=lambda i: t[i]))
+
+
+@book.right("pareto_front")
+def front_by_accumulation(accuracy, latency):
+    a, t = _points(accuracy, latency)
+    if a.size == 0:
+        raise ValueError("no points")
+    order = np.lexsort((-a, t))
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(a[order])[:-1]])
+    return order[a[order] > before]
+
+
+@book.right("pareto_front")
+def front_from_the_accurate_end(accuracy, latency):
+    a, t = _points(accuracy, latency)
+    if len(a) == 0:
+        raise ValueError("no points")
+    front, fastest = [], np.inf
+    for i in sorted(range(len(a)), key=lambda i: (-a[i], t[i])):
+        if t[i] < fastest:
+            front.insert(0, i)
+            fastest = t[i]
+    return np.array(front, dtype=np.int32)
+
+
+# ------------------------------------------------------------------------------------ hypervolume_2d
+
+STRIP = "max(accuracy[i] - best, 0) * max(slowest - latency[i], 0)"
+BEST = "best = max(best, accuracy[i])"
+CORNER = "area, best, slowest = 0.0, corner[0], corner[1]"
+BEYOND = "points beyond the reference take area away or add some: leave them out"
+
+book.edits(
+    "hypervolume_2d",
+    (
+        "counts-overlaps",
+        "the rectangles of all points are added, though they overlap: count what they cover together once",
+        {"max(accuracy[i] - best, 0)": "max(accuracy[i] - corner[0], 0)"},
+    ),
+    (
+        "counts-overlaps",
+        "the rectangles of the front are added, though they overlap: each step adds only what is new",
+        {
+            STRIP: "(accuracy[i] > best) * max(accuracy[i] - corner[0], 0) * max(slowest - latency[i], 0)"
+        },
+    ),
+    (
+        "no-running-maximum",
+        "the best accuracy so far must not fall: a slower point that is less accurate adds nothing",
+        {BEST: "best = accuracy[i]"},
+    ),
+    ("beyond-the-reference", BEYOND, {"max(slowest - latency[i], 0)": "(slowest - latency[i])"}),
+    ("beyond-the-reference", BEYOND, {"max(slowest - latency[i], 0)": "abs(slowest - latency[i])"}),
+    (
+        "ignores-the-reference",
+        "the area begins at the reference's accuracy, not at 0",
+        {CORNER: "area, best, slowest = 0.0, 0.0, corner[1]"},
+    ),
+    (
+        "bounding-box",
+        "this is the box around all points: below the steps of the front nothing is dominated",
+        {
+            "return float(area)": "return float(max(accuracy.max() - corner[0], 0) * max(slowest - latency.min(), 0))"
+        },
+    ),
+    (
+        "stops-at-the-last-point",
+        "the area ends at the slowest point: it goes on to the reference",
+        {CORNER: "area, best, slowest = 0.0, corner[0], min(corner[1], latency.max())"},
+    ),
+    (
+        "one-point-only",
+        "this is the rectangle of a single point: the points together dominate more",
+        {
+            "area += max(accuracy[i] - best, 0) * max(slowest - latency[i], 0)": "area = max(area, max(accuracy[i] - corner[0], 0) * max(slowest - latency[i], 0))"
+        },
+    ),
+    (
+        "not-sorted",
+        "the strips only fit together by rising latency: sort the points first",
+        {"sorted(range(len(accuracy)), key=lambda i: latency[i])": "range(len(accuracy))"},
+    ),
+    (
+        "not-sorted",
+        "the points are taken from the slowest on: sort them by *rising* latency",
+        {"key=lambda i: latency[i]": "key=lambda i: -latency[i]"},
+    ),
+    (
+        "swapped",
+        "reference holds the worst accuracy first, then the worst latency",
+        {CORNER: "area, best, slowest = 0.0, corner[1], corner[0]"},
+    ),
+    ("accepts-bad-input", "", {"corner.shape != (2,) or ": ""}),
+    ("accepts-bad-input", "", {" or not np.isfinite(corner).all()": " or np.isnan(corner).any()"}),
+    ("accepts-bad-input", "", {"np.isfinite(accuracy).all() and ": ""}),
+    ("accepts-bad-input", "", {" and np.isfinite(latency).all()": ""}),
+    (
+        "accepts-bad-input",
+        "",
+        {" or latency.shape != accuracy.shape": " or len(latency) < len(accuracy)"},
+    ),
+    (
+        "mutates-input",
+        "",
+        {CORNER: f"{CORNER}\n    accuracy -= 0.0 * accuracy + best\n    best = 0.0"},
+    ),
+)
+
+
+@book.wrong(
+    "hypervolume_2d",
+    "trapezoids",
+    "points are joined by straight lines: between two points only the worse accuracy is reached, so "
+    "the front is a staircase",
+)
+def straight_lines(accuracy, latency, reference):
+    a, t = _points(accuracy, latency)
+    worst, slowest = reference
+    if not np.isfinite(reference).all():
+        raise ValueError(f"reference must be finite, got {reference}")
+    inside = np.flatnonzero((a > worst) & (t < slowest))
+    if not len(inside):
+        return 0.0
+    front = front_by_definition(a[inside], t[inside])
+    a, t = a[inside][front], t[inside][front]
+    heights, at = np.append(a, a[-1]) - worst, np.append(t, slowest)
+    return float(np.sum((heights[1:] + heights[:-1]) / 2 * np.diff(at)))
+
+
+@book.right("hypervolume_2d")
+def by_columns(accuracy, latency, reference):
+    a, t = _points(accuracy, latency)
+    if np.shape(reference) != (2,) or not np.isfinite(reference).all():
+        raise ValueError(f"reference must be a finite pair, got {reference}")
+    inside = (a > reference[0]) & (t < reference[1])
+    if not inside.any():
+        return 0.0
+    order = np.argsort(t[inside], kind="stable")
+    heights = np.maximum.accumulate(a[inside][order]) - reference[0]
+    return float(heights @ np.diff(np.append(t[inside][order], reference[1])))
+
+
+@book.right("hypervolume_2d")
+def by_a_grid(accuracy, latency, reference):
+    a, t = _points(accuracy, latency)
+    worst, slowest = reference
+    if not (math.isfinite(worst) and math.isfinite(slowest)):
+        raise ValueError(f"reference must be finite, got {reference}")
+    xs, ys = (
+        np.unique([*np.minimum(t, slowest), slowest]),
+        np.unique([worst, *np.maximum(a, worst)]),
+    )
+    area = 0.0
+    for low, high in zip(xs, xs[1:]):
+        for bottom, top in zip(ys, ys[1:]):
+            if ((t <= low) & (a >= top)).any():
+                area += (high - low) * (top - bottom)
+    return area
+
+
+@book.right("hypervolume_2d")
+def by_horizontal_strips(accuracy, latency, reference):
+    a, t = _points(accuracy, latency)
+    if len(reference) != 2 or not all(map(math.isfinite, reference)):
+        raise ValueError(f"reference must be a finite pair, got {reference}")
+    area, fastest = 0.0, float(reference[1])
+    levels = sorted(set(a[a > reference[0]]), reverse=True)
+    for level, below in zip(levels, [*levels[1:], reference[0]]):
+        fastest = min(fastest, t[a >= level].min())
+        area += (level - below) * (reference[1] - fastest)
+    return np.float64(area)
+
+
+# ------------------------------------------------------------------------------------- fake_quantize
+
+LEVELS = "(2 ** (bits - 1) - 1)"
+ROUND = "torch.round(values / scale)"
+ROUNDED = f"rounded = {ROUND} * scale"
+THROUGH = "return x + (rounded - x).detach()"
+EACH = "values.abs().reshape(len(values), -1).amax(dim=1).reshape(-1, *[1] * (x.dim() - 1))"
+WHICH = (
+    "one scale for all, or one for each channel: `per_channel` says which, and here it is the other"
+)
+TOO_MANY = (
+    "the scale is max/2^(bits−1): a symmetric range ends at 2^(bits−1) − 1, or the largest weight needs "
+    "a level that there is not"
+)
+CONSTANT = "a constant keeps the scale from 0, which weighs where weights are tiny: replace a scale of 0 only"
+STOPPED = (
+    "no gradient arrives at x, since rounding has none: straight-through lets it pass as if nothing "
+    "had been rounded"
+)
+
+book.edits(
+    "fake_quantize",
+    ("per-channel-ignored", WHICH, {"if per_channel:": "if False:"}),
+    ("per-channel-ignored", WHICH, {"if per_channel:": "if x.dim():"}),
+    (
+        "input-channel-scales",
+        "the scales belong to axis 1 here: a kernel's output channels are axis 0",
+        {
+            EACH: "values.abs().amax(dim=[d for d in range(x.dim()) if d != min(1, x.dim() - 1)], keepdim=True) if x.dim() > 1 else values.abs()"
+        },
+    ),
+    (
+        "stays-integer",
+        "these are the integers: multiply by the scale again, so that the weights keep their size",
+        {ROUNDED: f"rounded = {ROUND}"},
+    ),
+    (
+        "floors",
+        "values are rounded down: take the *nearest* level",
+        {"torch.round(": "torch.floor("},
+    ),
+    (
+        "floors",
+        "values are rounded towards 0: take the *nearest* level",
+        {"torch.round(": "torch.trunc("},
+    ),
+    ("one-level-too-many", TOO_MANY, {LEVELS: "2 ** (bits - 1)"}),
+    (
+        "one-level-too-many",
+        TOO_MANY,
+        {
+            LEVELS: "2 ** (bits - 1)",
+            ROUND: f"{ROUND}.clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)",
+        },
+    ),
+    (
+        "forgets-the-sign",
+        "there are 2^bits − 1 levels on each side here: one bit is the sign, 2^(bits−1) − 1 are left",
+        {LEVELS: "(2**bits - 1)"},
+    ),
+    (
+        "loses-the-sign",
+        "negative weights have become positive",
+        {ROUND: "torch.round(values.abs() / scale)"},
+    ),
+    (
+        "not-symmetric",
+        "the range runs from the smallest to the largest value: symmetric means from −max|x| to max|x|, "
+        "with 0 as a level",
+        {
+            ROUNDED: "low, width = values.min(), (values.max() - values.min()).clamp(min=1e-12) / (2**bits - 1)\n"
+            "    rounded = low + torch.round((values - low) / width) * width"
+        },
+    ),
+    ("not-quantized", "x comes back as it was", {ROUNDED: "rounded = values"}),
+    (
+        "divides-by-zero",
+        "where all weights are 0 the scale must not be 0: zeros stay zeros",
+        {"    scale = torch.where(scale > 0, scale, torch.ones_like(scale))\n": ""},
+    ),
+    (
+        "constant-in-the-scale",
+        CONSTANT,
+        {f"scale = largest / {LEVELS}": f"scale = largest / {LEVELS} + 1e-8"},
+    ),
+    (
+        "constant-in-the-scale",
+        CONSTANT,
+        {f"scale = largest / {LEVELS}": f"scale = (largest / {LEVELS}).clamp(min=1e-8)"},
+    ),
+    ("no-gradient", STOPPED, {THROUGH: "return rounded"}),
+    ("no-gradient", STOPPED, {THROUGH: "return torch.round(x / scale) * scale"}),
+    (
+        "gradient-of-the-scale",
+        "the largest value gets another gradient than the rest: part of it runs through the scale. "
+        "Compute the scale from x.detach()",
+        {
+            "values = x.detach()": "values = x",
+            THROUGH: "levels = x / scale\n    return (levels + (torch.round(levels) - levels).detach()) * scale",
+        },
+    ),
+    (
+        "gradient-over-the-scale",
+        "the gradient is divided by the scale: straight-through hands on what comes in",
+        {THROUGH: "levels = x / scale\n    return levels + (rounded - levels).detach()"},
+    ),
+    ("other-dtype", "", {THROUGH: "return (x + (rounded - x).detach()).double()"}),
+    ("accepts-bad-input", "", {" or bits < 2": ""}),
+    ("accepts-bad-input", "", {"not torch.isfinite(x).all()": "torch.isnan(x).any()"}),
+    ("accepts-bad-input", "", {"not torch.isfinite(x).all()": "torch.isinf(x).any()"}),
+    ("mutates-input", "", {THROUGH: "x.data.copy_(rounded)\n    return x * 1.0"}),
+)
+
+
+class _Through(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, scale):
+        return torch.round(x / scale) * scale
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+
+@book.right("fake_quantize")
+def by_an_autograd_function(x, bits, per_channel=False):
+    if bits < 2 or not torch.isfinite(x).all():
+        raise ValueError(f"bits must be 2 or more and x finite, got {bits} and {x}")
+    size = x.detach().abs()
+    largest = (
+        size.flatten(1).amax(1).view(-1, *[1] * (x.ndim - 1))
+        if per_channel and x.ndim > 1
+        else size
+    )
+    largest = largest if per_channel else size.max()
+    return _Through.apply(x, torch.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1))
+
+
+@book.right("fake_quantize")
+def by_a_loop_over_channels(x, bits, per_channel=False):
+    if per_channel:
+        return torch.stack([by_a_loop_over_channels(channel, bits) for channel in x])
+    if bits < 2 or not torch.isfinite(x).all():
+        raise ValueError(f"bits must be 2 or more and x finite, got {bits} and {x}")
+    top, size = 2 ** (bits - 1) - 1, float(x.detach().abs().max())
+    if size == 0:
+        return x * 1.0
+    levels = torch.clamp(torch.round(x.detach() * top / size), -top, top)
+    return x - x.detach() + levels * size / top
+
+
+@book.right("fake_quantize")
+def by_a_gradient_hook(x, bits, per_channel=False):
+    top = 2 ** (bits - 1) - 1
+    if top < 1 or not bool(torch.isfinite(x).all()):
+        raise ValueError(f"bits must be 2 or more and x finite, got {bits} and {x}")
+    with torch.no_grad():
+        axes = list(range(1, x.ndim)) if per_channel else list(range(x.ndim))
+        size = x.abs().amax(axes, keepdim=True) if axes else x.abs()
+        scale = size.div(top).masked_fill(size == 0, 1.0)
+        delta = (x / scale).round().mul(scale) - x
+    return x + delta
+
+
+# --------------------------------------------------------------------------------------- search_bits
+
+FITTING = "[pair for pair in itertools.product(archs, bit_choices) if size(*pair) <= size_limit]"
+DRAWS = "rng.permutation(len(fitting))[:budget]"
+BEGIN = "pairs, values = [], []"
+ANSWER = "return pairs[int(np.argmax(values))], History(pairs, np.array(values))"
+
+book.edits(
+    "search_bits",
+    ("evaluates-what-does-not-fit", "", {" if size(*pair) <= size_limit]": "]"}),
+    ("evaluates-what-does-not-fit", "", {"<= size_limit": "<= 2 * size_limit"}),
+    ("pair-twice", "", {DRAWS: "rng.integers(len(fitting), size=min(budget, len(fitting)))"}),
+    ("too-many-evaluations", "", {"[:budget]": "[: budget + 1]"}),
+    ("under-budget", "", {"[:budget]": "[: max(1, budget - 1)]"}),
+    ("under-budget", "", {"<= size_limit": "< size_limit"}),
+    (
+        "one-after-the-other",
+        "",
+        {
+            BEGIN: f"fitting = [pair for pair in fitting if pair[1] == max(bits for _, bits in fitting)]\n    {BEGIN}"
+        },
+    ),
+    (
+        "one-after-the-other",
+        "",
+        {BEGIN: f"fitting = [pair for pair in fitting if pair[0] == fitting[0][0]]\n    {BEGIN}"},
+    ),
+    ("not-the-best-pair", "", {"pairs[int(np.argmax(values))], ": "pairs[-1], "}),
+    ("not-the-best-pair", "", {"np.argmax": "np.argmin"}),
+    ("wrong-history", "", {"History(pairs, ": "History([arch for arch, _ in pairs], "}),
+    ("wrong-history", "", {"History(pairs, np.array(values))": "History(pairs, np.sort(values))"}),
+    ("wrong-type", "", {ANSWER: "return History(pairs, np.array(values))"}),
+    ("accepts-bad-input", "", {"budget < 1": "False", "[:budget]": "[: max(1, budget)]"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "        if not np.isfinite(value):": "        value = float(np.nan_to_num(value))\n        if False:"
+        },
+    ),
+    ("mutates-input", "", {BEGIN: f"archs.clear()\n    {BEGIN}"}),
+)
+
+
+def _fitting(size, archs, bit_choices, size_limit, budget):
+    fits = [
+        (arch, bits) for arch in archs for bits in bit_choices if size(arch, bits) <= size_limit
+    ]
+    if not fits or budget < 1:
+        raise ValueError(f"nothing fits into {size_limit}, or a budget of {budget}")
+    return fits
+
+
+def _told(evaluate, pairs):
+    values = []
+    for pair in pairs:
+        values.append(evaluate(*pair))
+        if not math.isfinite(values[-1]):
+            raise ValueError(f"evaluate must be finite, got {values[-1]}")
+    return pairs[int(np.argmax(values))], History(pairs, np.array(values))
+
+
+@book.right("search_bits")
+def smallest_first(evaluate, size, archs, bit_choices, size_limit, budget, rng):
+    fits = _fitting(size, archs, bit_choices, size_limit, budget)
+    return _told(evaluate, sorted(fits, key=lambda pair: size(*pair))[:budget])
+
+
+@book.right("search_bits")
+def near_the_best(evaluate, size, archs, bit_choices, size_limit, budget, rng):
+    left = _fitting(size, archs, bit_choices, size_limit, budget)
+    pairs, values = [], []
+    while left and len(pairs) < budget:
+        best = pairs[int(np.argmax(values))] if pairs else left[0]
+        near = [pair for pair in left if pair[0] == best[0] or pair[1] == best[1]] or left
+        pair = near[int(rng.integers(len(near)))]
+        left.remove(pair)
+        pairs.append(pair)
+        values.append(evaluate(*pair))
+        if not math.isfinite(values[-1]):
+            raise ValueError(f"evaluate must be finite, got {values[-1]}")
+    return pairs[int(np.argmax(values))], History([list(pair) for pair in pairs], values)
+
+
+@book.right("search_bits")
+def by_rejection(evaluate, size, archs, bit_choices, size_limit, budget, rng):
+    due = min(budget, len(_fitting(size, archs, bit_choices, size_limit, budget)))
+    pairs = []
+    while len(pairs) < due:
+        pair = archs[rng.integers(len(archs))], bit_choices[rng.integers(len(bit_choices))]
+        if pair not in pairs and size(*pair) <= size_limit:
+            pairs.append(pair)
+    return _told(evaluate, pairs)
