@@ -679,18 +679,18 @@ def test_the_launcher_is_a_replaceable_piece():
     seen: list[tuple[Any, ...]] = []
 
     class Watching(PlainLauncher):
-        def launch(self, command, fds, folder, environment):
-            seen.append((list(command), list(fds), folder, dict(environment)))
-            return super().launch(command, fds, folder, environment)
+        def launch(self, start):
+            seen.append(start)
+            return super().launch(start)
 
     with Session(ZERO, [Step("one", "x = 1", 0, True)], launcher=Watching()) as session:
         session.start()
         assert session.ran[0].error is None
-    ((command, fds, folder, environment),) = seen
-    assert command[0] == sys.executable
-    assert [str(fd) for fd in fds] == command[5:7]
-    assert environment["HOME"] == str(folder)
-    assert not folder.exists()
+    (start,) = seen
+    assert start.command[0] == sys.executable
+    assert [str(fd) for fd in start.fds] == start.command[5:7]
+    assert start.environment["HOME"] == str(start.folder)
+    assert not start.folder.exists()
 
 
 def test_the_course_s_own_setup_may_take_as_long_as_starting_up() -> None:
