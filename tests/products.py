@@ -29,6 +29,17 @@ KEPT = 3  # products of one name, the newest: going back and forth between two b
 _made: dict[Path, Any] = {}  # in this process, for several tests of one product
 
 
+def grading(lesson: str) -> tuple[str, ...]:
+    """What the grades of a lesson's exercises depend on."""
+    return (
+        "nas_lib",
+        "autograder",
+        "solutions/__init__.py",
+        "solutions/mistakes",
+        f"solutions/{lesson}.py",
+    )
+
+
 @contextlib.contextmanager
 def kept(name: str, make: Callable[[], Any], depends: tuple[str, ...], given: str = "") -> Iterator[Any]:
     """A product for a block of assertions, which keeps it for later runs where it ends without an error.

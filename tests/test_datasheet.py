@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nas_lib.benchmark import TABLE_PATH, TableFile
 from nas_lib.networks import count_macs, count_params
 from nas_lib.spaces import CellSpace, canonical, functions, is_connected, live_edges
-from scripts.table import datasheet as make_datasheet
+from scripts.table import datasheet
 from scripts.table import statistics as stats
 from scripts.table.build import price_of_cells
 from scripts.table.statistics import Measured
@@ -309,18 +309,18 @@ def test_the_least_favourable_value_decides() -> None:
 
 
 def test_numbers_are_written_plainly() -> None:
-    assert make_datasheet.number(1234.567) == "1,234.57"
-    assert make_datasheet.number(-0.001) == "0.00" and make_datasheet.number(-1.5, 1) == "−1.5"
-    assert make_datasheet.number(float("nan")) == "–"
-    assert [make_datasheet.signed(x) for x in (0.5, -0.5, 0.0)] == ["+0.50", "−0.50", "0.00"]
-    assert make_datasheet.percent(0.1234) == "12.3 %"
+    assert datasheet.number(1234.567) == "1,234.57"
+    assert datasheet.number(-0.001) == "0.00" and datasheet.number(-1.5, 1) == "−1.5"
+    assert datasheet.number(float("nan")) == "–"
+    assert [datasheet.signed(x) for x in (0.5, -0.5, 0.0)] == ["+0.50", "−0.50", "0.00"]
+    assert datasheet.percent(0.1234) == "12.3 %"
 
 
 def test_flow_breaks_prose_and_nothing_else() -> None:
     code = "```\n\n" + "|op~0|+" * 30 + "\n\n```"
     table = "| " + "x " * 90 + "|"
     prose = "word " * 40
-    text = make_datasheet.flow(f"{code}\n\n{table}\n\n{prose}\n\n- {prose}\n- {prose}")
+    text = datasheet.flow(f"{code}\n\n{table}\n\n{prose}\n\n- {prose}\n- {prose}")
     assert code in text and table in text
     *_, plain, items = text.split("\n\n")
     assert plain.split() == prose.split() and max(map(len, plain.splitlines())) <= 116
@@ -329,15 +329,15 @@ def test_flow_breaks_prose_and_nothing_else() -> None:
 
 
 def test_the_text_depends_on_the_table_alone() -> None:
-    text = make_datasheet.render(TABLE, SPACE)
-    assert text == make_datasheet.render(small_table(), SPACE)
-    assert text != make_datasheet.render(small_table(1), SPACE)
+    text = datasheet.render(TABLE, SPACE)
+    assert text == datasheet.render(small_table(), SPACE)
+    assert text != datasheet.render(small_table(1), SPACE)
     assert TABLE.content_hash in text and "a processor" in text
     assert "nan" not in text.lower().split()
 
 
 def test_what_the_text_says_is_what_was_computed() -> None:
-    text = " ".join(make_datasheet.render(TABLE, SPACE).split())
+    text = " ".join(datasheet.render(TABLE, SPACE).split())
     best = max(REPRESENTATIVES, key=ACCURACY.__getitem__)
     assert f"1 {SPACE.str(best)} " in text
     assert "**missed**" in text and "| rank 1 of 729 cells | **missed** |" in text
@@ -349,7 +349,7 @@ def test_what_the_text_says_is_what_was_computed() -> None:
 
 
 def test_the_tables_of_the_text_are_complete() -> None:
-    lines = make_datasheet.render(TABLE, SPACE).splitlines()
+    lines = datasheet.render(TABLE, SPACE).splitlines()
     columns = {
         i: len(re.findall(r"(?<!\\)\|", line)) for i, line in enumerate(lines) if line.startswith("| ")
     }
@@ -359,16 +359,16 @@ def test_the_tables_of_the_text_are_complete() -> None:
 
 
 def test_writing_leaves_every_figure_that_the_text_shows(tmp_path: Path) -> None:
-    make_datasheet.write(TABLE, tmp_path, SPACE)
+    datasheet.write(TABLE, tmp_path, SPACE)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
-    assert sorted(shown) == sorted(make_datasheet.FIGURES)
+    assert sorted(shown) == sorted(datasheet.FIGURES)
     assert {path.name for path in tmp_path.iterdir()} == {"README.md", *shown}
     assert all((tmp_path / name).stat().st_size > 2_000 for name in shown)
 
 
 def test_every_axis_of_the_figures_has_a_name() -> None:
-    for name, figure in make_datasheet.draw(TABLE, SPACE).items():
+    for name, figure in datasheet.draw(TABLE, SPACE).items():
         axes = [ax for ax in figure.axes if ax.axison]
         assert all(ax.get_xlabel() and ax.get_ylabel() for ax in axes), name
         assert axes or name == "best_cells.png"
@@ -377,8 +377,8 @@ def test_every_axis_of_the_figures_has_a_name() -> None:
 def test_the_committed_datasheet_is_that_of_the_table_in_the_library() -> None:
     if not TABLE_PATH.exists():
         pytest.skip("the table is not built yet")
-    committed = make_datasheet.FOLDER / "README.md"
-    assert committed.read_text(encoding="utf-8") == make_datasheet.render(TableFile.read(TABLE_PATH)), (
+    committed = datasheet.FOLDER / "README.md"
+    assert committed.read_text(encoding="utf-8") == datasheet.render(TableFile.read(TABLE_PATH)), (
         "docs/table is out of date: python -m scripts.table.datasheet"
     )
-    assert all((make_datasheet.FOLDER / name).is_file() for name in make_datasheet.FIGURES)
+    assert all((datasheet.FOLDER / name).is_file() for name in datasheet.FIGURES)

@@ -4,9 +4,11 @@ machine makes of the references dies or is known to be no mistake."""
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 
 import pytest
+from products import grading, kept
 
 import solutions
 from autograder import samples
@@ -43,21 +45,26 @@ def by_name(items):
 
 
 @pytest.fixture(scope="module")
-def reports():
-    """The kill tables of all lessons, without the machine-made mutants."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {lesson: report.of_lesson(lesson) for lesson in LESSONS}
+def zero():
+    """The kill table of one lesson, without the machine-made mutants."""
+    return report.of_lesson(ZERO)
 
 
 # ------------------------------------------------------------------------------------- named variants
 
 
+def kill_table(lesson):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = report.of_lesson(lesson)
+    return {"text": report.render(found), "faults": found.faults}
+
+
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_kill_table(lesson, reports, capsys):
-    with capsys.disabled():
-        print(f"\n{report.render(reports[lesson])}")
-    assert reports[lesson].faults == []
+def test_kill_table(lesson, record_property):
+    with kept(f"kill-table-{lesson}", partial(kill_table, lesson), grading(lesson)) as table:
+        record_property("print", table["text"])
+        assert table["faults"] == []
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
@@ -74,8 +81,13 @@ def test_each_sentence_is_told_of_one_concept_only(lesson):
 @pytest.mark.parametrize("seeds", [4, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("item", "variant"), ALTERNATIVES)
 def test_alternatives_keep_full_marks_on_every_seed(item, variant, seeds):
-    row = grade_variant(item, variant, range(2_000, 2_000 + seeds))
-    assert row.holds, row.messages
+    def grades():
+        row = grade_variant(item, variant, range(2_000, 2_000 + seeds))
+        return {"holds": row.holds, "messages": row.messages}
+
+    name = f"alternative-{item.name}-{variant.name}-{seeds}"
+    with kept(name, grades, grading(item.lesson)) as found:
+        assert found["holds"], found["messages"]
 
 
 def test_variants_of_an_exercise_that_is_not_there_are_none():
@@ -103,14 +115,14 @@ WRONG_PLACE = [
 
 
 @pytest.mark.parametrize(("row", "fault"), WRONG_PLACE, ids=lambda value: getattr(value, "variant", None))
-def test_whatever_goes_wrong_shuts_the_gate(row, fault, reports):
-    found = replace(reports[ZERO], rows=[*reports[ZERO].rows, row]).faults
+def test_whatever_goes_wrong_shuts_the_gate(row, fault, zero):
+    found = replace(zero, rows=[*zero.rows, row]).faults
     assert len(found) == 1 and fault in found[0]
 
 
-def test_too_few_variants_shut_the_gate(reports):
-    rows = [row for row in reports[ZERO].rows if row.exercise != "cell_index"]
-    found = replace(reports[ZERO], rows=rows).faults
+def test_too_few_variants_shut_the_gate(zero):
+    rows = [row for row in zero.rows if row.exercise != "cell_index"]
+    found = replace(zero, rows=rows).faults
     assert found == ["cell_index has 0 named mutants and 0 alternatives; there must be 5 and 2"]
 
 
@@ -139,18 +151,22 @@ def test_mutants_are_single_changes_of_the_reference_by_cosmic_ray():
 def test_a_sample_of_the_machine_made_mutants_dies(item):
     pytest.importorskip("cosmic_ray")
     known = machine.equivalents(item.lesson)
-    results = machine.grade(item.lesson, item.name, every=8)
-    survivors = [one.mutant for one in results if not one.killed]
-    assert results and [one for one in survivors if not any(e.covers(one) for e in known)] == []
+
+    def grades():
+        results = machine.grade(item.lesson, item.name, every=8)
+        return {"made": len(results), "survivors": [asdict(one.mutant) for one in results if not one.killed]}
+
+    with kept(f"machine-made-{item.name}", grades, grading(item.lesson)) as found:
+        survivors = [machine.Mutant(**one) for one in found["survivors"]]
+        assert found["made"] and [one for one in survivors if not any(e.covers(one) for e in known)] == []
 
 
 @pytest.mark.slow
 @forks
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_machine_made_mutants_die_or_are_known_to_be_equivalent(lesson, capsys):
+def test_machine_made_mutants_die_or_are_known_to_be_equivalent(lesson, record_property):
     found = report.of_lesson(lesson, with_machine=True)
-    with capsys.disabled():
-        print(f"\n{report.render(found)}")
+    record_property("print", report.render(found))
     assert found.faults == []
 
 
@@ -166,12 +182,12 @@ def _made(concept: str, name: str = "AddNot") -> machine.Result:
     return machine.Result(machine.Mutant("cell_index", name, "if a:", "if not a:", ""), concept)
 
 
-def test_survivors_without_a_reason_and_reasons_without_a_survivor_shut_the_gate(reports):
+def test_survivors_without_a_reason_and_reasons_without_a_survivor_shut_the_gate(zero):
     listed = machine.Equivalent("cell_index", "AddNot", "if a:", "if not a:", "it is one")
     dead = [_made("raises")] * 30
 
     def faults(results, equivalents):
-        return replace(reports[ZERO], results={"cell_index": results}, equivalents=equivalents).faults
+        return replace(zero, results={"cell_index": results}, equivalents=equivalents).faults
 
     assert faults([*dead, _made("")], [listed]) == []
     assert "survives and is not listed" in faults([*dead, _made("")], [])[0]
