@@ -55,6 +55,14 @@ healthy = doctor()
 # it is right passes there too, and one that only knows the public answers earns nothing. What a
 # check prints in your notebook is advice, not a grade.
 #
+# Two rules hold in all lessons, unless the text of an exercise says otherwise:
+#
+# - **A function changes nothing but its result.** It leaves its arguments as they were, to the last
+#   entry, and so the global random generators and settings. To sort or to overwrite, make a copy.
+# - **Any library function is allowed.** What the text does not forbid, in Python's standard library,
+#   NumPy, SciPy or PyTorch, you may call. Only the course's own version of an exercise is switched
+#   off while yours is checked.
+#
 # Three more things that are good to know:
 #
 # - **Stuck?** Each exercise has hints, titled by the symptom you see. Open the one that fits.
@@ -202,7 +210,7 @@ def cell_from_index(i):
     """The cell with number `i`: the inverse of `cell_index`.
 
     Args:
-        i: an integer, 0 ≤ i < 15,625.
+        i: an integer, Python's or NumPy's, 0 ≤ i < 15,625.
 
     Returns:
         A tuple of six op names in the order of `EDGES`.

@@ -704,7 +704,7 @@ def test_an_error_names_the_line_of_the_learner_s_own_code():
     import linecache
 
     linecache.cache["<cell>"] = (len(source), None, source.splitlines(True), "<cell>")
-    message = run_probe(checks.exercise("cell_index"), namespace["cell_index"], {"archs": [["none"] * 6]})
+    message = run_probe(checks.exercise("cell_index"), namespace["cell_index"], {"cells": ["nnnnnn"]})
     assert message["error"].startswith(
         "AttributeError: 'int' object has no attribute 'nothing' (line 3: `return sorted"
     )

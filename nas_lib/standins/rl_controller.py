@@ -20,14 +20,11 @@ def exact_policy_gradient(logits: Any, rewards: Any) -> Any:
     return torch.func.grad(lambda one: one.softmax(0).dot(rewards))(logits)
 
 
-@stands_in("reinforce_loss",
-    hides=(
-        "nas_lib.controller:surrogate",
-    ),
+@stands_in(
+    "reinforce_loss",
+    hides=("nas_lib.controller:surrogate",),
 )
-def reinforce_loss(
-    log_probs: Any, rewards: Any, baseline: Any, entropies: Any, entropy_weight: float
-) -> Any:
+def reinforce_loss(log_probs: Any, rewards: Any, baseline: Any, entropies: Any, entropy_weight: float) -> Any:
     import torch
 
     from nas_lib.controller import Score, surrogate
@@ -43,7 +40,9 @@ def ema_baseline(rewards: ArrayLike, decay: float) -> NDArray[np.float64]:
     return lfilter([0.0, 1.0 - decay], [1.0, -decay], np.asarray(rewards, dtype=float))
 
 
-@stands_in("Controller", "the library's own controller",
+@stands_in(
+    "Controller",
+    "the library's own controller",
     hides=(
         "nas_lib.controller:LSTMPolicy.draw",
         "nas_lib.controller:LSTMPolicy.score",
