@@ -18,9 +18,20 @@ EXERCISES = [
 ]
 
 
+CARELESS = [
+    item
+    for item in EXERCISES
+    for one in solutions.load(item.lesson).MISTAKES[item.name]
+    if one.concept == samples.CARELESS and one.source
+]
+ANSWERS = [(item, "wrong", 0.0) for item in EXERCISES]
+ANSWERS += [(item, "part", 0.75) for item in dict.fromkeys(CARELESS)]
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # some divide by zero
-@pytest.mark.parametrize(("answer", "share"), [("wrong", 0.0), ("part", 0.75)])
-@pytest.mark.parametrize("item", EXERCISES, ids=lambda item: item.name)
+@pytest.mark.parametrize(
+    ("item", "answer", "share"), [pytest.param(*one, id=f"{one[0].name}-{one[1]}") for one in ANSWERS]
+)
 def test_an_answer_earns_what_it_is_in_the_sample_for(item: checks.Exercise, answer: str, share: float):
     reference = solutions.load(item.lesson)
     cells = {cell.id: cell.source for cell in samples.notebook(item.lesson, {item.name: answer}).cells}
