@@ -174,10 +174,13 @@ class CellSupernet(nn.Module):
                 layer.requires_grad_(False)
 
     def forward(self, x):
-        """Computes the nodes in order: (B, C, H, W) -> the same shape; x itself is left as it is.
+        """Computes the nodes in order: (B, C, H, W) -> the same shape.
 
         Node 0 is x; node j is the sum, over its incoming edges e = (i, j), of Σ_k
-        softmax(alphas[e])_k · op_k(node i); node 3 is the output.
+        softmax(alphas[e])_k · op_k(node i); node 3 is the output. In training as in evaluation, and
+        with the alphas as they are at each call.
+
+        Changes: what the batch norms keep in training, nothing else.
 
         Source: Liu et al. (2019), equations 1 and 2, on the cell of Dong and Yang (2020).
         """
@@ -254,6 +257,7 @@ def discretize(alphas, exclude_none=True):
 
     Args:
         alphas: float tensor (or nested list) of shape (6, 5), logits in the order of EDGES and OPS.
+            One of minus infinity rules its operation out.
         exclude_none: whether `none` is no candidate.
 
     Returns:
@@ -321,8 +325,12 @@ def weight_step(model, loss_fn, batch, optimizer):
     Returns:
         The loss before the step, a float.
 
+    Changes: the weights and what the optimiser keeps. Gradients may stay on weights and alphas, as
+        every step makes sure that those from before do not count.
+
     Raises:
-        ValueError: the loss is NaN or infinite; nothing is changed then.
+        ValueError: the loss is NaN or infinite; nothing is changed then, but for old gradients that
+            may be cleared.
     """
     ### BEGIN SOLUTION
     x, y = batch
@@ -359,11 +367,13 @@ def alpha_step_first_order(model, loss_fn, valid_batch, alpha_optimizer):
             do not count.
 
     Returns:
-        The validation loss before the step, a float. The weights keep their values, and no gradient
-        is left on them.
+        The validation loss before the step, a float.
+
+    Changes: the alphas, their gradients and what the optimiser keeps. The weights keep their
+        values, and no gradient is left on them (those from before may stay or go).
 
     Raises:
-        ValueError: the loss is NaN or infinite; nothing is changed then.
+        ValueError: the loss is NaN or infinite; nothing is changed then, as in `weight_step`.
 
     Source: Liu et al. (2019), equation 6 with ξ = 0.
     """
@@ -453,20 +463,23 @@ def alpha_step_second_order(
             do not count.
         weight_lr: ξ ≥ 0, size of the virtual step, which is plain gradient descent.
         eps: > 0; the finite difference takes points at a distance of eps from the weights, in all
-            tensors together.
+            tensors together, on both sides. Differentiating twice in its place is right as well.
 
     Returns:
-        The validation loss at the virtual weights, a float. The weights end as they were, and no
-        gradient is left on them.
+        The validation loss at the virtual weights, a float.
+
+    Changes: the alphas, their gradients and what the optimiser keeps. The weights end as they were,
+        to the bit, and no gradient is left on them; also where an error is raised.
 
     Raises:
-        ValueError: a loss is NaN or infinite, weight_lr is negative or NaN, or eps is not positive.
+        ValueError: a loss is NaN or infinite, weight_lr is negative, NaN or infinite, or eps is NaN
+            or not positive; nothing is changed then, as in `weight_step`.
 
     Source: Liu et al. (2019), equations 6 to 8.
     """
     ### BEGIN SOLUTION
-    if not weight_lr >= 0:
-        raise ValueError(f"weight_lr must be a number from 0 up, got {weight_lr!r}")
+    if not 0 <= weight_lr < float("inf"):
+        raise ValueError(f"weight_lr must be a finite number from 0 up, got {weight_lr!r}")
     if not eps > 0:
         raise ValueError(f"eps must be a positive number, got {eps!r}")
     weights, alphas = model.weights(), model.alphas()
@@ -916,8 +929,8 @@ for name, runs in darts_runs.items():
 #
 # - A softmax mixture makes the choice of an operation differentiable. The mixture is not a cell of
 #   the space.
-# - Weights learn from training images, alphas from validation images. Neither step may leave
-#   anything on the other's leaves.
+# - Weights learn from training images, alphas from validation images. A gradient
+#   that stays behind on the other's leaves must not count in the next step.
 # - The second order follows one virtual step; its matrix product is a finite difference, *divided*
 #   by twice the radius.
 # - Gradients are tested on smooth functions in float64. On ReLU networks even a right formula can
