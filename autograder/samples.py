@@ -1,8 +1,8 @@
-"""Sample submissions of each lesson: a perfect, a blank, a half-right and a wrong one, and those that make a grading day
-longer: a late one, one that never ends, a copy, and one that is up to no good.
+"""Sample submissions of each lesson: a perfect, a blank, a half-right and a wrong one, and those that make a grading
+day longer: a late one, one that never ends, a copy, and one that is up to no good.
 
-They are made from the student notebook and the lesson's usual mistakes whenever they are needed, so that they never grow
-stale. `nas-course grade` without a folder grades them, and the tests know what they earn.
+They are made from the student notebook and the lesson's usual mistakes whenever they are needed, so that they never
+grow stale. `nas-course grade` without a folder grades them, and the tests know what they earn.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def earned(lesson: str) -> dict[str, dict[str, float | None]]:
 
 
 def _half(lesson: str) -> dict[str, str]:
-    """The first answer right in part, the second wrong, then right ones up to half of the points, one wrong, and blanks."""
+    """The first right in part, the second wrong, then right ones up to half of the points, one wrong, and blanks."""
     source = read_lesson(lesson)
     points = source.points()
     left = sum(points.values()) / 2
@@ -103,7 +103,7 @@ def notebook(lesson: str, answers: dict[str, str]) -> Any:
 
     Args:
         lesson: the lesson's name.
-        answers: by task, where the answer comes from ("reference", "part", "wrong", "stub"), or the code of an answer itself.
+        answers: by task, where the answer comes from ("reference", "part", "wrong", "stub"), or an answer's own code.
     """
     source = read_lesson(lesson)
     written = build.student_notebook(lesson)
