@@ -53,6 +53,7 @@ FEWER: dict[str, dict[str, str]] = {
         "for seed in progress(range(20)):": "for seed in progress(range(4)):",
     },
     "07_compound_scaling": {
+        "in PUBLISHED.items():": "in [*PUBLISHED.items()][:4]:",
         "recipe, device = ScalingRecipe(), usable_device()": (
             "recipe, device = ScalingRecipe(train_images=400, test_images=400), usable_device()"
         ),
