@@ -58,8 +58,8 @@ class GridSearch(Exercise):
             point = [float(alpha), float(beta), float(gamma)]
             if max(point) > instance.get("_nan_from", math.inf):
                 return NAN
-            # another weight for each, so that points hardly ever tie
-            distance = sum(w * (p - b) ** 2 for w, p, b in zip((1.0, 1.3, 1.7), point, best))
+            # another weight for each, so that points hardly ever tie and the last one, deepest, is not the worst
+            distance = sum(w * (p - b) ** 2 for w, p, b in zip((0.1, 1.3, 1.7), point, best))
             return 80.0 + instance.get("_shift", 0.0) - 10 * distance
 
         return Oracle({"evaluate": evaluate}, limit=20_000)
