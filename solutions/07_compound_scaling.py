@@ -334,6 +334,9 @@ class MBConv(nn.Module):
         se_ratio: channels of the squeeze, as a share of `in_channels`.
         drop_rate: chance that an image's branch is dropped in training, 0 ≤ drop_rate < 1.
 
+    Raises:
+        ValueError: an even kernel, or a stride that is neither 1 nor 2.
+
     Source: Tan & Le (2019), section 4; Hu et al. (2018), eq. 2–4; Huang et al. (2016).
     """
 
@@ -387,6 +390,9 @@ class FusedMBConv(nn.Module):
         expand: how many times as wide the block is inside; at 1 the dense convolution is the only
             one.
         drop_rate: chance that an image's branch is dropped in training, 0 ≤ drop_rate < 1.
+
+    Raises:
+        ValueError: an even kernel, or a stride that is neither 1 nor 2.
 
     Source: Tan & Le (2021), figure 2.
     """

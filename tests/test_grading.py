@@ -10,6 +10,7 @@ directly where the gradebook does not matter. A crash is tried on short time lim
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import re
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ import solutions
 from autograder import samples
 from autograder.author import build
 from autograder.author.lesson import read_lesson
-from autograder.grade import command
+from autograder.grade import batch, command
 from autograder.grade.course_folder import CourseFolder
 from autograder.intake import search
 from autograder.judge import matching, outputs, scoring
@@ -43,9 +44,10 @@ from autograder.judge.results import Outcome, Result
 from autograder.judge.seeds import SECRET_FILE, SECRET_VARIABLE, SEEDS_FILE, grading_seeds
 from autograder.nbgrader import config_file
 from autograder.reports import grade_table
+from autograder.sandbox import bubblewrap
 from autograder.sandbox.cells import Step
 from autograder.sandbox.process import PlainLauncher
-from autograder.sandbox.session import Limits, Session
+from autograder.sandbox.session import Launcher, Limits, Session
 from nas_lib import cli
 
 ZERO, ONE = "00_start_here", "01_random_search"
@@ -221,7 +223,7 @@ def test_feedback_names_the_mistake(graded):
     page = (graded[ONE].course / "feedback" / "wrong" / ONE / f"{ONE}.html").read_text("utf-8")
     message = output_text(cell_named(autograded(graded[ONE], "wrong"), "incumbent_curve-check"))
     assert re.fullmatch(r"✗ .{15,} \(0 of 1 points\)", " ".join(message.split()))
-    assert message.split("(")[0].strip()[2:30] in page
+    assert message.split("(")[0].strip()[3:30] in page  # whose first letter is a capital there
 
 
 def test_release_of_the_course_is_the_student_notebook(graded):
@@ -382,16 +384,32 @@ PERFECT = samples.sources(ZERO, "perfect")
 RIGHT = dict.fromkeys(PERFECT, "reference")
 
 
+@functools.cache
+def master() -> matching.Master:
+    """The lesson that is released."""
+    return matching.Master.of(build.student_notebook(ZERO))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_template() -> Iterator[None]:
+    """Submissions are forked from one process that has imported everything, as those of a class are."""
+    yield
+    batch.close()
+
+
 def evaluate(
-    answers: dict[str, str], change: Callable[[Any], None] | None = None, limits: Limits | None = None
+    answers: dict[str, str],
+    change: Callable[[Any], None] | None = None,
+    limits: Limits | None = None,
+    launcher: Launcher | None = None,
 ) -> Result:
     """Grade a notebook of lesson 00 without a gradebook."""
     notebook = samples.notebook(ZERO, answers)
     if change:
         change(notebook)
-    master = matching.Master.of(build.student_notebook(ZERO))
-    steps = matching.plan(matching.restore(notebook, master), master)
-    return scoring.evaluate(ZERO, steps, dict.fromkeys(master.points, 7), limits)
+    steps = matching.plan(matching.restore(notebook, master()), master())
+    seeds = dict.fromkeys(master().points, 7)
+    return scoring.evaluate(ZERO, steps, seeds, limits, launcher or batch._launcher(False))
 
 
 def scores(result: Result) -> dict[str, float]:
@@ -602,8 +620,7 @@ def test_provided_experiments_and_checks_are_not_run():
 
 
 def planned_for(notebook: Any) -> tuple[Any, matching.Master]:
-    master = matching.Master.of(build.student_notebook(ZERO))
-    return matching.restore(notebook, master), master
+    return matching.restore(notebook, master()), master()
 
 
 def test_definitions_in_a_changed_experiment_are_kept_and_its_run_is_not():
@@ -636,6 +653,7 @@ def test_the_learners_process_knows_no_secret(monkeypatch):
         insert(
             "import os, sys\nprint(sorted(os.environ), sys.argv, os.getcwd(), sys.path)\nprint(os.environ)"
         ),
+        launcher=bubblewrap.choose(),  # begins with the environment as it is now
     )
     printed = " ".join(ran.printed for ran in result.cells.values())
     assert "PATH" in printed
@@ -651,6 +669,7 @@ def test_nothing_is_left_running_or_lying_about(tmp_path, monkeypatch):
         insert(
             f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', '{marker}'])"
         ),
+        launcher=bubblewrap.choose(),
     )
     assert list(tmp_path.iterdir()) == []
     assert not processes(marker)
@@ -660,18 +679,18 @@ def test_the_launcher_is_a_replaceable_piece():
     seen: list[tuple[Any, ...]] = []
 
     class Watching(PlainLauncher):
-        def launch(self, command, fds, folder, environment):
-            seen.append((list(command), list(fds), folder, dict(environment)))
-            return super().launch(command, fds, folder, environment)
+        def launch(self, start):
+            seen.append(start)
+            return super().launch(start)
 
     with Session(ZERO, [Step("one", "x = 1", 0, True)], launcher=Watching()) as session:
         session.start()
         assert session.ran[0].error is None
-    ((command, fds, folder, environment),) = seen
-    assert command[0] == sys.executable
-    assert [str(fd) for fd in fds] == command[5:7]
-    assert environment["HOME"] == str(folder)
-    assert not folder.exists()
+    (start,) = seen
+    assert start.command[0] == sys.executable
+    assert [str(fd) for fd in start.fds] == start.command[5:7]
+    assert start.environment["HOME"] == str(start.folder)
+    assert not start.folder.exists()
 
 
 def test_the_course_s_own_setup_may_take_as_long_as_starting_up() -> None:

@@ -98,10 +98,8 @@ def test_the_worker_stands_alone_in_its_folder(session):
     there = told(session, f"import os; print(*sorted(os.listdir({str(ROOT / 'autograder' / 'sandbox')!r})))")
     assert there in ("worker.py", "worker.py zygote.py")
     assert told(session, f"import os; print(os.listdir({str(ROOT / 'autograder')!r}))") == "['sandbox']"
-    assert (
-        told(session, f"print(sorted(os.listdir({str(ROOT)!r})))").startswith("['autograder', 'nas_lib'")
-        or (ROOT / ".venv").exists()
-    )
+    around = told(session, f"print(sorted(os.listdir({str(ROOT)!r})))")
+    assert around in ("['autograder']", "['.venv', 'autograder']")
 
 
 def test_links_lead_nowhere(session, tmp_path):

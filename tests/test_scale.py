@@ -399,6 +399,32 @@ def test_only_what_has_changed_is_evaluated_again(tmp_path, monkeypatch):
     assert run(regrade=True) == (3, changed)
     monkeypatch.setattr(batch, "code_version", lambda: "another version of the course")
     assert run() == (3, changed)
+    monkeypatch.setattr(build, "install_url", lambda root: "https://elsewhere.example/nas_lib")
+    assert run() == (3, changed), "the lesson's setup cells are run with each submission"
+
+
+def test_what_is_handed_in_while_it_is_graded_waits_for_the_next_run(tmp_path, monkeypatch):
+    """The result is that of the cells that were run; it is not stored with others."""
+    place = write(tmp_path / "in", 2)
+    real = scoring.evaluate
+
+    def meanwhile(lesson: str, steps: Any, *rest: Any, **named: Any) -> Any:
+        if any("submission 0" in step.source for step in steps):
+            late = samples.notebook(LESSON, {**RIGHT, "cell_index": "def cell_index(arch): return 1"})
+            nbformat.write(late, tmp_path / "course" / "submitted" / "s0" / LESSON / f"{LESSON}.ipynb")
+        return real(lesson, steps, *rest, **named)
+
+    monkeypatch.setattr(scoring, "evaluate", meanwhile)
+    first = points(command.grade(place, LESSON, tmp_path / "course", progress=False))
+    assert set(first["s0"][0].values()) == {None}
+    assert first["s0"][1] == (
+        "the result for s0 was made of other cells or seeds than those of the submission of "
+        f"{LESSON} that is there now: grade it again."
+    )
+    assert first["s1"][1] == ""
+    monkeypatch.undo()
+    again = points(command.grade(place, LESSON, tmp_path / "course", progress=False))
+    assert again["s0"][0] == again["s1"][0] == first["s1"][0]
 
 
 def test_ctrl_c_ends_with_one_sentence_and_keeps_what_was_done(tmp_path):

@@ -15,6 +15,7 @@ from typing import Any
 
 import solutions
 from autograder.author.contents import HEADER, contents
+from autograder.author.declarations import faults
 from autograder.author.lesson import (
     Lesson,
     Task,
@@ -503,6 +504,16 @@ def _registry(lesson: Lesson) -> Iterator[Problem]:
         )
 
 
+def _declarations(lesson: Lesson) -> Iterator[Problem]:
+    if lesson.name not in checks.lessons():
+        return
+    known = checks.exercises(lesson.name)
+    for task in lesson.tasks:
+        if task.kind == "exercise" and task.name in known:
+            for fault in faults(known[task.name], lesson.cells[task.cell].source):
+                yield _problem(lesson, task.cell, fault, "Let docstring and check say the same")
+
+
 def _unfinished(lesson: Lesson) -> Iterator[Problem]:
     for index, cell in enumerate(lesson.cells):
         if re.search(r"\bTODO\b", cell.source):
@@ -524,4 +535,5 @@ RULES = (
     _hints,
     _questions,
     _registry,
+    _declarations,
 )

@@ -99,7 +99,8 @@ def grade(
                 if due:
                     place.set_due(lesson, due)
                 notes = {one.student: place.hand_in(lesson, one) for one in chosen}
-            version = digest(batch.code_version(), lesson, place.seeds(lesson), kind)
+            master = place.source(lesson).read_bytes()
+            version = digest(batch.code_version(), lesson, master, place.seeds(lesson), kind)
             with Journal(place.root / f".grading_{lesson}.jsonl", version, regrade) as kept:
                 run = Run(place, lesson, kind, due, kept)
                 with _timed(seconds, "grading"), gradebook.quick_writing(place.db_url):

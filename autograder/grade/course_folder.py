@@ -74,6 +74,10 @@ class CourseFolder:
         """The gradebook, as a context manager."""
         return self._api.gradebook
 
+    def source(self, lesson: str) -> Path:
+        """The lesson with its solutions, of which nbgrader makes the assignment."""
+        return self.root / "source" / lesson / f"{lesson}.ipynb"
+
     def assign(self, lesson: str) -> None:
         """Put the lesson's source in place and let nbgrader make the assignment of it, if need be.
 
@@ -81,7 +85,7 @@ class CourseFolder:
             ValueError: the lesson has changed since submissions of it were graded here, or nbgrader refuses
                 it.
         """
-        source = self.root / "source" / lesson / f"{lesson}.ipynb"
+        source = self.source(lesson)
         text = build.render(build.instructor_notebook(lesson))
         released = self.root / "release" / lesson / f"{lesson}.ipynb"
         if (

@@ -33,6 +33,7 @@ from autograder.sandbox.process import (
     PlainLauncher,
     Process,
     Spawned,
+    Start,
     all_processes,
 )
 
@@ -258,22 +259,15 @@ class BubblewrapLauncher:
     def __init__(self, limits: SandboxLimits | None = None) -> None:
         self.limits = limits or SandboxLimits()
 
-    def launch(
-        self,
-        command: Sequence[str],
-        fds: Sequence[int],
-        folder: Path,
-        environment: Mapping[str, str],
-        library: Path,
-    ) -> Process:
-        """Start the process. `folder` does not exist inside; a home in memory stands for it.
+    def launch(self, start: Start) -> Process:
+        """Start the process. Its folder does not exist inside; a home in memory stands for it.
 
         Raises:
             RuntimeError: bubblewrap gave up.
         """
-        variables = {name: moved(value, folder) for name, value in environment.items()}
-        settings = self.settings(variables, library)
-        command = [LIBRARY if part == str(library) else part for part in command]
+        variables = {name: moved(value, start.folder) for name, value in start.environment.items()}
+        settings = self.settings(variables, start.library)
+        command = [LIBRARY if part == str(start.library) else part for part in start.command]
         info_read, info_write = os.pipe()
         try:
             process = Confined(
@@ -283,7 +277,7 @@ class BubblewrapLauncher:
                 stderr=subprocess.DEVNULL,
                 cwd="/",
                 env={},
-                pass_fds=(*fds, info_write, settings),
+                pass_fds=(*start.fds, info_write, settings),
                 start_new_session=True,
             )
         except BaseException:

@@ -34,7 +34,7 @@ from autograder.sandbox.bubblewrap import (
     moved,
     shown,
 )
-from autograder.sandbox.process import Process
+from autograder.sandbox.process import Process, Start
 
 ZYGOTE = Path(__file__).with_name("zygote.py")
 IMPORT_SECONDS = 120.0  # for torch, on a very busy machine
@@ -206,29 +206,22 @@ class TemplateLauncher(BubblewrapLauncher):
         with self._lock:
             self._drop()
 
-    def launch(
-        self,
-        command: Sequence[str],
-        fds: Sequence[int],
-        folder: Path,
-        environment: Mapping[str, str],
-        library: Path,
-    ) -> Process:
-        """Start the process. `command` is the worker's; what it imports, the template has imported already."""
-        variables = {name: moved(value, folder) for name, value in environment.items()}
-        arguments = [LIBRARY, *command[-2:]]  # of `worker.prepare`
+    def launch(self, start: Start) -> Process:
+        """Start the process. What the worker imports, the template has imported already."""
+        variables = {name: moved(value, start.folder) for name, value in start.environment.items()}
+        arguments = [LIBRARY, *start.command[-2:]]  # of `worker.prepare`
         for _ in range(2):  # the template may have died since: once more with a new one
             with self._lock:
                 if self.refused:
                     break
                 try:
-                    return self._ready(arguments, variables, library).fork(fds, self.limits)
+                    return self._ready(arguments, variables, start.library).fork(start.fds, self.limits)
                 except (OSError, RuntimeError) as wrong:
                     self._drop()
                     why = str(wrong) or type(wrong).__name__
         else:
             self.refused = why
-        return super().launch(command, fds, folder, environment, library)
+        return super().launch(start)
 
     def _ready(self, arguments: list[str], variables: Mapping[str, str], library: Path) -> Template:
         wanted = (tuple(arguments), tuple(sorted(variables.items())), library)

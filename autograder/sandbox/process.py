@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -87,21 +88,25 @@ def used(pids: Sequence[int]) -> tuple[float, float]:
     return cpu, waited
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a learner's process is started with."""
+
+    command: Sequence[str]
+    fds: Sequence[int]
+    """Files that are open in it; no others are."""
+    folder: Path
+    """Where it starts: its home, which vanishes."""
+    environment: Mapping[str, str]
+    library: Path
+    """The folder, named in `command` as well, that holds the lesson's `nas_lib`."""
+
+
 class Launcher(Protocol):
     """Starts the learner's process."""
 
-    def launch(
-        self,
-        command: Sequence[str],
-        fds: Sequence[int],
-        folder: Path,
-        environment: Mapping[str, str],
-        library: Path,
-    ) -> Process:
-        """Start `command` in `folder`, leading a process group of its own, with `fds` open and no others.
-
-        `library` is the folder, named in `command` as well, that holds the lesson's `nas_lib`.
-        """
+    def launch(self, start: Start) -> Process:
+        """Start it, leading a process group of its own."""
         ...
 
 
@@ -111,22 +116,15 @@ class PlainLauncher:
     Grading chooses it only where an instructor has said so; see `bubblewrap.choose`.
     """
 
-    def launch(
-        self,
-        command: Sequence[str],
-        fds: Sequence[int],
-        folder: Path,
-        environment: Mapping[str, str],
-        library: Path,
-    ) -> Process:
+    def launch(self, start: Start) -> Process:
         """Start the process."""
         return Spawned(
-            command,
+            start.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # what cells print is collected inside; what goes past that is lost
             stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=dict(environment),
-            pass_fds=tuple(fds),
+            cwd=start.folder,
+            env=dict(start.environment),
+            pass_fds=tuple(start.fds),
             start_new_session=True,
         )

@@ -23,7 +23,7 @@ from typing import Any
 
 from autograder.sandbox import bubblewrap, library
 from autograder.sandbox.cells import Ran, Step
-from autograder.sandbox.process import WORKER, Launcher, Process, used
+from autograder.sandbox.process import WORKER, Launcher, Process, Start, used
 from autograder.sandbox.scratch import Scratch
 
 GRACE_SECONDS = 1.0  # after the learner's own alarm, before the whole process is killed
@@ -286,7 +286,7 @@ class Session:
         command += [str(made), self._lesson, self._imports]
         try:
             self._process = self._launcher.launch(
-                command, (their_read, their_write), home, _environment(home), made
+                Start(command, (their_read, their_write), home, _environment(home), made)
             )
         finally:
             os.close(their_read)

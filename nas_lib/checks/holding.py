@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-EACH = 40  # calls of a probe that are all held; later ones only where their number is a power of two
+EACH = 12  # calls of a probe that are all held; later ones only where their number is a power of two
 PATHS = 20  # different changes that are told
 _MODULES, _WARNINGS = "imported modules", "the warnings filters"
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))

@@ -63,7 +63,7 @@ def _stored(item: Exercise, reference: Any) -> dict[str, Any]:
     cases = [
         {"instance": encode(instance)}
         # What bad input should give is no secret and no reference's business.
-        | ({"expected": encode(answer.value)} if answer.value is not None and "bad" not in instance else {})
+        | ({"expected": encode(item.stored(answer.value))} if _is_told(instance, answer) else {})
         for instance, answer in zip(instances, expected.answers)
     ]
     known = [
@@ -71,6 +71,10 @@ def _stored(item: Exercise, reference: Any) -> dict[str, Any]:
         for one in expected.known
     ]
     return {"cases": cases} | ({"mistakes": known} if known else {})
+
+
+def _is_told(instance: Instance, answer: Answer) -> bool:
+    return answer.value is not None and "bad" not in instance
 
 
 def read_public(lesson: str, folder: Path | str | None = None) -> dict[str, Public]:

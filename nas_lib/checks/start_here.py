@@ -34,7 +34,8 @@ SHOWN = 160  # characters of a cell in a message
 
 def arch_of(word: str) -> tuple[str, ...]:
     """The cell that a word of letters stands for."""
-    return tuple(NAMES[letter] for letter in word)
+    # New strings, as a file or a user's input gives them: `is "none"` is no way to compare names.
+    return tuple("".join([*NAMES[letter]]) for letter in word)
 
 
 def word_of(arch: Any) -> Any:

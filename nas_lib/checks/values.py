@@ -199,6 +199,11 @@ class ValueExercise(Exercise):
         about = f" (on {instance['about']})" if instance.get("about") else ""
         return fail(part.concept, text + about, part.score)
 
+    def stored(self, value: Any) -> Any:
+        """The parts."""
+        keys = [part.key for part in self.parts]
+        return {key: value[key] for key in keys} if type(value) is dict and keys[0] in value else value
+
     def first_wrong(self, answer: Answer, expected: Answer) -> Part | None:
         """The first part that differs from the reference's; None where all are right. May raise `Unacceptable`."""
         for part in self.parts:
@@ -358,3 +363,21 @@ class TensorExercise(ValueExercise):
         whole = np.asarray(value).dtype.kind in "iu"
         dtype = torch.int64 if whole else torch.float64
         return torch.tensor(np.asarray(value), dtype=dtype, requires_grad=name in self.leaves and not whole)
+
+
+class PartlyRandom(ValueExercise):
+    """Parts are compared with the reference's; once they are right, a judge reads the rest, which is random."""
+
+    @property
+    def false_fail(self) -> float:  # type: ignore[override]
+        """That of the judge."""
+        return self._judge().false_fail
+
+    def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
+        """The parts, then what is random."""
+        verdict = super().judge(instance, answer, expected)
+        return self._judge().judge(instance, answer, expected) if verdict.right else verdict
+
+    def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
+        """The judge's."""
+        return self._judge().judge_error(instance, answer)

@@ -10,7 +10,8 @@ from numpy.random import Generator
 from nas_lib.standins import stands_in
 
 
-@stands_in("scaled_cost",
+@stands_in(
+    "scaled_cost",
     hides=(
         "nas_lib.scaling:Coefficients.cost",
         "nas_lib.scaling:Coefficients.at",
@@ -22,10 +23,9 @@ def scaled_cost(alpha: float, beta: float, gamma: float, phi: float) -> float:
     return Coefficients(alpha, beta, gamma).at(phi).cost
 
 
-@stands_in("round_filters",
-    hides=(
-        "nas_lib.efficientnet:nearest_multiple",
-    ),
+@stands_in(
+    "round_filters",
+    hides=("nas_lib.efficientnet:nearest_multiple",),
 )
 def round_filters(filters: int, width: float, divisor: int = 8) -> int:
     from nas_lib.efficientnet import nearest_multiple
@@ -38,10 +38,9 @@ def round_repeats(repeats: int, depth: float) -> int:
     return int(-(-repeats * depth // 1))
 
 
-@stands_in("efficientnet_stages",
-    hides=(
-        "nas_lib.efficientnet:efficientnet_plan",
-    ),
+@stands_in(
+    "efficientnet_stages",
+    hides=("nas_lib.efficientnet:efficientnet_plan",),
 )
 def efficientnet_stages(variant: str) -> list[tuple[int, ...]]:
     from nas_lib.efficientnet import efficientnet_plan
@@ -49,7 +48,9 @@ def efficientnet_stages(variant: str) -> list[tuple[int, ...]]:
     return [stage[:6] for stage in efficientnet_plan(variant).stages]
 
 
-@stands_in("MBConv", "the library's own block",
+@stands_in(
+    "MBConv",
+    "the library's own block",
     hides=(
         "nas_lib.efficientnet:_Residual.forward",
         "nas_lib.efficientnet:SqueezeExcite.forward",
@@ -68,7 +69,9 @@ def MBConv(
     return _block("MBConv", in_channels, out_channels, kernel, stride, expand, drop_rate)
 
 
-@stands_in("FusedMBConv", "the library's own block",
+@stands_in(
+    "FusedMBConv",
+    "the library's own block",
     hides=(
         "nas_lib.efficientnet:_Residual.forward",
         "nas_lib.efficientnet:StochasticDepth.forward",
@@ -80,7 +83,8 @@ def FusedMBConv(
     return _block("FusedMBConv", in_channels, out_channels, kernel, stride, expand, drop_rate)
 
 
-@stands_in("grid_search_coefficients",
+@stands_in(
+    "grid_search_coefficients",
     hides=(
         "nas_lib.scaling:coefficient_grid",
         "nas_lib.scaling:Coefficients.cost",
@@ -94,10 +98,9 @@ def grid_search_coefficients(
     return max(coefficient_grid(step, tolerance, limit), key=lambda point: evaluate(*point))
 
 
-@stands_in("mixup",
-    hides=(
-        "nas_lib.augmentation:Mixup.__call__",
-    ),
+@stands_in(
+    "mixup",
+    hides=("nas_lib.augmentation:Mixup.__call__",),
 )
 def mixup(x: Any, y: Any, alpha: float, rng: Generator, classes: int) -> Any:
     from nas_lib.augmentation import Mixup
@@ -105,10 +108,10 @@ def mixup(x: Any, y: Any, alpha: float, rng: Generator, classes: int) -> Any:
     return Mixup(alpha, classes, rng)(x, y)
 
 
-@stands_in("rand_augment",
+@stands_in(
+    "rand_augment",
     hides=(
         "nas_lib.augmentation:RandAugment.__call__",
-        "nas_lib.augmentation:level_strengths",
         "nas_lib.augmentation:_up_to",
     ),
 )
@@ -118,7 +121,8 @@ def rand_augment(image: Any, n: int, m: float, rng: Generator) -> Any:
     return RandAugment(n, m, rng)(image)
 
 
-@stands_in("progressive_schedule",
+@stands_in(
+    "progressive_schedule",
     hides=(
         "nas_lib.scaling:ramp",
         "nas_lib.scaling:growing",

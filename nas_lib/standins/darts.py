@@ -15,10 +15,10 @@ def mixed_op(outputs: Sequence[Any], alphas: Any) -> Any:
     return torch.tensordot(alphas.softmax(0), torch.stack(list(outputs)), dims=1)
 
 
-@stands_in("CellSupernet", "the library's own, faster cell",
-    hides=(
-        "nas_lib.supernet:MixedCell.forward",
-    ),
+@stands_in(
+    "CellSupernet",
+    "the library's own, faster cell",
+    hides=("nas_lib.supernet:MixedCell.forward",),
 )
 def CellSupernet(channels: int, alphas: Any) -> Any:
     from nas_lib.supernet import MixedCell
@@ -26,10 +26,9 @@ def CellSupernet(channels: int, alphas: Any) -> Any:
     return MixedCell(channels, alphas)
 
 
-@stands_in("discretize",
-    hides=(
-        "nas_lib.darts:chosen_cell",
-    ),
+@stands_in(
+    "discretize",
+    hides=("nas_lib.darts:chosen_cell",),
 )
 def discretize(alphas: Any, exclude_none: bool = True) -> Any:
     import torch
@@ -39,10 +38,9 @@ def discretize(alphas: Any, exclude_none: bool = True) -> Any:
     return chosen_cell(torch.as_tensor(alphas), with_none=not exclude_none)
 
 
-@stands_in("weight_step",
-    hides=(
-        "nas_lib.darts:Bilevel.update_weights",
-    ),
+@stands_in(
+    "weight_step",
+    hides=("nas_lib.darts:Bilevel.update_weights",),
 )
 def weight_step(model: Any, loss_fn: Any, batch: Any, optimizer: Any) -> float:
     from nas_lib.darts import Bilevel
@@ -50,10 +48,9 @@ def weight_step(model: Any, loss_fn: Any, batch: Any, optimizer: Any) -> float:
     return Bilevel(model, loss_fn, optimizer, None).update_weights(batch)
 
 
-@stands_in("alpha_step_first_order",
-    hides=(
-        "nas_lib.darts:Bilevel.update_alphas",
-    ),
+@stands_in(
+    "alpha_step_first_order",
+    hides=("nas_lib.darts:Bilevel.update_alphas",),
 )
 def alpha_step_first_order(model: Any, loss_fn: Any, valid_batch: Any, alpha_optimizer: Any) -> float:
     from nas_lib.darts import Bilevel
@@ -61,7 +58,8 @@ def alpha_step_first_order(model: Any, loss_fn: Any, valid_batch: Any, alpha_opt
     return Bilevel(model, loss_fn, None, alpha_optimizer).update_alphas(valid_batch, valid_batch)
 
 
-@stands_in("alpha_step_second_order",
+@stands_in(
+    "alpha_step_second_order",
     hides=(
         "nas_lib.darts:Bilevel.unrolled",
         "nas_lib.darts:exact_alpha_gradient",
@@ -82,10 +80,9 @@ def alpha_step_second_order(
     return bilevel.update_alphas(train_batch, valid_batch, rate=weight_lr)
 
 
-@stands_in("gumbel_softmax_sample",
-    hides=(
-        "nas_lib.darts:concrete_sample",
-    ),
+@stands_in(
+    "gumbel_softmax_sample",
+    hides=("nas_lib.darts:concrete_sample",),
 )
 def gumbel_softmax_sample(logits: Any, tau: float, generator: Any, hard: bool = False) -> Any:
     from nas_lib.darts import concrete_sample

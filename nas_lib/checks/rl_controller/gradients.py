@@ -170,6 +170,7 @@ class ReinforceLoss(_InAnyForm):
             case(n, bad="one entropy for all", entropies=[2.0]),
             case(n, bad=f"one log-probability for {n} rewards", log_probs=[-2.5]),
             case(n, bad=f"one reward for {n} samples", rewards=[70.0]),
+            case(n, bad=f"one reward and one entropy for {n} samples", rewards=[70.0], entropies=[2.0]),
             case(n, bad=f"a baseline of shape ({n}, 1)", baseline=[[one] for one in floats(rng, n, 55, 95)]),
             case(n, bad="a baseline too many", baseline=floats(rng, n + 1, 55, 95)),
             case(n, bad="a baseline of shape (1,)", baseline=[70.0]),
