@@ -71,7 +71,8 @@ torch.set_num_threads(1)  # networks this small gain nothing from more
 # in our space). Stand somewhere at random. Evaluate all neighbours that you have not evaluated yet,
 # in random order. If the best of them is better than where you stand, move there and go on. If not,
 # you stand on a **local optimum**: start again at a random place. Nothing is ever evaluated twice,
-# and the climb ends in the very evaluation that uses up the budget.
+# and the climb ends in the very evaluation that uses up the budget. (The library's own searchers,
+# `nas_lib.searchers`, are not allowed in this lesson's exercises.)
 #
 # Example: one decision with the options a, b, c, of values 1, 3, 2. From a, both neighbours are
 # evaluated, in random order, and the climb moves to b. All three are evaluated now, so a budget of
@@ -557,7 +558,8 @@ for eta in (2, 3, 4):
 #
 # Equal values share the mean of the ranks that they take up: the values 10, 20, 20, 30 have the
 # ranks 1, 2.5, 2.5, 4. The coefficient is Pearson's correlation of the ranks. Example: a = 1, 2, 3,
-# 4 and b = 10, 20, 20, 30 give 4.5/√(5 · 4.5) ≈ 0.949.
+# 4 and b = 10, 20, 20, 30 give 4.5/√(5 · 4.5) ≈ 0.949. (`scipy.stats.spearmanr` is not allowed
+# here.)
 #
 # <details><summary>Hint: "argsort gives the positions in sorted order, not the ranks"</summary>
 # The rank of an entry is its place <em>in</em> the sorted order.
@@ -605,7 +607,7 @@ check("spearman", spearman)
 #
 # Example: a = 1, 2, 3 and b = 10, 30, 20. The pairs (1, 2) and (1, 3) are concordant, (2, 3) is
 # discordant, nothing is tied: (2 − 1)/√(3 · 3) = 1/3. With b = 10, 20, 20 two pairs are concordant
-# and one is tied in b: 2/√(3 · 2) ≈ 0.816.
+# and one is tied in b: 2/√(3 · 2) ≈ 0.816. (`scipy.stats.kendalltau` is not allowed here.)
 #
 # <details><summary>Hint: "tied pairs count in the denominator"</summary>
 # Without ties all three definitions of tau agree. With ties, A leaves out the pairs tied in a, and
@@ -729,22 +731,24 @@ def synflow_score(net, input_shape):
 
     Args:
         net: torch.nn.Module that maps (1, *input_shape) to outputs of any shape. It is left exactly
-            as it was: parameters, their type and gradients, buffers, training mode.
+            as it was: parameters, their type, gradients and `requires_grad`, buffers, modes.
         input_shape: shape of one input without the batch axis, such as (1, 12, 12).
 
     Returns:
         The score, a float ≥ 0, computed in float64 (float32 overflows on deep networks) and with
         the network in evaluation mode, so that batch norms use their stored statistics and dropout
-        does nothing. A parameter that the outputs do not depend on adds nothing.
+        does nothing. A parameter counts once, also where it is frozen (`requires_grad` is False) or
+        shared by two layers; one that the outputs do not depend on adds nothing.
 
     Raises:
-        ValueError: `net` has no parameters, or parameters that are not finite.
+        ValueError: `net` has no parameters, or some that are not finite (NaN or infinite).
 
     Source: Tanaka et al. (2020); summed over the parameters as a proxy, Abdelfattah et al. (2021),
         section 3.2.
     """
     ### BEGIN SOLUTION
-    linear = copy.deepcopy(net).double().eval()  # a copy: nothing has to be put back
+    linear = copy.deepcopy(net).double()  # a copy: nothing has to be put back
+    linear.eval().requires_grad_()
     parameters = list(linear.parameters())
     if not parameters or not all(p.isfinite().all() for p in parameters):
         raise ValueError(f"net must have parameters, all of them finite, got {net}")
@@ -780,25 +784,26 @@ def grad_norm_score(net, x, y):
 
     Args:
         net: torch.nn.Module that maps images to logits (B, classes), used in the mode in which it
-            is passed in. It is left exactly as it was: parameters, gradients, the batch norms'
-            stored statistics.
+            is passed in. It is left exactly as it was: parameters, gradients and `requires_grad`,
+            the batch norms' stored statistics, modes.
         x: images, (B, ...).
         y: labels, int64 (B,).
 
     Returns:
         Sum over the network's parameter tensors of the L2 norm of the gradient of the cross-entropy
-        (mean over the batch) with respect to that tensor, a float ≥ 0. A parameter that the logits
-        do not depend on adds nothing.
+        (mean over the batch) with respect to that tensor, a float ≥ 0. A parameter counts once,
+        also where it is frozen (`requires_grad` is False) or shared by two layers; one that the
+        logits do not depend on adds nothing.
 
     Raises:
-        ValueError: `net` has no parameters, or the loss on `x` and `y` is not finite (NaN in `x`,
-            an empty batch).
+        ValueError: `net` has no parameters, or the loss on `x` and `y` is not finite (NaN or
+            infinity in `x`, an empty batch).
 
     Source: Abdelfattah et al. (2021), section 3.2.
     """
     ### BEGIN SOLUTION
     # A copy, since a forward pass in training mode moves the statistics of batch norms.
-    probe = copy.deepcopy(net)
+    probe = copy.deepcopy(net).requires_grad_()
     parameters = list(probe.parameters())
     loss = F.cross_entropy(probe(x), y)
     if not parameters or not loss.isfinite():

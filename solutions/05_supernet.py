@@ -66,8 +66,8 @@ space = CellSpace()
 # all, then search.
 #
 # `choices` holds the options of each decision, as `space.choices` does; decisions may have
-# different numbers of them. Example: `sample_path([("a", "b"), (3, 5, 7)], rng)` is `("b", 3)` or
-# one of five others.
+# different numbers of them, and options any type: a path holds them as they are. Example:
+# `sample_path([("a", "b"), (3, 5, 7)], rng)` is `("b", 3)` or one of five others.
 #
 # <details><summary>Hint: "come together ... times"</summary>
 #
@@ -192,8 +192,8 @@ print(
 # than it sounds: an optimiser moves every weight that has a gradient, and a gradient of zeros
 # counts as one. Weight decay and momentum then pull at weights that were not used.
 #
-# Do one step on the path's mean cross-entropy over `batch = (x, y)`; return the loss before it. Old
-# gradients may be there.
+# Do one step on the path's mean cross-entropy over `batch = (x, y)`, with a single forward pass;
+# return the loss before it. Old gradients may be there.
 #
 # <details><summary>Hint: "options off the path have moved"</summary>
 #
@@ -216,8 +216,11 @@ def train_single_path_step(supernet, batch, optimizer, path):
     Returns:
         The loss before the step, the mean cross-entropy, a float.
 
+    Changes:
+        Weights on the path, gradients, and the optimizer's state.
+
     Raises:
-        ValueError: labels and images of different numbers.
+        ValueError: labels and images of different numbers; no weight has moved then.
     """
     ### BEGIN SOLUTION
     optimizer.zero_grad()
@@ -276,10 +279,12 @@ plotting.lines(
 #
 # Give the batch norms on `path` the plain average, over the batches, of each batch's mean and
 # unbiased variance: what PyTorch collects in training mode with `momentum = None` after
-# `reset_running_stats()`. Weights, every norm's momentum and every module's mode end as they were;
-# no gradient is left behind. `batches` may be an iterator, to be read once.
+# `reset_running_stats()`. Norms are of any kind (`BatchNorm1d`, `BatchNorm2d`). Weights and their
+# gradients, every norm's momentum and every module's mode end as they were, also where an error
+# ends the call. Statistics of norms off the path may change. `batches` may be an iterator, to be
+# read once.
 #
-# <details><summary>Hint: "does not leave in it"</summary>
+# <details><summary>Hint: "the call changes ….training"</summary>
 #
 # Note `module.training` of every module before you begin, and put each back in a `finally:`, so
 # also if something fails.
@@ -293,7 +298,13 @@ def recalibrate_bn(supernet, path, batches):
     Args:
         supernet: module; `supernet(x, path)` computes the path.
         path: which architecture.
-        batches: iterable of (x, y); labels are not used.
+        batches: iterable of (x, y); labels are not used and may be None.
+
+    Returns:
+        Nothing.
+
+    Changes:
+        Running statistics of the supernet's batch norms.
 
     Raises:
         ValueError: no batches, or one with too few values for a variance.
@@ -371,7 +382,7 @@ print(
 # **Why it matters.** You will read that weight sharing ranks architectures reliably, and that it
 # does not. Both are measured on something. Here you measure it yourself, against the table.
 #
-# Return tau-b between scores and truth; you may use `scipy.stats.kendalltau`. With `top`, keep only
+# Return tau-b between scores and truth; you may use all of `scipy.stats`. With `top`, keep only
 # the best by *truth*: those at least as good as the ⌈top·n⌉-th best, so that ties at the border all
 # count. Example: with truths 1, 2, 3, 3 and `top=0.25`, both threes are kept.
 #
@@ -387,12 +398,12 @@ def rank_correlation(scores, truth, top=None):
     """Kendall's tau-b between scores and truth, over all or among the best by truth.
 
     Args:
-        scores: (n,) inherited accuracies; they and the truths stay as they are.
+        scores: (n,) inherited accuracies, an array or any sequence of numbers.
         truth: (n,) accuracies after training each by itself.
         top: None for all, or the fraction of the best by truth, 0 < top ≤ 1.
 
     Returns:
-        Float from −1 to 1; NaN where all scores, or all truths, are equal.
+        Float from −1 to 1; NaN where all scores, or all truths, are equal, or one is left.
 
     Raises:
         ValueError: other shapes than (n,) twice with n ≥ 2, a value that is not finite, or a
@@ -496,10 +507,11 @@ print(
 #
 # Evaluate `population` random architectures within the limit. Then, until `budget` evaluations are
 # spent, evaluate children of the best so far, by mutation (`space.mutate(arch, rng)`), crossing, or
-# both, as you like. Every evaluated architecture has `cost(arch) <= limit`; `cost` is free and may
-# be called as often as you wish, `evaluate` counts. An architecture may be evaluated again. Where
-# no child fits after many tries, draw a random architecture within the limit instead; where nothing
-# in the space fits, raise an error.
+# both, as you like; a child differs from its parents. Every evaluated architecture has `cost(arch)
+# <= limit`; `cost` is free and may be called as often as you wish, `evaluate` counts. An
+# architecture may be evaluated again. Where no child fits after many tries, draw a random
+# architecture within the limit instead, all of them equally likely; where nothing in the space
+# fits, raise an error.
 #
 # <details><summary>Hint: "the loop never ends"</summary>
 #
@@ -516,10 +528,10 @@ def evolve_under_constraint(evaluate, cost, limit, space, budget, population, rn
     Args:
         evaluate: function of an architecture, to be maximised; called `budget` times.
         cost: function of an architecture; free.
-        limit: the highest cost that is allowed, itself included; finite.
+        limit: the highest cost that is allowed, itself included; finite, may be below 0.
         space: with `sample`, `mutate`, `from_index`, `len`.
         budget: number of evaluations, ≥ 1.
-        population: random architectures at the beginning, ≥ 1.
+        population: how many random architectures come first, ≥ 1; the rest are children.
         rng: numpy.random.Generator, all the randomness.
 
     Returns:
@@ -664,13 +676,13 @@ def slice_width(weight, width, importance):
     """The most important rows of a weight (Cai et al. 2020, section 3.3, "elastic width").
 
     Args:
-        weight: tensor (n, ...), a row per channel; it stays as it is.
+        weight: tensor (n, ...), a row per channel.
         width: how many to keep, 1 ≤ width ≤ n.
-        importance: tensor (n,), finite; higher is more important. It stays as it is, too.
+        importance: tensor (n,), finite; higher is more important.
 
     Returns:
-        (rows, indices): tensor (width, ...) by falling importance, ties to the lower index, and the
-        rows' numbers (width,). Gradients reach `weight`.
+        Tuple (rows, indices): tensor (width, ...) by falling importance, ties to the lower index,
+        and the rows' numbers (width,). Gradients reach `weight`.
 
     Raises:
         ValueError: a width out of range, or importances that are not n finite numbers.
@@ -738,7 +750,7 @@ def progressive_shrinking_schedule(step, phases):
 
     Args:
         step: number of the step.
-        phases: sequence of (first step, {decision: options}), in any order; it stays as it is.
+        phases: sequence of (first step, {decision: options}), in any order.
 
     Returns:
         Dict of decision -> tuple of options: the union over all phases begun, each option once.
@@ -789,21 +801,24 @@ def distillation_loss(student, teacher, labels, temperature, weight):
     Args:
         student, teacher: logits (B, classes), which may be in the hundreds.
         labels: (B,) int64.
-        temperature: T > 0.
+        temperature: T > 0, finite.
         weight: w of the teacher's part, 0 ≤ w ≤ 1.
 
     Returns:
         Scalar tensor; its gradient reaches the student's logits alone.
 
     Raises:
-        ValueError: shapes that differ, or a temperature or weight out of range.
+        ValueError: shapes that differ, labels of another number, or a temperature or weight out of
+            range.
     """
     ### BEGIN SOLUTION
-    if student.shape != teacher.shape or not temperature > 0 or not 0 <= weight <= 1:
-        given = f"{tuple(student.shape)}, {tuple(teacher.shape)}, {temperature}, {weight}"
+    if student.shape != teacher.shape:
+        shapes = tuple(student.shape), tuple(teacher.shape)
+        raise ValueError(f"student and teacher must have one shape, got {shapes}")
+    if not (math.isfinite(temperature) and temperature > 0 and 0 <= weight <= 1):
         raise ValueError(
-            "student and teacher must have one shape, temperature be above 0 and weight from 0 to "
-            f"1, got {given}"
+            "temperature must be finite and above 0 and weight from 0 to 1, got "
+            f"{temperature} and {weight}"
         )
     log_p = F.log_softmax(teacher.detach() / temperature, dim=1)
     log_q = F.log_softmax(student / temperature, dim=1)

@@ -522,8 +522,11 @@ def _expected(item):
 def test_errors_on_bad_input_can_only_cost(item):
     """An answer to every instance that only claims to have raised an error gets nothing."""
     instances = _instances(item)
-    claim = Answer(error="ValueError: budget must be positive", raised=["ValueError", "Exception"])
-    found = checks.verdicts(item, instances, [claim] * len(instances), _expected(item))
+    claims = [
+        Answer(error="ValueError: budget must be positive", raised=[*one.get("raises", item.raises)])
+        for one in instances
+    ]
+    found = checks.verdicts(item, instances, claims, _expected(item))
     assert checks.worst(found).score == 0.0
     assert all(verdict.right for instance, verdict in zip(instances, found) if "bad" in instance)
 

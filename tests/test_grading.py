@@ -223,7 +223,7 @@ def test_feedback_names_the_mistake(graded):
     page = (graded[ONE].course / "feedback" / "wrong" / ONE / f"{ONE}.html").read_text("utf-8")
     message = output_text(cell_named(autograded(graded[ONE], "wrong"), "incumbent_curve-check"))
     assert re.fullmatch(r"✗ .{15,} \(0 of 1 points\)", " ".join(message.split()))
-    assert message.split("(")[0].strip()[2:30] in page
+    assert message.split("(")[0].strip()[3:30] in page  # whose first letter is a capital there
 
 
 def test_release_of_the_course_is_the_student_notebook(graded):

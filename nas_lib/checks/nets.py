@@ -1,7 +1,6 @@
 """Networks as plain data, for checks of functions that take a network: a few layers with given weights.
 
-`build` makes the torch module in the learner's process; `snapshot` notes everything about it that a scoring function
-must leave alone. Judges never need torch.
+`build` makes the torch module in the learner's process. Judges never need torch.
 """
 
 from __future__ import annotations
@@ -17,28 +16,32 @@ if TYPE_CHECKING:
     from torch import nn
 
 Layer = dict[str, Any]
-"""`kind` ("linear", "conv", "norm", "relu", "flatten", "dropout", "dead") and its arrays."""
+"""`kind` ("linear", "tied", "conv", "norm", "relu", "flatten", "dropout", "dead") and its arrays.
+
+"dead" is a linear layer that leads nowhere; "tied" one with the weight of the first layer, the same parameter.
+"""
 
 
 def linear(rng: Generator, n_in: int, n_out: int, *, bias: bool = True, positive: bool = False) -> Layer:
     """A linear layer with normal weights (or their absolute values) and biases."""
-    weight = rng.normal(0, 0.8, size=(n_out, n_in))
+    weight = rng.normal(0, 0.8, size=(n_out, n_in)).round(3)
     layer: Layer = {"kind": "linear", "weight": np.abs(weight) if positive else weight}
-    return layer | ({"bias": rng.normal(0, 0.5, size=n_out)} if bias else {})
+    return layer | ({"bias": rng.normal(0, 0.5, size=n_out).round(3)} if bias else {})
 
 
 def conv(rng: Generator, n_in: int, n_out: int) -> Layer:
     """A 3x3 convolution with padding, without bias."""
-    return {"kind": "conv", "weight": rng.normal(0, 0.4, size=(n_out, n_in, 3, 3))}
+    return {"kind": "conv", "weight": rng.normal(0, 0.4, size=(n_out, n_in, 3, 3)).round(3)}
 
 
 def norm(rng: Generator, channels: int) -> Layer:
-    """A batch norm whose stored mean is 0, while scale, shift and stored variance are nothing special."""
+    """A batch norm whose stored mean is below 0, while scale, shift and stored variance are nothing special."""
     return {
         "kind": "norm",
-        "weight": rng.normal(1, 0.4, size=channels),
-        "bias": rng.normal(0, 0.3, size=channels),
-        "variance": rng.uniform(0.3, 4.0, size=channels),
+        "weight": rng.normal(1, 0.4, size=channels).round(3),
+        "bias": rng.normal(0, 0.3, size=channels).round(3),
+        "mean": rng.uniform(-1.0, -0.2, size=channels).round(3),
+        "variance": rng.uniform(0.3, 4.0, size=channels).round(3),
     }
 
 
@@ -53,13 +56,14 @@ def build(layers: Sequence[Layer], dtype: str = "float64") -> nn.Module:
         kind = layer["kind"]
         weight: Any = layer.get("weight")
         module: nn.Module
-        if kind in ("linear", "dead"):
+        if kind in ("linear", "tied", "dead"):
             module = nn.Linear(weight.shape[1], weight.shape[0], bias="bias" in layer)
         elif kind == "conv":
             module = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, bias=False)
         elif kind == "norm":
             module = nn.BatchNorm2d(len(weight))
-            assert module.running_var is not None
+            assert module.running_mean is not None and module.running_var is not None
+            module.running_mean.copy_(torch.from_numpy(layer["mean"]))
             module.running_var.copy_(torch.from_numpy(layer["variance"]))
         elif kind == "dropout":
             module = nn.Dropout(0.5)
@@ -68,6 +72,8 @@ def build(layers: Sequence[Layer], dtype: str = "float64") -> nn.Module:
         with torch.no_grad():
             for name, parameter in module.named_parameters():
                 parameter.copy_(torch.from_numpy(layer[name]))
+        if kind == "tied":
+            module.weight = made[0].weight
         (dead if kind == "dead" else made).append(module)
     alive = nn.Sequential(*made)
     net = _with_dead_ends(alive, dead) if dead else alive
@@ -97,33 +103,6 @@ def give_gradients(net: nn.Module, value: float) -> None:
 
     for parameter in net.parameters():
         parameter.grad = torch.full_like(parameter, value)
-
-
-def snapshot(net: nn.Module) -> dict[str, Any]:
-    """Everything of a network that a score must not change, as comparable values by a phrase for messages."""
-    parameters, buffers = list(net.parameters()), list(net.buffers())
-    return {
-        "the type of its parameters": [str(p.dtype) for p in parameters],
-        "its parameters": [p.detach().double().numpy().copy() for p in parameters],
-        "the gradients on its parameters": [
-            None if p.grad is None else p.grad.double().numpy().copy() for p in parameters
-        ],
-        "the stored statistics of its batch norms": [b.double().numpy().copy() for b in buffers],
-        "its mode (train or eval)": [module.training for module in net.modules()],
-        "which parameters need a gradient": [p.requires_grad for p in parameters],
-    }
-
-
-def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What differs between two snapshots."""
-    return [what for what in before if not _equal(before[what], after[what])]
-
-
-def _equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    return len(one) == len(other) and all(
-        type(a) is type(b) and (np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b)
-        for a, b in zip(one, other)
-    )
 
 
 @contextmanager

@@ -64,8 +64,12 @@ class ChoiceSpace:
     def mutate(self, arch: Sequence[Any], rng: Generator) -> tuple[Any, ...]:
         """A random neighbour."""
         self._draw()
-        near = self.neighbors(arch)
-        return near[int(rng.integers(len(near)))]
+        place, left = 0, int(rng.integers(sum(len(options) - 1 for options in self.choices)))
+        while left >= len(self.choices[place]) - 1:  # the neighbour of that number, without listing all
+            left -= len(self.choices[place]) - 1
+            place += 1
+        option = [one for one in self.choices[place] if one != arch[place]][left]
+        return (*arch[:place], option, *arch[place + 1 :])
 
     def index(self, arch: Sequence[Any]) -> int:
         """Number of an architecture."""

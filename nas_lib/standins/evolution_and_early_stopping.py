@@ -66,10 +66,7 @@ def successive_halving(
 @stands_in(
     "spearman",
     "scipy's",
-    hides=(
-        "scipy.stats:spearmanr",
-        "scipy.stats:rankdata",
-    ),
+    hides=("scipy.stats:spearmanr",),
 )
 def spearman(a: ArrayLike, b: ArrayLike) -> float:
     from scipy import stats

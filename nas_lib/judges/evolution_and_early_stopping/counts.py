@@ -1,0 +1,27 @@
+"""What both judges count: verdicts on what is random, and decisions that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nas_lib.checks.exercise import Verdict, fail
+from nas_lib.judges.statistics import count_range
+
+ALPHA = 2e-9  # how likely one count of right code leaves its range
+
+
+def count_verdict(times: int, n: int, p: float, concept: str, what: str) -> Verdict | None:
+    """A verdict where a count of n independent events of mean chance p is out of all proportion.
+
+    The chances may differ: the spread is largest where they are equal (Hoeffding 1956).
+    """
+    low, high = count_range(n, p, ALPHA)
+    if low <= times <= high:
+        return None
+    return fail(concept, f"{what} in {times} of {n} cases, about {n * p:.0f} expected")
+
+
+def differences(a: Sequence[Any], b: Sequence[Any]) -> int:
+    """In how many decisions two architectures differ."""
+    return sum(x != y for x, y in zip(a, b))

@@ -1,0 +1,1739 @@
+"""The usual mistakes of lesson 05, and right answers written another way."""
+
+# ruff: noqa: F821  (`book` is given)
+# mypy: ignore-errors
+
+import copy
+import itertools
+import math
+
+import numpy as np
+import torch
+from scipy import stats
+from torch.nn import functional as F
+
+from nas_lib.search import History
+
+# --------------------------------------------------------------------------------------- sample_path
+
+DRAW = "int(rng.integers(len(options)))"
+PATH = "tuple(options[int(rng.integers(len(options)))] for options in choices)"
+GENERATOR = "not isinstance(rng, np.random.Generator)"
+
+book.edits(
+    "sample_path",
+    ("never-drawn", "", {DRAW: "int(rng.integers(max(1, len(options) - 1)))"}),
+    ("not-uniform", "", {DRAW: "round(rng.random() * (len(options) - 1))"}),
+    ("not-uniform", "", {DRAW: "int(10 * rng.random()) % len(options)"}),
+    ("not-uniform", "", {DRAW: "min(int(rng.integers(len(options))) for _ in range(2))"}),
+    ("not-uniform", "", {DRAW: "int(rng.integers(6)) % len(options)"}),
+    ("indices", "", {f"options[{DRAW}]": DRAW}),
+    ("changes-options", "", {f"options[{DRAW}]": "rng.choice(options)"}),
+    ("changes-options", "", {f"options[{DRAW}]": f"np.array(options)[{DRAW}].item()"}),
+    (
+        "raises",
+        "",
+        {PATH: "tuple(o[i] for o, i in zip(choices, rng.integers(len(choices[0]), size=len(choices))))"},
+    ),
+    (
+        "dependent-decisions",
+        "",
+        {"return tuple(": "u = rng.random()\n    return tuple(", DRAW: "int(u * len(options))"},
+    ),
+    ("ignores-rng", "", {DRAW: "np.random.randint(len(options))"}),
+    ("ignores-rng", "", {DRAW: "int(np.random.default_rng().integers(len(options)))"}),
+    (
+        "fixed-seed",
+        "",
+        {"    return tuple(": "    rng = np.random.default_rng(0)\n    return tuple("},
+    ),
+    ("changes-settings", "", {"    return tuple(": "    np.random.random()\n    return tuple("}),
+    ("wrong-type", "", {PATH: f"list({PATH.removeprefix('tuple(')}"}),
+    ("wrong-length", "", {"for options in choices)\n": "for options in choices[:2])\n"}),
+    (
+        "accepts-bad-input",
+        "",
+        {GENERATOR: "False", "return tuple(": "rng = np.random.default_rng(rng)\n    return tuple("},
+    ),
+    ("accepts-bad-input", "", {GENERATOR: "rng is None"}),
+    ("accepts-bad-input", "", {"not len(choices) or ": ""}),
+    ("accepts-bad-input", "", {"all(len(options) for options in choices)": "len(choices[0])"}),
+    ("wrong-error", "", {"raise TypeError(": "raise ValueError("}),
+)
+
+
+@book.wrong("sample_path", "dependent-decisions")
+def without_repetition(choices, rng):
+    """Each option at most once, which decisions with the same options notice."""
+    _decisions(choices, rng)
+    path = []
+    for options in choices:
+        left = [one for one in options if one not in path] or options
+        path.append(left[int(rng.integers(len(left)))])
+    return tuple(path)
+
+
+def _decisions(choices, rng):
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a generator, got {rng!r}")
+    if not choices or not all(choices):
+        raise ValueError(f"choices must be decisions with options, got {choices!r}")
+
+
+@book.right("sample_path")
+def by_random_numbers(choices, rng):
+    _decisions(choices, rng)
+    return tuple(options[int(u * len(options))] for options, u in zip(choices, rng.random(len(choices))))
+
+
+@book.right("sample_path")
+def by_index_of_the_product(choices, rng):
+    _decisions(choices, rng)
+    number = int(rng.integers(math.prod(len(options) for options in choices)))
+    path = []
+    for options in reversed(choices):
+        number, place = divmod(number, len(options))
+        path.append(options[place])
+    return tuple(reversed(path))
+
+
+@book.right("sample_path")
+def by_shuffling(choices, rng):
+    _decisions(choices, rng)
+    return tuple(options[rng.permutation(len(options))[0]] for options in choices)
+
+
+@book.right("sample_path")
+def by_choosing_positions(choices, rng):
+    _decisions(choices, rng)
+    places = [rng.choice(len(options)) for options in choices]
+    return (*(options[place] for options, place in zip(choices, places)),)
+
+
+# ---------------------------------------------------------------------------------------- fair_paths
+
+COLUMN = "[options[i] for i in rng.permutation(len(options))]"
+COLUMNS = f"[{COLUMN} for options in choices]"
+ROWS = "list(zip(*columns))"
+SIZES = "len(sizes) != 1 or 0 in sizes"
+
+book.edits(
+    "fair_paths",
+    (
+        "one-shuffle-for-all",
+        "",
+        {
+            "    columns =": "    order = rng.permutation(len(choices[0]))\n    columns =",
+            "rng.permutation(len(options))": "order",
+        },
+    ),
+    ("not-shuffled", "", {COLUMNS: f"[choices[0], *({COLUMN} for options in choices[1:])]"}),
+    ("fixed-seed", "", {"rng.permutation(len(options))": "range(len(options))"}),
+    (
+        "biased-shuffle",
+        "",
+        {"rng.permutation(len(options))": "np.roll(range(len(options)), rng.integers(9))"},
+    ),
+    ("transposed", "", {ROWS: "columns"}),
+    ("wrong-count", "", {ROWS: f"{ROWS}[:1]"}),
+    ("wrong-count", "", {ROWS: "[tuple(c[i % len(c)] for c in columns) for i in range(len(columns))]"}),
+    ("unfair", "", {"rng.permutation(len(options))": "rng.integers(len(options), size=len(options))"}),
+    ("changes-options", "", {COLUMN: "rng.permutation(options).tolist()"}),
+    ("ignores-rng", "", {"rng.permutation": "np.random.permutation"}),
+    ("fixed-seed", "", {"    columns =": "    rng = np.random.default_rng(0)\n    columns ="}),
+    ("wrong-type", "", {ROWS: "[list(path) for path in zip(*columns)]"}),
+    ("wrong-type", "", {ROWS: "tuple(zip(*columns))"}),
+    (
+        "mutates-input",
+        "",
+        {
+            COLUMNS: "[o if isinstance(o, list) else list(o) for o in choices]",
+            "    return": "    for column in columns:\n        rng.shuffle(column)\n    return",
+        },
+    ),
+    ("accepts-bad-input", "", {SIZES: "0 in sizes"}),
+    ("accepts-bad-input", "", {SIZES: "len(sizes) != 1"}),
+    ("accepts-bad-input", "", {SIZES: "len(sizes) > 1"}),
+)
+
+
+@book.wrong("fair_paths", "biased-shuffle")
+def by_swaps_with_anyone(choices, rng):
+    """The naive shuffle: each place is swapped with any other, so that the orders are not equally likely."""
+    columns = [list(options) for options in choices]
+    k = _equal(choices)
+    for column in columns:
+        for i in range(k):
+            j = int(rng.integers(k))
+            column[i], column[j] = column[j], column[i]
+    return list(zip(*columns))
+
+
+@book.wrong("fair_paths", "one-shuffle-for-all")
+def with_shared_columns(choices, rng):
+    """The same array enters every column, and has the last shuffle in all of them."""
+    order, columns = np.arange(_equal(choices)), []
+    for _ in choices:
+        rng.shuffle(order)
+        columns.append(order)
+    return [tuple(o[int(column[i])] for o, column in zip(choices, columns)) for i in range(len(order))]
+
+
+@book.wrong("fair_paths", "one-shuffle-for-all")
+def by_shifts(choices, rng):
+    order = rng.permutation(_equal(choices))
+    return [tuple(o[(i + d) % len(o)] for d, o in enumerate(choices)) for i in order]
+
+
+def _equal(choices):
+    if len({len(options) for options in choices}) != 1 or not len(choices[0]):
+        raise ValueError(f"choices must have equally many options everywhere, got {choices!r}")
+    return len(choices[0])
+
+
+@book.right("fair_paths")
+def by_shuffled_lists(choices, rng):
+    k = _equal(choices)
+    columns = [list(options) for options in choices]
+    for column in columns:
+        rng.shuffle(column)
+    return [tuple(column[i] for column in columns) for i in range(k)]
+
+
+@book.right("fair_paths")
+def by_drawing_without_replacement(choices, rng):
+    left = [list(options) for options in choices]
+    return [tuple(one.pop(int(rng.integers(len(one)))) for one in left) for _ in range(_equal(choices))]
+
+
+@book.right("fair_paths")
+def by_sorting_noise(choices, rng):
+    k = _equal(choices)
+    order = rng.random((len(choices), k)).argsort(1)
+    return [tuple(options[order[d, i]] for d, options in enumerate(choices)) for i in range(k)]
+
+
+@book.right("fair_paths")
+def by_one_order_shuffled_again(choices, rng):
+    """A shuffle of a shuffle is as good as a new one."""
+    order = np.arange(_equal(choices))
+    paths = [()] * len(order)
+    for options in choices:
+        rng.shuffle(order)
+        paths = [(*path, options[i]) for path, i in zip(paths, order)]
+    return paths
+
+
+# ---------------------------------------------------------------------------- train_single_path_step
+
+CLEAR, STEP = "    optimizer.zero_grad()\n", "    optimizer.step()\n"
+LOSS = "F.cross_entropy(supernet(batch[0], path), batch[1])"
+CALLED = "supernet(batch[0], path)"
+BEFORE_LOSS = "    loss = F"
+
+book.edits(
+    "train_single_path_step",
+    (
+        "keeps-gradients",
+        "the step contains gradients from an earlier one: clear them before backward()",
+        {CLEAR: ""},
+    ),
+    (
+        "keeps-gradients",
+        "gradients are cleared after the step, so that those left over from before take part: clear them before "
+        "backward()",
+        {CLEAR: "", STEP: STEP + CLEAR},
+    ),
+    (
+        "decays-the-others",
+        "options off the path have moved: a gradient of zeros is still a gradient, and weight decay and momentum act "
+        "on it. zero_grad() sets gradients to None by default, so that they are left alone",
+        {"zero_grad()": "zero_grad(set_to_none=False)"},
+    ),
+    (
+        "never-steps",
+        "no weight has moved: backward() computes gradients, optimizer.step() uses them, and zero_grad() between the "
+        "two throws them away",
+        {STEP: ""},
+    ),
+    (
+        "never-steps",
+        "no weight has moved: backward() computes gradients, optimizer.step() uses them, and zero_grad() between the "
+        "two throws them away",
+        {CLEAR: "", STEP: CLEAR + STEP},
+    ),
+    ("steps-twice", "optimizer.step() is called twice: one step for each batch", {STEP: STEP + STEP}),
+    (
+        "sum-not-mean",
+        "this is the step of the sum over the batch, not the mean",
+        {"batch[1])": 'batch[1], reduction="sum")'},
+    ),
+    ("wrong-sign", "the sign is reversed: the weights go up the loss", {LOSS: f"-{LOSS}"}),
+    (
+        "softmax-twice",
+        "F.cross_entropy takes logits: it computes the softmax itself, and here it is taken twice",
+        {CALLED: f"{CALLED}.softmax(1)"},
+    ),
+    (
+        "label-smoothing",
+        "the labels are smoothed: take the cross-entropy as it is",
+        {"batch[1])": "batch[1], label_smoothing=0.1)"},
+    ),
+    (
+        "clips-gradients",
+        "large gradients are cut short: a step is the optimizer's own business, so leave gradients as they are",
+        {STEP: "    torch.nn.utils.clip_grad_norm_(supernet.parameters(), 5.0)\n" + STEP},
+    ),
+    (
+        "own-step",
+        "the weights go down the gradient, but not as the optimizer would move them (momentum, weight decay, another "
+        "rule): call optimizer.step()",
+        {
+            STEP: '    lr = optimizer.param_groups[0]["lr"]\n'
+            "    with torch.no_grad():\n"
+            "        for parameter in supernet.parameters():\n"
+            "            if parameter.grad is not None:\n"
+            "                parameter -= lr * parameter.grad\n"
+        },
+    ),
+    (
+        "eval-mode",
+        "the supernet was in evaluation mode: batch norms must see the batch",
+        {BEFORE_LOSS: "    supernet.eval()\n    loss = F", STEP: STEP + "    supernet.train()\n"},
+    ),
+    (
+        "another-path",
+        "the supernet was not called with the path that was given",
+        {CALLED: 'supernet(batch[0], ("o2",) * len(path))'},
+    ),
+    (
+        "many-forward-passes",
+        "the supernet is called twice in a step: one path and one pass a step are what makes single-path training "
+        "cheap",
+        {"loss.item()": "loss_after.item()", STEP: STEP + f"    loss_after = {LOSS}\n"},
+    ),
+    (
+        "many-forward-passes",
+        "the supernet is called twice in a step: one path and one pass a step are what makes single-path training "
+        "cheap",
+        {BEFORE_LOSS: f"    {CALLED}\n    loss = F"},
+    ),
+    (
+        "moves-the-others",
+        "options off the path have moved: the loss may depend on the path's weights alone",
+        {LOSS: f"{LOSS} + 0.01 * sum((p**2).sum() for p in supernet.parameters())"},
+    ),
+    (
+        "other-loss",
+        "the weights move rightly, but the loss returned is the sum over the batch: return the mean",
+        {"loss.item()": "loss.item() * len(batch[1])"},
+    ),
+    (
+        "other-loss",
+        "the weights move rightly, but the loss returned is rounded: return it as it is",
+        {"loss.item()": "round(loss.item(), 4)"},
+    ),
+    ("returns-nothing", "", {"    return loss.item()": "    loss.item()"}),
+    ("wrong-type", "", {"loss.item()": "loss.detach()"}),
+    ("changes-settings", "", {"    return": "    torch.rand(1)\n    return"}),
+    ("mutates-input", "", {"    return": "    supernet.eval()\n    return"}),
+    ("mutates-input", "", {"    return": '    optimizer.param_groups[0]["lr"] *= 0.99\n    return'}),
+    ("mutates-input", "", {BEFORE_LOSS: "    batch[0].sub_(batch[0].mean())\n    loss = F"}),
+    ("mutates-input", "", {"    return": "    supernet.requires_grad_(True)\n    return"}),
+    (
+        "freezes-for-good",
+        "",
+        {
+            BEFORE_LOSS: '    used = tuple(f"decisions.{i}.{option}." for i, option in enumerate(path))\n'
+            "    for name, parameter in supernet.named_parameters():\n"
+            "        parameter.requires_grad_(parameter.requires_grad and name.startswith(used))\n"
+            "    loss = F"
+        },
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {LOSS: f"-{CALLED}.log_softmax(1)[torch.arange(len(batch[1])), batch[1]].mean()"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {LOSS: f"F.cross_entropy(*map(torch.stack, zip(*zip({CALLED}, batch[1]))))"},
+    ),
+)
+
+
+@book.right("train_single_path_step")
+def with_a_closure(supernet, batch, optimizer, path):
+    def closure():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(supernet(batch[0], path), batch[1])
+        loss.backward()
+        return loss
+
+    return optimizer.step(closure).item()
+
+
+@book.right("train_single_path_step")
+def by_hand_and_grad_none(supernet, batch, optimizer, path):
+    x, y = batch
+    loss = torch.nn.CrossEntropyLoss()(supernet.train()(x, path), y)
+    for parameter in supernet.parameters():
+        parameter.grad = None
+    loss.backward()
+    optimizer.step()
+    return loss.detach().numpy()[()]
+
+
+@book.right("train_single_path_step")
+def by_autograd(supernet, batch, optimizer, path):
+    x, y = batch
+    optimizer.zero_grad(set_to_none=True)
+    loss = F.nll_loss(supernet(x, path).log_softmax(1), y)
+    parameters = [p for p in supernet.parameters() if p.requires_grad]
+    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True)):
+        parameter.grad = gradient
+    optimizer.step()
+    return loss.item()
+
+
+@book.right("train_single_path_step")
+def with_the_loss_in_float32(supernet, batch, optimizer, path):
+    optimizer.zero_grad()
+    log_p = torch.log_softmax(supernet(batch[0], path), 1)
+    if len(log_p) != len(batch[1]):
+        raise ValueError(f"images and labels must be as many, got {len(log_p)} and {len(batch[1])}")
+    loss = -sum(row[label] for row, label in zip(log_p, batch[1])) / len(log_p)
+    loss.backward()
+    optimizer.step()
+    return float(loss.float())
+
+
+# ------------------------------------------------------------------------------------ recalibrate_bn
+
+RESET, PLAIN = "        norm.reset_running_stats()\n", "        norm.momentum = None\n"
+TRAIN = "    supernet.train()\n"
+EACH = "                supernet(x, path)\n"
+BATCH_NORMS = "torch.nn.modules.batchnorm._BatchNorm"
+MOMENTA = "        for norm, momentum in zip(norms, momenta):\n            norm.momentum = momentum\n"
+MODES = "        for module, mode in modes:\n            module.training = mode\n"
+COLLECT = "batch norms collect only in training mode"
+EVERY_KIND = (
+    "of every kind: nn.modules.batchnorm._BatchNorm is what BatchNorm1d and BatchNorm2d have in common"
+)
+
+book.edits(
+    "recalibrate_bn",
+    (
+        "exponential-average",
+        "after the reset the average with the norms' own momentum is still near its start: take the plain average "
+        "over the batches (momentum = None)",
+        {PLAIN: ""},
+    ),
+    (
+        "exponential-average",
+        "the average with the norms' own momentum keeps most of the old statistics: reset them and take the plain "
+        "average over the batches (momentum = None)",
+        {PLAIN: "", RESET: "        pass\n"},
+    ),
+    (
+        "old-statistics-linger",
+        "the old statistics take part in the average: reset them first",
+        {RESET: ""},
+    ),
+    (
+        "old-statistics-linger",
+        "the old statistics take part in the average as if they were one more batch: reset them first",
+        {RESET: "        norm.num_batches_tracked.fill_(1)\n"},
+    ),
+    (
+        "nothing-happens",
+        f"the statistics were reset, but nothing was collected: {COLLECT}",
+        {TRAIN: "    supernet.eval()\n"},
+    ),
+    (
+        "nothing-happens",
+        f"the statistics are the old ones: {COLLECT}",
+        {TRAIN: "    supernet.eval()\n", RESET: ""},
+    ),
+    (
+        "nothing-happens",
+        f"whether statistics are collected depends on the mode that the supernet comes in: {COLLECT}",
+        {TRAIN: ""},
+    ),
+    (
+        "nothing-happens",
+        f"norms that came in evaluation mode collect nothing: {COLLECT}, and supernet.training alone does not say it",
+        {TRAIN: "    if not supernet.training:\n        supernet.train()\n"},
+    ),
+    (
+        "last-batch-only",
+        "the statistics are those of the last batch: average over all of them",
+        {PLAIN: "        norm.momentum = 1.0\n"},
+    ),
+    (
+        "first-batch-only",
+        "the statistics are those of the first batch: average over all of them",
+        {"                seen = True\n": "                seen = True\n                break\n"},
+    ),
+    (
+        "skips-batches",
+        "only the first four batches are used: average over all of them",
+        {
+            "in batches:": "in itertools.islice(batches, 4):",
+            "    norms =": "    import itertools\n\n    norms =",
+        },
+    ),
+    (
+        "weighted-average",
+        "large batches count more here: take the plain average over the batches, each counts once",
+        {
+            EACH: "                seen += len(x)\n"
+            "                for norm in norms:\n"
+            "                    norm.momentum = len(x) / seen\n" + EACH,
+            "                seen = True\n": "",
+        },
+    ),
+    (
+        "all-at-once",
+        "all batches were taken as one: average the batches' means and unbiased variances",
+        {"for x, _ in batches:": "for x in [torch.cat([x for x, _ in batches])]:"},
+    ),
+    (
+        "one-kind-of-norm",
+        f"only BatchNorm2d is looked for, and other norms keep averaging as before: take batch norms {EVERY_KIND}",
+        {BATCH_NORMS: "torch.nn.BatchNorm2d"},
+    ),
+    (
+        "one-kind-of-norm",
+        f"only BatchNorm1d is looked for, and other norms keep averaging as before: take batch norms {EVERY_KIND}",
+        {BATCH_NORMS: "torch.nn.BatchNorm1d"},
+    ),
+    (
+        "one-kind-of-norm",
+        f"only BatchNorm1d is looked for, and other norms collect nothing: take batch norms {EVERY_KIND}",
+        {
+            BATCH_NORMS: "torch.nn.BatchNorm1d",
+            TRAIN: "    supernet.eval()\n    for norm in norms:\n        norm.train()\n",
+        },
+    ),
+    (
+        "one-kind-of-norm",
+        f"only BatchNorm2d is looked for, and other norms collect nothing: take batch norms {EVERY_KIND}",
+        {
+            BATCH_NORMS: "torch.nn.BatchNorm2d",
+            TRAIN: "    supernet.eval()\n    for norm in norms:\n        norm.train()\n",
+        },
+    ),
+    (
+        "another-path",
+        "the statistics are those of another path: call the supernet with the path that was given",
+        {EACH: '                supernet(x, ("o0",) * len(path))\n'},
+    ),
+    (
+        "reads-twice",
+        "batches that can be read once are used up before the supernet sees them: go through them once",
+        {
+            "    supernet.train()\n": "    list(batches)\n    supernet.train()\n",
+            "    if not seen:": "    if not seen and isinstance(batches, list):",
+        },
+    ),
+    ("mutates-input", "", {MODES: ""}),
+    ("mutates-input", "", {MODES: "        supernet.train(modes[0][1])\n"}),
+    ("mutates-input", "", {MODES: "        supernet.eval()\n"}),
+    ("mutates-input", "", {MOMENTA: ""}),
+    ("mutates-input", "", {"            norm.momentum = momentum\n": "            norm.momentum = 0.1\n"}),
+    ("mutates-input", "", {"    try:\n": "    if True:\n", "    finally:\n": "    if True:\n"}),
+    (
+        "mutates-input",
+        "",
+        {
+            "with torch.no_grad():": "if True:",
+            EACH: EACH.replace("supernet(x, path)", "supernet(x, path).sum().backward()"),
+        },
+    ),
+    ("mutates-input", "", {TRAIN: TRAIN + "    supernet.zero_grad()\n"}),
+    (
+        "mutates-input",
+        "",
+        {"with torch.no_grad():": "if True:", TRAIN: TRAIN + "    supernet.requires_grad_(False)\n"},
+    ),
+    ("changes-settings", "", {TRAIN: TRAIN + "    torch.rand(1)\n"}),
+    ("accepts-bad-input", "", {"    if not seen:": "    if False:"}),
+    ("accepts-bad-input", "", {"    if not seen:": "    if batches == []:"}),
+    ("wrong-type", "", {"    if not seen:": "    if seen:\n        return supernet\n    if not seen:"}),
+)
+
+
+def _norms(net):
+    return [module for module in net.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+
+
+def _collected(supernet, path, batches):
+    """What each batch norm gets to see in one pass per batch of a copy in training mode, by its name."""
+    twin, seen = copy.deepcopy(supernet).train(), {}
+
+    def note(name):
+        def hook(module, given):
+            x = given[0]
+            seen.setdefault(name, []).append(x.transpose(0, 1).flatten(1))
+
+        return hook
+
+    for name, module in twin.named_modules():
+        if module in _norms(twin):
+            module.register_forward_pre_hook(note(name))
+    with torch.no_grad():
+        for x, _ in batches:
+            twin(x, path)
+    if not seen:
+        raise ValueError("batches must not be empty")
+    return seen
+
+
+def _average(supernet, path, batches, unbiased):
+    modules = dict(supernet.named_modules())
+    for name, inputs in _collected(supernet, path, batches).items():
+        means, variances = ([x.mean(1) for x in inputs], [x.var(1, unbiased=unbiased) for x in inputs])
+        modules[name].running_mean.copy_(torch.stack(means).mean(0))
+        modules[name].running_var.copy_(torch.stack(variances).mean(0))
+
+
+@book.wrong(
+    "recalibrate_bn",
+    "biased-variance",
+    "the means are right, the variances are the batches' biased ones (divided by n): average unbiased variances "
+    "(divided by n − 1), as batch norm does",
+)
+def with_biased_variances(supernet, path, batches):
+    _average(supernet, path, batches, unbiased=False)
+
+
+@book.wrong(
+    "recalibrate_bn",
+    "first-norm-only",
+    "the first batch norm of the path is right, the next is not: all of them collect in the same pass, in training "
+    "mode, where each batch is normalised by its own mean and variance",
+)
+@torch.no_grad()
+def layer_by_layer(supernet, path, batches):
+    """Each batch norm collects behind others that use their new averages already: other inputs, other statistics."""
+    batches = list(batches)
+    if not batches:
+        raise ValueError("batches must not be empty")
+    modes = [(module, module.training) for module in supernet.modules()]
+    supernet.eval()
+    for norm in _norms(supernet):
+        momentum, norm.momentum = norm.momentum, None
+        norm.reset_running_stats()
+        norm.train()
+        try:
+            for x, _ in batches:
+                supernet(x, path)
+        finally:
+            norm.eval()
+            norm.momentum = momentum
+            for module, mode in modes:
+                module.training = mode
+        supernet.eval()
+    for module, mode in modes:
+        module.training = mode
+
+
+@book.right("recalibrate_bn")
+def by_hooks(supernet, path, batches):
+    _average(supernet, path, batches, unbiased=True)
+
+
+@book.right("recalibrate_bn")
+@torch.no_grad()
+def only_the_norms(supernet, path, batches):
+    batches, norms = list(batches), _norms(supernet)
+    if not batches:
+        raise ValueError("batches must not be empty")
+    training, old = supernet.training, [(norm.momentum, norm.training) for norm in norms]
+    others = [(module, module.training) for module in supernet.modules()]
+    try:
+        supernet.eval()
+        for norm in norms:
+            norm.train()
+        for count, (x, _) in enumerate(batches, start=1):
+            for norm in norms:
+                norm.momentum = 1 / count  # the plain average, written as one that forgets ever more slowly
+            supernet(x, path)
+    finally:
+        supernet.train(training)
+        for module, mode in others:
+            module.training = mode
+        for norm, (momentum, _) in zip(norms, old):
+            norm.momentum = momentum
+
+
+@book.right("recalibrate_bn")
+@torch.no_grad()
+def from_a_copy(supernet, path, batches):
+    """What a copy has collected is copied back: nothing else can have changed."""
+    twin, count = copy.deepcopy(supernet).train(), 0
+    for norm in _norms(twin):
+        norm.reset_running_stats()
+        norm.momentum = None
+    for x, _ in batches:
+        twin(x, path)
+        count += 1
+    if not count:
+        raise ValueError("batches must not be empty")
+    for mine, collected in zip(supernet.buffers(), twin.buffers()):
+        mine.copy_(collected)
+
+
+# ---------------------------------------------------------------------------------- rank_correlation
+
+TAU = "stats.kendalltau(scores, truth).statistic"
+PAIRS = "np.sign(np.subtract.outer(scores, scores)) * np.sign(np.subtract.outer(truth, truth))"
+COUNT = "math.ceil(top * len(truth) - 1e-9)"
+BEST = "scores, truth = scores[truth >= border], truth[truth >= border]"
+BORDER = f"border = np.sort(truth)[-{COUNT}]"
+FINITE = "not (np.isfinite(scores).all() and np.isfinite(truth).all())"
+RANGE = "if not 0 < top <= 1:"
+SHAPES = "scores.ndim != 1 or scores.shape != truth.shape or len(scores) < 2"
+ARRAYS = "scores, truth = np.asarray(scores, dtype=float), np.asarray(truth, dtype=float)"
+ROUNDS = "the number of the best is rounded {}: keep ⌈top·n⌉, rounded up"
+TIES = "architectures that tie with the last of the best are left out: all count"
+
+book.edits(
+    "rank_correlation",
+    ("ignores-top", "`top` is not used: this is the correlation over all", {BEST: "pass"}),
+    (
+        "wrong-sign",
+        "the sign is reversed: scores that order as the truth does have +1",
+        {f"float({TAU})": f"-float({TAU})"},
+    ),
+    (
+        "absolute",
+        "this is the size of the correlation without its sign: scores that order the other way round have −1",
+        {f"float({TAU})": f"abs(float({TAU}))"},
+    ),
+    (
+        "ignores-ties",
+        "this is tau-a, which counts tied pairs as if they could agree: tau-b divides by the pairs that are not tied",
+        {TAU: f"({PAIRS}).sum() / max(1, len(scores) * (len(scores) - 1))"},
+    ),
+    (
+        "gamma-not-tau",
+        "this is Goodman and Kruskal's gamma, tau without tied pairs: tau-b divides by √(pairs that differ in score · "
+        "pairs that differ in truth), also where the other is tied",
+        {TAU: f"({PAIRS}).sum() / np.abs({PAIRS}).sum()"},
+    ),
+    (
+        "tau-c",
+        "this is tau-c, made for tables of unequal sides: take tau-b",
+        {TAU: 'stats.kendalltau(scores, truth, variant="c").statistic'},
+    ),
+    (
+        "argsort-is-no-rank",
+        "this is the correlation of two `argsort`s, which hold positions and no ranks: pass the values",
+        {TAU: "stats.kendalltau(scores.argsort(), truth.argsort()).statistic"},
+    ),
+    (
+        "ranks-without-ties",
+        "ranks by a double `argsort` know no ties: pass the values",
+        {
+            TAU: 'stats.kendalltau(*(one.argsort(kind="stable").argsort() for one in (scores, truth))).statistic'
+        },
+    ),
+    (
+        "spearman",
+        "this is Spearman's correlation of ranks, not Kendall's of pairs",
+        {TAU: "(stats.spearmanr(scores, truth).statistic if len(scores) > 1 else math.nan)"},
+    ),
+    (
+        "pearson",
+        "this is Pearson's correlation of values; only their order may count",
+        {TAU: "(np.corrcoef(scores, truth)[0, 1] if np.ptp(scores) * np.ptp(truth) else math.nan)"},
+    ),
+    (
+        "p-value",
+        "this is the p-value of a test: return the statistic",
+        {TAU: "stats.kendalltau(scores, truth).pvalue"},
+    ),
+    (
+        "statistic-and-p",
+        "kendalltau gives a statistic and a p-value: return the statistic alone",
+        {f"float({TAU})": "tuple(stats.kendalltau(scores, truth))"},
+    ),
+    (
+        "best-by-score",
+        "the best are chosen by score: choose them by `truth`, since the question is how well the truly good ones are "
+        "told apart",
+        {
+            "np.sort(truth)": "np.sort(scores)",
+            BEST: "scores, truth = scores[scores >= border], truth[scores >= border]",
+        },
+    ),
+    (
+        "worst-not-best",
+        "this is among the *lowest* of truth: accuracies are maximised",
+        {BORDER: f"border = np.sort(truth)[{COUNT} - 1]", BEST: BEST.replace(">=", "<=")},
+    ),
+    ("rounds-down", ROUNDS.format("down"), {COUNT: "max(1, math.floor(top * len(truth) + 1e-9))"}),
+    ("rounds-down", ROUNDS.format("to the nearest"), {COUNT: "max(1, round(top * len(truth)))"}),
+    (
+        "one-more",
+        "one architecture too many is kept: the border is the ⌈top·n⌉-th best",
+        {f"-{COUNT}": f"max(0, len(truth) - 1 - {COUNT})"},
+    ),
+    (
+        "quantile",
+        "np.quantile puts the border between two truths, and keeps another number than ⌈top·n⌉ where top·n is not "
+        "whole",
+        {BORDER: "border = np.quantile(truth, 1 - top)"},
+    ),
+    (
+        "drops-ties",
+        TIES,
+        {
+            BORDER: f'kept = np.argsort(-truth, kind="stable")[: {COUNT}]',
+            BEST: "scores, truth = scores[kept], truth[kept]",
+        },
+    ),
+    (
+        "drops-ties",
+        TIES,
+        {
+            BORDER: f'kept = np.argsort(truth, kind="stable")[::-1][: {COUNT}]',
+            BEST: "scores, truth = scores[kept], truth[kept]",
+        },
+    ),
+    (
+        "drops-ties",
+        "the last of the best is left out, with all that tie with it: it counts",
+        {BEST: BEST.replace(">=", ">")},
+    ),
+    (
+        "not-nan",
+        "where there is no order to agree with, the result is NaN, not 0",
+        {f"float({TAU})": f"float(np.nan_to_num({TAU}))"},
+    ),
+    (
+        "top-of-one",
+        "a `top` of 1 keeps all, not one: it is a fraction, also as a whole number",
+        {COUNT: "(top if isinstance(top, int) else math.ceil(top * len(truth) - 1e-9))"},
+    ),
+    ("arrays-only", "", {ARRAYS: "", BORDER: f"scores = scores + 0\n        {BORDER}"}),
+    ("mutates-input", "", {"np.sort(truth)[-": "(truth.sort() or truth)[-"}),
+    ("accepts-bad-input", "", {FINITE: "False"}),
+    ("accepts-bad-input", "", {FINITE: "np.isnan(scores).any() or np.isnan(truth).any()"}),
+    ("accepts-bad-input", "", {FINITE: "not np.isfinite(scores).all()"}),
+    ("accepts-bad-input", "", {RANGE: "if not 0 < top:"}),
+    ("accepts-bad-input", "", {RANGE: "if top > 1:"}),
+    ("accepts-bad-input", "", {RANGE: "if top <= 0 or top > 1:"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            SHAPES: "scores.ndim != 1 or len(scores) < 2",
+            ARRAYS: ARRAYS + "\n    scores, truth = scores[: len(truth)], truth[: len(scores)]",
+        },
+    ),
+    ("accepts-bad-input", "", {" or len(scores) < 2": ""}),
+    ("accepts-bad-input", "", {"scores.ndim != 1 or ": ""}),
+)
+
+
+def _pairs(scores, truth, top):
+    scores, truth = np.asarray(scores, float), np.asarray(truth, float)
+    if scores.ndim != 1 or scores.shape != truth.shape or len(scores) < 2:
+        raise ValueError(f"scores and truth must be pairs, got {scores} and {truth}")
+    if not np.isfinite([scores, truth]).all() or (top is not None and not 0 < top <= 1):
+        raise ValueError(f"values must be finite and top be above 0 and up to 1, got {top}")
+    return scores, truth, 1.0 if top is None else top
+
+
+@book.right("rank_correlation")
+def tau_by_signs(scores, truth, top=None):
+    scores, truth, top = _pairs(scores, truth, top)
+    kept = np.sort(truth)[::-1][: math.ceil(round(top * len(truth), 9))]
+    best = [i for i in range(len(truth)) if truth[i] >= kept[-1]]
+    a, b = scores[best], truth[best]
+    da, db = np.sign(a[:, None] - a), np.sign(b[:, None] - b)
+    with np.errstate(invalid="ignore"):
+        return (da * db).sum() / np.sqrt((da**2).sum() * (db**2).sum())
+
+
+@book.right("rank_correlation")
+def tau_by_counting(scores, truth, top=None):
+    scores, truth, top = _pairs(scores, truth, top)
+    better = [(truth > value).sum() for value in truth]  # fewer than ⌈top·n⌉ are better
+    kept = [i for i, count in enumerate(better) if count < math.ceil(top * len(truth))]
+    agree = left = right = 0
+    for i, j in itertools.combinations(kept, 2):
+        a, b = np.sign(scores[i] - scores[j]), np.sign(truth[i] - truth[j])
+        agree, left, right = agree + a * b, left + a * a, right + b * b
+    return float(agree / (left * right) ** 0.5) if left and right else math.nan
+
+
+@book.right("rank_correlation")
+def tau_of_ranks(scores, truth, top=None):
+    scores, truth, top = _pairs(scores, truth, top)
+    kept = stats.rankdata(-truth, method="min") <= math.ceil(top * len(truth))
+    return stats.kendalltau(stats.rankdata(scores[kept]), stats.rankdata(truth[kept]))[0]
+
+
+@book.right("rank_correlation")
+def tau_in_float32(scores, truth, top=None):
+    scores, truth, top = _pairs(scores, truth, top)
+    order = sorted(range(len(truth)), key=lambda i: -truth[i])
+    border = truth[order[math.ceil(top * len(truth)) - 1]]
+    pairs = [(a, b) for a, b in zip(scores, truth) if b >= border]
+    return np.float32(stats.kendalltau(*zip(*pairs)).statistic)
+
+
+# --------------------------------------------------------------------------- evolve_under_constraint
+
+FIRST = "fitting() if i < population"
+TRIES = "for _ in range(50):"
+FITS = "if cost(mutant) <= limit:"
+FALLBACK = "return mutant\n        return fitting()"
+KINDS = "budget < 1 or population < 1 or not math.isfinite(limit)"
+BEST_SO_FAR = 'np.argsort(-np.array(values), kind="stable")[:5]'
+CHILD = "rng.permutation(len(space))"
+
+book.edits(
+    "evolve_under_constraint",
+    (
+        "above-the-limit",
+        "",
+        {FITS: "if True:"},
+    ),
+    ("above-the-limit", "", {FIRST: "space.sample(rng) if i < population"}),
+    ("above-the-limit", "", {FALLBACK: "return mutant\n        return mutant"}),
+    ("strict-limit", "", {"if cost(arch) <= limit:": "if cost(arch) < limit:"}),
+    (
+        "gives-up",
+        "",
+        {
+            f"for index in {CHILD}:": "for index in rng.integers(len(space), size=100):",
+        },
+    ),
+    ("endless", "", {TRIES: "while True:"}),
+    ("no-selection", "", {BEST_SO_FAR: "np.arange(len(values))"}),
+    ("no-selection", "", {FIRST: "fitting() if True"}),
+    ("no-selection", "", {BEST_SO_FAR: "np.arange(len(values))[-5:]"}),
+    ("minimum", "", {BEST_SO_FAR: 'np.argsort(np.array(values), kind="stable")[:5]'}),
+    ("over-budget", "", {"range(budget)": "range(budget + 1)"}),
+    ("over-budget", "", {"range(budget)": "range(budget + population)"}),
+    (
+        "over-budget",
+        "",
+        {"    archs, values = [], []": "    evaluate(fitting())\n    archs, values = [], []"},
+    ),
+    (
+        "fixed-seed",
+        "",
+        {"    archs, values = [], []": "    rng = np.random.default_rng(0)\n    archs, values = [], []"},
+    ),
+    ("ignores-rng", "", {"rng.permutation": "np.random.permutation"}),
+    (
+        "no-variety",
+        "",
+        {FIRST: "min(map(space.from_index, range(len(space))), key=cost) if i < population"},
+    ),
+    ("no-variety", "", {FIRST: "(fitting() if i == 0 else archs[0]) if i < population"}),
+    ("no-random-draw", "", {FALLBACK: "return mutant\n        return best[0]"}),
+    ("no-random-draw", "", {FALLBACK: "return mutant\n        return best[int(rng.integers(len(best)))]"}),
+    (
+        "no-random-draw",
+        "",
+        {
+            FALLBACK: "return mutant\n"
+            "        return next(a for a in map(space.from_index, range(len(space))) if cost(a) <= limit)"
+        },
+    ),
+    (
+        "no-random-draw",
+        "",
+        {FALLBACK: "return mutant\n        return min(map(space.from_index, range(len(space))), key=cost)"},
+    ),
+    (
+        "repeats-the-parent",
+        "",
+        {"mutant = space.mutate(best[int(rng.integers(len(best)))], rng)": "mutant = best[0]"},
+    ),
+    ("ignores-population", "", {FIRST: "fitting() if i < 10"}),
+    ("ignores-population", "", {FIRST: "fitting() if i <= population"}),
+    ("ignores-population", "", {FIRST: "fitting() if i < max(2, population)"}),
+    ("ignores-population", "", {FIRST: "fitting() if i < max(1, population - 1)"}),
+    ("wrong-order", "", {"History(archs, np.array(values))": "History(archs[::-1], np.array(values)[::-1])"}),
+    (
+        "incumbents-not-values",
+        "",
+        {"np.array(values))\n": "np.maximum.accumulate(values))\n"},
+    ),
+    (
+        "not-an-arch",
+        "",
+        {"archs.append(": "archs.append(np.array(", "for k in best]))": "for k in best])).tolist())"},
+    ),
+    ("accepts-bad-input", "", {KINDS: "population < 1 or not math.isfinite(limit)"}),
+    ("accepts-bad-input", "", {KINDS: "budget < 1 or not math.isfinite(limit)"}),
+    ("accepts-bad-input", "", {KINDS: "budget < 1 or population < 1"}),
+    ("accepts-bad-input", "", {KINDS: "budget < 1 or population < 1 or math.isnan(limit)"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            f"for index in {CHILD}:": "while True:",
+            "arch = space.from_index(int(index))": "arch = space.sample(rng)",
+        },
+    ),
+)
+
+
+def _in_range(limit, budget, population):
+    if budget < 1 or population < 1 or not math.isfinite(limit):
+        raise ValueError(f"out of range: {limit}, {budget}, {population}")
+
+
+def _all_within(space, cost, limit):
+    found = [arch for arch in map(space.from_index, range(len(space))) if cost(arch) <= limit]
+    if not found:
+        raise ValueError(f"limit must admit something, got {limit}")
+    return found
+
+
+@book.wrong("evolve_under_constraint", "above-the-limit")
+def filtered_afterwards(evaluate, cost, limit, space, budget, population, rng):
+    _in_range(limit, budget, population)
+    _all_within(space, cost, limit)
+    archs, values = [], []
+    while len(archs) < budget:
+        arch = space.sample(rng)
+        value = evaluate(arch)
+        if cost(arch) <= limit:
+            archs.append(arch)
+            values.append(value)
+    return History(archs, np.array(values))
+
+
+@book.right("evolve_under_constraint")
+def by_generations(evaluate, cost, limit, space, budget, population, rng):
+    """Crossing, half of the time with a mutation; all architectures within the limit are listed first."""
+    _in_range(limit, budget, population)
+    within = _all_within(space, cost, limit)
+    generation = [within[i] for i in rng.integers(len(within), size=population)]
+    told = []
+    while len(told) < budget:
+        for arch in generation[: budget - len(told)]:
+            told.append((evaluate(arch), len(told), arch))
+        ranked = sorted(told, key=lambda one: (-one[0], one[1]))
+        parents = [arch for _, _, arch in ranked[: max(2, population // 3)]]
+        generation = []
+        while len(generation) < population:
+            for _ in range(20):
+                pair = [parents[int(rng.integers(len(parents)))] for _ in range(2)]
+                child = tuple(options[int(rng.random() < 0.5)] for options in zip(*pair))
+                if child in pair or rng.random() < 0.5:
+                    child = space.mutate(child, rng)
+                if child not in pair and cost(child) <= limit:
+                    break
+            else:
+                child = within[int(rng.integers(len(within)))]
+            generation.append(child)
+    told.sort(key=lambda one: one[1])
+    return History([arch for _, _, arch in told], [value for value, _, _ in told])
+
+
+@book.right("evolve_under_constraint")
+def by_tournaments(evaluate, cost, limit, space, budget, population, rng):
+    """Aging evolution with rejection; random architectures are drawn by `space.sample` as long as that finds some."""
+    _in_range(limit, budget, population)
+
+    def draw():
+        for _ in range(200):
+            arch = space.sample(rng)
+            if cost(arch) <= limit:
+                return arch
+        within = _all_within(space, cost, limit)
+        return within[int(rng.integers(len(within)))]
+
+    archs, values, members = [], [], []
+    for _ in range(budget):
+        arch = None
+        if len(members) >= population:
+            several = rng.choice(len(members), size=min(4, population), replace=False)
+            parent = members[max(several, key=lambda i: members[i][0])][1]
+            for _ in range(30):
+                mutant = space.mutate(parent, rng)
+                if cost(mutant) <= limit:
+                    arch = mutant
+                    break
+        arch = draw() if arch is None else arch
+        archs.append(arch)
+        values.append(evaluate(arch))
+        members = [*members, (values[-1], arch)][-population:]
+    return History(archs, np.array(values))
+
+
+@book.right("evolve_under_constraint")
+def among_listed_neighbours(evaluate, cost, limit, space, budget, population, rng):
+    """A mutation of its own: any affordable architecture that differs in one or two decisions."""
+    _in_range(limit, budget, population)
+    within = _all_within(space, cost, limit)
+    archs, values = [], []
+    while len(archs) < budget:
+        near = within
+        if len(archs) >= population:
+            parent = archs[int(rng.choice(np.argsort(values)[-3:]))]
+            near = [a for a in within if 1 <= sum(x != y for x, y in zip(a, parent)) <= 2] or within
+        archs.append(near[int(rng.integers(len(near)))])
+        values.append(evaluate(archs[-1]))
+    return History(archs, np.array(values))
+
+
+# -------------------------------------------------------------------------------------- slice_kernel
+
+CUT = "weight[:, :, margin : k - margin, margin : k - margin]"
+TIMES = "(centre.flatten(2) @ transform)"
+SIZE = "not 1 <= size <= k or (k - size) % 2"
+CENTRE = "the centre of the kernel is what a smaller one shares, so that it looks at the same place"
+ARRIVES = (
+    "no gradient arrives at `{}`: small kernels train the weights of large ones, so cut out of the tensor itself, "
+    "without .data, .detach() or numpy"
+)
+
+book.edits(
+    "slice_kernel",
+    (
+        "ignores-the-transform",
+        "`transform` is not used: this is the bare centre",
+        {"return centre\n": "return centre\n    return centre\n"},
+    ),
+    (
+        "ignores-the-transform",
+        "where the size stays the same `transform` is not used: it multiplies there, too",
+        {"if transform is None:": "if transform is None or size == k:"},
+    ),
+    ("corner", f"this is the upper left corner: {CENTRE}", {CUT: "weight[:, :, :size, :size]"}),
+    ("corner", f"this is the lower right corner: {CENTRE}", {CUT: "weight[:, :, k - size :, k - size :]"}),
+    (
+        "empty-cut",
+        "with margin 0 the slice [margin:-margin] is empty, so end at k - margin",
+        {CUT: "weight[:, :, margin:-margin, margin:-margin]"},
+    ),
+    (
+        "off-by-one",
+        "this begins one row and column too far: the centre begins at (k − size) // 2",
+        {CUT: "weight.roll((-1, -1), (2, 3))[:, :, margin : k - margin, margin : k - margin]"},
+    ),
+    (
+        "off-by-one",
+        "this begins one row and column too early: the centre begins at (k − size) // 2",
+        {
+            "(k - size) // 2": "max(0, (k - size) // 2 - 1)",
+            CUT: "weight[:, :, margin : margin + size, margin : margin + size]",
+        },
+    ),
+    (
+        "rows-only",
+        "only rows are cut: a kernel has rows and columns",
+        {CUT: "weight[:, :, margin : k - margin]"},
+    ),
+    ("swapped", "rows and columns of the kernels are swapped", {CUT: f"{CUT}.transpose(2, 3)"}),
+    (
+        "swapped",
+        "rows and columns of the kernels are swapped after the matrix: unflatten them as they were flattened",
+        {".unflatten(2, (size, size))": ".unflatten(2, (size, size)).transpose(2, 3)"},
+    ),
+    (
+        "transposed-matrix",
+        "the matrix is used transposed: the flattened kernel is a row and stands on the left of it",
+        {TIMES: "(centre.flatten(2) @ transform.T)"},
+    ),
+    (
+        "added-to-the-centre",
+        "the product is added to the centre: the transformed kernel takes its place",
+        {TIMES: "(centre.flatten(2) + centre.flatten(2) @ transform)"},
+    ),
+    (
+        "resized",
+        "the whole kernel is resized: cut its centre out",
+        {CUT: 'F.interpolate(weight, size=(size, size), mode="bilinear")'},
+    ),
+    (
+        "not-unflattened",
+        "the kernels come back flattened: they have size rows and size columns",
+        {".unflatten(2, (size, size))": ""},
+    ),
+    ("no-gradient", ARRIVES.format("weight"), {CUT: CUT.replace("weight", "weight.detach()")}),
+    ("no-gradient", ARRIVES.format("transform"), {"@ transform)": "@ transform.data)"}),
+    ("no-gradient", ARRIVES.format("weight"), {"centre.flatten(2)": "centre.detach().flatten(2)"}),
+    ("wrong-type", "", {"return centre\n": "return centre.detach().numpy()\n"}),
+    (
+        "mutates-input",
+        "",
+        {
+            "        return centre\n": "        centre = centre.clone()\n        weight.data.zero_()\n"
+            "        return centre\n"
+        },
+    ),
+    ("mutates-input", "", {"    margin =": "    weight.requires_grad_(True)\n    margin ="}),
+    ("changes-settings", "", {"    margin =": "    torch.rand(1)\n    margin ="}),
+    ("accepts-bad-input", "", {SIZE: "not 1 <= size <= k"}),
+    ("accepts-bad-input", "", {SIZE: "not 0 <= size <= k or (k - size) % 2"}),
+    ("accepts-bad-input", "", {SIZE: "(k - size) % 2"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "if tuple(transform.shape) != square:": "transform = transform[: size**2, : size**2]\n    if False:",
+            "(size, size))\n": "(size, size)) if transform.shape == square else centre\n",
+        },
+    ),
+    ("accepts-bad-input", "", {"tuple(transform.shape) != square": "len(transform) != size**2"}),
+)
+
+
+def _margin(weight, size, transform):
+    k = weight.shape[-1]
+    if not 0 < size <= k or (k - size) % 2 or (transform is not None and transform.shape != (size**2,) * 2):
+        raise ValueError(f"size and transform must fit a kernel of {k}, got {size}")
+    return (k - size) // 2
+
+
+@book.right("slice_kernel")
+def by_padding(weight, size, transform=None):
+    margin = _margin(weight, size, transform)
+    centre = F.pad(weight, (-margin,) * 4)
+    if transform is None:
+        return centre
+    return F.linear(centre.reshape(*centre.shape[:2], -1), transform.t()).reshape(centre.shape)
+
+
+@book.right("slice_kernel")
+def by_einsum(weight, size, transform=None):
+    margin = _margin(weight, size, transform)
+    centre = weight.narrow(2, margin, size).narrow(3, margin, size)
+    if transform is None:
+        return centre.clone()
+    return torch.einsum("oiab,abcd->oicd", centre, transform.reshape((size,) * 4))
+
+
+@book.right("slice_kernel")
+def kernel_by_kernel(weight, size, transform=None):
+    margin = _margin(weight, size, transform)
+    matrix = torch.eye(size**2, dtype=weight.dtype) if transform is None else transform
+    small = []
+    for kernel in weight.flatten(0, 1):
+        rows = [row[margin : margin + size] for row in kernel[margin : margin + size]]
+        small.append((torch.cat(rows) @ matrix).reshape(size, size))
+    return torch.stack(small).reshape(*weight.shape[:2], size, size)
+
+
+@book.right("slice_kernel")
+def in_float32(weight, size, transform=None):
+    margin = _margin(weight, size, transform)
+    centre = weight[..., margin : margin + size, margin : margin + size]
+    if transform is None:
+        return centre
+    return (centre.float().flatten(2) @ transform.float()).view_as(centre).to(weight.dtype)
+
+
+# --------------------------------------------------------------------------------------- slice_width
+
+ORDER = "torch.argsort(importance, descending=True, stable=True)"
+FIRST_OF = f"{ORDER}[:width]"
+KEPT = "return weight[indices], indices"
+WIDTH = "not 1 <= width <= len(weight)"
+NUMBERS = "not torch.isfinite(importance).all()"
+
+book.edits(
+    "slice_width",
+    (
+        "in-index-order",
+        "the right rows, but in the order of the weight: the most important comes first, so that a narrower version "
+        "is the beginning of a wider one",
+        {FIRST_OF: f"{FIRST_OF}.sort().values"},
+    ),
+    (
+        "least-important-first",
+        "the right rows, but the least important of them first",
+        {FIRST_OF: f"{FIRST_OF}.flip(0)"},
+    ),
+    (
+        "least-important",
+        "these are the *least* important rows",
+        {ORDER: "torch.argsort(importance, stable=True)"},
+    ),
+    (
+        "least-important",
+        "these are the *least* important rows, taken from the end of the falling order",
+        {FIRST_OF: f"{ORDER}[len(weight) - width :]"},
+    ),
+    (
+        "ties-reversed",
+        "of equally important rows the lower index comes first; an ascending order turned round does the opposite",
+        {ORDER: "torch.argsort(importance, stable=True).flip(0)"},
+    ),
+    (
+        "ties-at-random",
+        "of equally important rows the lower index comes first: torch.topk gives them in any order, a stable sort does "
+        "not",
+        {FIRST_OF: "torch.topk(importance, width).indices"},
+    ),
+    (
+        "ignores-importance",
+        "these are the first rows: `importance` is not used",
+        {FIRST_OF: "torch.arange(width)"},
+    ),
+    (
+        "own-importance",
+        "the rows are ranked by their own size: use `importance`",
+        {"argsort(importance,": "argsort(weight.detach().abs().reshape(len(weight), -1).sum(1),"},
+    ),
+    (
+        "absolute-importance",
+        "an importance below 0 is low, not high: do not take absolute values",
+        {"argsort(importance,": "argsort(importance.abs(),"},
+    ),
+    (
+        "rounds-importance",
+        "importances that differ by little are taken for equal: compare them as they are",
+        {"argsort(importance,": "argsort(importance.float(),"},
+    ),
+    (
+        "ranks-not-indices",
+        "these are the ranks of the first rows; asked for are the rows with the first ranks: one argsort",
+        {FIRST_OF: f"torch.argsort({ORDER})[:width]"},
+    ),
+    (
+        "values-not-indices",
+        "these are the importances themselves: the second part says which rows they belong to",
+        {KEPT: "return weight[indices], importance[indices]"},
+    ),
+    (
+        "one-based",
+        "the numbers count from 1: rows count from 0",
+        {KEPT: "return weight[indices], indices + 1"},
+    ),
+    (
+        "swapped",
+        "the pair is swapped: first the rows, then their indices",
+        {KEPT: "return indices, weight[indices]"},
+    ),
+    (
+        "mismatched-rows",
+        "the rows are the first ones, not those that the indices name",
+        {KEPT: "return weight[:width], indices"},
+    ),
+    (
+        "mismatched-rows",
+        "the rows come in another order than the indices name",
+        {KEPT: "return weight[indices.flip(0)], indices"},
+    ),
+    (
+        "no-gradient",
+        "no gradient arrives at `weight`: narrow layers train the weights of wide ones, so take rows of the tensor "
+        "itself",
+        {KEPT: "return weight.detach()[indices], indices"},
+    ),
+    ("wrong-type", "", {KEPT: "return [weight[indices], indices]"}),
+    ("wrong-type", "", {KEPT: "return weight[indices]"}),
+    (
+        "mutates-input",
+        "",
+        {
+            f"    indices = {FIRST_OF}\n": "    indices = []\n"
+            "    for _ in range(width):\n"
+            "        indices.append(int(torch.argmax(importance)))\n"
+            "        importance[indices[-1]] = -99\n"
+        },
+    ),
+    (
+        "mutates-input",
+        "",
+        {KEPT: "weight.requires_grad_(False)\n    return weight[indices].requires_grad_(), indices"},
+    ),
+    ("accepts-bad-input", "", {WIDTH: "not 0 <= width <= len(weight)"}),
+    ("accepts-bad-input", "", {WIDTH: "not 1 <= width"}),
+    ("accepts-bad-input", "", {NUMBERS: "False"}),
+    ("accepts-bad-input", "", {NUMBERS: "importance.isnan().any()"}),
+    ("accepts-bad-input", "", {"importance.shape != (len(weight),)": "len(importance) < len(weight)"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "importance.shape != (len(weight),)": "importance.numel() != len(weight)",
+            "argsort(importance,": "argsort(importance.flatten(),",
+        },
+    ),
+)
+
+
+def _fits(weight, width, importance):
+    if not 0 < width <= len(weight) or importance.shape != (len(weight),):
+        raise ValueError(f"width and importance must fit {len(weight)} rows, got {width}, {importance}")
+    if not torch.isfinite(importance).all():
+        raise ValueError(f"importance must be finite, got {importance}")
+
+
+@book.right("slice_width")
+def by_sorting_pairs(weight, width, importance):
+    _fits(weight, width, importance)
+    order = sorted(range(len(weight)), key=lambda i: (-float(importance[i]), i))[:width]
+    return torch.stack([weight[i] for i in order]), order
+
+
+@book.right("slice_width")
+def by_lexsort(weight, width, importance):
+    _fits(weight, width, importance)
+    order = np.lexsort((np.arange(len(weight)), -importance.numpy()))[:width].copy()
+    return torch.index_select(weight, 0, torch.from_numpy(order)), order
+
+
+@book.right("slice_width")
+def by_crossing_out_a_copy(weight, width, importance):
+    _fits(weight, width, importance)
+    left, order = importance.double().clone(), []
+    for _ in range(width):
+        order.append(int((left == left.max()).nonzero()[0]))
+        left[order[-1]] = -math.inf
+    return torch.cat([weight[i : i + 1] for i in order]), torch.tensor(order)
+
+
+# --------------------------------------------------------------------- progressive_shrinking_schedule
+
+BEGUN = "[options for first, options in phases if first <= step]"
+UNION = "allowed.setdefault(name, set()).update(values)"
+RESULT = "{name: tuple(sorted(values)) for name, values in allowed.items()}"
+REPLACED = "the options of an earlier phase are replaced: what was open stays open, so take the union"
+
+book.edits(
+    "progressive_shrinking_schedule",
+    (
+        "all-at-once",
+        "everything is allowed already: only phases that have begun count",
+        {BEGUN: "[one for _, one in phases if step >= min(first for first, _ in phases)]"},
+    ),
+    (
+        "one-step-late",
+        "a phase begins *at* its first step, not after it",
+        {BEGUN: "[one for first, one in phases if first < step or first == step == 0]"},
+    ),
+    (
+        "forgets-earlier-phases",
+        "only the latest phase counts here: what was open stays open, or the large networks would be forgotten",
+        {"in begun:": "in [max((one for one in phases if one[0] <= step), key=lambda one: one[0])[1]]:"},
+    ),
+    (
+        "forgets-earlier-phases",
+        "only the last phase of the sequence counts here: what was open stays open, in whatever order phases come",
+        {"in begun:": "in begun[-1:]:"},
+    ),
+    ("replaces-options", REPLACED, {UNION: "allowed[name] = values"}),
+    (
+        "replaces-options",
+        REPLACED,
+        {
+            BEGUN: "[options for first, options in sorted(phases, key=lambda one: one[0]) if first <= step]",
+            UNION: "allowed[name] = values",
+        },
+    ),
+    (
+        "repeats-options",
+        "options come twice: then they would be drawn twice as often. A union holds each once",
+        {UNION: "allowed.setdefault(name, []).extend(values)"},
+    ),
+    (
+        "needs-sorted-phases",
+        "phases may come in any order: look at all of them, not only up to the first that has not begun",
+        {
+            BEGUN: "[]",
+            "    if not begun:": "    for first, options in phases:\n"
+            "        if first > step and begun:\n"
+            "            break\n"
+            "        if first <= step:\n"
+            "            begun.append(options)\n"
+            "    if not begun:",
+        },
+    ),
+    (
+        "loses-a-phase",
+        "two phases begin at the same step, and one of them is lost: a dict by first step has room for one",
+        {"in phases if": "in dict(phases).items() if"},
+    ),
+    (
+        "drops-new-decisions",
+        "a decision is missing: a phase may bring one that none before it names",
+        {
+            "allowed = {}": "allowed = {name: set() for name in min(phases, key=lambda one: one[0])[1]}",
+            UNION: "allowed[name].update(values) if name in allowed else None",
+        },
+    ),
+    (
+        "names-what-is-not-open",
+        "decisions of phases that have not begun are named already, without options: leave them out",
+        {"allowed = {}": "allowed = {name: set() for _, options in phases for name in options}"},
+    ),
+    ("raises", "", {"in phases if": "in sorted(phases) if"}),
+    (
+        "raises",
+        "",
+        {
+            "allowed = {}": "allowed = {name: set() for name in begun[0]}",
+            UNION: "allowed[name].update(values)",
+        },
+    ),
+    ("wrong-type", "", {"tuple(sorted(values))": "sorted(values)"}),
+    ("wrong-type", "", {"tuple(sorted(values))": "values"}),
+    ("mutates-input", "", {"    begun =": "    phases.sort(key=lambda one: one[0])\n    begun ="}),
+    (
+        "mutates-input",
+        "",
+        {
+            UNION: "known = allowed.setdefault(name, values)\n"
+            "            if isinstance(known, list):\n"
+            "                known.extend(v for v in values if v not in known)\n"
+            "            else:\n"
+            "                allowed[name] = tuple({*known, *values})",
+            "tuple(sorted(values))": "tuple(sorted(set(values)))",
+        },
+    ),
+    ("accepts-bad-input", "", {"if not begun:": "if not phases:"}),
+    ("accepts-bad-input", "", {"if not begun:": "if step < 0:"}),
+    ("accepts-bad-input", "", {"if not begun:": "if step < phases[0][0]:"}),
+)
+
+
+def _open(step, phases):
+    begun = [options for first, options in phases if first <= step]
+    if not begun:
+        raise ValueError(f"step must be one with a phase begun, got {step}")
+    return begun
+
+
+@book.right("progressive_shrinking_schedule")
+def in_order_of_opening(step, phases):
+    _open(step, phases)
+    allowed = {}
+    for first, options in sorted(phases, key=lambda phase: phase[0]):
+        if first > step:
+            break
+        for name, values in options.items():
+            allowed[name] = (*allowed.get(name, ()), *values)
+    return {name: tuple(dict.fromkeys(values)) for name, values in allowed.items()}
+
+
+@book.right("progressive_shrinking_schedule")
+def by_names(step, phases):
+    begun = _open(step, phases)
+    names = {name for options in begun for name in options}
+    return {name: tuple({one for options in begun for one in options.get(name, ())}) for name in names}
+
+
+@book.right("progressive_shrinking_schedule")
+def by_recursion(step, phases):
+    *before, last = _open(step, phases)
+    allowed = by_recursion(0, [(0, options) for options in before]) if before else {}
+    for name, values in last.items():
+        new = tuple(one for i, one in enumerate(values) if one not in values[:i])
+        allowed[name] = allowed.get(name, ()) + tuple(one for one in new if one not in allowed.get(name, ()))
+    return allowed
+
+
+# --------------------------------------------------------------------------------- distillation_loss
+
+TEACHER, STUDENT = "teacher.detach() / temperature", "student / temperature"
+KL = 'F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)'
+MIX = "(1 - weight) * F.cross_entropy(student, labels) + weight * temperature**2 * soft"
+FACTOR = "temperature**2 * soft"
+
+book.edits(
+    "distillation_loss",
+    (
+        "no-temperature-squared",
+        "the factor T² is missing: softened logits give gradients 1/T² as large, so that raising T would switch the "
+        "teacher off",
+        {FACTOR: "soft"},
+    ),
+    (
+        "no-temperature-squared",
+        "the teacher's part is multiplied by T; T² is what keeps its gradient's size",
+        {FACTOR: "temperature * soft"},
+    ),
+    (
+        "reversed-divergence",
+        "the divergence is the wrong way round: KL(teacher‖student), the teacher's probabilities weigh",
+        {"(log_q, log_p,": "(log_p, log_q,"},
+    ),
+    (
+        "symmetric-divergence",
+        "this is the mean of both divergences: KL(teacher‖student) alone is asked for",
+        {KL: f"({KL} + {KL.replace('log_q, log_p', 'log_p, log_q')}) / 2"},
+    ),
+    (
+        "swapped-shares",
+        "`weight` is the share of the teacher; here the labels have it",
+        {"(1 - weight) * F": "weight * F", "+ weight *": "+ (1 - weight) *"},
+    ),
+    ("labels-count-fully", "the labels' part has to be weighed with 1 − weight", {"(1 - weight) * F": "F"}),
+    (
+        "teacher-not-softened",
+        "the teacher's logits have to be divided by the temperature, too",
+        {TEACHER: "teacher.detach()"},
+    ),
+    (
+        "student-not-softened",
+        "the student's logits have to be divided by the temperature, too",
+        {STUDENT: "student"},
+    ),
+    (
+        "no-temperature",
+        "the temperature softens neither distribution",
+        {TEACHER: "teacher.detach()", STUDENT: "student"},
+    ),
+    (
+        "labels-softened",
+        "the cross-entropy with the labels takes the logits as they are, without temperature",
+        {"cross_entropy(student,": "cross_entropy(student / temperature,"},
+    ),
+    (
+        "averaged-over-classes",
+        "the divergence is averaged over classes, too: sum over classes and average over images "
+        "(reduction='batchmean')",
+        {'"batchmean"': '"mean"'},
+    ),
+    ("sum-not-mean", "the divergence is summed, not averaged, over the batch", {'"batchmean"': '"sum"'}),
+    (
+        "cross-entropy-not-divergence",
+        "this is the cross-entropy with the teacher: the divergence is 0 where both agree, so subtract the teacher's "
+        "entropy",
+        {KL: "F.cross_entropy(student / temperature, log_p.exp())"},
+    ),
+    (
+        "squared-difference",
+        "this is the mean squared difference of the logits: the teacher's part is a divergence of two softmaxes",
+        {KL: "F.mse_loss(student / temperature, teacher.detach() / temperature)"},
+    ),
+    (
+        "teacher-s-label",
+        "only the teacher's favourite class counts here: its softened probabilities of *all* classes are what teaches",
+        {KL: "F.nll_loss(log_q, teacher.argmax(1))"},
+    ),
+    ("wrong-sign", "the sign is reversed", {MIX: f"-({MIX})"}),
+    (
+        "overflow",
+        "exp overflows or vanishes with logits in the hundreds: use log_softmax",
+        {
+            f"F.log_softmax({TEACHER}, dim=1)": f"F.softmax({TEACHER}, dim=1).log()",
+            f"F.log_softmax({STUDENT}, dim=1)": f"F.softmax({STUDENT}, dim=1).log()",
+        },
+    ),
+    (
+        "log-of-the-target",
+        "F.kl_div takes log-probabilities first and probabilities as target, or log-probabilities for both with "
+        "log_target=True",
+        {", log_target=True": ""},
+    ),
+    (
+        "log-of-the-target",
+        "the student's probabilities go into F.kl_div as they are: it takes their logarithms, log_softmax",
+        {f"F.log_softmax({STUDENT}": f"F.softmax({STUDENT}"},
+    ),
+    (
+        "multiplied-by-temperature",
+        "the logits are multiplied by T, which sharpens the softmax: divide them",
+        {TEACHER: "teacher.detach() * temperature", STUDENT: "student * temperature"},
+    ),
+    (
+        "square-on-both",
+        "T² multiplies the labels' part, too: only the teacher's gradients soften with T",
+        {MIX: f"temperature**2 * ({MIX.replace('temperature**2 * ', '')})"},
+    ),
+    (
+        "divided-by-square",
+        "the teacher's part is divided by T², which weakens its gradients once more: multiply",
+        {FACTOR: "soft / temperature**2"},
+    ),
+    (
+        "softmax-over-images",
+        "the softmax of the divergence runs over the images (dim=0): an image's classes have to sum to 1",
+        {f"{TEACHER}, dim=1": f"{TEACHER}, dim=0", f"{STUDENT}, dim=1": f"{STUDENT}, dim=0"},
+    ),
+    (
+        "no-gradient",
+        "no gradient arrives at the student's logits: nothing would be learned",
+        {MIX: f"({MIX}).detach()"},
+    ),
+    (
+        "trains-the-teacher",
+        "a gradient arrives at the teacher: it would learn to be imitated. Detach its logits",
+        {TEACHER: "teacher / temperature"},
+    ),
+    (
+        "inexact",
+        "the loss is a little off: leave out small constants inside logarithms (log_softmax needs none)",
+        {f"F.log_softmax({STUDENT}, dim=1)": f"(F.softmax({STUDENT}, dim=1) + 1e-8).log()"},
+    ),
+    (
+        "not-averaged",
+        "the loss should be one number: take the mean over the batch",
+        {
+            "labels) +": 'labels, reduction="none") +',
+            KL: 'F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(1)',
+        },
+    ),
+    ("wrong-type", "", {MIX: f"({MIX}).item()"}),
+    ("mutates-input", "", {"    log_p =": "    student.data -= student.data.mean()\n    log_p ="}),
+    ("mutates-input", "", {TEACHER: "teacher.requires_grad_(False) / temperature"}),
+    (
+        "mutates-input",
+        "",
+        {"    return (1 - weight)": "    soft.backward(retain_graph=True)\n    return (1 - weight)"},
+    ),
+    ("accepts-bad-input", "", {"if student.shape != teacher.shape:": "if False:"}),
+    ("accepts-bad-input", "", {"    log_p =": "    labels = labels.repeat(2)[: len(student)]\n    log_p ="}),
+    ("accepts-bad-input", "", {"math.isfinite(temperature) and ": ""}),
+    ("accepts-bad-input", "", {"temperature > 0 and ": "temperature != 0 and "}),
+    ("accepts-bad-input", "", {"math.isfinite(temperature) and temperature > 0": "not temperature <= 0"}),
+    ("accepts-bad-input", "", {" and 0 <= weight <= 1": " and 0 <= weight"}),
+    ("accepts-bad-input", "", {" and 0 <= weight <= 1": " and not (weight < 0 or weight > 1)"}),
+    ("accepts-bad-input", "", {" and 0 <= weight <= 1": " and weight <= 1"}),
+)
+
+
+def _distillable(student, teacher, labels, temperature, weight):
+    if student.shape != teacher.shape or len(labels) != len(student):
+        raise ValueError(f"shapes must fit, got {student.shape}, {teacher.shape}, {labels.shape}")
+    if not 0 < temperature < math.inf or not 0 <= weight <= 1:
+        raise ValueError(f"temperature and weight must be in range, got {temperature}, {weight}")
+
+
+@book.right("distillation_loss")
+def by_cross_entropies(student, teacher, labels, temperature, weight):
+    _distillable(student, teacher, labels, temperature, weight)
+    p = (teacher.detach() / temperature).softmax(1)
+    soft = F.cross_entropy(student / temperature, p) - F.cross_entropy(teacher.detach() / temperature, p)
+    return torch.lerp(F.cross_entropy(student, labels), temperature * temperature * soft, weight)
+
+
+@book.right("distillation_loss")
+def by_hand(student, teacher, labels, temperature, weight):
+    _distillable(student, teacher, labels, temperature, weight)
+
+    def log_p(logits):
+        return logits - logits.logsumexp(1, keepdim=True)
+
+    p, q = log_p(teacher.data / temperature), log_p(student / temperature)
+    soft = ((p - q) * p.exp()).sum() * temperature**2 / len(labels)
+    return weight * soft - (1 - weight) * log_p(student).gather(1, labels[:, None]).mean()
+
+
+@book.right("distillation_loss")
+def image_by_image(student, teacher, labels, temperature, weight):
+    _distillable(student, teacher, labels, temperature, weight)
+    losses = []
+    for mine, theirs, label in zip(student, teacher.detach(), labels):
+        p, q = (torch.log_softmax(logits / temperature, -1) for logits in (theirs, mine))
+        soft = torch.sum(p.exp() * (p - q))
+        losses.append((1 - weight) * -torch.log_softmax(mine, -1)[label] + weight * temperature**2 * soft)
+    return torch.stack(losses).mean()
