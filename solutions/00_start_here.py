@@ -59,9 +59,9 @@ healthy = doctor()
 #
 # - **A function changes nothing but its result.** It leaves its arguments as they were, to the last
 #   entry, and so the global random generators and settings. To sort or to overwrite, make a copy.
-# - **Any library function is allowed.** What the text does not forbid, in Python's standard library,
-#   NumPy, SciPy or PyTorch, you may call. Only the course's own version of an exercise is switched
-#   off while yours is checked.
+# - **Any library function is allowed.** What the text does not forbid, in Python's standard
+#   library, NumPy, SciPy or PyTorch, you may call. Only the course's own version of an exercise is
+#   switched off while yours is checked.
 #
 # Three more things that are good to know:
 #

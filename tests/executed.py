@@ -45,10 +45,15 @@ FEWER: dict[str, dict[str, str]] = {
         "x=range(40, 801, 40)": "x=range(40, 81, 40)",
     },
     "06_hardware_aware": {
-        "replace(RECIPE, epochs=3, train_images=2048": "replace(RECIPE, epochs=1, train_images=2048",
+        "module(x), 10, 100, wait)": "module(x), 2, 10, wait)",
+        "warmup=5, repeats=40": "warmup=1, repeats=5",
+        "epochs=3, train_images=2048, valid_images=1000, final_images=1000": (
+            "epochs=1, train_images=512, valid_images=200, final_images=200"
+        ),
         "for seed in progress(range(20)):": "for seed in progress(range(4)):",
     },
     "07_compound_scaling": {
+        "in PUBLISHED.items():": "in [*PUBLISHED.items()][:4]:",
         "recipe, device = ScalingRecipe(), usable_device()": (
             "recipe, device = ScalingRecipe(train_images=400, test_images=400), usable_device()"
         ),

@@ -1,13 +1,10 @@
-"""The registry of mutants and alternatives, and the kill table that comes of grading them.
+"""What the checks are graded by, and the kill table that comes of it.
 
-A mutant is a plausible wrong implementation with the concept that its verdict must name; an alternative is a
-right one written another way. Modules of this package, one per lesson, register theirs with the decorators.
+The variants of an exercise are its usual mistakes and its right answers written another way (`solutions.mistakes`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +13,6 @@ import solutions
 from autograder.judge.scoring import problems
 from nas_lib import checks
 from nas_lib.checks.exercise import clean
-from nas_lib.checks.registry import module_of
 from nas_lib.checks.values import ValueExercise
 from solutions.mistakes import Mistake
 
@@ -48,42 +44,8 @@ class Row:
         return self.score < 1.0 and (named or isinstance(checks.exercise(self.exercise), ValueExercise))
 
 
-_VARIANTS: dict[str, list[Mistake]] = {}
-
-
-def mutant(exercise: str, *, concept: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a wrong implementation of `exercise`; its verdict must name `concept`.
-
-    Raises:
-        ValueError: `concept` is empty.
-    """
-    if not concept:
-        raise ValueError(f"concept must name what is wrong with a mutant of {exercise}, got {concept!r}")
-    return _registrar(exercise, concept)
-
-
-def alternative(exercise: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a right implementation of `exercise`, written another way than the reference."""
-    return _registrar(exercise, "")
-
-
-def _registrar(exercise: str, concept: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
-        _add(exercise, Mistake(implementation.__name__, concept, "", lambda reference: implementation))
-        return implementation
-
-    return register
-
-
-def _add(exercise: str, variant: Mistake) -> None:
-    known = _VARIANTS.setdefault(exercise, [])
-    if any(other.name == variant.name for other in known):
-        raise ValueError(f"{variant.name!r} is registered twice for {exercise}")
-    known.append(variant)
-
-
 def variants(exercise: str) -> list[Mistake]:
-    """The registered implementations of an exercise; a concept question's are made from its options.
+    """The mistakes and right answers of an exercise; a concept question's are made from its options.
 
     Raises:
         ValueError: there is no such exercise.
@@ -91,11 +53,7 @@ def variants(exercise: str) -> list[Mistake]:
     item = checks.exercise(exercise)
     if isinstance(item, checks.ConceptQuestion):
         return _answers(item)
-    # The lesson's module of this package is called like its module (or package) of checks.
-    told = list(solutions.load(item.lesson).MISTAKES.get(exercise, []))
-    with contextlib.suppress(ModuleNotFoundError):  # a lesson whose old mutants are gone
-        importlib.import_module(f"autograder.mutants.{module_of(item.lesson)}")
-    return told + list(_VARIANTS.get(exercise, []))
+    return list(solutions.load(item.lesson).MISTAKES.get(exercise, []))
 
 
 def _answers(item: checks.ConceptQuestion) -> list[Mistake]:

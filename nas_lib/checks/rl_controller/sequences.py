@@ -96,7 +96,11 @@ class EmaBaseline(OfRewards):
         """Decays from 0 to 1, one reward, negative rewards, and many."""
         return [
             (floats(rng, int(rng.integers(6, 9)), 50, 95), round(float(rng.uniform(0.6, 0.95)), 3), ""),
-            (floats(rng, int(rng.integers(5, 8)), -5, 5), round(float(rng.uniform(0.1, 0.4)), 3), ""),
+            (
+                [-3.5, *floats(rng, int(rng.integers(4, 7)), -5, 5)],
+                round(float(rng.uniform(0.1, 0.4)), 3),
+                "",
+            ),
             (floats(rng, 5, 1, 9), 0, "a decay of 0"),
             (floats(rng, 5, 1, 9), 1, "a decay of 1"),
             (floats(rng, 1, 50, 95), 0.9, "a single reward"),
