@@ -266,14 +266,14 @@ class FairPathsJudge(DrawingJudge):
 class EvolveUnderConstraintJudge(SearchJudge):
     """First of all the limit; then what every search keeps; then where the architectures come from.
 
-    `false_fail` is for right code whose search has bad luck. Over 60 seeds (eight runs each) four different evolutions
-    came at least 0.33 of the way; the weakest had a mean of 0.42 with a standard deviation of 0.04, almost seven of
-    which lie between it and the threshold. The other bounds are far smaller.
+    `false_fail` is for right code whose search has bad luck. Over 20 seeds (eight runs each) the weakest of four
+    evolutions came 0.33 to 0.56 of the way, 0.44 on average with a standard deviation of 0.053, six of which lie
+    between it and the threshold; random architectures 0.01 with one of 0.02. The other bounds are far smaller.
     """
 
     exercise, lesson = "evolve_under_constraint", LESSON
     false_fail = 1e-8
-    SHARE = 0.15
+    SHARE = 0.12
     """Of the way from the mean of all architectures within the limit to the best of them, for late evaluations."""
     NEAR = 2
     """In how many decisions a child may differ from its only parent. Two random architectures of six decisions with

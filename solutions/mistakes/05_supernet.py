@@ -918,7 +918,6 @@ book.edits(
     ("endless", "", {TRIES: "while True:"}),
     ("no-selection", "", {BEST_SO_FAR: "np.arange(len(values))"}),
     ("no-selection", "", {FIRST: "fitting() if True"}),
-    ("no-selection", "", {BEST_SO_FAR: "np.arange(len(values))[-5:]"}),
     ("minimum", "", {BEST_SO_FAR: 'np.argsort(np.array(values), kind="stable")[:5]'}),
     ("over-budget", "", {"range(budget)": "range(budget + 1)"}),
     ("over-budget", "", {"range(budget)": "range(budget + population)"}),
@@ -1079,12 +1078,14 @@ def among_listed_neighbours(evaluate, cost, limit, space, budget, population, rn
     """A mutation of its own: any affordable architecture that differs in one or two decisions."""
     _in_range(limit, budget, population)
     within = _all_within(space, cost, limit)
+    table = np.array(within, dtype=object)
     archs, values = [], []
     while len(archs) < budget:
         near = within
         if len(archs) >= population:
             parent = archs[int(rng.choice(np.argsort(values)[-3:]))]
-            near = [a for a in within if 1 <= sum(x != y for x, y in zip(a, parent)) <= 2] or within
+            differ = (table != np.array(parent, dtype=object)).sum(1)
+            near = [within[i] for i in np.flatnonzero((differ == 1) | (differ == 2))] or within
         archs.append(near[int(rng.integers(len(near)))])
         values.append(evaluate(archs[-1]))
     return History(archs, np.array(values))

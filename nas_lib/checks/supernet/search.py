@@ -63,7 +63,7 @@ class EvolveUnderConstraint(SearchExercise):
             return case | {"limit": limit, "budget": budget, "population": population, "about": about}
 
         small = {"budget": 2, "seeds": runs(16)}
-        usual = _case(rng, 5, 4, 0.5, seeds=runs(8), _judged="selection")
+        usual = _case(rng, 6, 4, 0.5, seeds=runs(8), _judged="selection")
         usual["choices"][2] = ["skip", 3, 5, 0.5]
         isolated = _case(rng, 3, 12, 0.5, seeds=runs(3), _judged="isolated")
         del isolated["prices"]
@@ -126,8 +126,8 @@ def _case(rng: Generator, decisions: int, options: int, share: float, **more: An
     """A space and prices, with a limit that this share of the architectures keeps (0: the cheapest alone)."""
     choices: list[list[Any]] = [[f"{chr(97 + d)}{i}" for i in range(options)] for d in range(decisions)]
     prices = rng.uniform(1, 9, (decisions, options)).round(2)
-    # Cheaper than all else by so much that a single architecture is the cheapest.
-    prices[np.arange(decisions), prices.argmin(1)] = 0.9
+    if not share:  # no two architectures are the cheapest
+        prices[np.arange(decisions), prices.argmin(1)] = 0.9
     # What costs more is worth more, on the whole: so the limit is felt.
     gains = (prices + rng.normal(0, 2.5, prices.shape)).round(3)
     totals = sorted(_sum_of(prices.tolist(), choices, arch) for arch in product(*choices))
@@ -136,7 +136,7 @@ def _case(rng: Generator, decisions: int, options: int, share: float, **more: An
         "prices": prices.tolist(),
         "_gains": gains.tolist(),
         "limit": totals[max(0, math.ceil(share * len(totals)) - 1)],
-        "budget": 90,
+        "budget": 120,
         "population": 10,
         "seeds": [int(rng.integers(10**6))],
         **more,
