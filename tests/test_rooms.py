@@ -16,7 +16,7 @@ MODULES = {
 # From the ground upwards: a module may import from its own room and from those named before it.
 ROOMS = ("author", "sandbox", "intake", "judge", "reports", "nbgrader", "grade")
 # Who tries all of that out, and the commands.
-ABOVE = ("gate", "mutants", "samples", "corpus", "cli")
+ABOVE = ("gate", "samples", "corpus", "cli")
 FLOORS = 10
 
 
