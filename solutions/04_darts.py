@@ -478,8 +478,8 @@ def alpha_step_second_order(
     Source: Liu et al. (2019), equations 6 to 8.
     """
     ### BEGIN SOLUTION
-    if not 0 <= weight_lr < float("inf"):
-        raise ValueError(f"weight_lr must be a finite number from 0 up, got {weight_lr!r}")
+    if not weight_lr >= 0:
+        raise ValueError(f"weight_lr must be a number from 0 up, got {weight_lr!r}")
     if not eps > 0:
         raise ValueError(f"eps must be a positive number, got {eps!r}")
     weights, alphas = model.weights(), model.alphas()

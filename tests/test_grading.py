@@ -35,7 +35,7 @@ from traitlets.config import Config
 import solutions
 from autograder import samples
 from autograder.author import build
-from autograder.author.lesson import read_lesson
+from autograder.author.lesson import read_lesson, without_markers
 from autograder.grade import batch, command
 from autograder.grade.course_folder import CourseFolder
 from autograder.intake import search
@@ -53,81 +53,7 @@ from nas_lib import cli
 ZERO, ONE = "00_start_here", "01_random_search"
 SHORT = Limits(cell_seconds=1.0, probe_seconds=2.0, total_seconds=6.0)
 
-# What the samples earn, task by task; None waits for a person.
-EXPECTED: dict[str, dict[str, dict[str, float | None]]] = {
-    ZERO: {
-        "perfect": {
-            "cell_index": 1,
-            "cell_from_index": 1,
-            "count_active_ops": 3,
-            "concept_00_1": 1,
-            "concept_00_2": 1,
-            "concept_00_3": 1,
-            "open_00_1": None,
-        },
-        "half": {
-            "cell_index": 0.75,
-            "cell_from_index": 0,
-            "count_active_ops": 3,
-            "concept_00_1": 1,
-            "concept_00_2": 0,
-            "concept_00_3": 0,
-            "open_00_1": 0,
-        },
-        "wrong": {
-            "cell_index": 0,
-            "cell_from_index": 0,
-            "count_active_ops": 0,
-            "concept_00_1": 0,
-            "concept_00_2": 0,
-            "concept_00_3": 0,
-            "open_00_1": None,
-        },
-    },
-    ONE: {
-        "perfect": {
-            "sample_uniform": 2,
-            "random_search": 3,
-            "incumbent_curve": 1,
-            "simple_regret": 1,
-            "samples_for_top_fraction": 2,
-            "paired_bootstrap": 3,
-            "concept_01_1": 1,
-            "concept_01_2": 1,
-            "concept_01_3": 1,
-            "concept_01_4": 1,
-            "open_01_1": None,
-        },
-        "half": {
-            "sample_uniform": 2,
-            "random_search": 3,
-            "incumbent_curve": 0.75,
-            "simple_regret": 0,
-            "samples_for_top_fraction": 2,
-            "paired_bootstrap": 0,
-            "concept_01_1": 1,
-            "concept_01_2": 0,
-            "concept_01_3": 0,
-            "concept_01_4": 0,
-            "open_01_1": 0,
-        },
-        "wrong": {
-            "sample_uniform": 0,
-            "random_search": 0,
-            "incumbent_curve": 0,
-            "simple_regret": 0,
-            "samples_for_top_fraction": 0,
-            "paired_bootstrap": 0,
-            "concept_01_1": 0,
-            "concept_01_2": 0,
-            "concept_01_3": 0,
-            "concept_01_4": 0,
-            "open_01_1": None,
-        },
-    },
-}
-for _lesson in EXPECTED.values():
-    _lesson["blank"] = dict.fromkeys(_lesson["perfect"], 0)
+EXPECTED = {lesson: samples.earned(lesson) for lesson in (ZERO, ONE)}
 
 
 @pytest.fixture(scope="module")
@@ -434,7 +360,7 @@ def insert(source: str, place: str = "cell_index") -> Callable[[Any], None]:
 def with_reference(name: str, before: str = "", after: str = "") -> dict[str, str]:
     """The perfect notebook with something written around one exercise's solution."""
     lesson = read_lesson(ZERO)
-    code = samples._answer(lesson.cells[lesson.task(name).cell].source, lesson.task(name), "reference")
+    code = without_markers(lesson.cells[lesson.task(name).cell].source)
     return {**RIGHT, name: f"{textwrap.dedent(before)}\n{code}\n{textwrap.dedent(after)}"}
 
 

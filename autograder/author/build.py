@@ -66,7 +66,9 @@ if importlib.util.find_spec("nas_lib") is None:
     if missing:
         commands.append([*pip, *missing, "numpy==" + importlib.metadata.version("numpy")])
     if any(subprocess.run(command).returncode != 0 for command in commands):
-        raise RuntimeError(f"pip could not install nas_lib from {{nas_lib_address}}: is the network up?")
+        raise RuntimeError(
+            f"pip could not install nas_lib from {{nas_lib_address}}: is the network up?"
+        )
     importlib.invalidate_caches()
 """
 

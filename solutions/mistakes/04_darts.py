@@ -642,6 +642,11 @@ def _group(exercise, group, one, batch, optimizer):
             {"return loss.item()": "return loss_fn(model(x), y).item()"},
         ),
         ("clips-the-gradient", CLIPPED, {fill: f"{fill}.clamp(-1, 1)"}),
+        (
+            "clips-the-gradient",
+            CLIPPED,
+            {step: f"torch.nn.utils.clip_grad_norm_(model.{group}(), 5)\n    {step}"},
+        ),
         ("other-step", "", {fill: f"{one}.grad = 0.5 * slope"}),
         ("wrong-type", "", {"return loss.item()": "return loss.detach()"}),
         ("forgets-to-return", "", {"return loss.item()": "loss.item()"}),
@@ -1081,7 +1086,7 @@ book.edits(
     ("forgets-to-return", "", {"return loss.item()": "loss.item()"}),
     ("inexact", "", {"(2 * r)": "(2 * r + 1e-4)"}),
     ("other-default", "", {RADIUS: "r = (0.02 if eps == 0.01 else eps) / length"}),
-    ("accepts-bad-input", "", {'if not 0 <= weight_lr < float("inf"):': "if weight_lr != weight_lr:"}),
+    ("accepts-bad-input", "", {"if not weight_lr >= 0:": "if weight_lr != weight_lr:"}),
     ("accepts-bad-input", "", {"if not eps > 0:": "if eps < 0:"}),
     ("accepts-bad-input", "", {"if not eps > 0:": "if eps == 0:"}),
     (

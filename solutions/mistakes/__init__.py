@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -30,12 +30,14 @@ class Mistake:
         concept: what it gets wrong; "" for a right answer.
         message: what a learner is told; "" where the judge says it.
         make: builds it from the reference's namespace.
+        source: the cell as its author would have handed it in, markers and all; "" for what is no edit.
     """
 
     name: str
     concept: str
     message: str
     make: Callable[[Any], Any]
+    source: str = ""
 
     @property
     def is_wrong(self) -> bool:
@@ -62,14 +64,16 @@ class Book:
         """
         for concept, message, changes in rows:
             source = self._edited(exercise, changes)
-            self._add(exercise, concept or "right", concept, message, _compiled(exercise, source))
+            self._add(
+                exercise, Mistake(concept or "right", concept, message, _compiled(exercise, source), source)
+            )
 
     def wrong(self, exercise: str, concept: str, message: str = "") -> Callable[[F], F]:
         """Add a mistake written as a whole function (or class)."""
 
         def add(implementation: F) -> F:
             name = getattr(implementation, "__name__", concept)
-            self._add(exercise, name, concept, message, lambda reference: implementation)
+            self._add(exercise, Mistake(name, concept, message, lambda reference: implementation))
             return implementation
 
         return add
@@ -78,10 +82,11 @@ class Book:
         """Add a right answer written another way."""
         return self.wrong(exercise, "")
 
-    def _add(self, exercise: str, name: str, concept: str, message: str, make: Callable[[Any], Any]) -> None:
+    def _add(self, exercise: str, mistake: Mistake) -> None:
         known = self.of.setdefault(exercise, [])
+        name = mistake.name
         same = sum(re.fullmatch(rf"{re.escape(name)}(-\d+)?", other.name) is not None for other in known)
-        known.append(Mistake(f"{name}-{same + 1}" if same else name, concept, message, make))
+        known.append(replace(mistake, name=f"{name}-{same + 1}") if same else mistake)
 
     def _edited(self, exercise: str, changes: Mapping[str, str]) -> str:
         if exercise not in self._cells:

@@ -56,6 +56,7 @@ class Step(ValueExercise):
             self._stale(rng),
             mixture(rng, unused=True, optimizer=PLAIN, about="a weight that the loss does not depend on"),
             mixture(rng, optimizer=DECAY, times=2, about="two steps with the same model and optimiser"),
+            self._steep(rng),
             *self.problems(rng),
             *(one | {"changes": []} for one in [*self._endless(rng, self.data), *self.bad(rng)]),
         ]
@@ -64,6 +65,12 @@ class Step(ValueExercise):
         problem = mixture(rng, about="gradients left from before")
         shapes = {name: list(problem[name].values()) for name in ("weights", "alphas")}
         return problem | {"stale": {name: _like(rng, group) for name, group in shapes.items()}}
+
+    @staticmethod
+    def _steep(rng: Generator) -> Instance:
+        """Slopes in the dozens, and rates to match: what is clipped shows."""
+        steep = mixture(rng, scale=200.0, optimizer=PLAIN | {"lr": 0.00025}, about="a steep loss")
+        return steep | {"weight_lr": round(steep["weight_lr"] / 200, 5)}
 
     @staticmethod
     def _endless(rng: Generator, data: str) -> list[Instance]:

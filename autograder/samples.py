@@ -1,14 +1,12 @@
-"""Sample submissions of each lesson: a perfect, a blank, a half-right and a wrong one, and those that make a grading day
-longer: a late one, one that never ends, a copy, and one that is up to no good.
+"""Sample submissions of each lesson: a perfect, a blank, a half-right and a wrong one, and those that make a grading
+day longer: a late one, one that never ends, a copy, and one that is up to no good.
 
-They are made from the student notebook whenever they are needed, so that they never grow stale: which answer goes into which
-exercise is data here. `nas-course grade` without a folder grades them, and the tests know what they earn.
+They are made from the student notebook and the lesson's usual mistakes whenever they are needed, so that they never
+grow stale. `nas-course grade` without a folder grades them, and the tests know what they earn.
 """
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,89 +16,16 @@ import nbformat
 import solutions
 from autograder.author import build
 from autograder.author.lesson import Task, concept_answer, is_check, read_lesson, without_markers
-from autograder.samples import wrong
 
 SAMPLES = ("perfect", "blank", "half", "wrong")
 TROUBLE = ("late", "endless", "copy", "hostile")
 ALL = SAMPLES + TROUBLE
 DUE, HANDED_IN = "2026-01-15 23:59 UTC", "2026-01-17 08:30:00 UTC"
 
-# The half-right sample: right answers to these, in part to those with "part", nothing for the rest.
-HALF: dict[str, dict[str, str]] = {
-    "00_start_here": {
-        "cell_index": "part",
-        "count_active_ops": "reference",
-        "concept_00_1": "reference",
-        "concept_00_2": "wrong",
-    },
-    "01_random_search": {
-        "sample_uniform": "reference",
-        "random_search": "reference",
-        "incumbent_curve": "part",
-        "simple_regret": "wrong",
-        "samples_for_top_fraction": "reference",
-        "concept_01_1": "reference",
-        "concept_01_2": "wrong",
-    },
-    "02_evolution_and_early_stopping": {
-        "hill_climb": "reference",
-        "regularized_evolution": "wrong",
-        "successive_halving": "reference",
-        "spearman": "part",
-        "kendall_tau": "reference",
-        "synflow_score": "wrong",
-        "concept_02_1": "reference",
-        "concept_02_2": "wrong",
-    },
-    "03_rl_controller": {
-        "exact_policy_gradient": "reference",
-        "reinforce_loss": "part",
-        "ema_baseline": "reference",
-        "Controller": "wrong",
-        "concept_03_1": "reference",
-        "concept_03_2": "wrong",
-    },
-    "04_darts": {
-        "mixed_op": "part",
-        "CellSupernet": "wrong",
-        "discretize": "reference",
-        "weight_step": "reference",
-        "alpha_step_first_order": "part",
-        "concept_04_1": "reference",
-        "concept_04_2": "wrong",
-    },
-    "05_supernet": {
-        "sample_path": "reference",
-        "fair_paths": "wrong",
-        "train_single_path_step": "reference",
-        "rank_correlation": "part",
-        "slice_kernel": "part",
-        "slice_width": "reference",
-        "distillation_loss": "wrong",
-        "concept_05_1": "reference",
-        "concept_05_2": "wrong",
-    },
-    "06_hardware_aware": {
-        "benchmark_latency": "reference",
-        "latency_table": "part",
-        "predict_latency": "reference",
-        "mnasnet_reward": "reference",
-        "pareto_front": "wrong",
-        "fake_quantize": "wrong",
-        "concept_06_1": "reference",
-        "concept_06_2": "wrong",
-    },
-    "07_compound_scaling": {
-        "scaled_cost": "reference",
-        "round_filters": "part",
-        "round_repeats": "reference",
-        "MBConv": "wrong",
-        "mixup": "reference",
-        "progressive_schedule": "part",
-        "concept_07_1": "reference",
-        "concept_07_2": "wrong",
-    },
-}
+CARELESS = "accepts-bad-input"
+"""The concept of mistakes that cost a part of the points, in any exercise."""
+NO_ACCIDENT = frozenset({CARELESS, "uses-the-library"})
+
 OPEN_ANSWER = "I would ask for equal budgets and for every run, not only the best one."
 
 
@@ -127,7 +52,7 @@ def sources(lesson: str, sample: str) -> dict[str, str]:
     """Which answer goes into each task: "reference", "part", "wrong" or "stub".
 
     Raises:
-        ValueError: no such sample, or none of this lesson.
+        ValueError: no such sample.
     """
     if sample not in ALL:
         raise ValueError(f"sample must be one of {', '.join(ALL)}, got {sample!r}")
@@ -136,10 +61,41 @@ def sources(lesson: str, sample: str) -> dict[str, str]:
         code = (ENDLESS if sample == "endless" else HOSTILE).format(name=names[0])
         return {**dict.fromkeys(names, "reference" if sample == "endless" else "stub"), names[0]: code}
     if sample == "half":
-        if lesson not in HALF:
-            raise ValueError(f"there is no half-right sample of {lesson}")
-        return {name: HALF[lesson].get(name, "stub") for name in names}
+        return _half(lesson)
     return dict.fromkeys(names, {"blank": "stub", "wrong": "wrong"}.get(sample, "reference"))
+
+
+def earned(lesson: str) -> dict[str, dict[str, float | None]]:
+    """What each of `SAMPLES` earns, task by task; None waits for a person."""
+    source = read_lesson(lesson)
+    shares = {"reference": 1.0, "part": 0.75, "wrong": 0.0, "stub": 0.0}
+
+    def points(task: Task, answer: str) -> float | None:
+        if task.kind == "open" and answer != "stub":
+            return None
+        return shares[answer] * source.points()[task.name]
+
+    answers = {sample: sources(lesson, sample) for sample in SAMPLES}
+    return {
+        sample: {task.name: points(task, given[task.name]) for task in source.tasks}
+        for sample, given in answers.items()
+    }
+
+
+def _half(lesson: str) -> dict[str, str]:
+    """The first right in part, the second wrong, then right ones up to half of the points, one wrong, and blanks."""
+    source = read_lesson(lesson)
+    points = source.points()
+    left = sum(points.values()) / 2
+    first, then = iter(("part", "wrong")), iter(("wrong",))
+    found = {task.name: "stub" for task in source.tasks}
+    for name in (task.name for task in source.tasks if task.kind != "open"):
+        kind = next(first, "reference")
+        if kind == "reference" and points[name] > left:
+            kind = next(then, "stub")
+        left -= 0 if kind in ("wrong", "stub") else points[name]
+        found[name] = kind
+    return found
 
 
 def notebook(lesson: str, answers: dict[str, str]) -> Any:
@@ -147,7 +103,7 @@ def notebook(lesson: str, answers: dict[str, str]) -> Any:
 
     Args:
         lesson: the lesson's name.
-        answers: by task, where the answer comes from ("reference", "part", "wrong", "stub"), or the code of an answer itself.
+        answers: by task, where the answer comes from ("reference", "part", "wrong", "stub"), or an answer's own code.
     """
     source = read_lesson(lesson)
     written = build.student_notebook(lesson)
@@ -155,11 +111,11 @@ def notebook(lesson: str, answers: dict[str, str]) -> Any:
     for task in source.tasks:
         answer = answers.get(task.name, "stub")
         if answer != "stub":
-            cells[task.name].source = _answer(source.cells[task.cell].source, task, answer)
+            cells[task.name].source = _answer(lesson, source.cells[task.cell].source, task, answer)
     return written
 
 
-def _answer(reference: str, task: Task, answer: str) -> str:
+def _answer(lesson: str, reference: str, task: Task, answer: str) -> str:
     if task.kind == "open":
         return OPEN_ANSWER if answer in ("reference", "part", "wrong") else answer
     if answer == "reference":
@@ -169,8 +125,20 @@ def _answer(reference: str, task: Task, answer: str) -> str:
     concept = concept_answer(reference)
     if concept:
         return f'{task.name} = "{next(letter for letter in "abcd" if letter != concept[1])}"'
-    return textwrap.dedent(
-        inspect.getsource(getattr(wrong if answer == "wrong" else wrong.right_in_part, task.name))
+    return without_markers(_mistaken(lesson, task.name, answer == "part"))
+
+
+def _mistaken(lesson: str, exercise: str, in_part: bool) -> str:
+    """The cell with the first usual mistake that is an edit of it, of those that cost all the points or a part."""
+    for one in solutions.load(lesson).MISTAKES.get(exercise, []):
+        if (
+            one.is_wrong
+            and one.source
+            and (one.concept == CARELESS if in_part else one.concept not in NO_ACCIDENT)
+        ):
+            return one.source
+    raise ValueError(
+        f"{exercise} has no usual mistake that costs {'a part' if in_part else 'all'} of the points"
     )
 
 
