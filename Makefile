@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test slow-test build grade corpus table release
+.PHONY: help venv lab test slow-test build grade corpus sweep table release
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
@@ -53,6 +53,9 @@ grade: $(STAMP) ## grade the bundled samples, or SUBMISSIONS=folder LESSON=01_ra
 
 corpus: $(STAMP) ## grade hostile, broken and odd submissions and compare with what is right (minutes)
 	$(COURSE) corpus $(if $(LESSON),--lesson $(LESSON)) $(ARGS)
+
+sweep: $(STAMP) ## try every callable of the library as the answer to each exercise; LESSON= one (minutes)
+	$(COURSE) sweep $(if $(LESSON),--lesson $(LESSON)) $(ARGS)
 
 table: $(STAMP) ## train the table of all cells, or go on where it was interrupted (hours)
 	$(PY) -m scripts.table.build record $(ARGS)

@@ -134,6 +134,20 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     mutants.set_defaults(run=_mutants)
 
+    sweep = commands.add_parser(
+        "sweep", help="try every callable of the library as the answer to each exercise: none may solve one"
+    )
+    sweep.add_argument("--lesson", help="lesson, such as 01_random_search (default: all that have checks)")
+    sweep.add_argument(
+        "--exercise", action="append", default=[], metavar="NAME", help="this exercise of the lesson alone"
+    )
+    sweep.add_argument(
+        "--quick",
+        action="store_true",
+        help="only what the lesson imports, and arguments as they come (seconds)",
+    )
+    sweep.set_defaults(run=_sweep)
+
     release = commands.add_parser(
         "release", help="write the learners' zip: notebooks, library, README, requirements"
     )
@@ -327,6 +341,19 @@ def _mutants(arguments: argparse.Namespace) -> int:
     if not faults:
         print("Every mutant loses points for its own concept, every alternative keeps them all.")
     return 1 if faults else 0
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from autograder.gate import sweep
+    from nas_lib import checks
+
+    holes = 0
+    for lesson in [arguments.lesson] if arguments.lesson else checks.lessons():
+        found = sweep.sweep(lesson, arguments.exercise, whole=not arguments.quick)
+        print(f"{lesson}\n{sweep.render(found)}\n", flush=True)
+        holes += sum(len(one.holes) for one in found)
+    print(f"Solved by something of the library: {holes} times.")
+    return 1 if holes else 0
 
 
 def _release(arguments: argparse.Namespace) -> int:

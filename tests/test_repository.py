@@ -36,7 +36,19 @@ BIGGEST = 5_000_000  # bytes of any one file in the repository
 
 # conda-forge calls a few packages otherwise than PyPI does.
 CONDA_NAMES = {"pytorch": "torch"}
-TARGETS = ("help", "venv", "lab", "test", "slow-test", "build", "grade", "corpus", "table", "release")
+TARGETS = (
+    "help",
+    "venv",
+    "lab",
+    "test",
+    "slow-test",
+    "build",
+    "grade",
+    "corpus",
+    "sweep",
+    "table",
+    "release",
+)
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
