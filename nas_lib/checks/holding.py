@@ -9,6 +9,7 @@ from, and are not held.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import random
 import sys
@@ -53,6 +54,7 @@ class Watch:
     def _around(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         names = _parameters(fn)
 
+        @functools.wraps(fn)
         def held(*args: Any, **kwargs: Any) -> Any:
             self._calls += 1
             if self._calls > EACH and self._calls & (self._calls - 1):
