@@ -32,7 +32,7 @@ FEWER: dict[str, dict[str, str]] = {
         "BUDGET, RUNS = 200, 30": "BUDGET, RUNS = 200, 3",
     },
     "04_darts": {
-        "config = darts.SearchConfig()": "config = darts.SearchConfig(epochs=4)",
+        "config = darts.SearchConfig()": "config = darts.SearchConfig(epochs=2)",
     },
     "05_supernet": {
         "6000, 0.1": "300, 0.1",
@@ -42,6 +42,7 @@ FEWER: dict[str, dict[str, str]] = {
         '(400, {"depths": (2, 1)})': '(40, {"depths": (2, 1)})',
         '(500, {"expands": (2,)})': '(50, {"expands": (2,)})',
         'progress(range(800), "step")': 'progress(range(80), "step")',
+        "train_images=2048, valid_images=500": "train_images=512, valid_images=100",
         "x=range(40, 801, 40)": "x=range(40, 81, 40)",
     },
     "06_hardware_aware": {
