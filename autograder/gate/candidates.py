@@ -250,12 +250,13 @@ class Sweep:
             oracle: gets the number of the attempt as first argument.
 
         Returns:
-            How many were "tried", and their "answers": (number of the attempt where there is an oracle, what
-            `run_probe` said as JSON, labels of all that it said so of).
+            How many were "tried", in how many "seconds" of CPU, and their "answers": (number of the attempt where
+            there is an oracle, what `run_probe` said as JSON, labels of all that it said so of).
         """
         for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
             signal.setitimer(timer, 0.0)
         gc.freeze()
+        began = _cpu_seconds()
         todo = self._attempts(job["parameters"], set(job["only"]))
         found: dict[tuple[int | None, str], list[str]] = {}
         place = 0
@@ -268,7 +269,11 @@ class Sweep:
                     key = (place + done - 1 if job["oracle"] else None, line)
                     found.setdefault(key, []).append(todo[place + done - 1][0])
             place += done if done == len(batch) else done + 1  # the next one ended the process, or never ends
-        return {"tried": len(todo), "answers": [[*key, labels] for key, labels in found.items()]}
+        return {
+            "tried": len(todo),
+            "seconds": _cpu_seconds() - began,
+            "answers": [[*key, labels] for key, labels in found.items()],
+        }
 
     def _attempts(self, parameters: list[str] | None, only: set[str]) -> list[Attempt]:
         if parameters is None:
@@ -339,6 +344,11 @@ def _answer(
     if held:
         return RUN_PROBE(exercise, fn, instance, oracle)
     return {"value": checks.encode(exercise.probe(fn, instance, oracle))}
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
 
 
 def _address_space() -> int:

@@ -42,11 +42,12 @@ class Hole:
 
 @dataclass(frozen=True)
 class Swept:
-    """What came of sweeping one exercise: how many attempts there were, how many gave an answer, and the holes."""
+    """What came of one exercise: attempts, how many gave an answer, seconds of CPU in the sandbox, and the holes."""
 
     exercise: str
     tried: int
     answered: int
+    seconds: float
     holes: tuple[Hole, ...]
 
 
@@ -86,7 +87,9 @@ def render(found: Sequence[Swept]) -> str:
     """A line for each exercise, and one for each hole."""
     lines = []
     for one in found:
-        lines.append(f"{one.exercise:<34} {one.tried:7,} tried, {one.answered:6,} answered")
+        lines.append(
+            f"{one.exercise:<34} {one.tried:7,} tried, {one.answered:6,} answered, {one.seconds:6.1f} s"
+        )
         lines += [f"  !! {hole.answer} earns {hole.score:.2f}" for hole in one.holes]
     return "\n".join(lines)
 
@@ -103,7 +106,7 @@ def _swept(session: Session, item: Exercise) -> Swept:
             verdicts = asked.verdicts(answers)
             if all(solves(verdicts[place]) for place in sound):
                 holes.append(Hole(item.name, label, checks.worst(verdicts).score))
-    return Swept(item.name, asked.tried, len(found), tuple(holes))
+    return Swept(item.name, asked.tried, len(found), asked.seconds, tuple(holes))
 
 
 def solves(verdict: Verdict) -> bool:
@@ -120,7 +123,7 @@ class _Asked:
         self._session, self._item, self._instances, self._expected = session, item, instances, expected
         reference = getattr(solutions.load(item.lesson), item.name)
         self._parameters = None if isinstance(reference, type) else list(signature(reference).parameters)
-        self.tried = 0
+        self.tried, self.seconds = 0, 0.0
 
     def answers(self, places: Sequence[int], only: Sequence[str] = ()) -> dict[str, dict[int, Answer]]:
         """Answers by callable and place; without `only` those alone that are no error.
@@ -148,7 +151,7 @@ class _Asked:
         for place, reply in zip(places, came.replies):
             if "error" in reply:
                 raise RuntimeError(f"the sweep of {self._item.name} failed: {reply['error']}")
-            self.tried = max(self.tried, reply["tried"])
+            self.tried, self.seconds = max(self.tried, reply["tried"]), self.seconds + reply["seconds"]
             for number, message, labels in reply["answers"]:
                 calls = None if number is None else oracle(place, number)
                 answer = checks.read_answer(json.loads(message), calls)

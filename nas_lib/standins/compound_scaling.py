@@ -110,10 +110,7 @@ def mixup(x: Any, y: Any, alpha: float, rng: Generator, classes: int) -> Any:
 
 @stands_in(
     "rand_augment",
-    hides=(
-        "nas_lib.augmentation:RandAugment.__call__",
-        "nas_lib.augmentation:_up_to",
-    ),
+    hides=("nas_lib.augmentation:RandAugment.__call__",),
 )
 def rand_augment(image: Any, n: int, m: float, rng: Generator) -> Any:
     from nas_lib.augmentation import RandAugment
