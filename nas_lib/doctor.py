@@ -82,7 +82,11 @@ def requirements(extra: str = "") -> list[Requirement]:
     always = [one for one in declared if one.marker is None or one.marker.evaluate({"extra": ""})]
     if not extra:
         return always
-    return [one for one in declared if one not in always and one.marker.evaluate({"extra": extra})]
+    return [
+        one
+        for one in declared
+        if one not in always and one.marker is not None and one.marker.evaluate({"extra": extra})
+    ]
 
 
 def _declared() -> list[str]:

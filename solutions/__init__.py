@@ -94,7 +94,7 @@ def _load(lesson: str, folder: Path) -> ModuleType:
     except BaseException:
         sys.modules.pop(name, None)
         raise
-    module.MISTAKES = mistakes.load(lesson, notebook, folder)
+    module.__dict__["MISTAKES"] = mistakes.load(lesson, notebook, folder)
     return module
 
 

@@ -203,9 +203,9 @@ def stirred() -> Iterator[None]:
 
     Else a call that seeds one of them would change nothing the second time.
     """
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    kept = torch.get_rng_state() if torch is not None and hasattr(torch, "get_rng_state") else None
+    kept = torch.get_rng_state() if hasattr(torch, "get_rng_state") else None
     random.random()
     np.random.random()  # noqa: NPY002
     if kept is not None:
@@ -223,8 +223,8 @@ def _settings() -> Iterator[tuple[str, Any]]:
     """The process's own settings, by what a learner would call them."""
     yield _MODULES, len(sys.modules)
     yield "Python's global generator", random.getstate()
-    kind, keys, place, has_gauss, gauss = np.random.get_state()  # noqa: NPY002
-    yield "NumPy's global generator", (kind, keys.tobytes(), place, has_gauss, gauss)  # type: ignore[union-attr]
+    state: Any = np.random.get_state()  # noqa: NPY002
+    yield "NumPy's global generator", (state[0], state[1].tobytes(), *state[2:])
     yield "NumPy's error settings", tuple(np.geterr().items())
     yield _WARNINGS, tuple(map(repr, warnings.filters))
     torch = sys.modules.get("torch")

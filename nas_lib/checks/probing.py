@@ -64,7 +64,7 @@ def read_answer(message: Any, oracle: Oracle | None = None, seconds: float = 0.0
     calls = list(oracle.calls) if oracle is not None else []
     if type(message) is not dict:
         return Answer(error="NotPlainData: no answer came back", calls=calls, seconds=seconds)
-    told = {key: _names(message.get(key)) for key in ("raised", "changed", "kinds")}
+    told: dict[str, Any] = {key: _names(message.get(key)) for key in ("raised", "changed", "kinds")}
     if isinstance(message.get("error"), str):
         return Answer(error=clean(message["error"]), calls=calls, seconds=seconds, **told)
     try:

@@ -29,7 +29,7 @@ from nas_lib.checks.exercise import (
 )
 from nas_lib.checks.judging import error_verdict
 
-SAMPLE = 24  # entries of a large array that are kept of a mistake's answer
+SAMPLE = 8  # entries of a large array that are kept of a mistake's answer
 MISCOUNT = 0.01  # of a large array's wrong entries, by which an answer may differ from the mistake that it is taken for
 SAME_AT = 1e-6  # how near, relatively, an answer is to a mistake's that it is taken for
 DIGITS = 17
