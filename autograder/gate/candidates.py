@@ -54,6 +54,7 @@ DEPTH = 3  # of dicts and lists of a module that are looked through
 
 def library_modules(whole: bool) -> list[ModuleType]:
     """All modules of the library, or those that are imported already."""
+    importlib.import_module("torch")  # once, and not by each attempt that needs it
     if whole:
         package = importlib.import_module("nas_lib")
         for found in pkgutil.walk_packages(package.__path__, "nas_lib."):
