@@ -22,12 +22,13 @@ import resource
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from nas_lib import checks
-from nas_lib.checks import probing, transports
+from nas_lib.checks import probing
 
 Attempt = tuple[str, Callable[..., Any]]
 
@@ -39,8 +40,10 @@ EXCLUDED = {
     "nas_lib.plotting": "draws figures, a tenth of a second each",
 }
 """Modules whose callables are not tried, and why."""
+REFERENCE = "the reference"
 BATCH = 1_000  # attempts in one process
 STILL_SECONDS = 20.0  # by the clock, after which a process that says nothing is killed
+LEAST_SECONDS, TIMES_REFERENCE = 0.25, 4.0  # of CPU for one attempt
 LATE = 2  # attempts of one callable that run out of time, and no more of it are tried
 BYTES = 3 * 2**30  # of address space, beyond what is in use
 DEPTH = 3  # of dicts and lists of a module that are looked through
@@ -51,6 +54,7 @@ DEPTH = 3  # of dicts and lists of a module that are looked through
 
 def library_modules(whole: bool) -> list[ModuleType]:
     """All modules of the library, or those that are imported already."""
+    importlib.import_module("torch")  # once, and not by each attempt that needs it
     if whole:
         package = importlib.import_module("nas_lib")
         for found in pkgutil.walk_packages(package.__path__, "nas_lib."):
@@ -244,9 +248,9 @@ class Sweep:
 
         Args:
             exercise: the exercise.
-            fn: nothing.
+            fn: the reference, which is tried last: where it is not found, nothing would be.
             job: the "instance"; the "parameters" of the reference, None for a class; labels of what is "only" to be
-                tried (empty: everything); "seconds" of CPU for each; whether there is an "oracle".
+                tried (empty: everything); whether there is an "oracle".
             oracle: gets the number of the attempt as first argument.
 
         Returns:
@@ -255,14 +259,15 @@ class Sweep:
         """
         for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
             signal.setitimer(timer, 0.0)
-        gc.freeze()
         began = _cpu_seconds()
-        todo = self._attempts(job["parameters"], set(job["only"]))
+        seconds = max(LEAST_SECONDS, TIMES_REFERENCE * _takes_itself(exercise, fn, job, oracle))
+        gc.freeze()
+        todo = [*self._attempts(job["parameters"], set(job["only"])), (REFERENCE, fn)]
         found: dict[tuple[int | None, str], list[str]] = {}
         place = 0
         while place < len(todo):
             batch = todo[place : place + BATCH]
-            lines = _apart(_tried(exercise, batch, place, job, oracle))
+            lines = _apart(_tried(exercise, batch, place, job | {"seconds": seconds}, oracle))
             done = 0
             for done, line in enumerate(lines, start=1):
                 if line:
@@ -270,7 +275,7 @@ class Sweep:
                     found.setdefault(key, []).append(todo[place + done - 1][0])
             place += done if done == len(batch) else done + 1  # the next one ended the process, or never ends
         return {
-            "tried": len(todo),
+            "tried": len(todo) - 1,
             "seconds": _cpu_seconds() - began,
             "answers": [[*key, labels] for key, labels in found.items()],
         }
@@ -327,7 +332,7 @@ def _tried(
         message: dict[str, Any] = {"error": "OutOfTime: as others of it"}
         if late.get(name, 0) < LATE:
             try:
-                with transports.alarm(job["seconds"]):
+                with _alarm(job["seconds"]):
                     message = _answer(exercise, fn, copy.deepcopy(job["instance"]), own, bool(job["only"]))
             except probing.OutOfTime:
                 late[name] = late.get(name, 0) + 1
@@ -344,6 +349,30 @@ def _answer(
     if held:
         return RUN_PROBE(exercise, fn, instance, oracle)
     return {"value": checks.encode(exercise.probe(fn, instance, oracle))}
+
+
+def _takes_itself(exercise: checks.Exercise, fn: Any, job: dict[str, Any], oracle: Any) -> float:
+    """Seconds of CPU for the reference, once all that it imports is there, for every process that begins here."""
+    for number in (-2, -1):
+        began = time.process_time()
+        own = _Numbered(oracle, number) if job["oracle"] else None
+        RUN_PROBE(exercise, fn, copy.deepcopy(job["instance"]), own)
+    return time.process_time() - began
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raise OutOfTime in the block after so many seconds of CPU, however long the machine takes for them."""
+
+    def ring(*_: Any) -> None:
+        raise probing.OutOfTime
+
+    signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
 
 
 def _cpu_seconds() -> float:

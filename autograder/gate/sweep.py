@@ -20,15 +20,21 @@ from autograder.gate import candidates
 from autograder.judge.scoring import problems
 from autograder.sandbox import bubblewrap
 from autograder.sandbox.cells import Step
-from autograder.sandbox.session import Limits, Session, imports
+from autograder.sandbox.session import Limits, Session
 from nas_lib import checks
 from nas_lib.checks import Answer, ConceptQuestion, Exercise, Expected, Instance, Oracle, Verdict
+from solutions import DEFINITION_TAGS
 
 SEED = 101
-LEAST_SECONDS, TIMES_REFERENCE = 0.25, 4.0  # of CPU for one attempt
 BESIDE = ("wrong-type", "not-an-int", "mutates-input", "changes-settings")
 """Concepts that are wrong beside a result that is right (`judging.CONDUCT`)."""
 DAY = 86_400.0
+TAKE_OVER = """
+import sys, types
+sys.modules["candidates"] = types.ModuleType("candidates")
+exec({source!r}, vars(sys.modules["candidates"]))
+sys.modules["candidates"].checks.run_probe = sys.modules["candidates"].Sweep({whole})
+"""
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,7 @@ def sweep(lesson: str, only: Sequence[str] = (), whole: bool = True) -> list[Swe
     Raises:
         RuntimeError: the sweep itself failed.
     """
-    own = imports(cell.source for cell in solutions.read(lesson).cells if solutions.tag_of(cell) == "setup")
-    source = Path(candidates.__file__).read_text(encoding="utf-8")
-    steps = [
-        Step("imports", "\n".join(f"import {name}" for name in sorted(own)), None, True),
-        Step("candidates", f"{source}\nchecks.run_probe = Sweep({whole})\n", None, True),
-        *(Step(name, f"{name} = None", None, True) for name in checks.exercises(lesson)),
-    ]
+    steps = _steps(lesson, whole)
     limits = Limits(probe_seconds=DAY, patience=DAY, message_bytes=2**30)
     launcher = bubblewrap.BubblewrapLauncher(bubblewrap.SandboxLimits(memory_bytes=8 * 2**30))
     with Session(lesson, steps, limits, launcher) as session:
@@ -81,6 +81,19 @@ def sweep(lesson: str, only: Sequence[str] = (), whole: bool = True) -> list[Swe
             for name, item in checks.exercises(lesson).items()
             if not isinstance(item, ConceptQuestion) and (not only or name in only)
         ]
+
+
+def _steps(lesson: str, whole: bool) -> list[Step]:
+    """The lesson's definitions, as in a submission without a fault, and what takes over the probes."""
+    cells = [
+        cell.source for cell in solutions.read(lesson).cells if solutions.tag_of(cell) in DEFINITION_TAGS
+    ]
+    source = Path(candidates.__file__).read_text(encoding="utf-8")
+    taken_over = TAKE_OVER.format(source=source, whole=whole)
+    return [
+        *(Step(f"cell {place}", cell, None, True) for place, cell in enumerate(cells)),
+        Step("candidates", taken_over, None, True),
+    ]
 
 
 def render(found: Sequence[Swept]) -> str:
@@ -101,11 +114,14 @@ def _swept(session: Session, item: Exercise) -> Swept:
     found = asked.answers(sound[:1])
     near = [label for label, answers in found.items() if all(map(solves, asked.verdicts(answers)))]
     holes = []
-    if near:
-        for label, answers in asked.answers(range(len(instances)), near).items():
-            verdicts = asked.verdicts(answers)
-            if all(solves(verdicts[place]) for place in sound):
-                holes.append(Hole(item.name, label, checks.worst(verdicts).score))
+    for label, answers in asked.answers(range(len(instances)), near).items() if near else ():
+        verdicts = asked.verdicts(answers)
+        if all(solves(verdicts[place]) for place in sound):
+            holes.append(Hole(item.name, label, checks.worst(verdicts).score))
+    control = [hole for hole in holes if hole.answer == candidates.REFERENCE]
+    if [hole.score for hole in control] != [1.0]:
+        raise RuntimeError(f"the sweep does not find the reference of {item.name}: nothing would be found")
+    holes.remove(control[0])
     return Swept(item.name, asked.tried, len(found), asked.seconds, tuple(holes))
 
 
@@ -160,12 +176,10 @@ class _Asked:
 
     def _job(self, place: int, only: Sequence[str]) -> dict[str, Any]:
         instance = self._instances[place]
-        takes = self._expected.answers[place].seconds
         return {
             "instance": checks.public_part(instance),
             "parameters": self._parameters,
             "only": list(only),
-            "seconds": max(LEAST_SECONDS, TIMES_REFERENCE * takes),
             "oracle": self._item.oracle(copy.deepcopy(instance)) is not None,
         }
 
