@@ -87,7 +87,7 @@ def kill_table(items: Iterable[checks.Exercise], seeds: Sequence[int] = SEEDS) -
 def grade_variant(item: checks.Exercise, variant: Mistake, seeds: Sequence[int] = SEEDS) -> Row:
     """Grade one variant on instances of each seed."""
     made = {item.name: variant.make(solutions.load(item.lesson))}
-    found = [graded(item, checks.InProcess(made, seconds=2.0), seed) for seed in seeds]
+    found = [graded(item, checks.InProcess(made, seconds=4.0), seed) for seed in seeds]
     return Row(
         item.name,
         variant,

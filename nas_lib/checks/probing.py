@@ -40,7 +40,7 @@ def run_probe(
         {"value": …} or {"error": "…", "raised": [names of its classes]}, with "changed" and "kinds" as in `Answer`.
     """
     if isinstance(exercise, ConceptQuestion):
-        return _told(lambda: fn, fn)
+        return _told(lambda: exercise.probe(fn, public_part(instance), oracle), fn)
     if not callable(fn):
         return {
             "error": f"Missing: {exercise.name} is {describe(fn)}, not a function: pass its name, not a call"

@@ -53,7 +53,7 @@ class InProcess:
         given = decode(_through_json(encode(public_part(instance))))
         started = time.perf_counter()
         try:
-            with alarm(self._seconds), hidden(exercise):
+            with hidden(exercise), alarm(self._seconds):  # no alarm rings while it switches on again
                 message = run_probe(
                     exercise, self._namespace[target], given, remote if oracle is not None else None
                 )

@@ -29,9 +29,7 @@ book.edits(
     (
         "never-draws-the-first",
         "",
-        {
-            DRAW: "options[rng.integers(min(1, len(options) - 1), len(options))] for options in choices"
-        },
+        {DRAW: "options[rng.integers(min(1, len(options) - 1), len(options))] for options in choices"},
     ),
     (
         "biased",
@@ -42,9 +40,7 @@ book.edits(
     (
         "biased",
         "",
-        {
-            DRAW: "options[0 if rng.random() < 0.5 else rng.integers(len(options))] for options in choices"
-        },
+        {DRAW: "options[0 if rng.random() < 0.5 else rng.integers(len(options))] for options in choices"},
     ),
     ("biased", "", {DRAW: "options[int(rng.random() * 10) % len(options)] for options in choices"}),
     (
@@ -90,9 +86,7 @@ def no_option_twice_in_a_row(space, rng):
         raise ValueError(f"space must offer options for each decision, got {space.choices!r}")
     names = []
     for options in space.choices:
-        allowed = [option for option in options if not names or option != names[-1]] or list(
-            options
-        )
+        allowed = [option for option in options if not names or option != names[-1]] or list(options)
         names.append(allowed[rng.integers(len(allowed))])
     return tuple(names)
 
@@ -180,17 +174,13 @@ book.edits(
     (
         "not-uniform",
         "",
-        {
-            DRAWN: "tuple(options[int(len(options) * rng.random() ** 1.8)] for options in space.choices)"
-        },
+        {DRAWN: "tuple(options[int(len(options) * rng.random() ** 1.8)] for options in space.choices)"},
     ),
     ("not-uniform", "", {DRAWN: "space.from_index(int(rng.integers(budget)))"}),
     (
         "not-independent",
         "",
-        {
-            DRAWN: "space.mutate(archs[-1], rng) if archs and rng.random() < 0.9 else space.sample(rng)"
-        },
+        {DRAWN: "space.mutate(archs[-1], rng) if archs and rng.random() < 0.9 else space.sample(rng)"},
     ),
     (
         "not-independent",
@@ -271,9 +261,7 @@ def by_shuffling_and_popping(objective, space, budget, rng):
 # ----------------------------------------------------------------------------------- incumbent_curve
 
 CURVE = "return np.maximum.accumulate(values)"
-EVERYWHERE = (
-    "the best of all values stands everywhere: entry t may know values[0] to values[t] only"
-)
+EVERYWHERE = "the best of all values stands everywhere: entry t may know values[0] to values[t] only"
 ONE_NUMBER = "an array with one entry per evaluation is asked for, not the one number"
 NAN_TEST = " or np.isnan(values).any()"
 
@@ -447,9 +435,7 @@ book.edits(
     (
         "",
         "",
-        {
-            REGRET: "return np.array([best - max(values[: t + 1].tolist()) for t in range(len(values))])"
-        },
+        {REGRET: "return np.array([best - max(values[: t + 1].tolist()) for t in range(len(values))])"},
     ),
 )
 
@@ -551,9 +537,7 @@ def corrected_by_the_definition(fraction, confidence):
     if fraction == 1:
         return 1
     n = max(1, math.floor(math.log1p(-confidence) / math.log1p(-fraction)))
-    while (
-        n < 10**6 and (1 - Fraction(fraction)) ** n > 1 - Fraction(confidence) if n < 400 else False
-    ):
+    while n < 10**6 and (1 - Fraction(fraction)) ** n > 1 - Fraction(confidence) if n < 400 else False:
         n += 1
     return n if n < 400 else math.ceil(math.log1p(-confidence) / math.log1p(-fraction))
 
@@ -590,9 +574,7 @@ book.edits(
     (
         "normal-approximation",
         "",
-        {
-            ENDS: "difference.mean() + np.array([-1.96, 1.96]) * difference.std(ddof=1) / math.sqrt(n)"
-        },
+        {ENDS: "difference.mean() + np.array([-1.96, 1.96]) * difference.std(ddof=1) / math.sqrt(n)"},
     ),
     (
         "normal-approximation",
@@ -627,9 +609,7 @@ book.edits(
     (
         "wrong-type",
         "",
-        {
-            f"return {MEAN}, (float(low), float(high))": f"return [{MEAN}, (float(low), float(high))]"
-        },
+        {f"return {MEAN}, (float(low), float(high))": f"return [{MEAN}, (float(low), float(high))]"},
     ),
     (
         "mutates-input",
@@ -654,9 +634,7 @@ book.edits(
 def _pairs(a, b, resamples):
     a, b = np.array(a, dtype=float), np.array(b, dtype=float)
     if a.shape != b.shape or len(a) < 2 or np.isnan(a - b).any() or resamples < 1:
-        raise ValueError(
-            f"a and b must be two or more pairs, got {a!r} and {b!r}; resamples {resamples!r}"
-        )
+        raise ValueError(f"a and b must be two or more pairs, got {a!r} and {b!r}; resamples {resamples!r}")
     return a, b
 
 

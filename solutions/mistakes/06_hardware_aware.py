@@ -84,9 +84,7 @@ book.edits(
     (
         "not-synchronised",
         QUEUED,
-        {
-            "start = clock()\n        fn()\n        wait()": "wait()\n        start = clock()\n        fn()"
-        },
+        {"start = clock()\n        fn()\n        wait()": "wait()\n        start = clock()\n        fn()"},
     ),
     (
         "starts-too-early",
@@ -141,9 +139,7 @@ def by_statistics(fn, warmup, repeats, synchronize=None, clock=time.perf_counter
         if synchronize:
             synchronize()
         seconds.append(clock() - start)
-    return tuple(
-        seconds * 3 if repeats == 1 else statistics.quantiles(seconds, n=4, method="inclusive")
-    )
+    return tuple(seconds * 3 if repeats == 1 else statistics.quantiles(seconds, n=4, method="inclusive"))
 
 
 @book.right("benchmark_latency")
@@ -372,9 +368,7 @@ def by_counting(keys, table, overhead=0.0):
     if math.isnan(overhead) or overhead < 0:
         raise ValueError(f"overhead must be 0 or more, got {overhead}")
     try:
-        return np.float64(
-            sum(keys.count(key) * table[key] for key in dict.fromkeys(keys)) + overhead
-        )
+        return np.float64(sum(keys.count(key) * table[key] for key in dict.fromkeys(keys)) + overhead)
     except KeyError as error:
         raise ValueError(f"{error} is not in the table") from None
 
@@ -677,9 +671,7 @@ def front_by_definition(accuracy, latency):
         raise ValueError("no points")
     kept = {}
     for i in range(len(a)):
-        if not any(
-            a[j] >= a[i] and t[j] <= t[i] and (a[j], t[j]) != (a[i], t[i]) for j in range(len(a))
-        ):
+        if not any(a[j] >= a[i] and t[j] <= t[i] and (a[j], t[j]) != (a[i], t[i]) for j in range(len(a))):
             kept[a[i], t[i]] = i  # the last of the copies
     return np.array(sorted(kept.values(), key=lambda i: t[i]))
 
@@ -724,9 +716,7 @@ book.edits(
     (
         "counts-overlaps",
         "the rectangles of the front are added, though they overlap: each step adds only what is new",
-        {
-            STRIP: "(accuracy[i] > best) * max(accuracy[i] - corner[0], 0) * max(slowest - latency[i], 0)"
-        },
+        {STRIP: "(accuracy[i] > best) * max(accuracy[i] - corner[0], 0) * max(slowest - latency[i], 0)"},
     ),
     (
         "no-running-maximum",
@@ -862,9 +852,7 @@ ROUND = "torch.round(values / scale)"
 ROUNDED = f"rounded = {ROUND} * scale"
 THROUGH = "return x + (rounded - x).detach()"
 EACH = "values.abs().reshape(len(values), -1).amax(dim=1).reshape(-1, *[1] * (x.dim() - 1))"
-WHICH = (
-    "one scale for all, or one for each channel: `per_channel` says which, and here it is the other"
-)
+WHICH = "one scale for all, or one for each channel: `per_channel` says which, and here it is the other"
 TOO_MANY = (
     "the scale is max/2^(bits−1): a symmetric range ends at 2^(bits−1) − 1, or the largest weight needs "
     "a level that there is not"
@@ -984,11 +972,7 @@ def by_an_autograd_function(x, bits, per_channel=False):
     if bits < 2 or not torch.isfinite(x).all():
         raise ValueError(f"bits must be 2 or more and x finite, got {bits} and {x}")
     size = x.detach().abs()
-    largest = (
-        size.flatten(1).amax(1).view(-1, *[1] * (x.ndim - 1))
-        if per_channel and x.ndim > 1
-        else size
-    )
+    largest = size.flatten(1).amax(1).view(-1, *[1] * (x.ndim - 1)) if per_channel and x.ndim > 1 else size
     largest = largest if per_channel else size.max()
     return _Through.apply(x, torch.where(largest > 0, largest, 1.0) / (2 ** (bits - 1) - 1))
 
@@ -1064,9 +1048,7 @@ book.edits(
 
 
 def _fitting(size, archs, bit_choices, size_limit, budget):
-    fits = [
-        (arch, bits) for arch in archs for bits in bit_choices if size(arch, bits) <= size_limit
-    ]
+    fits = [(arch, bits) for arch in archs for bits in bit_choices if size(arch, bits) <= size_limit]
     if not fits or budget < 1:
         raise ValueError(f"nothing fits into {size_limit}, or a budget of {budget}")
     return fits

@@ -18,9 +18,7 @@ from nas_lib.efficientnet import B0, SCALES, conv_norm
 
 # --------------------------------------------------------------------------------------- scaled_cost
 
-SQUARES = (
-    "but the width counts twice (channels in and out), and so does the resolution (rows, columns)"
-)
+SQUARES = "but the width counts twice (channels in and out), and so does the resolution (rows, columns)"
 COST = "alpha * beta**2 * gamma**2"
 CHECK = "not (math.isfinite(value) and value > 0)"
 
@@ -75,18 +73,14 @@ book.edits(
 
 @book.right("scaled_cost")
 def by_logarithms(alpha, beta, gamma, phi):
-    if not all(math.isfinite(one) and one > 0 for one in (alpha, beta, gamma)) or not math.isfinite(
-        phi
-    ):
+    if not all(math.isfinite(one) and one > 0 for one in (alpha, beta, gamma)) or not math.isfinite(phi):
         raise ValueError(f"out of range: {alpha}, {beta}, {gamma}, {phi}")
     return math.exp(phi * (math.log(alpha) + 2 * math.log(beta) + 2 * math.log(gamma)))
 
 
 @book.right("scaled_cost")
 def one_dimension_at_a_time(alpha, beta, gamma, phi):
-    if not all(math.isfinite(one) and one > 0 for one in (alpha, beta, gamma)) or not math.isfinite(
-        phi
-    ):
+    if not all(math.isfinite(one) and one > 0 for one in (alpha, beta, gamma)) or not math.isfinite(phi):
         raise ValueError(f"out of range: {alpha}, {beta}, {gamma}, {phi}")
     depth, width, resolution = (np.float64(one) ** phi for one in (alpha, beta, gamma))
     return depth * width * width * resolution * resolution
@@ -128,9 +122,7 @@ book.edits(
     (
         "rounds-first",
         "round after multiplying, once",
-        {
-            "wanted = filters * width": "wanted = int(filters + divisor / 2) // divisor * divisor * width"
-        },
+        {"wanted = filters * width": "wanted = int(filters + divisor / 2) // divisor * divisor * width"},
     ),
     (
         "tenth-of-filters",
@@ -266,9 +258,7 @@ book.edits(
     (
         "stem-not-scaled",
         "the first stage's input is the stem's output, which the width multiplies too",
-        {
-            "    return stages": "    stages[0] = (*stages[0][:3], 32, *stages[0][4:])\n    return stages"
-        },
+        {"    return stages": "    stages[0] = (*stages[0][:3], 32, *stages[0][4:])\n    return stages"},
     ),
     (
         "cuts-down",
@@ -306,9 +296,7 @@ book.edits(
     (
         "ignores-filters",
         "`filters` is passed in and not used: call it, so that another rounding can be tried",
-        {
-            CHANNELS: "round_filters(stage.c_in, scale.width), round_filters(stage.c_out, scale.width)"
-        },
+        {CHANNELS: "round_filters(stage.c_in, scale.width), round_filters(stage.c_out, scale.width)"},
     ),
     (
         "ignores-repeats",
@@ -361,9 +349,7 @@ def by_comprehension(variant, *, filters, repeats):
 GATED = "y * torch.sigmoid(gate)"
 PROJECTED = f"y = self.project({GATED})"
 POOLED = "y.mean((2, 3), keepdim=True)"
-NARROW = (
-    "an activation follows the projection: the narrow end is linear (the L in MobileNetV2's title)"
-)
+NARROW = "an activation follows the projection: the narrow end is linear (the L in MobileNetV2's title)"
 CUT = (
     "the output is right and its gradients are not: something is cut out of the graph (detach, no_grad, "
     ".data) on the way"
@@ -497,9 +483,7 @@ for block in ("MBConv", "FusedMBConv"):
         (
             "scaled-in-eval",
             "the branch is scaled up in evaluation: 1/(1 − rate) belongs to training, where some are dropped",
-            {
-                TRAINS: f"if not self.training:\n            y = y / (1 - self.drop_rate)\n        {TRAINS}"
-            },
+            {TRAINS: f"if not self.training:\n            y = y / (1 - self.drop_rate)\n        {TRAINS}"},
         ),
         ("drops-in-eval", "", {TRAINS: "if self.drop_rate > 0:"}),
         ("never-drops", "", {DROPPED: ""}),
@@ -570,9 +554,7 @@ class _Fused(nn.Module):
         super().__init__()
         hidden = in_channels * expand if expand != 1 else out_channels
         self.fused = conv_norm(in_channels, hidden, kernel, stride)
-        self.project = (
-            conv_norm(hidden, out_channels, 1, act=False) if expand != 1 else nn.Identity()
-        )
+        self.project = conv_norm(hidden, out_channels, 1, act=False) if expand != 1 else nn.Identity()
         self.in_channels, self.out_channels, self.stride = in_channels, out_channels, stride
         self.drop_rate = drop_rate
 
@@ -615,9 +597,7 @@ class WithTorchvisionsParts(nn.Module):
         hidden = in_channels * expand
         layers = [conv_norm(in_channels, hidden, 1)] if expand != 1 else []
         layers.append(conv_norm(hidden, hidden, kernel, stride, groups=hidden))
-        layers.append(
-            SqueezeExcitation(hidden, max(1, int(in_channels * se_ratio)), activation=nn.SiLU)
-        )
+        layers.append(SqueezeExcitation(hidden, max(1, int(in_channels * se_ratio)), activation=nn.SiLU))
         layers.append(conv_norm(hidden, out_channels, 1, act=False))
         self.layers, self.rate = nn.Sequential(*layers), drop_rate
 
@@ -669,11 +649,7 @@ class FusedWithStochasticDepth(_Fused):
 
     def forward(self, x):
         y = self.branch(x)
-        return (
-            x + stochastic_depth(y, self.drop_rate, "row", self.training)
-            if x.shape == y.shape
-            else y
-        )
+        return x + stochastic_depth(y, self.drop_rate, "row", self.training) if x.shape == y.shape else y
 
 
 @book.right("FusedMBConv")
@@ -704,9 +680,7 @@ class FusedImageByImage(_Fused):
         if not self.training or self.drop_rate == 0:
             return y.add(x)
         kept = [
-            one / (1 - self.drop_rate)
-            if np.random.default_rng().random() >= self.drop_rate
-            else one * 0
+            one / (1 - self.drop_rate) if np.random.default_rng().random() >= self.drop_rate else one * 0
             for one in y
         ]
         return x + torch.stack(kept)
@@ -790,9 +764,7 @@ def cheapest_first(evaluate, step, tolerance, limit=2.0):
     _grid_arguments(step, tolerance, limit)
     axis = _axes(step, tolerance, limit)
     cost = {(a, b, c): a * (b * c) ** 2 for c in axis for a in axis for b in axis}
-    inside = [
-        p for p in sorted(cost, key=cost.get) if limit - tolerance <= cost[p] <= limit + tolerance
-    ]
+    inside = [p for p in sorted(cost, key=cost.get) if limit - tolerance <= cost[p] <= limit + tolerance]
     tried = [(evaluate(*p), p) for p in inside]
     if not tried or any(value != value for value, _ in tried):
         raise ValueError(f"no point within {tolerance}, or NaN: {tried}")
@@ -877,11 +849,7 @@ def a_share_for_each_pixel(x, y, alpha, rng, classes):
 
 
 def _hot(x, y, alpha, classes):
-    if (
-        not (math.isfinite(alpha) and alpha > 0)
-        or len(y) != len(x)
-        or not 0 <= y.min() <= y.max() < classes
-    ):
+    if not (math.isfinite(alpha) and alpha > 0) or len(y) != len(x) or not 0 <= y.min() <= y.max() < classes:
         raise ValueError(f"out of range: {alpha}, {y}, {classes}")
     return F.one_hot(y, classes).to(x.dtype)
 
@@ -931,7 +899,6 @@ book.edits(
     ("wrong-strength", "", {"m / 30": "min(1.0, m / 10)"}),
     ("wrong-strength", "", {'"Rotate": 30': '"Rotate": 45'}),
     ("one-sign", "", {SIGN: ""}),
-    ("one-sign", "", {SIGN: " * rng.choice([-1, 1, 1, 1])"}),
     ("misses-an-operation", "", {"list(OPERATIONS))": "list(OPERATIONS)[1:])"}),
     ("unequal-chances", "", {"list(OPERATIONS))": 'list(OPERATIONS) + ["Rotate"] * 6)'}),
     ("without-replacement", "", {NAMES: "[list(OPERATIONS)[i] for i in rng.permutation(14)[:n]]"}),
@@ -960,9 +927,7 @@ def each_on_the_original(image, n, m, rng):
     for i in rng.integers(14, size=n):
         name = list(OPERATIONS)[i]
         value = _strength(name, m / 30, *image.shape[1:])
-        made.append(
-            apply_operation(image, name, value * rng.choice([-1, 1]) if name in SIGNED else value)
-        )
+        made.append(apply_operation(image, name, value * rng.choice([-1, 1]) if name in SIGNED else value))
     return torch.stack(made[1:] or made).float().mean(0).to(torch.uint8)
 
 
@@ -1009,9 +974,7 @@ def right_by_names(image, n, m, rng):
     for _ in range(n):
         name = rng.choice(tuple(OPERATIONS))
         value = _strength(name, m / 30, *image.shape[1:])
-        image = apply_operation(
-            image, str(name), -value if name in SIGNED and rng.random() > 0.5 else value
-        )
+        image = apply_operation(image, str(name), -value if name in SIGNED and rng.random() > 0.5 else value)
     return image.clone()
 
 
