@@ -931,11 +931,6 @@ def each_on_the_original(image, n, m, rng):
     return torch.stack(made[1:] or made).float().mean(0).to(torch.uint8)
 
 
-@book.wrong("rand_augment", "mutates-input")
-def onto_the_image(image, n, m, rng):
-    return image.copy_(right_by_names(image, n, m, rng)).clone()
-
-
 SIGNED = (
     "ShearX",
     "ShearY",
