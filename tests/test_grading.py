@@ -414,7 +414,7 @@ HARMLESS: dict[str, dict[str, Any]] = {
         "change": insert("def helper(arch):\n    return OPS.index(arch)"),
         "answers": {
             **RIGHT,
-            "cell_index": "def cell_index(arch):\n    assert len(arch) == 6 and all(a in OPS for a in arch)\n    n = 0\n    for a in arch:\n        n = 5 * n + helper(a)\n    return n",
+            "cell_index": "def cell_index(arch):\n    if len(arch) != 6 or not all(a in OPS for a in arch):\n        raise ValueError(arch)\n    n = 0\n    for a in arch:\n        n = 5 * n + helper(a)\n    return n",
         },
     },
     "an import added to the setup cell": {

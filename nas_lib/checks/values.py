@@ -83,8 +83,11 @@ class Part:
         except ValueError:
             raise Unacceptable("wrong-shape", f"{self.what} has rows of different lengths") from None
         if array.dtype.kind not in "iuf" and array.size:
+            odd = found
+            if type(found) is list:  # the entry says more than the list
+                odd = next((one for one in found if type(one) not in (int, float)), found)
             raise Unacceptable(
-                "wrong-type", f"{self.what} should be numbers, not {describe(found)}: {show(found)}"
+                "wrong-type", f"{self.what} should be numbers, not {describe(odd)}: {show(odd)}"
             )
         return array.astype(np.float64)
 
