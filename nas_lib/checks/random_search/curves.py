@@ -67,6 +67,7 @@ class SimpleRegret(IncumbentCurve):
     """`simple_regret(values, best)`."""
 
     name = "simple_regret"
+    parts: ClassVar = (Part("result", "the regret", "wrong-curve", tolerance=1e-5),)
 
     def instances(self, seed: int) -> list[Instance]:
         """Sequences with an optimum above them, at their top, or (from noise) below it; and bad ones."""
