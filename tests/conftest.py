@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,3 +103,18 @@ def _no_grading_is_left_going_on() -> Iterator[None]:
     """nbgrader sets a variable while it grades, and leaves it where it fails: later checks would refuse to answer."""
     yield
     os.environ.pop("NBGRADER_EXECUTION", None)
+
+
+@pytest.fixture(autouse=True)
+def _torch_is_left_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Else the tests that come later in this process fail in its place."""
+    torch: Any = sys.modules.get("torch")
+    if not hasattr(torch, "get_default_dtype"):
+        yield
+        return
+    before = torch.get_default_dtype(), torch.is_grad_enabled()
+    yield
+    after = torch.get_default_dtype(), torch.is_grad_enabled()
+    torch.set_default_dtype(before[0])
+    torch.set_grad_enabled(before[1])
+    assert after == before, f"{request.node.nodeid} left torch's default dtype and grad mode at {after}"

@@ -15,7 +15,7 @@ from torch import nn
 
 from nas_lib import checks
 from nas_lib.checks import Answer, Exercise, Expected, read_answer, run_probe, verdicts
-from nas_lib.checks.holding import Watch, kind_of
+from nas_lib.checks.holding import Watch, differing, kind_of, snapshot
 from nas_lib.checks.judging import RETURNS
 
 
@@ -143,6 +143,20 @@ def test_the_process_s_settings_are_held(path: str, change: Any) -> None:
         torch.set_default_dtype(torch.float32)
         torch.set_grad_enabled(True)
         np.seterr(**errors)
+
+
+@pytest.mark.parametrize(("path", "change"), SETTINGS.items(), ids=SETTINGS)
+def test_an_answer_leaves_no_setting_behind(path: str, change: Any) -> None:
+    """Neither in the learner's notebook nor for the next answer that is graded in this process."""
+
+    def spoils(*args: Any) -> None:
+        change()
+        raise RuntimeError
+
+    item = checks.exercise("simple_regret")
+    before = snapshot({})
+    checks.InProcess({item.name: spoils}).collect(item, item.name, checks.instances_of(item, 0))
+    assert list(differing(before, snapshot({}))) == []
 
 
 def test_generators_passed_in_are_there_to_be_drawn_from() -> None:

@@ -200,25 +200,42 @@ def _optimizer(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any
 
 
 @contextlib.contextmanager
-def stirred() -> Iterator[None]:
-    """Global generators in a state that no seed of a learner's gives, and as they were after the block.
+def settings_kept() -> Iterator[None]:
+    """The process's settings as they were after the block, whatever it does: a learner's mistake must not spoil the
+    next call, or the rest of the notebook. Where a call is watched it is told (`Watch`); here it is only undone.
+    """
+    torch: Any = sys.modules.get("torch")
+    torch = torch if hasattr(torch, "get_rng_state") else None
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    errors = np.geterr()
+    if torch is not None:
+        drawn, dtype = torch.get_rng_state(), torch.get_default_dtype()
+        grad, threads = torch.is_grad_enabled(), torch.get_num_threads()
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        np.seterr(**errors)
+        if torch is not None:
+            torch.set_rng_state(drawn)
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(grad)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+
+
+def stir() -> None:
+    """Bring the global generators into a state that no seed of a learner's gives.
 
     Else a call that seeds one of them would change nothing the second time.
     """
     torch: Any = sys.modules.get("torch")
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    kept = torch.get_rng_state() if hasattr(torch, "get_rng_state") else None
     random.random()
     np.random.random()  # noqa: NPY002
-    if kept is not None:
+    if hasattr(torch, "get_rng_state"):
         torch.rand(1)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        if kept is not None:
-            torch.set_rng_state(kept)
 
 
 def _settings() -> Iterator[tuple[str, Any]]:

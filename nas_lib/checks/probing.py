@@ -15,7 +15,7 @@ from typing import Any
 
 from nas_lib.checks.codec import NotPlainData, decode, describe, encode
 from nas_lib.checks.exercise import MESSAGE, Answer, Exercise, Instance, clean, public_part
-from nas_lib.checks.holding import Watch, stirred
+from nas_lib.checks.holding import Watch, settings_kept, stir
 from nas_lib.checks.oracles import Oracle, RemoteOracle
 from nas_lib.checks.questions import ConceptQuestion
 
@@ -47,7 +47,8 @@ def run_probe(
         }
     watch = Watch(instance.get("changes", exercise.changes), exercise.methods)
     watched = watch.over(fn)
-    with stirred():
+    with settings_kept():
+        stir()
         told = _told(lambda: exercise.probe(watched, public_part(instance), oracle), fn)
     return told | {"changed": watch.changed, "kinds": watch.kinds}
 
