@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,4 +25,4 @@ def count_verdict(times: int, n: int, p: float, concept: str, what: str) -> Verd
 
 def differences(a: Sequence[Any], b: Sequence[Any]) -> int:
     """In how many decisions two architectures differ."""
-    return sum(x != y for x, y in zip(a, b))
+    return sum(map(operator.ne, a, b))
