@@ -325,7 +325,7 @@ def test_a_result_is_stored_with_its_own_submission_alone(course):
     assert place.row(LESSON, "half") == before
 
 
-def test_a_late_penalty_is_a_plugin_of_nbgraders(course):
+def use_the_guides_plugin(course: Path) -> None:
     """As the guide describes it: a class in the course folder, named in nbgrader_config.py."""
     guide = (ROOT / "docs" / "instructor_guide.md").read_text("utf-8")
     plugin = next(
@@ -335,12 +335,62 @@ def test_a_late_penalty_is_a_plugin_of_nbgraders(course):
     (course / "late.py").write_text(plugin, encoding="utf-8")
     with open(course / "nbgrader_config.py", "a", encoding="utf-8") as file:
         file.write(f"\nsys.path.insert(0, str(Path(__file__).resolve().parent))\n{setting[0]}\n")
+
+
+def test_a_late_penalty_is_a_plugin_of_nbgraders_and_counts_without_a_regrade(course):
+    use_the_guides_plugin(course)
     done = run(course, "-m", "nas_lib.cli", *again(course, "--student", "late"))
     assert done.returncode == 0, done.stderr[-2000:]
     assert "late: 1 day 8 hours, 1.6 points taken off" in done.stdout
     late = row(command.recall(LESSON, course), "late")
     assert late.penalty == pytest.approx(0.2 * 8)  # two days begun, a tenth each
     assert late.score == pytest.approx(8 - late.penalty)
+    page = course / "feedback" / "late" / LESSON / f"{LESSON}.html"
+    assert "1 day 8 hours late: 1.6 points taken off" in visible(page.read_text("utf-8"))
+
+
+def test_a_late_penalty_is_of_all_points_also_of_those_that_a_person_gave_later(course, capsys):
+    use_the_guides_plugin(course)
+    with book(course) as gradebook_:
+        given = gradebook_.find_grade(OPEN, LESSON, LESSON, "late")
+        given.manual_score, given.needs_manual_grade = 2.0, False
+        gradebook_.db.commit()
+    late = row(command.recall(LESSON, course), "late")
+    assert (late.penalty, late.score) == (pytest.approx(0.2 * 10), pytest.approx(8.0))
+    with book(course) as gradebook_:
+        gradebook_.find_grade(OPEN, LESSON, LESSON, "late").manual_score = 1.0
+        gradebook_.db.commit()
+    done = run(course, "-m", "nbgrader", "generate_feedback", LESSON, "--student", "late", "--force")
+    assert done.returncode == 0, done.stderr[-2000:]
+    page = course / "feedback" / "late" / LESSON / f"{LESSON}.html"
+    assert "1.8 points taken off" in visible(page.read_text("utf-8"))
+    with book(course) as gradebook_:
+        gradebook_.find_grade(OPEN, LESSON, LESSON, "late").manual_score = 0.0
+        gradebook_.db.commit()
+    exporter = "--exporter=autograder.reports.lms.CanvasExportPlugin"
+    done = run(course, "-m", "nbgrader", "export", exporter, "--to=canvas.csv")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {line["SIS Login ID"]: line[LESSON] for line in read(course / "canvas.csv")}["late"] == "6.4"
+
+
+def test_a_plugin_that_does_not_work_is_one_sentence(course, capsys):
+    with open(course / "nbgrader_config.py", "a", encoding="utf-8") as file:
+        file.write('\nc.AssignLatePenalties.plugin_class = "no_such_module.Plugin"\n')
+    report = ["report", "--lesson", LESSON, "--course", str(course)]
+    assert "AssignLatePenalties.plugin_class must be a plugin that works" in refused(report, capsys)
+
+
+def test_what_is_regraded_is_one_students_alone(course, monkeypatch):
+    graded: list[str] = []
+    evaluate = batch.evaluate
+    monkeypatch.setattr(batch, "evaluate", lambda task: (graded.append(task.student), evaluate(task))[1])
+    again_ = ["blank", "half", "perfect", "wrong"]
+    command.grade(course / "submitted", LESSON, course, progress=False, students=["half"], regrade=True)
+    assert graded == ["half"]
+    command.grade(course / "submitted", LESSON, course, progress=False, students=again_)
+    assert graded == ["half"]  # nobody's results were lost
+    command.grade(course / "submitted", LESSON, course, progress=False, students=["half"], regrade=True)
+    assert graded == ["half", "half"]
 
 
 def test_a_broken_configuration_is_one_sentence(course, capsys):

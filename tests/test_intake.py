@@ -298,23 +298,6 @@ def test_what_is_unpacked_is_gone_afterwards(tmp_path):
     assert not submission.path.exists()
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["2026-01-01 10:00:00 UTC", "2026-01-01 10:00:00.123456 Europe/Berlin", "2026-01-01T10:00:00+02:00"],
-)
-def test_times_are_read(tmp_path, text):
-    (tmp_path / "timestamp.txt").write_text(f"{text}\n", encoding="utf-8")
-    assert Submission("ann", tmp_path / "x.ipynb").timestamp == text
-
-
-@pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-13-01 10:00:00 UTC", "2026-01-01 10:00:00 ../../etc/passwd", "x" * 5000]
-)
-def test_what_is_no_time_is_none(tmp_path, text):
-    (tmp_path / "timestamp.txt").write_text(text, encoding="utf-8")
-    assert Submission("ann", tmp_path / "x.ipynb").timestamp is None
-
-
 # -- archives --------------------------------------------------------------------------------------------------
 
 

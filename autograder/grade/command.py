@@ -71,7 +71,7 @@ def grade(
         unsafe: run learners' code without a sandbox; the reports are marked.
         students: grade these alone; the report still has everybody who has been graded.
         scheduler: address of a Dask scheduler whose workers run and judge the submissions, instead of `jobs` here.
-        regrade: evaluate every submission anew; else those that nothing has changed about keep what an earlier run
+        regrade: evaluate the submissions anew; else those that nothing has changed about keep what an earlier run
             found out.
 
     Returns:
@@ -101,10 +101,13 @@ def grade(
                 notes = {one.student: place.hand_in(lesson, one) for one in chosen}
             master = place.source(lesson).read_bytes()
             version = digest(batch.code_version(), lesson, master, place.seeds(lesson), kind)
-            with Journal(place.root / f".grading_{lesson}.jsonl", version, regrade) as kept:
-                run = Run(place, lesson, kind, due, kept)
+            # What is known of those who are not graded now stays known.
+            forget = regrade and not students
+            with Journal(place.root / f".grading_{lesson}.jsonl", version, forget) as kept:
+                run = Run(place, lesson, kind, kept, regrade)
                 with _timed(seconds, "grading"), gradebook.quick_writing(place.db_url):
                     run.evaluate(list(notes), jobs, scheduler, progress)
+                    place.renew_penalties(lesson)
                 with _timed(seconds, "feedback"):
                     faults = run.pages([student for student in notes if student not in run.broken], jobs)
     faults |= run.broken
@@ -146,9 +149,11 @@ def recall(lesson: str, folder: Path, out: Path | None = None) -> Grades:
     if not (folder / "gradebook.db").is_file():
         raise ValueError(f"course must be a folder in which something was graded, got {str(folder)!r}.")
     place = CourseFolder(folder)
-    rows = [place.row(lesson, student) for student in place.students(lesson)]
-    if not rows:
+    there = place.students(lesson)
+    if not there:
         raise ValueError(f"no submission of {lesson} has been graded in {folder}.")
+    place.renew_penalties(lesson)
+    rows = [place.row(lesson, student) for student in there]
     kind = "none" if any(row.isolation == "none" for row in rows) else "bubblewrap"
     grades = Grades(
         lesson, [task.name for task in source.tasks], rows, place.root, _target(out, place, lesson), kind

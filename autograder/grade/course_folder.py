@@ -20,13 +20,13 @@ import nbformat
 from traitlets.config import Config
 
 from autograder.author import build
-from autograder.intake import reading, taking_in
+from autograder.intake import reading, taking_in, times
 from autograder.intake.submission import Submission
 from autograder.judge import matching, outputs
 from autograder.judge.results import Result
 from autograder.judge.seeds import course_secret, grading_seeds
 from autograder.nbgrader import config_file, gradebook, released
-from autograder.reports import signs
+from autograder.reports import penalties, signs
 from autograder.reports.grade_table import Row
 from autograder.sandbox.cells import Step
 
@@ -123,13 +123,23 @@ class CourseFolder:
         """Set the lesson's due date, such as "2026-10-01 23:59 UTC".
 
         Raises:
-            ValueError: that is no date.
+            ValueError: that is no instant.
+        """
+        try:
+            moment = times.instant(due)
+        except ValueError as reason:
+            raise ValueError(f"due must be a date such as {times.EXAMPLES}, got {due!r}: {reason}.") from None
+        with self.gradebook() as book:
+            book.update_or_create_assignment(lesson, duedate=moment)
+
+    def renew_penalties(self, lesson: str) -> None:
+        """Store what being late costs now: points of a person's, the due date and the plugin may have changed.
+
+        Raises:
+            ValueError: the plugin cannot be used.
         """
         with self.gradebook() as book:
-            try:
-                book.update_or_create_assignment(lesson, duedate=due)
-            except (ValueError, OverflowError):
-                raise ValueError(f'due must be a date such as "2026-10-01 23:59 UTC", got {due!r}.') from None
+            penalties.renew(book, lesson, self._api.config)
 
     def hand_in(self, lesson: str, submission: Submission) -> str:
         """Put a submission into submitted/; returns what was wrong with it, "" if nothing."""

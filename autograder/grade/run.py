@@ -20,6 +20,7 @@ from autograder.grade.batch import Task
 from autograder.grade.course_folder import CourseFolder
 from autograder.grade.journal import Journal, digest
 from autograder.judge.results import Evaluated, Result
+from autograder.nbgrader import config_file
 
 
 class Stopped(KeyboardInterrupt):
@@ -29,10 +30,11 @@ class Stopped(KeyboardInterrupt):
 class Run:
     """One grading run: evaluates the submissions that need it, and stores each result as it comes."""
 
-    def __init__(self, place: CourseFolder, lesson: str, kind: str, due: str | None, kept: Journal) -> None:
+    def __init__(self, place: CourseFolder, lesson: str, kind: str, kept: Journal, regrade: bool) -> None:
         self._place, self._lesson, self._kind, self._journal = place, lesson, kind, kept
         self._seeds = place.seeds(lesson)
-        self._due = due or ""
+        self._settings = config_file.digest(place.root)
+        self._regrade = regrade
         self._interrupt = _Interrupt()
         self._keys: dict[str, str] = {}
         self.evaluated: dict[str, Evaluated] = {}
@@ -76,7 +78,8 @@ class Run:
         stale = [
             student
             for student in students
-            if self._journal.note("page", student) != digests[student]
+            if self._regrade
+            or self._journal.note("page", student) != digests[student]
             or not (folder / student / self._lesson / f"{self._lesson}.html").is_file()
         ]
         parts = min(jobs, 1 + len(stale) // 8)  # a process of its own takes seconds to start
@@ -96,7 +99,7 @@ class Run:
     def _is_known(self, student: str) -> bool:
         path = self._place.root / "submitted" / student / self._lesson / f"{self._lesson}.ipynb"
         self._keys[student] = digest(path.read_bytes())
-        return self._journal.result(self._keys[student]) is not None
+        return not self._regrade and self._journal.result(self._keys[student]) is not None
 
     def _task(self, student: str) -> Task:
         steps = tuple(self._place.steps(self._lesson, student))
@@ -111,7 +114,7 @@ class Run:
         """Of everything that determines what nbgrader stores of a submission."""
         beside = self._place.root / "submitted" / student / self._lesson / "timestamp.txt"
         when = beside.read_bytes() if beside.exists() else b""
-        return digest(self._keys[student], when, self._due)
+        return digest(self._keys[student], when, self._settings)
 
     def _finish(self, done: Evaluated, bar: Any) -> None:
         began = time.monotonic()
@@ -128,7 +131,8 @@ class Run:
     def _store(self, student: str, result: Result) -> None:
         stamp = self._stamp(student)
         stored = self._place.root / "autograded" / student / self._lesson / f"{self._lesson}.ipynb"
-        if self._journal.note("stored", student) == stamp and stored.is_file():
+        fresh = self._journal.note("stored", student) == stamp and stored.is_file()
+        if fresh and not self._regrade:
             return
         fault = self._place.autograde(self._lesson, student, result)
         if fault:

@@ -11,21 +11,16 @@ import contextlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import solutions
-from autograder.intake import archives
+from autograder.intake import archives, downloads
 from autograder.intake.archives import IGNORED, BadArchive
-from autograder.intake.submission import STUDENT, Submission
+from autograder.intake.downloads import Download
+from autograder.intake.submission import STUDENT, TIMESTAMP, Submission, read_timestamp
 from autograder.sandbox import scratch
 
-DOWNLOADS = (
-    re.compile(
-        r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)\Z"
-    ),  # Moodle
-    re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<number>\d+)_\d+_(?P<file>.+)\Z"),  # Canvas
-)
 COPY = re.compile(r"(?:[ _-]*\(\d+\)|-\d+|[ _-]+copy\d*)\Z", re.IGNORECASE)
 """What browsers, Canvas and file managers add to the name of a second copy."""
 
@@ -90,14 +85,17 @@ class _Search:
         self._quarantine = quarantine
         self._unpacked = 0
         self._found: dict[str, tuple[Submission, Path]] = {}
-        self._downloads: dict[str, dict[Path, str]] = {}
+        self._downloads: dict[str, dict[Path, Download]] = {}
         self._remarks: list[str] = []
 
     def result(self) -> Collection:
         """All that was found, by student."""
-        for student, files in self._downloads.items():
-            self._add(self._of_files(student, files), next(iter(files)))
-        return Collection([self._found[student][0] for student in sorted(self._found)], self._remarks)
+        for student, entries in self._downloads.items():
+            self._add(self._of_download(student, entries), next(iter(entries)))
+        found = [self._found[student][0] for student in sorted(self._found)]
+        for submission in found:
+            self._remarks += _untimely(submission)
+        return Collection(found, self._remarks)
 
     def opened_class(self, archive: Path) -> Path:
         """Unpack a whole class's archive; returns the folder that holds the students'."""
@@ -124,21 +122,24 @@ class _Search:
         except ValueError:
             return None
         inside = _entries(unpacked)
-        return unpacked if inside and all(_download(entry.name) for entry in inside) else None
+        return unpacked if inside and all(downloads.read(entry.name) for entry in inside) else None
 
     def look(self, folder: Path) -> None:
         """Take every entry of the students' folder for what it is."""
         for entry in _entries(folder):
-            downloaded = _download(entry.name)
+            downloaded = downloads.read(entry.name)
             suffix = entry.suffix.lower()
-            if entry.is_dir() and not entry.is_symlink():
-                self._add(self._of_folder(downloaded[0] if downloaded else entry.name, entry), entry)
-            elif (
-                suffix not in (".ipynb", archives.SUFFIX, *archives.OTHER_SUFFIXES) and not entry.is_symlink()
+            folder_of_one = entry.is_dir() and not entry.is_symlink()
+            if (
+                not folder_of_one
+                and suffix not in (".ipynb", archives.SUFFIX, *archives.OTHER_SUFFIXES)
+                and not entry.is_symlink()
             ):
                 continue
-            elif downloaded:
-                self._downloads.setdefault(downloaded[0], {})[entry] = downloaded[1]
+            if downloaded:
+                self._downloads.setdefault(downloaded.student, {})[entry] = downloaded
+            elif folder_of_one:
+                self._add(self._of_folder(entry.name, entry), entry)
             else:
                 self._add(self._of_files(_student_of(entry), {entry: f"{self._lesson}{suffix}"}), entry)
 
@@ -156,6 +157,19 @@ class _Search:
                 f"student {student!r} has handed in twice: {before} and {place}. Move one of them away."
             )
         self._found[student] = submission, place
+
+    def _of_download(self, student: str, entries: Mapping[Path, Download]) -> Submission:
+        """What a learning platform's download holds of one student: a folder of theirs, or files."""
+        folders = [entry for entry, one in entries.items() if entry.is_dir() and not one.text]
+        files = {entry: one.file for entry, one in entries.items() if not entry.is_dir()}
+        if len(folders) + bool(files) > 1:
+            first, second = [*folders, *files][:2]
+            raise ValueError(
+                f"student {student!r} has handed in twice: {first} and {second}. Move one of them away."
+            )
+        made = self._of_folder(student, folders[0]) if folders else self._of_files(student, files)
+        chosen = next((one for entry, one in entries.items() if entry == made.path), None)
+        return replace(made, theirs=True, download=chosen or next(iter(entries.values())))
 
     def _of_folder(self, student: str, folder: Path) -> Submission:
         inner = folder / self._lesson
@@ -205,7 +219,7 @@ class _Search:
                 student, None, f"The archive cannot be taken, as {bad}: hand in the notebook itself."
             )
         notebooks = {path: path.name for path in sorted(folder.rglob("*.ipynb"))}
-        chosen = self._chosen(student, notebooks)
+        chosen = replace(self._chosen(student, notebooks), theirs=True)
         if not notebooks and any(folder.rglob("*")):
             chosen = Submission(
                 student, None, "The archive holds archives and no notebook: hand in the notebook itself."
@@ -251,12 +265,14 @@ def _entries(folder: Path) -> list[Path]:
     return [entry for entry in sorted(folder.iterdir()) if not IGNORED.match(entry.name)]
 
 
-def _download(name: str) -> tuple[str, str] | None:
-    """Whose file of a learning platform's download this is, and what its owner called it; None for others."""
-    for pattern in DOWNLOADS:
-        if match := pattern.match(name):
-            return f"{match['name']}_{match['number']}", match["file"]
-    return None
+def _untimely(submission: Submission) -> list[str]:
+    """What is wrong with the time at which a submission was handed in, in a sentence."""
+    try:
+        if submission.path and not submission.theirs:
+            read_timestamp(submission.path.with_name(TIMESTAMP))
+    except ValueError as wrong:
+        return [str(wrong)]
+    return []
 
 
 def _student_of(entry: Path) -> str:

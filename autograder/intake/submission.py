@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from autograder.intake import times
+from autograder.intake.downloads import Download
+
 STUDENT = re.compile(r"[\w.@ '-]{1,100}\Z")
-TIMESTAMP = re.compile(
-    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?: ?(?:Z|[+-]\d\d:?\d\d)| [A-Za-z_+-]+(?:/[A-Za-z_+-]+)*)?\Z"
-)
-BESIDE = ("timestamp.txt", "submission_secret.txt")
+TIMESTAMP = "timestamp.txt"
+BESIDE = (TIMESTAMP, "submission_secret.txt")
 """What nbgrader itself puts beside a notebook that is handed in: when, and what the exchange gives feedback back by."""
 BESIDE_BYTES = 4096
 
@@ -23,22 +25,53 @@ class Submission:
     student: str
     path: Path | None
     fault: str = ""
+    theirs: bool = False
+    """What lies beside the notebook comes from the learner: a time there is a claim."""
+    download: Download | None = None
+    """Whose it is by the learning platform that it was downloaded from."""
 
     @property
     def timestamp(self) -> str | None:
-        """When it was handed in, from nbgrader's timestamp.txt beside the notebook; None without one."""
-        return timestamp_of(self.path.with_name("timestamp.txt")) if self.path else None
+        """When it was handed in, in nbgrader's words, from its timestamp.txt beside the notebook; None without one."""
+        return None if self.theirs else self._beside
+
+    @property
+    def claim(self) -> str | None:
+        """When the learner's own timestamp.txt says that it was handed in, in nbgrader's words."""
+        return self._beside if self.theirs else None
+
+    @property
+    def _beside(self) -> str | None:
+        return timestamp_of(self.path.with_name(TIMESTAMP)) if self.path else None
 
 
 def timestamp_of(path: Path) -> str | None:
-    """What a timestamp file says, if that is a time."""
-    from nbgrader.utils import parse_utc
-
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > BESIDE_BYTES:
-        return None
-    text = path.read_text(encoding="utf-8", errors="replace").strip()
-    if TIMESTAMP.match(text):
-        with contextlib.suppress(ValueError, OverflowError):
-            parse_utc(text)
-            return text
+    """What a timestamp file says, in nbgrader's words; None if there is none, or it holds no time."""
+    with contextlib.suppress(ValueError):
+        if moment := read_timestamp(path):
+            return times.written(moment)
     return None
+
+
+def read_timestamp(path: Path) -> datetime | None:
+    """The instant in a timestamp file, in UTC, which is meant where it names no zone; None if there is no such file.
+
+    Raises:
+        ValueError: with a sentence that names the file.
+    """
+    if not path.is_symlink() and not path.is_file():
+        return None
+    text = "" if path.is_symlink() or path.stat().st_size > BESIDE_BYTES else _decoded(path.read_bytes())
+    try:
+        return times.instant(text, zone="UTC")
+    except ValueError as reason:
+        raise ValueError(
+            f"{path}: a timestamp must be a time such as {times.EXAMPLES}, got {text[:40]!r}: {reason}; "
+            "so this counts as handed in on time."
+        ) from None
+
+
+def _decoded(data: bytes) -> str:
+    """The text of a file as Unix and Windows tools write it."""
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    return data.decode(encoding, errors="replace").strip()

@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 
 from autograder.intake.reading import Unreadable, read
-from autograder.intake.submission import BESIDE, BESIDE_BYTES, Submission, timestamp_of
+from autograder.intake.submission import BESIDE, BESIDE_BYTES, TIMESTAMP, Submission, timestamp_of
 
 NOTE_CELL = "intake-note"
 """Id of the cell that says why a submission could not be read, in the notebook that stands for it."""
@@ -43,11 +43,18 @@ def take_in(submission: Submission, lesson: str, folder: Path, blank: Callable[[
         note = str(unreadable)
         notebook = refusal(note, blank)
     nbformat.write(notebook, folder / f"{lesson}.ipynb")
-    if submission.path is not None:
+    if submission.path is not None and not submission.theirs:
         for beside in map(submission.path.with_name, BESIDE):
             if _may_stay(beside, beside.parent):
                 shutil.copyfile(beside, folder / beside.name)
+    _rewrite_timestamp(folder)
     return note
+
+
+def _rewrite_timestamp(folder: Path) -> None:
+    """In nbgrader's words, as it takes some spellings for another time, and Windows' for none."""
+    if when := timestamp_of(folder / TIMESTAMP):
+        (folder / TIMESTAMP).write_text(f"{when}\n", encoding="utf-8")
 
 
 def refusal(note: str, blank: Callable[[], Any]) -> Any:
@@ -101,13 +108,14 @@ def confine(folder: Path, lesson: str, aside: Path, blank: Callable[[], Any]) ->
             remarks.append(_set_aside(path, folder, aside))
     if fault:
         nbformat.write(refusal(fault, blank), notebook)
+    _rewrite_timestamp(folder)
     return remarks
 
 
 def _may_stay(path: Path, folder: Path) -> bool:
     if path.parent != folder or path.name not in BESIDE or path.is_symlink() or not path.is_file():
         return False
-    if path.name == "timestamp.txt":
+    if path.name == TIMESTAMP:
         return timestamp_of(path) is not None
     return path.stat().st_size <= BESIDE_BYTES
 

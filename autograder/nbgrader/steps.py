@@ -34,6 +34,7 @@ from autograder.nbgrader import released
 from autograder.nbgrader.review import SaveGrades
 from autograder.reports import prose
 from autograder.reports.feedback import SortIntoTasks
+from autograder.reports.penalties import RenewPenalty
 from autograder.sandbox import bubblewrap
 from autograder.sandbox.process import Launcher
 
@@ -143,4 +144,11 @@ AUTOGRADE = [
     AssignLatePenalties,
     CheckCellMetadata,
 ]
-FEEDBACK = [GetGrades, ClearHiddenTests, HideMarkSchemes, SortIntoTasks, CSSHTMLHeaderPreprocessor]
+FEEDBACK = [
+    RenewPenalty,
+    GetGrades,
+    ClearHiddenTests,
+    HideMarkSchemes,
+    SortIntoTasks,
+    CSSHTMLHeaderPreprocessor,
+]

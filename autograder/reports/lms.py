@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Dict, Enum, Unicode
 
+from autograder.reports import penalties
 from autograder.reports.spreadsheets import Sheet, harmless, number
 
 
@@ -271,6 +272,7 @@ class LmsExportPlugin(ExportPlugin):
         return [self._of(gradebook, there[name], students) for name in (wanted or sorted(there))]
 
     def _of(self, gradebook: Any, assignment: Any, students: Mapping[str, Student]) -> Marks:
+        penalties.renew(gradebook, assignment.name, self.config)
         marks = Marks(assignment.name, float(assignment.max_score))
         handed_in = {one.student_id: one for one in gradebook.assignment_submissions(assignment.name)}
         for name in students:
