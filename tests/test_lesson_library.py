@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.judge import scoring
 from autograder.sandbox import library
 from autograder.sandbox.bubblewrap import choose
 from autograder.sandbox.cells import Step
@@ -72,6 +73,33 @@ def test_an_exercise_gets_back_what_those_before_it_hid_and_nothing_of_its_own(l
         still = {hidden for later in order[place:] for hidden in STANDINS[later].hides}
         assert not back & still
         assert back <= {hidden for earlier in order[:place] for hidden in STANDINS[earlier].hides}
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_questions_which_are_read_before_all_exercises_get_nothing_back(lesson: str) -> None:
+    questions = [
+        name for name, item in checks.exercises(lesson).items() if isinstance(item, checks.ConceptQuestion)
+    ]
+    assert questions
+    for name in questions:
+        assert library.given_back(lesson, name) == []
+
+
+def test_exercises_are_probed_in_the_lesson_s_order_whatever_the_order_of_the_seeds(monkeypatch) -> None:
+    probed: list[str] = []
+
+    class Transport:
+        def answers_to(self, questions):
+            return {}
+
+        def collect(self, item, name, instances):
+            probed.append(name)
+            return [checks.Answer(error="Crash: not run") for _ in instances]
+
+    monkeypatch.setattr(scoring, "problems", lambda lesson, name, seed: ([{}], checks.Expected([])))
+    order = list(checks.exercises("01_random_search"))
+    outcomes = scoring._outcomes("01_random_search", dict.fromkeys(reversed(order), 7), Transport())  # type: ignore[arg-type]
+    assert probed == order == list(outcomes)
 
 
 @pytest.mark.parametrize("lesson", LESSONS)

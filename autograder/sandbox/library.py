@@ -95,8 +95,11 @@ def foreign(lesson: str) -> list[str]:
 def given_back(lesson: str, exercise: str) -> list[Mapping[str, str]]:
     """The sources of the counterparts that an exercise may build on: those of the exercises before it.
 
-    What is also a counterpart of this one, or of a later one, stays absent.
+    What is also a counterpart of this one, or of a later one, stays absent. Questions are read before any exercise is
+    probed, and build on nothing.
     """
+    if isinstance(checks.exercise(exercise, lesson), checks.ConceptQuestion):
+        return []
     order = list(checks.exercises(lesson))
     before = set(order[: order.index(exercise)])
     absent = {(one.file, one.line) for one in counterparts(lesson) if one.exercise not in before}
