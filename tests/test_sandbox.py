@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -29,7 +31,7 @@ from autograder.judge import matching, scoring
 from autograder.judge.seeds import SECRET_FILE, SECRET_VARIABLE, SEEDS_FILE
 from autograder.nbgrader import config_file, steps
 from autograder.reports import grade_table
-from autograder.sandbox import bubblewrap
+from autograder.sandbox import bubblewrap, seccomp
 from autograder.sandbox.bubblewrap import BubblewrapLauncher, SandboxLimits, Watched
 from autograder.sandbox.cells import Ran, Step
 from autograder.sandbox.prefork import TemplateLauncher
@@ -135,6 +137,47 @@ print(wrote)
     assert told(session, source).split("\n") == ["fine"] * 4 + ["[]"]
 
 
+def test_calls_that_no_notebook_needs_are_refused(session):
+    if bubblewrap.unfiltered():
+        pytest.skip(bubblewrap.unfiltered())
+    column = seccomp.MACHINES[platform.machine()].column
+    numbers = {name: both[column] for name, both in seccomp.CALLS.items() if name not in seccomp.IN_PART}
+    source = f"""
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+for name, number in {numbers}.items():
+    ctypes.set_errno(0)
+    print(name, libc.syscall(number, 0, 0, 0, 0, 0, 0) if number >= 0 else -1, errno.errorcode.get(ctypes.get_errno()))
+"""
+    for line in told(session, source).splitlines():
+        name, came, error = line.split()
+        wanted = "None" if numbers[name] < 0 else "ENOSYS" if name in seccomp.ABSENT else "EPERM"
+        assert (came, error) == ("-1", wanted), line
+
+
+def test_memory_is_shared_in_files_alone_whose_folders_have_a_size(session):
+    source = """
+import mmap, os, socket, tempfile
+for way in (lambda: os.memfd_create('mine'), lambda: mmap.mmap(-1, 2**20), lambda: open('/dev/zero'),
+            lambda: socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**20)):
+    try: print('got', way())
+    except OSError as error: print(type(error).__name__)
+with tempfile.TemporaryFile() as file:
+    file.truncate(2**20)
+    shared = mmap.mmap(file.fileno(), 2**20)
+if os.fork() == 0:
+    shared[:4] = b'fine'
+    os._exit(0)
+os.wait()
+print(shared[:4], len(mmap.mmap(-1, 2**20, flags=mmap.MAP_PRIVATE)))
+shared.close()
+"""
+    if bubblewrap.unfiltered():
+        pytest.skip(bubblewrap.unfiltered())
+    wanted = "OSError PermissionError PermissionError PermissionError b'fine' 1048576"
+    assert " ".join(told(session, source).split()) == wanted
+
+
 def test_there_is_no_network(session):
     server = socket.create_server(("127.0.0.1", 0))
     reached: list[object] = []
@@ -187,13 +230,13 @@ def test_it_sees_its_own_processes_and_variables_alone(session, monkeypatch):
         assert word not in ran.printed
 
 
-def test_no_descriptor_but_the_two_pipes_is_open_inside(session):
+def test_no_descriptor_but_the_two_pipes_and_its_own_clock_is_open_inside(session):
     source = """
-import os, stat
-open_ones = [fd for fd in range(3, 100) if os.path.exists(f'/proc/self/fd/{fd}')]
-print(sorted({stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in open_ones}), len(open_ones))
+import os
+links = [os.path.join('/proc/self/fd', fd) for fd in os.listdir('/proc/self/fd') if int(fd) > 2]
+print(*sorted(os.readlink(link).rstrip("0123456789[]") for link in links if os.path.islink(link)))
 """
-    assert told(session, source) == "[True] 2"
+    assert re.fullmatch(r"/home/learner/\S+ \(deleted\) pipe: pipe:", told(session, source))
 
 
 def test_it_has_the_limits_it_should_and_cannot_raise_them(session):
@@ -263,8 +306,22 @@ def test_signals_reach_nobody_outside():
             "GB of memory",
         ),
         (
-            "import os, time\nfiles = [os.memfd_create(str(i)) for i in range(60)]\nblock = b'x' * (60 * 2**20)\n"
-            "for file in files: os.write(file, block)\ntime.sleep(9)",
+            "import time\nblock = b'x' * (60 * 2**20)\n"
+            "for place in ('/tmp', '/dev/shm', '.'):\n"
+            "    for name in 'ab': open(f'{place}/{name}', 'wb').write(block)\n"
+            "own = b'y' * (200 * 2**20)\ntime.sleep(9)",
+            "GB of memory",
+        ),
+        (
+            "import mmap, time\nfar = mmap.mmap(-1, 2**39, flags=mmap.MAP_PRIVATE | 0x4000, prot=mmap.PROT_READ)\n"
+            "for at in range(0, 2**39, 2**21): far[at]\ntime.sleep(9)",
+            "GB of memory",
+        ),
+        (
+            "import os, socket, time\nfor _ in range(30):\n    if os.fork() == 0: break\n"
+            "kept = [one for _ in range(100) for one in socket.socketpair()]\nfor one in kept:\n"
+            "    one.setblocking(False)\n    try:\n        while True: one.send(b'x' * 65536)\n"
+            "    except BlockingIOError: pass\ntime.sleep(9)",
             "GB of memory",
         ),
         ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", "64 processes"),
@@ -280,7 +337,9 @@ def test_signals_reach_nobody_outside():
         "loop",
         "memory",
         "memory in forks",
-        "memory files",
+        "memory in files",
+        "memory in page tables",
+        "memory in sockets",
         "fork bomb",
         "threads",
     ],
@@ -351,9 +410,9 @@ def without_sandbox(monkeypatch):
     """A machine without bubblewrap."""
     monkeypatch.delenv(bubblewrap.UNSAFE_VARIABLE, raising=False)
     monkeypatch.setattr(bubblewrap.shutil, "which", lambda name: None)
-    bubblewrap.missing.cache_clear()
+    bubblewrap.trial.cache_clear()
     yield
-    bubblewrap.missing.cache_clear()
+    bubblewrap.trial.cache_clear()
 
 
 @pytest.mark.usefixtures("without_sandbox")
@@ -387,14 +446,31 @@ def test_a_sandbox_that_does_not_start_is_none(said, reason, tmp_path, monkeypat
     fake.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n", encoding="utf-8")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    bubblewrap.missing.cache_clear()
+    bubblewrap.trial.cache_clear()
     try:
         assert reason in bubblewrap.missing()
         assert said in bubblewrap.missing()
         with pytest.raises(RuntimeError, match="could not start"):
             Session(LESSON, [], launcher=BubblewrapLauncher()).start()
     finally:
-        bubblewrap.missing.cache_clear()
+        bubblewrap.trial.cache_clear()
+
+
+@pytest.mark.usefixtures("sandboxed")
+def test_where_the_kernel_takes_no_filter_one_sentence_says_so_and_grading_goes_on(monkeypatch):
+    monkeypatch.setattr(seccomp, "program", lambda: struct.pack("=HBBI", 0xFFFF, 0, 0, 0))  # no instruction
+    bubblewrap.trial.cache_clear()
+    try:
+        assert bubblewrap.missing() == ""
+        assert re.fullmatch(
+            r"The kernel's calls are not filtered here \(bwrap: .+\): [^.]+\.", bubblewrap.unfiltered()
+        )
+        assert run("import mmap; print(len(mmap.mmap(-1, 4096)))")[0].printed.strip() == "4096"
+        monkeypatch.setattr(seccomp, "program", lambda: b"")
+        bubblewrap.trial.cache_clear()
+        assert f"their numbers on {platform.machine()} are not known" in bubblewrap.unfiltered()
+    finally:
+        bubblewrap.trial.cache_clear()
 
 
 @pytest.mark.usefixtures("without_sandbox")

@@ -33,6 +33,36 @@ for _ in range(150):
 time.sleep(3)
 """
 MEMORY = "hoard = []\nwhile True: hoard.append(b'x' * (64 * 2**20))"
+UNMAPPED = """
+import ctypes, mmap, os
+libc = ctypes.CDLL(None)
+for way in (lambda: mmap.mmap(-1, 2**30), lambda: mmap.mmap(os.memfd_create('MARKER'), 2**30), lambda: mmap.mmap(os.open('/dev/zero', os.O_RDWR), 2**30)):
+    for _ in range(3):
+        try: held = way()
+        except OSError: break
+        print('CANARY')
+        for at in range(0, len(held), 4096): held[at] = 1
+        held.madvise(mmap.MADV_DONTNEED)
+for _ in range(3):
+    if libc.shmget(0, 2**30, 0o1600) >= 0: print('CANARY')
+"""
+TABLES = """
+import mmap
+far = mmap.mmap(-1, 2**40, flags=mmap.MAP_PRIVATE | 0x4000, prot=mmap.PROT_READ)
+for at in range(0, 2**40, 2**21): far[at]
+"""
+SOCKETS = """
+import os, socket, time
+for _ in range(40):
+    if os.fork() == 0: break
+kept = [one for _ in range(100) for one in socket.socketpair()]
+for one in kept:
+    one.setblocking(False)
+    try:
+        while True: one.send(b'x' * 65536)
+    except BlockingIOError: pass
+time.sleep(9)
+"""
 SHOUTING = "while True: print('x' * 100_000)"
 ENDS = "does a loop never end|ran for more|after its time was up|stopped after|processor time"
 GONE = "process|died of|no answer"
@@ -63,6 +93,10 @@ FILLING = [
     in_cell("memory until it is full in a cell of one's own", "memory", MEMORY),
     in_function("a result of a gigabyte", "memory", "return 'x' * (2**30)", says=f"characters|MB|memory|large|{ENDS}"),
     in_function("a list of a hundred million", "memory", "return [0] * 10**8", says="."),
+    in_cell("memory that no process maps", "memory", UNMAPPED),
+    in_function("memory in page tables alone", "memory", TABLES, says=f"{MUCH}|{ENDS}"),
+    in_function("memory in files and out of them", "memory", "import os\nfor place in ('/tmp', '/dev/shm', '.'):\n    for name in 'ab': open(f'{place}/{name}', 'wb').write(b'x' * (60 * 2**20))\nown = b'y' * (1800 * 2**20)", says=MUCH),
+    in_function("memory in sockets", "memory", SOCKETS, says=f"{MUCH}|{MANY}"),
     in_function("fork bomb", "processes", BOMB, says=MANY),
     in_cell("fork bomb in a cell of one's own", "processes", BOMB),
     in_function("150 forks that outlive", "processes", OUTLIVING, says=f"{MANY}|{GONE}|."),

@@ -115,7 +115,11 @@ def grade(
     earlier = {one.student for one in found.submissions} & set(place.students(lesson))
     rows = [place.row(lesson, student, notes.get(student, "")) for student in sorted({*notes, *earlier})]
     names = [task.name for task in source.tasks]
-    grades = Grades(lesson, names, rows, place.root, out, kind, found.remarks, run.evaluated, seconds)
+    remarks = [
+        *found.remarks,
+        *([bubblewrap.unfiltered()] if kind != "none" and bubblewrap.unfiltered() else []),
+    ]
+    grades = Grades(lesson, names, rows, place.root, out, kind, remarks, run.evaluated, seconds)
     write_csv(grades)
     return grades
 

@@ -1,9 +1,10 @@
 """Runs the learner's process in a bubblewrap sandbox, and decides whether grading may start without one.
 
 Inside there are the system's programs, Python, the lesson's `nas_lib` and the worker's one file, all read-only; a small
-home and temporary folder in memory; no network, no other process, no variable of the grader's. Memory and
-processes are counted from outside, because a limit that a process carries counts itself alone. It does not
-guard against faults of the kernel, nor against somebody who already runs programs as the grader.
+home and temporary folder in memory; no network, no other process, no variable of the grader's; no call of the kernel's
+that no notebook needs (`seccomp`). Memory and processes are counted from outside, because a limit that a process
+carries counts itself alone. It does not guard against faults of the kernel, nor against somebody who already runs
+programs as the grader.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nas_lib
+from autograder.sandbox import seccomp
 from autograder.sandbox.process import (
     WORKER,
     Launcher,
@@ -38,7 +40,7 @@ from autograder.sandbox.process import (
 )
 
 UNSAFE_VARIABLE = "NAS_COURSE_UNSAFE"
-HOME, SCRATCH, LIBRARY = "/home/learner", "/tmp", "/library"
+HOME, SCRATCH, SHARED, LIBRARY = "/home/learner", "/tmp", "/dev/shm", "/library"
 WATCH_SECONDS = 0.05
 START_SECONDS = 30.0  # for bubblewrap itself, on a very busy machine
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
@@ -53,8 +55,8 @@ class SandboxMissing(ValueError):
 
 @dataclass(frozen=True)
 class SandboxLimits:
-    """What one submission may use. Bytes of memory are those of its own in all its processes together:
-    Python with torch loaded is about 0.3 GB of it; files in memory come on top, up to their own limits."""
+    """What one submission may use. Bytes of memory are those of its own in all its processes together, with the files
+    in its folders, which are in memory too: Python with torch loaded is about 0.3 GB of it."""
 
     memory_bytes: int = 2 * 2**30
     processes: int = 64  # threads and bubblewrap's first process included
@@ -63,6 +65,11 @@ class SandboxLimits:
     file_bytes: int = 64 * 2**20
     home_bytes: int = 128 * 2**20
     scratch_bytes: int = 128 * 2**20
+
+
+def folders(limits: SandboxLimits) -> dict[str, int]:
+    """The folders in memory that can be written to inside, with their sizes in bytes."""
+    return {SCRATCH: limits.scratch_bytes, HOME: limits.home_bytes, SHARED: limits.scratch_bytes}
 
 
 class Watched:
@@ -189,28 +196,46 @@ def _too_much(members: Sequence[int], limits: SandboxLimits) -> str | None:
     """What to tell if these processes use too much memory together."""
     if len(members) > limits.processes:
         return None  # measuring them all takes long, and `_too_many` knows the better reason
-    used = [_fields(f"/proc/{pid}/status") for pid in members]
-    memory_files = _memory_files(members)
-    if sum(map(_own_memory, used)) * 1024 + memory_files <= limits.memory_bytes:
-        return None
-    # Pages that a process shares with its forks were counted for each. Exactly, which takes longer:
-    exact = sum(map(_exact_memory, members)) * 1024 + memory_files
-    if exact <= limits.memory_bytes:
-        return None
+    beside = _held_open(members)
+    for look in (_roughly, _exactly):  # exactly takes longer
+        own, mapped = map(sum, zip(*map(look, members), strict=True))
+        # What is mapped of files in memory is in the folders, which have it even if nobody maps it.
+        if own + max(mapped, _files(members, limits)) + beside <= limits.memory_bytes:
+            return None
     return f"your code used more than {limits.memory_bytes / 2**30:.3g} GB of memory"
 
 
-def _own_memory(status: Mapping[str, int]) -> int:
-    """kB that a process uses by its status table; what it shares with its forks is in it."""
-    return sum(status.get(part, 0) for part in ("RssAnon", "RssShmem", "VmSwap"))
+def _roughly(pid: int) -> tuple[int, int]:
+    """Bytes of memory by a process's status table, its own and in files; pages shared with forks are in each's."""
+    status = _fields(f"/proc/{pid}/status")
+    own = sum(status.get(part, 0) for part in ("RssAnon", "VmSwap", "VmPTE"))
+    return own * 1024, status.get("RssShmem", 0) * 1024
 
 
-def _exact_memory(pid: int) -> int:
-    """kB that a process uses, shared pages divided among those who share them; 0 for one that is gone."""
+def _exactly(pid: int) -> tuple[int, int]:
+    """The same, with shared pages divided among those who share them; 0 for a process that is gone."""
     shares = _fields(f"/proc/{pid}/smaps_rollup")
-    if "Pss_Anon" in shares:
-        return sum(shares.get(part, 0) for part in ("Pss_Anon", "Pss_Shmem", "SwapPss"))
-    return _own_memory(_fields(f"/proc/{pid}/status"))  # it has just ended, or the kernel does not tell
+    if "Pss_Anon" not in shares:  # it has just ended, or the kernel does not tell
+        return _roughly(pid)
+    tables = _fields(f"/proc/{pid}/status").get("VmPTE", 0)
+    own = shares["Pss_Anon"] + shares.get("SwapPss", 0) + tables
+    return own * 1024, shares.get("Pss_Shmem", 0) * 1024
+
+
+def _files(members: Sequence[int], limits: SandboxLimits) -> int:
+    """Bytes in the folders in memory, deleted files included, as one of the processes sees them."""
+    for pid in members:
+        with contextlib.suppress(OSError):
+            found = [
+                (os.statvfs(f"/proc/{pid}/root{place}"), size) for place, size in folders(limits).items()
+            ]
+            # Another size is another folder: the sandbox is not made yet, and these are the machine's own.
+            return sum(
+                (one.f_blocks - one.f_bfree) * one.f_frsize
+                for one, size in found
+                if 0 <= one.f_blocks * one.f_frsize - size < one.f_frsize
+            )
+    return 0
 
 
 def _fields(path: str) -> dict[str, int]:
@@ -225,18 +250,29 @@ def _fields(path: str) -> dict[str, int]:
     return found
 
 
-def _memory_files(members: Sequence[int]) -> int:
-    """Bytes in files that exist in memory alone (memfd_create) and belong to no folder with a size."""
-    sizes: dict[int, int] = {}
+def _held_open(members: Sequence[int]) -> int:
+    """Bytes that lie in no process and no folder: what sockets may hold, and files without a folder (memfd_create)."""
+    sizes: dict[str, int] = {}
     for pid in members:
         folder = f"/proc/{pid}/fd"
         with contextlib.suppress(OSError):
             for name in os.listdir(folder):
                 with contextlib.suppress(OSError):
-                    if os.readlink(f"{folder}/{name}").startswith("/memfd:"):
+                    what = os.readlink(f"{folder}/{name}")
+                    if what.startswith("socket:"):
+                        sizes[what] = _socket_bytes()
+                    elif what.startswith("/memfd:"):
                         known = os.stat(f"{folder}/{name}")
-                        sizes[known.st_ino] = known.st_blocks * 512
+                        sizes[str(known.st_ino)] = known.st_blocks * 512
     return sum(sizes.values())
+
+
+@functools.cache
+def _socket_bytes() -> int:
+    """The most that waits in a socket of the usual size, which learners cannot change (`seccomp`)."""
+    with contextlib.suppress(OSError), open("/proc/sys/net/core/wmem_default", encoding="ascii") as file:
+        return int(file.read())
+    return 0
 
 
 def _read_all(fd: int, seconds: float) -> bytes:
@@ -254,10 +290,16 @@ def _read_all(fd: int, seconds: float) -> bytes:
 
 
 class BubblewrapLauncher:
-    """Starts the learner's process in a sandbox of its own (Linux with bubblewrap 0.8 or newer)."""
+    """Starts the learner's process in a sandbox of its own (Linux with bubblewrap 0.8 or newer).
 
-    def __init__(self, limits: SandboxLimits | None = None) -> None:
+    Args:
+        limits: what one submission may use.
+        calls: the filter of the kernel's calls; by default the course's, where the kernel takes it.
+    """
+
+    def __init__(self, limits: SandboxLimits | None = None, calls: bytes | None = None) -> None:
         self.limits = limits or SandboxLimits()
+        self.calls = calls if calls is not None else b"" if unfiltered() else seccomp.program()
 
     def launch(self, start: Start) -> Process:
         """Start the process. Its folder does not exist inside; a home in memory stands for it.
@@ -266,47 +308,47 @@ class BubblewrapLauncher:
             RuntimeError: bubblewrap gave up.
         """
         variables = {name: moved(value, start.folder) for name, value in start.environment.items()}
-        settings = self.settings(variables, start.library)
         command = [LIBRARY if part == str(start.library) else part for part in start.command]
         info_read, info_write = os.pipe()
         try:
-            process = Confined(
-                [*self.program(settings), "--info-fd", str(info_write), "--", *command],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env={},
-                pass_fds=(*start.fds, info_write, settings),
-                start_new_session=True,
-            )
+            with self.bubblewrap(variables, start.library) as (program, fds):
+                process = Confined(
+                    [*program, "--info-fd", str(info_write), "--", *command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    env={},
+                    pass_fds=(*start.fds, *fds, info_write),
+                    start_new_session=True,
+                )
         except BaseException:
             os.close(info_read)
             raise
         finally:
             os.close(info_write)
-            os.close(settings)
         process.enter(info_read, self.limits)
         return process
 
-    def program(self, settings: int) -> list[str]:
-        """bubblewrap, told to read its settings from a file descriptor.
+    @contextlib.contextmanager
+    def bubblewrap(
+        self, environment: Mapping[str, str], library: Path | None = None, template: Path | None = None
+    ) -> Iterator[tuple[list[str], list[int]]]:
+        """bubblewrap, told to read its arguments from file descriptors, and these, open for the block.
 
         Its command line can be read inside, in /proc/1/cmdline, and shall not say what lies where outside.
         """
-        return [shutil.which("bwrap") or "bwrap", "--args", str(settings)]
-
-    def settings(
-        self, environment: Mapping[str, str], library: Path | None = None, template: Path | None = None
-    ) -> int:
-        """A file in memory that holds bubblewrap's arguments; the caller closes it."""
-        descriptor = os.memfd_create("settings")
         arguments = self.arguments(environment, library, template)
-        data = memoryview(b"\0".join(os.fsencode(argument) for argument in arguments))
-        while data:
-            data = data[os.write(descriptor, data) :]
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return descriptor
+        fds = [_in_memory("arguments", b"\0".join(map(os.fsencode, arguments)))]
+        program = [shutil.which("bwrap") or "bwrap", "--args", str(fds[0])]
+        if self.calls and not template:  # whose forks filter their own, when they have made their namespaces
+            fds.append(_in_memory("calls", self.calls))
+            program += ["--seccomp", str(fds[1])]
+        try:
+            yield program, fds
+        finally:
+            for fd in fds:
+                os.close(fd)
 
     def arguments(
         self, environment: Mapping[str, str], library: Path | None = None, template: Path | None = None
@@ -319,7 +361,6 @@ class BubblewrapLauncher:
             template: the script of the process that learners' processes are forked from: it may make namespaces,
                 and sees the machine's process table, which each of its forks covers by its own.
         """
-        limits = self.limits
         made = ["--unshare-user", "--unshare-pid", "--unshare-ipc"]
         made += ["--unshare-uts", "--unshare-net", "--unshare-cgroup-try"]
         made += [] if template else ["--disable-userns"]
@@ -333,8 +374,9 @@ class BubblewrapLauncher:
         for name, value in {**environment, **ours}.items():
             made += ["--setenv", name, value]
         # The folders in memory come first: Python may be installed below one of them.
-        made += ["--size", str(limits.scratch_bytes), "--tmpfs", SCRATCH]
-        made += ["--size", str(limits.home_bytes), "--tmpfs", HOME]
+        sizes = folders(self.limits)
+        for place in (SCRATCH, HOME):
+            made += ["--size", str(sizes[place]), "--tmpfs", place]
         for path in SYSTEM:
             if os.path.islink(path):
                 made += ["--symlink", os.readlink(path), path]
@@ -348,7 +390,8 @@ class BubblewrapLauncher:
         whole = str(Path(nas_lib.__file__).resolve().parent)
         if any(inside(whole, path) for path in (*shown(), *SYSTEM)):  # installed among Python's own packages
             made += ["--tmpfs", whole, "--remount-ro", whole]
-        made += ["--dev", "/dev", "--size", str(limits.scratch_bytes), "--tmpfs", "/dev/shm"]
+        made += ["--dev", "/dev", "--size", str(sizes[SHARED]), "--tmpfs", SHARED]
+        made += ["--ro-bind", "/dev/zero", "/dev/zero"]  # closes it: mapped, it is memory without a size
         made += ["--bind", "/proc", "/proc"] if template else ["--proc", "/proc", "--remount-ro", "/proc"]
         # What bubblewrap made to mount all this on would otherwise be the learner's to write to.
         made += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
@@ -386,6 +429,16 @@ def shown() -> list[str]:
     return [path for path in dict.fromkeys(wanted) if not any(inside(path, place) for place in SYSTEM)]
 
 
+def _in_memory(name: str, data: bytes) -> int:
+    """A file in memory that holds the data, ready to be read; the caller closes it."""
+    descriptor = os.memfd_create(name)
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
 def inside(path: str, folder: str) -> bool:
     """Is the path in the folder, or the folder itself?"""
     return os.path.commonpath([path, folder]) == folder
@@ -401,51 +454,69 @@ def _kernel() -> tuple[int, ...]:
     return tuple(int(number) for number in numbers if number.isdigit())
 
 
-@functools.cache
 def missing() -> str:
-    """Why no sandbox can be started here, with the remedy, in one sentence; "" if one can.
+    """Why no sandbox can be started here, with the remedy, in one sentence; "" if one can."""
+    return trial()[0]
 
-    It is tried, not guessed: containers and security modules forbid it in many ways.
-    """
+
+def unfiltered() -> str:
+    """Why the kernel's calls are not filtered in sandboxes here, in one sentence; "" if they are."""
+    return trial()[1]
+
+
+@functools.cache
+def trial() -> tuple[str, str]:
+    """`missing` and `unfiltered`. They are tried, not guessed: containers and security modules forbid in many ways."""
     if not sys.platform.startswith("linux"):
         return (
             "submissions can be isolated on Linux only (with bubblewrap): grade in a Linux machine, "
             f"virtual machine or container, {HELP}."
-        )
+        ), ""
     if shutil.which("bwrap") is None:
         return (
             "bubblewrap, which isolates submissions from this machine, is not installed: "
             f"apt-get install bubblewrap (dnf install bubblewrap), {HELP}."
-        )
-    launcher = BubblewrapLauncher()
+        ), ""
+    calls = seccomp.program()
+    unknown = "" if calls else f"their numbers on {platform.machine()} are not known"
     try:
-        settings = launcher.settings({})
-        try:
-            tried = subprocess.run(
-                [*launcher.program(settings), "--", sys.executable, "-I", "-S", "-c", ""],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=START_SECONDS,
-                stdin=subprocess.DEVNULL,
-                pass_fds=(settings,),
-            )
-        finally:
-            os.close(settings)
+        refused = unknown or _tried(calls)
+        said = refused and _tried(b"")
     except SandboxMissing as wrong:
-        return str(wrong)
+        return str(wrong), ""
     except (OSError, subprocess.TimeoutExpired) as wrong:
-        return f"bubblewrap cannot be run ({wrong}): install it again, {HELP}."
-    if tried.returncode == 0:
-        return ""
-    said = (tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"])[-1][:200]
+        return f"bubblewrap cannot be run ({wrong}): install it again, {HELP}.", ""
+    if not said:
+        without = "the sandbox holds, but memory that no process maps is not counted"
+        return "", refused and f"The kernel's calls are not filtered here ({refused}): {without}."
     if "nknown option" in said:
-        return f"bubblewrap is too old ({said}): version 0.8 or newer is needed, {HELP}."
+        return f"bubblewrap is too old ({said}): version 0.8 or newer is needed, {HELP}.", ""
     return (
         f"bubblewrap is installed but may not isolate submissions here ({said}): allow user namespaces "
         "(in a container: run it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined; "
         f"on Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0), {HELP}."
-    )
+    ), ""
+
+
+def _tried(calls: bytes) -> str:
+    """What bubblewrap says if no sandbox with that filter can be started, else "".
+
+    Raises:
+        SandboxMissing, OSError, subprocess.TimeoutExpired: it cannot even be tried.
+    """
+    with BubblewrapLauncher(calls=calls).bubblewrap({}) as (program, fds):
+        tried = subprocess.run(
+            [*program, "--", sys.executable, "-I", "-S", "-c", ""],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=START_SECONDS,
+            stdin=subprocess.DEVNULL,
+            pass_fds=fds,
+        )
+    if tried.returncode == 0:
+        return ""
+    return (tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"])[-1][:200]
 
 
 def available() -> bool:

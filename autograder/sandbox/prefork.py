@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import select
 import socket
 import struct
@@ -23,13 +22,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from autograder.sandbox.bubblewrap import (
-    HOME,
     LIBRARY,
-    SCRATCH,
     START_SECONDS,
     BubblewrapLauncher,
     SandboxLimits,
     Watched,
+    folders,
     inside,
     moved,
     shown,
@@ -117,28 +115,26 @@ class Template:
         Raises:
             OSError, RuntimeError: it could not be started.
         """
-        limits = launcher.limits
-        sizes = {SCRATCH: limits.scratch_bytes, HOME: limits.home_bytes, "/dev/shm": limits.scratch_bytes}
+        box = json.dumps({"folders": folders(launcher.limits), "calls": launcher.calls.hex()})
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        settings = launcher.settings(environment, library, ZYGOTE)
-        python = [sys.executable, "-P", "-s", "-B", str(ZYGOTE), str(theirs.fileno()), json.dumps(sizes)]
+        python = [sys.executable, "-P", "-s", "-B", str(ZYGOTE), str(theirs.fileno()), box]
         try:
-            self._process = subprocess.Popen(
-                [*launcher.program(settings), "--", *python, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env={},
-                pass_fds=(theirs.fileno(), settings),
-                start_new_session=True,
-            )
+            with launcher.bubblewrap(environment, library, ZYGOTE) as (program, fds):
+                self._process = subprocess.Popen(
+                    [*program, "--", *python, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    env={},
+                    pass_fds=(theirs.fileno(), *fds),
+                    start_new_session=True,
+                )
         except BaseException:
             self._control.close()
             raise
         finally:
             theirs.close()
-            os.close(settings)
         self._control.settimeout(IMPORT_SECONDS)
         try:
             if self._control.recv(16) != b"ready":
@@ -175,7 +171,7 @@ class Template:
 def _covered() -> str:
     """Why no template can be used, if what it needs lies where each of its forks gets an empty folder; else ""."""
     for path in shown():
-        for place in (SCRATCH, HOME, "/dev/shm"):
+        for place in folders(SandboxLimits()):
             if inside(path, place):
                 return f"{path} lies in {place}, of which each learner's process gets an empty one of its own"
     return ""

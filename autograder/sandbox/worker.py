@@ -27,6 +27,7 @@ import random
 import signal
 import struct
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from types import CodeType, FrameType, ModuleType
@@ -334,8 +335,16 @@ class _Watch:
         return cpu, waited
 
 
-# Seconds in which the grader was at work, not the learner's code. Shared, as a probe's child is watched by its parent.
-_SHARED = mmap.mmap(-1, 8)  # each process that `begin`s has one of its own
+# Seconds in which the grader was at work, not the learner's code. Each process that `begin`s shares them with its
+# children: a probe's is watched by its parent.
+_SHARED: Any = bytearray(8)
+
+
+def _shared() -> mmap.mmap:
+    """Eight bytes in a file without a name: the sandbox has no other memory to share."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(8)
+        return mmap.mmap(file.fileno(), 8)
 
 
 def _excused() -> float:
@@ -456,7 +465,7 @@ def prepare(library: str, lesson: str, modules: str) -> None:
 def begin(read_fd: int, write_fd: int) -> None:
     """Serve the grader over two file descriptors, within limits, until it hangs up."""
     global _SHARED
-    _SHARED = mmap.mmap(-1, 8)
+    _SHARED = _shared()
     _limit_resources()
     for fd in (read_fd, write_fd):
         os.set_inheritable(fd, False)  # processes that a cell starts have no business with the grader

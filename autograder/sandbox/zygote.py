@@ -3,8 +3,8 @@
 It is started as a script by `prefork`, inside a bubblewrap sandbox that already hides the grader's machine. No
 code of a learner's ever runs in it. Each process forked from it first shuts itself in once more, away from its
 siblings: user, PID, mount, IPC, network and host name namespaces of its own, empty folders to write to, no
-capability, and no way to any of them. It says that it is there only when all of that has been done; what fails
-ends it, before any of the learner's code.
+capability, no way to any of them, and none of the kernel's calls that no notebook needs. It says that it is there
+only when all of that has been done; what fails ends it, before any of the learner's code.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -35,6 +36,7 @@ APART = (
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 38, 47, 4
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 CAPABILITY_VERSION_3 = 0x20080522
 IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # as Python does when it starts: writing raises instead
 LAST_CAPABILITY = "/proc/sys/kernel/cap_last_cap"
@@ -55,7 +57,26 @@ def _mount(kind: str, place: str, flags: int, options: str = "") -> None:
     _must(_libc.mount(text[0], text[1], text[2], flags, text[3] or None), f"mount {kind} on {place}")
 
 
-def serve(control: socket.socket, sizes: dict[str, int]) -> None:
+class _Program(ctypes.Structure):
+    """`struct sock_fprog`."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+@dataclass(frozen=True)
+class Box:
+    """What a process shuts itself in with.
+
+    Args:
+        folders: in memory, to write to, with their sizes in bytes.
+        calls: the filter of the kernel's calls (`seccomp`), in hexadecimal digits; "" for none.
+    """
+
+    folders: dict[str, int]
+    calls: str
+
+
+def serve(control: socket.socket, box: Box) -> None:
     """Fork a process for each message, which brings its three descriptors: to read from, to write to, to report to."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here
     gc.collect()
@@ -67,12 +88,12 @@ def serve(control: socket.socket, sizes: dict[str, int]) -> None:
             os._exit(0)  # the grader has gone
         if os.fork() == 0:
             control.close()
-            _guard(fds, sizes)
+            _guard(fds, box)
         for fd in fds:
             os.close(fd)
 
 
-def _guard(fds: Sequence[int], sizes: dict[str, int]) -> None:
+def _guard(fds: Sequence[int], box: Box) -> None:
     """In the first fork: make namespaces, in which a child lives; tell how that one ended. Never returns."""
     report = fds[2]
     try:
@@ -91,7 +112,7 @@ def _guard(fds: Sequence[int], sizes: dict[str, int]) -> None:
                 file.write(line)
         child = os.fork()
         if child == 0:
-            _first(fds, sizes, last)
+            _first(fds, box, last)
         for fd in fds[:2]:
             os.close(fd)
         _, status = os.waitpid(child, 0)
@@ -101,12 +122,12 @@ def _guard(fds: Sequence[int], sizes: dict[str, int]) -> None:
         _fail(report, error)
 
 
-def _first(fds: Sequence[int], sizes: dict[str, int], last_capability: int) -> None:
+def _first(fds: Sequence[int], box: Box, last_capability: int) -> None:
     """The first process of the new PID namespace, with which all others end. Never returns."""
     report = fds[2]
     try:
         os.setsid()
-        _shut_in(sizes, last_capability)
+        _shut_in(box, last_capability)
         _tell(report, up=True)
         # The grader takes hold of this process before anything of the learner's can end it.
         if os.read(report, 1) != b"+":
@@ -138,10 +159,10 @@ def _first(fds: Sequence[int], sizes: dict[str, int], last_capability: int) -> N
             os._exit(128 - code if code < 0 else code)  # as bubblewrap tells a signal
 
 
-def _shut_in(sizes: dict[str, int], last_capability: int) -> None:
+def _shut_in(box: Box, last_capability: int) -> None:
     """Cover all that is shared with other learners' processes, and give up every right to uncover it."""
     _must(_libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "make mounts private")
-    for place, size in sizes.items():
+    for place, size in box.folders.items():
         _mount("tmpfs", place, MS_NOSUID | MS_NODEV, f"size={size},mode=0755")
     _mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC
@@ -163,6 +184,10 @@ def _shut_in(sizes: dict[str, int], last_capability: int) -> None:
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     _must(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
     _must(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    if box.calls:
+        calls = bytes.fromhex(box.calls)
+        program = _Program(len(calls) // 8, calls)
+        _must(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "filter calls")
 
 
 def _last_capability() -> int:
@@ -189,9 +214,9 @@ def _fail(report: int, error: BaseException) -> None:
 
 
 def main() -> None:
-    """Arguments: the control socket's descriptor, folders to write to with sizes (JSON), those of `prepare`."""
+    """Arguments: the control socket's descriptor, what `Box` holds (JSON), those of `prepare`."""
     worker.prepare(*sys.argv[3:6])
-    serve(socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2]))
+    serve(socket.socket(fileno=int(sys.argv[1])), Box(**json.loads(sys.argv[2])))
 
 
 if __name__ == "__main__":
