@@ -112,6 +112,14 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     report.add_argument(
         "--out", type=Path, help="CSV to write (default: grades_<lesson>.csv in the course folder)"
     )
+    report.add_argument(
+        "--html",
+        nargs="?",
+        type=Path,
+        const=Path(),
+        metavar="FILE",
+        help="write a page about the class too (default: class_<lesson>.html in the course folder)",
+    )
     report.set_defaults(run=_report)
 
     corpus = commands.add_parser(
@@ -289,7 +297,17 @@ def _report(arguments: argparse.Namespace) -> int:
     with gradebook.trouble_in_one_sentence(arguments.course):
         grades = command.recall(arguments.lesson, arguments.course, arguments.out)
     _show(grades)
+    if arguments.html is not None:
+        _write_page(grades, arguments.html)
     return 0
+
+
+def _write_page(grades: Grades, html: Path) -> None:
+    from autograder.reports import dashboard
+
+    page = grades.course / f"class_{grades.lesson}.html" if html == Path() else html
+    dashboard.write(grades, page)
+    print(f"Class: {page}")
 
 
 def _show(grades: Grades) -> None:

@@ -7,6 +7,7 @@ signs that `signs` saw.
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import textwrap
 from collections import Counter, defaultdict
@@ -144,10 +145,96 @@ def table(grades: Grades) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------
+# What is known of the class
+
+UNTRIED = frozenset({"not-implemented"})
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How one task went: points by student, of those who have any yet."""
+
+    task: str
+    most: float
+    """Points that the task gives at most."""
+    earned: Sequence[float]
+    untried: int
+    """Students who left the exercise as it was."""
+    waiting: int
+    """Students whose points a person has yet to give."""
+
+    @property
+    def full(self) -> int:
+        """Students with all points."""
+        return sum(abs(value - self.most) < 1e-9 for value in self.earned)
+
+    @property
+    def none(self) -> int:
+        """Students without points, those who left it untried among them."""
+        return sum(abs(value) < 1e-9 for value in self.earned)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean points; None where nobody has any yet."""
+        return sum(self.earned) / len(self.earned) if self.earned else None
+
+
+def spreads(grades: Grades) -> list[Spread]:
+    """How each task went, in the lesson's order."""
+    found = []
+    for task in grades.tasks:
+        points = [row.points[task] for row in grades.rows if task in row.points]
+        most = next((row.max_points[task] for row in grades.rows if task in row.max_points), 0.0)
+        untried = sum(row.outcomes[task].concept in UNTRIED for row in grades.rows if task in row.outcomes)
+        earned = [value for value in points if value is not None]
+        found.append(Spread(task, most, earned, untried, len(points) - len(earned)))
+    return found
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A concept that was missed in one exercise, by how many, and what most of them were told."""
+
+    exercise: str
+    concept: str
+    students: int
+    message: str
+
+
+def missed(grades: Grades) -> list[Missed]:
+    """What went wrong, the commonest first."""
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in grades.rows:
+        for name, outcome in row.outcomes.items():
+            if outcome.score < 1.0 and outcome.concept not in UNTRIED:
+                told[name, outcome.concept].append(outcome.message)
+    order = {task: place for place, task in enumerate(grades.tasks)}
+    found = [
+        Missed(name, concept, len(messages), Counter(messages).most_common(1)[0][0])
+        for (name, concept), messages in told.items()
+    ]
+    return sorted(
+        found, key=lambda one: (-one.students, order.get(one.exercise, 0), one.exercise, one.concept)
+    )
+
+
+def to_look_at(grades: Grades) -> dict[str, list[str]]:
+    """Who a person may want to look at, by kind of sign (`signs.MEANINGS`); kinds that nobody shows left out."""
+    seen: dict[str, list[str]] = {kind: [] for kind in MEANINGS}
+    for row in grades.rows:
+        for kind in MEANINGS:
+            found = [sign.seen for sign in row.signs if sign.kind == kind]
+            if found:
+                seen[kind].append(f"{row.student} ({', '.join(found)})")
+    for names, tasks in shared_answers(grades.rows):
+        seen["same-answers"].append(f"{_names(names)} ({', '.join(tasks)})")
+    return {kind: found for kind, found in seen.items() if found}
+
+
+# ----------------------------------------------------------------------------------------------------
 # Summary
 
 WIDTH = 110
-UNTRIED = frozenset({"not-implemented"})
 NAMED = 12  # students named in one line; the rest is counted
 
 
@@ -187,25 +274,17 @@ def _by_task(grades: Grades) -> list[str]:
     mean = f", mean {sum(shares) / len(shares):.0f} % of what has been graded" if shares else ""
     lines = [f"Summary of {grades.lesson}: {_count(len(grades.rows), 'submission')}{mean}", ""]
     lines.append(f"{'exercise'.ljust(width)}    mean  of  full marks  no points  not tried")
-    for task in grades.tasks:
-        points = [row.points[task] for row in grades.rows if row.points.get(task) is not None]
-        most = next((row.max_points[task] for row in grades.rows if task in row.max_points), 0.0)
-        if not points:
-            lines.append(f"{task.ljust(width)}       –  {most:g}  (waits for a person)")
+    for one in spreads(grades):
+        name = one.task.ljust(width)
+        if one.mean is None:
+            lines.append(f"{name}       –  {one.most:g}  (waits for a person)")
             continue
-        earned = [value for value in points if value is not None]
-        full, none = (sum(abs(value - goal) < 1e-9 for value in earned) for goal in (most, 0.0))
-        untried = sum(row.outcomes[task].concept in UNTRIED for row in grades.rows if task in row.outcomes)
         lines.append(
-            f"{task.ljust(width)}  {sum(earned) / len(earned):6.2f}  {most:2g}  {_share(full, earned)}"
-            f"  {_share(none, earned, 9)}  {untried or '–':>9}"
-            + (f"  ({waiting} more wait for a person)" if (waiting := _waiting_for(grades, task)) else "")
+            f"{name}  {one.mean:6.2f}  {one.most:2g}  {_share(one.full, one.earned)}"
+            f"  {_share(one.none, one.earned, 9)}  {one.untried or '–':>9}"
+            + (f"  ({one.waiting} more wait for a person)" if one.waiting else "")
         )
     return lines
-
-
-def _waiting_for(grades: Grades, task: str) -> int:
-    return sum(row.points.get(task, 0.0) is None for row in grades.rows)
 
 
 def _share(part: int, whole: Sequence[object], width: int = 10) -> str:
@@ -214,20 +293,11 @@ def _share(part: int, whole: Sequence[object], width: int = 10) -> str:
 
 def _by_concept(grades: Grades) -> list[str]:
     """Which mistakes were made by how many, the commonest first, each with what one of the learners was told."""
-    students: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for row in grades.rows:
-        for name, outcome in row.outcomes.items():
-            if outcome.score < 1.0 and outcome.concept not in UNTRIED:
-                students[name, outcome.concept].append((row.student, outcome.message))
-    order = {task: place for place, task in enumerate(grades.tasks)}
-    lines = []
-    for (name, concept), found in sorted(
-        students.items(), key=lambda item: (-len(item[1]), order.get(item[0][0], 0), item[0])
-    ):
-        message, _ = Counter(message for _, message in found).most_common(1)[0]
-        lines.append(
-            f"{len(found):>3}  {name}, {concept}: {textwrap.shorten(message, 160, placeholder=' …')}"
-        )
+    lines = [
+        f"{one.students:>3}  {one.exercise}, {one.concept}: "
+        f"{textwrap.shorten(one.message, 160, placeholder=' …')}"
+        for one in missed(grades)
+    ]
     return _titled("What went wrong, by number of students", lines)
 
 
@@ -242,28 +312,40 @@ def _exercises(grades: Grades, is_so: Callable[[Outcome], bool]) -> list[str]:
 
 
 def shared_answers(rows: Iterable[Row]) -> list[tuple[list[str], list[str]]]:
-    """Groups of students with the same larger answers: (students, exercises)."""
-    groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+    """Groups of students who have larger answers in common: (students, exercises).
+
+    Two belong together who share as many as `signs.SHARED`; what others changed or left out does not part them. An
+    answer that a quarter of the class gives is how one writes it, and says nothing.
+    """
+    rows = list(rows)
+    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
-        if row.answers:
-            groups[row.answers].append(row.student)
-    return [(names, [name for name, _ in answers]) for answers, names in groups.items() if len(names) > 1]
+        for answer in row.answers:
+            owners[answer].append(row.student)
+    usual = max(4, len(rows) / 4)
+    common: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (exercise, _), names in owners.items():
+        if len(names) <= usual:
+            for pair in itertools.combinations(sorted(names), 2):
+                common[pair].append(exercise)
+    group_of: dict[str, set[str]] = {}
+    for (one, other), exercises in common.items():
+        if len(exercises) >= signs.SHARED:
+            together = group_of.get(one, {one}) | group_of.get(other, {other})
+            group_of.update(dict.fromkeys(together, together))
+    groups = sorted({tuple(sorted(group)) for group in group_of.values()})
+    return [(list(group), _in_common(group, common)) for group in groups]
+
+
+def _in_common(group: Sequence[str], common: Mapping[tuple[str, str], list[str]]) -> list[str]:
+    found = (name for pair in itertools.combinations(group, 2) for name in common.get(pair, ()))
+    return list(dict.fromkeys(found))
 
 
 def _to_look_at(grades: Grades) -> list[str]:
-    seen: dict[str, list[str]] = {kind: [] for kind in MEANINGS}
-    for row in grades.rows:
-        for kind in MEANINGS:
-            found = [sign.seen for sign in row.signs if sign.kind == kind]
-            if found:
-                seen[kind].append(f"{row.student} ({', '.join(found)})")
-    for names, tasks in shared_answers(grades.rows):
-        seen["same-answers"].append(f"{_names(names)} ({', '.join(tasks)})")
     lines = []
-    for kind, found in seen.items():
-        if found:
-            lines.append(f"{kind}: {MEANINGS[kind]}.")
-            lines += [f"  {line}" for line in found]
+    for kind, found in to_look_at(grades).items():
+        lines += [f"{kind}: {MEANINGS[kind]}.", *(f"  {line}" for line in found)]
     return _titled("Look at these. They are observations, no findings, and changed no grade", lines)
 
 
