@@ -86,6 +86,20 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     grade.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
     grade.add_argument(
+        "--roster",
+        type=Path,
+        metavar="CSV",
+        help="Canvas's or Moodle's own file, for names and ids; Moodle's worksheet also tells when each handed in",
+    )
+    grade.add_argument(
+        "--zone", default="", help="time zone of the times in Moodle's worksheet, such as Europe/Berlin"
+    )
+    grade.add_argument(
+        "--trust-timestamps",
+        action="store_true",
+        help="take a timestamp.txt inside a learner's own archive for the time of handing in",
+    )
+    grade.add_argument(
         "--student",
         action="append",
         default=[],
@@ -98,6 +112,15 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="run submissions without the sandbox: their code can do whatever you can; the report says so",
     )
     grade.set_defaults(run=_grade)
+
+    roster = commands.add_parser(
+        "roster", help="take names and ids of students from Canvas's or Moodle's own CSV into the gradebook"
+    )
+    roster.add_argument("file", type=Path, help="export of Canvas' gradebook; Moodle's worksheet or report")
+    roster.add_argument(
+        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
+    )
+    roster.set_defaults(run=_roster)
 
     report = commands.add_parser(
         "report", help="show a lesson's grades and summary again, and write the CSV, with manual grades"
@@ -281,12 +304,26 @@ def _grade(arguments: argparse.Namespace) -> int:
                     students=arguments.student,
                     scheduler=arguments.scheduler,
                     regrade=arguments.regrade,
+                    roster=arguments.roster,
+                    zone=arguments.zone,
+                    trust_timestamps=arguments.trust_timestamps,
                 )
             _show(done)
             print(f"Feedback: {done.course / 'feedback'}")
             print(f"Formgrader: start JupyterLab in {done.course}\n")
     except scoring.GradingError as error:
         raise ValueError(str(error)) from error
+    return 0
+
+
+def _roster(arguments: argparse.Namespace) -> int:
+    from autograder.grade import command
+    from autograder.grade.course_folder import CourseFolder
+    from autograder.nbgrader import gradebook
+
+    with gradebook.trouble_in_one_sentence(arguments.course):
+        new, known = command.enrol(CourseFolder(arguments.course), arguments.file)
+    print(f"{arguments.file}: {new} students are new, {known} were known.")
     return 0
 
 

@@ -122,6 +122,7 @@ class Case:
         answered: whether the sheet holds the reference's answers or is blank.
         says: a regular expression that the target's message, or the note of one refused, has to match.
         write: puts the submission into the folder; by default as `<student>.ipynb`.
+        noted: the note of one that is graded, as a regular expression; by default there is none.
         slow: takes its time to the limit, and is graded alone to see how long that is.
     """
 
@@ -133,6 +134,7 @@ class Case:
     says: str = ""
     write: Callable[[Sheet, Path], None] | None = None
     slow: bool = False
+    noted: str = ""
 
     @property
     def student(self) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import autograder
 from autograder.corpus._cases import ALERT, MARKER, SECRET
+from autograder.intake import hand_ins
 from autograder.judge.seeds import SECRET_FILE, SEEDS_FILE
 from autograder.nbgrader import gradebook, review
 
@@ -31,7 +32,7 @@ MEMORY_BYTES = 600 * 2**20  # by which the grader may grow over hundreds of subm
 PORT = 45454
 COURSE = {
     *("source", "release", "submitted", "autograded", "feedback", "gradebook.db", "nbgrader_config.py"),
-    *(SECRET_FILE, SEEDS_FILE, gradebook.BACKUP, review.FOLDER, "set_aside"),
+    *(SECRET_FILE, SEEDS_FILE, gradebook.BACKUP, review.FOLDER, hand_ins.FOLDER, "set_aside"),
 }
 """What a course folder may hold, beside the tables and journals that are written into it."""
 

@@ -153,7 +153,7 @@ class _Grades:
             lost = ", ".join(f"{name} {share:g}" for name, share in shares.items() if share < 1)
             faults.append(f"earned all but {lost or 'nothing'}" if shares else "has no grades")
         note = row.note if case.earns is Earns.REFUSED else self._message(case.student, target)
-        if case.earns is not Earns.REFUSED and row.note:
+        if case.earns is not Earns.REFUSED and not re.fullmatch(case.noted, row.note):
             faults.append(f"note: {row.note}")
         if not re.search(case.says, note, re.IGNORECASE) or (
             case.earns is Earns.REFUSED and not note.endswith(".")

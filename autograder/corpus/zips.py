@@ -34,13 +34,13 @@ def book(sheet: Sheet) -> bytes:
     return json.dumps(sheet.notebook).encode()
 
 
-def as_zip(name: str, earns: Earns, make: Callable[[Sheet], bytes], says: str = "") -> Case:
+def as_zip(name: str, earns: Earns, make: Callable[[Sheet], bytes], says: str = "", noted: str = "") -> Case:
     """A student's zip."""
 
     def write(sheet: Sheet, path: Path) -> None:
         path.with_suffix(".zip").write_bytes(make(sheet))
 
-    return Case(name, "archives", earns, write=write, says=says)
+    return Case(name, "archives", earns, write=write, says=says, noted=noted)
 
 
 def with_member(name: str) -> Callable[[Sheet], bytes]:
@@ -121,6 +121,7 @@ ZIPS = [
     as_zip("a zip made on Windows", Earns.ALL, lambda sheet: zipped([(f"mine\\{sheet.lesson}.ipynb", book(sheet))])),
     as_zip("a zip with a renamed notebook", Earns.ALL, lambda sheet: zipped([("Übung (2).ipynb", book(sheet))])),
     as_zip("a zip of the whole course", Earns.ALL, lambda sheet: zipped([(f"n/{sheet.lesson}.ipynb", book(sheet)), ("n/99_other.ipynb", b"{}")])),
+    as_zip("a zip with a time of its own", Earns.ALL, lambda sheet: zipped([(f"{sheet.lesson}.ipynb", book(sheet)), ("timestamp.txt", b"2000-01-01 10:00:00 UTC")]), noted=".* claims .* does not count"),
     as_zip("a zip that climbs out", Earns.REFUSED, with_member("../../outside.ipynb"), "outside of its folder"),
     as_zip("a zip that climbs out by backslashes", Earns.REFUSED, with_member("..\\..\\outside.ipynb"), "outside of its folder"),
     as_zip("a zip with an absolute path", Earns.REFUSED, with_member("/tmp/nas-corpus-trace.ipynb"), "outside of its folder"),
@@ -185,6 +186,16 @@ DOWNLOADS = [
             ("Jürgen Müller_4712_assignsubmission_file_/meins.ipynb", right),
         ],
         ("Jane Doe_4711", "Jürgen Müller_4712"),
+    ),
+    Download(
+        "Moodle, two of one name, one with a text beside the file",
+        lambda lesson, right: [
+            (f"Jane Doe_4711_assignsubmission_file/{lesson}.ipynb", right),
+            (f"Jane Doe_4712_assignsubmission_file/{lesson}.ipynb", right),
+            ("Jane Doe_4712_assignsubmission_file/timestamp.txt", b"2000-01-01 10:00:00 UTC"),
+            ("Jane Doe_4712_assignsubmission_onlinetext/onlinetext.html", b"<p>See the file.</p>"),
+        ],
+        ("Jane Doe_4711", "Jane Doe_4712"),
     ),
     Download(
         "Moodle, files alone",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from autograder.author.lesson import Lesson, read_lesson
@@ -16,10 +18,14 @@ from autograder.grade import batch, journal
 from autograder.grade.course_folder import CourseFolder
 from autograder.grade.journal import Journal, digest
 from autograder.grade.run import Run
-from autograder.intake import search
+from autograder.intake import search, times
+from autograder.intake.search import Collection
 from autograder.intake.submission import Submission
 from autograder.nbgrader import gradebook
+from autograder.nbgrader import roster as nbgrader_roster
+from autograder.reports import lms_files
 from autograder.reports.grade_table import Grades, write_csv
+from autograder.reports.spreadsheets import Sheet
 from autograder.sandbox import bubblewrap
 from nas_lib import checks
 
@@ -57,6 +63,9 @@ def grade(
     students: Sequence[str] = (),
     scheduler: str | None = None,
     regrade: bool = False,
+    roster: Path | None = None,
+    zone: str = "",
+    trust_timestamps: bool = False,
 ) -> Grades:
     """Grade the submissions of a lesson.
 
@@ -73,6 +82,9 @@ def grade(
         scheduler: address of a Dask scheduler whose workers run and judge the submissions, instead of `jobs` here.
         regrade: evaluate the submissions anew; else those that nothing has changed about keep what an earlier run
             found out.
+        roster: Canvas's or Moodle's own CSV, for names and ids; a worksheet of Moodle's also says when each handed in.
+        zone: the time zone of the times in that worksheet.
+        trust_timestamps: take a timestamp.txt that learners have put into their own archive for the time of handing in.
 
     Returns:
         The grades of everybody in the folder; those who were not graded now as the gradebook has them.
@@ -89,16 +101,21 @@ def grade(
     source = _gradable(lesson)
     seconds: dict[str, float] = {}
     with search.collected(submissions, lesson) as found:
-        chosen = _chosen(found.submissions, students, submissions)
         place = CourseFolder(folder, kind)
         out = _target(out, place, lesson)
         with journal.only_run(place.root):
             with _timed(seconds, "preparing"):
                 gradebook.back_up(place.root)
+                if roster:
+                    enrol(place, roster)
+                there = _timely(found, roster, zone, trust_timestamps)
+                there = place.recognised(there)
+                chosen = _chosen(there, students, submissions)
                 place.assign(lesson)
                 if due:
                     place.set_due(lesson, due)
                 notes = {one.student: place.hand_in(lesson, one) for one in chosen}
+                place.note_hand_ins(lesson, notes)
             master = place.source(lesson).read_bytes()
             version = digest(batch.code_version(), lesson, master, place.seeds(lesson), kind)
             # What is known of those who are not graded now stays known.
@@ -112,7 +129,7 @@ def grade(
                     faults = run.pages([student for student in notes if student not in run.broken], jobs)
     faults |= run.broken
     notes = {name: "; ".join(filter(None, (note, faults.get(name)))) for name, note in notes.items()}
-    earlier = {one.student for one in found.submissions} & set(place.students(lesson))
+    earlier = {one.student for one in there} & set(place.students(lesson))
     rows = [place.row(lesson, student, notes.get(student, "")) for student in sorted({*notes, *earlier})]
     names = [task.name for task in source.tasks]
     remarks = [
@@ -129,6 +146,44 @@ def _chosen(there: Sequence[Submission], students: Sequence[str], source: Path) 
     if unknown := sorted(set(students) - {one.student for one in there}):
         raise ValueError(f"student must have a submission in {source}, got {', '.join(map(repr, unknown))}.")
     return [one for one in there if not students or one.student in students]
+
+
+def _timely(
+    found: Collection, roster: Path | None, zone: str, trust_timestamps: bool
+) -> Sequence[Submission]:
+    """The submissions, with the times that Moodle's worksheet tells, or that are taken for true."""
+    told: dict[str, datetime] = {}
+    if roster and any(one.download and one.download.system == "Moodle" for one in found.submissions):
+        told, wrong = lms_files.handed_in(Sheet.read(roster, "roster"), _known_zone(zone))
+        if wrong and not zone:
+            raise ValueError(f"zone must be the time zone of the times in {roster}, such as Europe/Berlin.")
+        found.remarks += [f"{roster}: {sentence}" for sentence in wrong]
+
+    def said(one: Submission) -> str:
+        if one.download and one.download.number in told:
+            return times.written(told[one.download.number])
+        return (one.claim or "") if trust_timestamps else ""
+
+    return [replace(one, when=said(one)) for one in found.submissions]
+
+
+def _known_zone(zone: str) -> str:
+    try:
+        times.instant("2026-01-01 12:00", zone or "UTC")
+    except ValueError as reason:
+        raise ValueError(f"zone must be a time zone such as Europe/Berlin, got {zone!r}: {reason}.") from None
+    return zone
+
+
+def enrol(place: CourseFolder, roster: Path) -> tuple[int, int]:
+    """Take names and ids of students from Canvas's or Moodle's own CSV; how many are new, how many were there.
+
+    Raises:
+        ValueError: it is no such file, or somebody in it could be two of the students that are there.
+    """
+    people = lms_files.people(Sheet.read(roster, "roster"), str(roster))
+    with place.gradebook() as book:
+        return nbgrader_roster.take(book, people)
 
 
 @contextlib.contextmanager

@@ -6,13 +6,15 @@ It drives nbgrader (generate_assignment, autograde, generate_feedback). What a s
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,13 @@ import nbformat
 from traitlets.config import Config
 
 from autograder.author import build
-from autograder.intake import reading, taking_in, times
-from autograder.intake.submission import Submission
+from autograder.intake import hand_ins, reading, taking_in, times
+from autograder.intake.hand_ins import HandIn
+from autograder.intake.submission import TIMESTAMP, Submission
 from autograder.judge import matching, outputs
 from autograder.judge.results import Result
 from autograder.judge.seeds import course_secret, grading_seeds
-from autograder.nbgrader import config_file, gradebook, released
+from autograder.nbgrader import config_file, gradebook, released, roster
 from autograder.reports import penalties, signs
 from autograder.reports.grade_table import Row
 from autograder.sandbox.cells import Step
@@ -149,10 +152,42 @@ class CourseFolder:
             note = taking_in.take_in(
                 submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson)
             )
+            if not (submission.path and submission.path.is_relative_to(self.root / "submitted")):
+                came = HandIn(submission.download, submission.claim or "", submission.when)
+                hand_ins.write(self.root, lesson, submission.student, came)
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             Path(fresh, lesson).rename(folder)
         return note
+
+    def recognised(self, submissions: Iterable[Submission]) -> list[Submission]:
+        """Submissions under the ids that the gradebook has for their students, who may come from elsewhere.
+
+        Raises:
+            ValueError: two of them are one student's.
+        """
+        with self.gradebook() as book:
+            return roster.recognised(book, submissions)
+
+    def note_hand_ins(self, lesson: str, students: Iterable[str]) -> None:
+        """Bring into the gradebook how submissions came in: whose they are, and when."""
+        from nbgrader.api import MissingEntry
+
+        with self.gradebook() as book:
+            due = book.find_assignment(lesson).duedate
+            for student in students:
+                came = hand_ins.read(self.root, lesson, student)
+                if came.download:
+                    roster.register(book, student, came.download)
+                folder = self.root / "submitted" / student / lesson
+                if came.marked_late:  # by how much is not known: the least that is late
+                    taking_in.set_time(folder, due and times.written(due + timedelta(seconds=1)))
+                if not (folder / TIMESTAMP).exists():
+                    with contextlib.suppress(
+                        MissingEntry
+                    ):  # nbgrader would keep an earlier submission's time
+                        book.find_submission(lesson, student).timestamp = None
+            book.db.commit()
 
     def _master(self, lesson: str) -> matching.Master:
         return released.master(self.root, lesson, lesson)
@@ -262,6 +297,7 @@ class CourseFolder:
                 return row
             row.late_seconds = float(submission.total_seconds_late)
             row.penalty = float(submission.late_submission_penalty or 0.0)
+            came = hand_ins.read(self.root, lesson, student).note(submission.duedate is not None)
             for notebook in submission.notebooks:
                 for grade in notebook.grades:
                     name = grade.cell.name.removesuffix("-check")
@@ -270,9 +306,10 @@ class CourseFolder:
                     if grade.needs_manual_grade and grade.manual_score is not None:
                         again.append(name)
         self._look_into(row, lesson)
-        if again:
-            changed = f"graded by a person before the last change, look again: {', '.join(again)}"
-            row.note = "; ".join(filter(None, (row.note, changed)))
+        changed = (
+            f"graded by a person before the last change, look again: {', '.join(again)}" if again else ""
+        )
+        row.note = "; ".join(filter(None, (row.note, came, changed)))
         return row
 
     def _look_into(self, row: Row, lesson: str) -> None:

@@ -12,8 +12,8 @@ from autograder.intake import times
 from autograder.intake.downloads import Download
 
 STUDENT = re.compile(r"[\w.@ '-]{1,100}\Z")
-TIMESTAMP = "timestamp.txt"
-BESIDE = (TIMESTAMP, "submission_secret.txt")
+TIMESTAMP, SECRET = "timestamp.txt", "submission_secret.txt"
+BESIDE = (TIMESTAMP, SECRET)
 """What nbgrader itself puts beside a notebook that is handed in: when, and what the exchange gives feedback back by."""
 BESIDE_BYTES = 4096
 
@@ -29,11 +29,13 @@ class Submission:
     """What lies beside the notebook comes from the learner: a time there is a claim."""
     download: Download | None = None
     """Whose it is by the learning platform that it was downloaded from."""
+    when: str = ""
+    """When it was handed in, in nbgrader's words, if the platform or the instructor says so."""
 
     @property
     def timestamp(self) -> str | None:
-        """When it was handed in, in nbgrader's words, from its timestamp.txt beside the notebook; None without one."""
-        return None if self.theirs else self._beside
+        """When it was handed in, in nbgrader's words, as said or from timestamp.txt beside it; None if not known."""
+        return self.when or (None if self.theirs else self._beside)
 
     @property
     def claim(self) -> str | None:

@@ -14,7 +14,14 @@ from typing import Any
 import nbformat
 
 from autograder.intake.reading import Unreadable, read
-from autograder.intake.submission import BESIDE, BESIDE_BYTES, TIMESTAMP, Submission, timestamp_of
+from autograder.intake.submission import (
+    BESIDE,
+    BESIDE_BYTES,
+    SECRET,
+    TIMESTAMP,
+    Submission,
+    timestamp_of,
+)
 
 NOTE_CELL = "intake-note"
 """Id of the cell that says why a submission could not be read, in the notebook that stands for it."""
@@ -44,17 +51,19 @@ def take_in(submission: Submission, lesson: str, folder: Path, blank: Callable[[
         notebook = refusal(note, blank)
     nbformat.write(notebook, folder / f"{lesson}.ipynb")
     if submission.path is not None and not submission.theirs:
-        for beside in map(submission.path.with_name, BESIDE):
-            if _may_stay(beside, beside.parent):
-                shutil.copyfile(beside, folder / beside.name)
-    _rewrite_timestamp(folder)
+        secret = submission.path.with_name(SECRET)
+        if _may_stay(secret, secret.parent):
+            shutil.copyfile(secret, folder / SECRET)
+    set_time(folder, submission.timestamp)
     return note
 
 
-def _rewrite_timestamp(folder: Path) -> None:
-    """In nbgrader's words, as it takes some spellings for another time, and Windows' for none."""
-    if when := timestamp_of(folder / TIMESTAMP):
+def set_time(folder: Path, when: str | None) -> None:
+    """Say in a submission's folder when it was handed in, in nbgrader's words, which alone it reads right."""
+    if when:
         (folder / TIMESTAMP).write_text(f"{when}\n", encoding="utf-8")
+    else:
+        (folder / TIMESTAMP).unlink(missing_ok=True)
 
 
 def refusal(note: str, blank: Callable[[], Any]) -> Any:
@@ -108,7 +117,7 @@ def confine(folder: Path, lesson: str, aside: Path, blank: Callable[[], Any]) ->
             remarks.append(_set_aside(path, folder, aside))
     if fault:
         nbformat.write(refusal(fault, blank), notebook)
-    _rewrite_timestamp(folder)
+    set_time(folder, timestamp_of(folder / TIMESTAMP))
     return remarks
 
 

@@ -18,16 +18,18 @@ from typing import Any
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
+from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 
 from autograder.author import build
-from autograder.intake import reading, search, taking_in
+from autograder.intake import hand_ins, reading, search, taking_in
 from autograder.intake.archives import NOTEBOOK_BYTES
+from autograder.intake.hand_ins import HandIn
 from autograder.intake.submission import BESIDE, BESIDE_BYTES, STUDENT
-from autograder.nbgrader import steps
+from autograder.nbgrader import roster, steps
 from autograder.sandbox import bubblewrap
 
 SET_ASIDE = "set_aside"
@@ -171,11 +173,19 @@ class IntakeExtractor(ExtractorPlugin):
     def extract(self, archive_path: str, extracted_path: str) -> None:
         """Take in all submissions in `archive_path` (files, folders, zips) and write them to `extracted_path`."""
         lesson = self.parent.coursedir.assignment_id
+        directory = self.parent.coursedir
         try:
-            with search.collected(Path(archive_path), lesson) as found:
+            with (
+                search.collected(Path(archive_path), lesson) as found,
+                Gradebook(directory.db_url, directory.course_id) as gradebook,
+            ):
                 for remark in found.remarks:
                     self.log.warning("%s", remark)
-                for submission in found.submissions:
+                for submission in roster.recognised(gradebook, found.submissions):
+                    if submission.download:
+                        roster.register(gradebook, submission.student, submission.download)
+                    came = HandIn(submission.download, submission.claim or "")
+                    hand_ins.write(Path(directory.root), lesson, submission.student, came)
                     folder = Path(extracted_path) / submission.student
                     note = taking_in.take_in(
                         submission, lesson, folder, lambda: build.student_notebook(lesson)

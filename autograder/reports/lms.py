@@ -2,14 +2,13 @@
 
 A grade is exported when it is final. Students who have not handed in, and submissions of which a part still waits for a
 person, are left out, so that the import leaves their field in the LMS alone; options say otherwise. How the systems
-differ stands in one place, as data (`CANVAS`, `MOODLE`), with the columns that their importers read: Canvas'
-`lib/gradebook_importer.rb`, Moodle's `grade/import/csv` and `mod/assign/feedback/offline/importgradeslib.php`.
+differ stands in `lms_files`, as data.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,174 +16,35 @@ from typing import Any, ClassVar
 from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Dict, Enum, Unicode
 
-from autograder.reports import penalties
+from autograder.reports import comments, lms_files, penalties
+from autograder.reports.lms_files import CANVAS, MOODLE, Layout, Student, System
 from autograder.reports.spreadsheets import Sheet, harmless, number
 
-
-@dataclass(frozen=True)
-class Student:
-    """A student as nbgrader's gradebook knows them."""
-
-    id: str
-    first_name: str = ""
-    last_name: str = ""
-    email: str = ""
-    lms_id: str = ""
-
-    @property
-    def keys(self) -> set[str]:
-        """What may stand for this student in an LMS's file, in small letters."""
-        return {key.casefold() for key in (self.lms_id, self.id, self.email) if key}
+MISSING, PENDING = "not handed in", "waiting for a person"
+ABSENT, LOCKED, PARTIAL = (
+    "not in the LMS's file",
+    "the LMS does not let it be changed",
+    "another lesson lacks points",
+)
+LEFT_OUT = (MISSING, PENDING, PARTIAL, ABSENT, LOCKED)
+"""Why somebody's points are not exported."""
 
 
 @dataclass
 class Marks:
-    """The final points in one lesson, by student's id; how many were left out, and why."""
+    """The final points in one lesson, by student's id; who was left out, and why."""
 
     lesson: str
     out_of: float
     points: dict[str, float] = field(default_factory=dict)
-    pending: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    comments: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=lambda: {reason: [] for reason in LEFT_OUT})
 
-
-@dataclass(frozen=True)
-class Layout:
-    """A kind of file that an LMS gives out and takes back."""
-
-    known_by: tuple[frozenset[str], ...]
-    """Columns that only such a file has, all of one of these sets."""
-    keys: frozenset[str]
-    """Columns that say whose a row is."""
-    student: frozenset[str] = frozenset()
-    """Further columns that say who it is."""
-    total: re.Pattern[str] | None = None
-    """Titles of the columns of sums; those that are left are lessons'."""
-    grade: str = ""
-    """The one column for points, where a file is of one assignment."""
-    needed: str = ""
-    """A column without which the import refuses the file."""
-    number: re.Pattern[str] | None = None
-    """A key of this form stands for the number in it as well."""
-    out_of_row: str = ""
-    """What the first field of the row says in which the points possible stand."""
-    out_of_column: str = ""
-    """The column in which the points possible stand, in small letters."""
-    locked: tuple[str, str] | None = None
-    """The column that says whether a grade can be changed, and how it says no, in small letters."""
-    only_lessons: bool = False
-    """The columns of what is not exported stay out of the file: what is not in it is left as it was."""
-
-    def fits(self, header: Sequence[str]) -> bool:
-        """Is a file with this header one of the kind?"""
-        return any(columns <= set(header) for columns in self.known_by)
-
-    def lessons(self, header: Sequence[str]) -> list[int]:
-        """The columns that may be a lesson's."""
-        who = self.keys | self.student
-        sums = {title for title in header if self.total and self.total.search(title)}
-        return [place for place, title in enumerate(header) if title not in who | sums]
-
-    def keeps(self, title: str) -> bool:
-        """Does this column, which is filled with nothing, stand in the file that is written?"""
-        return not self.only_lessons or title in self.keys | self.student
-
-    def keys_of(self, header: Sequence[str], row: Sequence[str]) -> set[str]:
-        """What may say whose a row is, in small letters."""
-        found = [text.strip() for title, text in zip(header, row, strict=True) if title in self.keys]
-        numbers = [match[1] for text in found if self.number and (match := self.number.fullmatch(text))]
-        return {key.casefold() for key in (*found, *numbers) if key}
-
-
-@dataclass(frozen=True)
-class System:
-    """A learning management system, as far as its import of grades goes."""
-
-    name: str
-    file: str
-    """Name of the file that is written, where none is given."""
-    columns: Mapping[str, Callable[[Student], str]]
-    """Who it is, in a file of our own: header, and what stands there."""
-    layouts: tuple[Layout, ...]
-    """The files of its own that can be filled in; the first that fits counts."""
-    unfit: str
-    """What to say of another file."""
-    out_of: str = ""
-    """The first field of a row with the points possible, in a file of our own."""
-    whole_rows: bool = False
-    """An empty field would erase a grade: a student gets all lessons' points or is left out."""
-
-    def gives(self, marks: Sequence[Marks], student: str) -> bool:
-        """Is there a row for this student?"""
-        there = [student in one.points for one in marks]
-        return all(there) if self.whole_rows else any(there)
-
-
-CANVAS = System(
-    name="Canvas",
-    file="canvas.csv",
-    columns={
-        "Student": lambda student: (
-            ", ".join(filter(None, (student.last_name, student.first_name))) or student.id
-        ),
-        "ID": lambda student: student.lms_id,
-        "SIS User ID": lambda student: "",
-        "SIS Login ID": lambda student: student.id,
-        "Section": lambda student: "",
-    },
-    out_of="    Points Possible",
-    layouts=(
-        Layout(
-            known_by=(frozenset({"Section", "Student"}), frozenset({"Section", "LastName"})),
-            keys=frozenset({"ID", "SIS User ID", "SIS Login ID", "Integration ID"}),
-            student=frozenset({"Student", "LastName", "FirstName", "Root Account", "Section"}),
-            total=re.compile(r"(Current|Final) (Score|Points|Grade)|Override (Score|Grade|Status)"),
-            out_of_row="Points Possible",
-            only_lessons=True,
-        ),
-    ),
-    unfit="is no export of Canvas' gradebook: it has no columns Student, ID and Section.",
-)
-_MOODLES_KEYS = frozenset({"Identifier", "ID number", "Email address", "Username"})
-_PARTICIPANT = re.compile(
-    r"\D+\s(\d+)"
-)  # "Participant 1234": its downloads of submissions carry the number alone
-MOODLE = System(
-    name="Moodle",
-    file="moodle.csv",
-    columns={
-        "First name": lambda student: student.first_name,
-        "Last name": lambda student: student.last_name,
-        "ID number": lambda student: student.lms_id or student.id,
-        "Email address": lambda student: student.email,
-    },
-    layouts=(
-        Layout(  # an assignment's grading worksheet
-            known_by=(frozenset({"Identifier", "Grade"}),),
-            keys=_MOODLES_KEYS,
-            number=_PARTICIPANT,
-            grade="Grade",
-            needed="Last modified (grade)",
-            out_of_column="maximum grade",
-            locked=("Grade can be changed", "no"),
-        ),
-        Layout(  # the grader report
-            known_by=tuple(frozenset({key}) for key in _MOODLES_KEYS),
-            keys=_MOODLES_KEYS,
-            number=_PARTICIPANT,
-            student=frozenset(
-                {"First name", "Last name", "Surname", "Full name", "Institution", "Department"}
-                | {"Last downloaded from this course"}
-            ),
-            locked=("Grade can be changed", "no"),
-        ),
-    ),
-    unfit=(
-        "is no file of Moodle's that can be filled in: it needs a column Identifier, Email address, ID number or "
-        "Username."
-    ),
-    whole_rows=True,
-)
+    def leave_out(self, students: Iterable[str], reason: str) -> None:
+        """Take the points of students away, if they have any."""
+        for student in students:
+            if self.points.pop(student, None) is not None:
+                self.left_out[reason].append(student)
 
 
 class LmsExportPlugin(ExportPlugin):
@@ -216,6 +76,10 @@ class LmsExportPlugin(ExportPlugin):
         try:
             students = self._students(gradebook)
             marks = self._marks(gradebook, students)
+            if self.system.whole_rows:
+                incomplete = [name for name in students if not all(name in one.points for one in marks)]
+                for one in marks:
+                    one.leave_out(incomplete, PARTIAL)
             sheet = (
                 self.filled(Sheet.read(Path(self.into)), students, marks)
                 if self.into
@@ -236,10 +100,9 @@ class LmsExportPlugin(ExportPlugin):
 
     def _tell(self, marks: Marks) -> None:
         said = f"{marks.lesson}: {len(marks.points)} exported"
-        for reason, who in (("not handed in", marks.missing), ("waiting for a person", marks.pending)):
+        for reason, who in marks.left_out.items():
             if who:
-                some = ", ".join(sorted(who)[:10]) + (" …" if len(who) > 10 else "")
-                said += f", {len(who)} left out ({reason}: {some})"
+                said += f", {len(who)} left out ({reason}: {', '.join(sorted(who))})"
         print(said)
 
     # -- from the gradebook --------------------------------------------------------------------------------
@@ -281,13 +144,18 @@ class LmsExportPlugin(ExportPlugin):
                 if self.missing == "zero":
                     marks.points[name] = 0.0
                 else:
-                    marks.missing.append(name)
+                    marks.left_out[MISSING].append(name)
             elif submission.needs_manual_grade and self.pending == "leave-out":
-                marks.pending.append(name)
+                marks.left_out[PENDING].append(name)
             else:
                 penalty = submission.late_submission_penalty or 0.0
                 marks.points[name] = max(0.0, float(submission.score) - float(penalty))
+                marks.comments[name] = comments.comment(submission, self._graded(marks.lesson, name))
         return marks
+
+    def _graded(self, lesson: str, student: str) -> Path:
+        root = str(self.config.CourseDirectory.get("root", "."))
+        return Path(root, "autograded", student, lesson, f"{lesson}.ipynb")
 
     # -- to the LMS ----------------------------------------------------------------------------------------
 
@@ -299,14 +167,14 @@ class LmsExportPlugin(ExportPlugin):
             blank = [""] * (len(who) - 1)
             rows.append([self.system.out_of, *blank, *(number(one.out_of) for one in marks)])
         for name, student in students.items():
-            if self.system.gives(marks, name):
+            if any(name in one.points for one in marks):
                 points = [number(one.points[name]) if name in one.points else "" for one in marks]
                 rows.append([*(harmless(what(student)) for what in who.values()), *points])
         return Sheet([*who, *(one.lesson for one in marks)], rows)
 
     def filled(self, sheet: Sheet, students: Mapping[str, Student], marks: Sequence[Marks]) -> Sheet:
         """The LMS's own file with our points filled in, reduced to the students that get any."""
-        header = sheet.header
+        header = self.system.titles(sheet)
         layout = self._layout(header, marks)
         lessons = layout.lessons(header)
         places = (
@@ -318,33 +186,58 @@ class LmsExportPlugin(ExportPlugin):
             (row for row in sheet.rows if layout.out_of_row and layout.out_of_row in row[0]), None
         )
         keys = [set() if row is possible else layout.keys_of(header, row) for row in sheet.rows]
-        rows, locked = [possible] if possible else [], []
-        for index, name in sorted(self._match(keys, students).items()):
+        matched = self._match(keys, students)
+        self._leave_out_absent(students, matched, marks)
+        locked = [name for place, name in matched.items() if layout.is_locked(header, sheet.rows[place])]
+        for one in marks:
+            one.leave_out(locked, LOCKED)
+        rows = [possible] if possible else []
+        for index, name in sorted(matched.items()):
+            if not any(name in one.points for one in marks):
+                continue
             row = [harmless(text) for text in sheet.rows[index]]
-            if not self.system.gives(marks, name):
-                continue
-            if layout.locked and _field(header, row, layout.locked[0]) == layout.locked[1]:
-                locked.append(name)
-                continue
             for one, place in zip(marks, places, strict=True):
                 if name in one.points:
-                    out_of = possible[place] if possible else _field(header, row, layout.out_of_column)
+                    out_of = (
+                        possible[place] if possible else lms_files.field(header, row, layout.out_of_column)
+                    )
                     row[place] = self._scaled(one, one.points[name], out_of)
+            self._comment(header, row, layout, marks[0].comments.get(name, ""))
             rows.append(row)
-        if locked:
-            print(
-                f"These grades can't be changed in {self.system.name}, so they were left out: {', '.join(locked)}"
-            )
         kept = [place for place in range(len(header)) if place in places or layout.keeps(header[place])]
         return Sheet(
-            [header[place] for place in kept],
+            [sheet.header[place] for place in kept],
             [[row[place] for place in kept] for row in rows],
             sheet.delimiter,
             sheet.encoding,
         )
 
+    def _leave_out_absent(
+        self, students: Mapping[str, Student], matched: Mapping[int, str], marks: Sequence[Marks]
+    ) -> None:
+        """Leave out those who are not in the LMS's file; it is the wrong one if those are all who have points."""
+        absent = sorted(set(students) - set(matched.values()))
+        have_points = {name for one in marks for name in one.points}
+        if not matched or (have_points and have_points <= set(absent)):
+            some = ", ".join(map(repr, sorted(have_points or absent)[:5]))
+            raise ValueError(
+                f"{self.into} matches nobody here: {some} and all others are in no row of it, by LMS id, id or "
+                "e-mail address; `nas-course roster` takes these from the LMS's own file."
+            )
+        if absent:
+            print(f"Not in {self.into}, so not exported: {', '.join(absent)}")
+        for one in marks:
+            one.leave_out(absent, ABSENT)
+
+    def _comment(self, header: Sequence[str], row: list[str], layout: Layout, comment: str) -> None:
+        """Fill the field for feedback, unless somebody has written there."""
+        if layout.comment in header and comment:
+            place = header.index(layout.comment)
+            if not row[place].strip() or row[place].startswith(comments.BEGINNING):
+                row[place] = comment
+
     def _layout(self, header: Sequence[str], marks: Sequence[Marks]) -> Layout:
-        layout = next((one for one in self.system.layouts if one.fits(header)), None)
+        layout = self.system.layout(header)
         if layout is None:
             raise ValueError(f"{self.into} {self.system.unfit}")
         if layout.needed and layout.needed not in header:
@@ -375,19 +268,20 @@ class LmsExportPlugin(ExportPlugin):
         )
 
     def _scaled(self, marks: Marks, points: float, out_of: str) -> str:
-        """Points as the LMS wants them."""
+        """Points as the LMS wants them, with its own decimal sign."""
+        sign = "," if "," in out_of else "."
         try:
             most = float(out_of.replace(",", "."))
         except ValueError:
             return number(points)
         if abs(most - marks.out_of) < 1e-6:
-            return number(points)
-        if not self.rescale:
+            most = marks.out_of
+        elif not self.rescale:
             raise ValueError(
                 f"{marks.lesson} is out of {number(marks.out_of)} points here and out of {number(most)} in the LMS: "
                 f"change it there, or convert with --{type(self).__name__}.rescale=True."
             )
-        return number(points * most / marks.out_of)
+        return number(points * (most / marks.out_of)).replace(".", sign)
 
     def _match(self, keys: Sequence[set[str]], students: Mapping[str, Student]) -> dict[int, str]:
         """Which row of an LMS's file is which student: by LMS id, id or e-mail address."""
@@ -405,22 +299,13 @@ class LmsExportPlugin(ExportPlugin):
                 )
             if rows:
                 found[rows[0]] = name
-        absent = sorted(set(students) - set(found.values()))
-        if absent:
-            print(f"Not in {self.into}, so not exported: {', '.join(absent)}")
         return found
 
 
-def _field(header: Sequence[str], row: Sequence[str], title: str) -> str:
-    """What stands in a row under a title, in small letters; "" where there is no such column."""
-    places = [place for place, one in enumerate(header) if title and one.casefold() == title.casefold()]
-    return row[places[0]].strip().casefold() if places else ""
-
-
 def _plain(header: str) -> str:
-    """A column's title for comparing: without the id that Canvas appends, nor Moodle's kind and "(Real)"."""
-    title = re.sub(r"\s*\((?:\d+|Real)\)\s*$", "", header)
-    title = re.sub(r"^Assignment:\s*", "", title)
+    """A column's title for comparing: without Canvas's id, nor Moodle's "Assignment:" and "(Real)" in any language."""
+    title = re.sub(r"\s*[(（][^()]*[)）]\s*$", "", header)
+    title = re.sub(r"^[^\W\d_]+\s?[:：]\s*", "", title)
     return re.sub(r"[\W_]+", "", title).casefold()
 
 

@@ -38,8 +38,12 @@ class Sheet:
     encoding: str = "utf-8"
 
     @classmethod
-    def read(cls, path: Path) -> Sheet:
+    def read(cls, path: Path, called: str = "into") -> Sheet:
         """Read a file that an LMS exported.
+
+        Args:
+            path: the file.
+            called: the argument that names it.
 
         Raises:
             ValueError: it cannot be read as CSV in UTF-8.
@@ -48,7 +52,7 @@ class Sheet:
             data = path.read_bytes()
         except OSError as error:
             raise ValueError(
-                f"into must be a file that can be read, got {str(path)!r}: {error.strerror}."
+                f"{called} must be a file that can be read, got {str(path)!r}: {error.strerror}."
             ) from None
         encoding = "utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8"
         try:
@@ -57,9 +61,9 @@ class Sheet:
             delimiter = max(",;\t", key=first.count)
             rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
         except (UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(f"into must be a CSV file in UTF-8, got {str(path)!r}: {error}.") from None
+            raise ValueError(f"{called} must be a CSV file in UTF-8, got {str(path)!r}: {error}.") from None
         if not rows:
-            raise ValueError(f"into must be an export with a header, got {str(path)!r}, which is empty.")
+            raise ValueError(f"{called} must be an export with a header, got {str(path)!r}, which is empty.")
         width = len(rows[0])
         return cls(rows[0], [(row + [""] * width)[:width] for row in rows[1:]], delimiter, encoding)
 
