@@ -7,6 +7,7 @@ when needed so that `nas-course doctor` stays quick.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,6 +112,9 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         action="store_true",
         help="run submissions without the sandbox: their code can do whatever you can; the report says so",
     )
+    grade.add_argument(
+        "--json", action="store_true", help="print JSON instead of table and summary, a line for each lesson"
+    )
     grade.set_defaults(run=_grade)
 
     roster = commands.add_parser(
@@ -121,6 +125,39 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
     )
     roster.set_defaults(run=_roster)
+
+    extend = commands.add_parser(
+        "extend", help="give students more time for a lesson; without --student: say who has got it"
+    )
+    extend.add_argument("--lesson", required=True, help="lesson, such as 01_random_search")
+    extend.add_argument(
+        "--student",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="who gets more time (may be given several times)",
+    )
+    extend.add_argument(
+        "--until",
+        default="",
+        help='when it ends, such as "2026-10-05 23:59 UTC"; without it, it is taken back',
+    )
+    extend.add_argument(
+        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
+    )
+    extend.set_defaults(run=_extend)
+
+    feedback = commands.add_parser(
+        "feedback", help="write the feedback pages as the zip that Canvas or Moodle takes back"
+    )
+    feedback.add_argument("--lesson", required=True, help="lesson, such as 01_random_search")
+    feedback.add_argument(
+        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
+    )
+    feedback.add_argument(
+        "--out", type=Path, help="zip to write (default: feedback_<lesson>.zip in the course folder)"
+    )
+    feedback.set_defaults(run=_feedback)
 
     report = commands.add_parser(
         "report", help="show a lesson's grades and summary again, and write the CSV, with manual grades"
@@ -143,6 +180,7 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="FILE",
         help="write a page about the class too (default: class_<lesson>.html in the course folder)",
     )
+    report.add_argument("--json", action="store_true", help="print JSON instead of table and summary")
     report.set_defaults(run=_report)
 
     corpus = commands.add_parser(
@@ -308,9 +346,10 @@ def _grade(arguments: argparse.Namespace) -> int:
                     zone=arguments.zone,
                     trust_timestamps=arguments.trust_timestamps,
                 )
-            _show(done)
-            print(f"Feedback: {done.course / 'feedback'}")
-            print(f"Formgrader: start JupyterLab in {done.course}\n")
+            _show(done, arguments.json)
+            if not arguments.json:
+                print(f"Feedback: {done.course / 'feedback'}")
+                print(f"Formgrader: start JupyterLab in {done.course}\n")
     except scoring.GradingError as error:
         raise ValueError(str(error)) from error
     return 0
@@ -327,29 +366,60 @@ def _roster(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _extend(arguments: argparse.Namespace) -> int:
+    from autograder.grade import command
+    from autograder.nbgrader import gradebook
+
+    with gradebook.trouble_in_one_sentence(arguments.course):
+        given = command.extend(arguments.lesson, arguments.student, arguments.course, arguments.until)
+    for student, until in given.items():
+        print(f"{student}: until {until}")
+    if not given:
+        print(f"Nobody has more time for {arguments.lesson}.")
+    return 0
+
+
+def _feedback(arguments: argparse.Namespace) -> int:
+    from autograder.grade import command, feedback_zip
+    from autograder.nbgrader import gradebook
+
+    out = arguments.out or arguments.course / f"feedback_{arguments.lesson}.zip"
+    with gradebook.trouble_in_one_sentence(arguments.course):
+        zipped, left_out = feedback_zip.write(command.existing(arguments.course), arguments.lesson, out)
+    if left_out:
+        print(f"Left out, as they came from no download: {', '.join(left_out)}")
+    print(f"{out}: {len(zipped)} pages")
+    return 0
+
+
 def _report(arguments: argparse.Namespace) -> int:
     from autograder.grade import command
     from autograder.nbgrader import gradebook
 
     with gradebook.trouble_in_one_sentence(arguments.course):
         grades = command.recall(arguments.lesson, arguments.course, arguments.out)
-    _show(grades)
+    _show(grades, arguments.json)
     if arguments.html is not None:
-        _write_page(grades, arguments.html)
+        page = _write_page(grades, arguments.html)
+        if not arguments.json:
+            print(f"Class: {page}")
     return 0
 
 
-def _write_page(grades: Grades, html: Path) -> None:
+def _write_page(grades: Grades, html: Path) -> Path:
     from autograder.reports import dashboard
 
     page = grades.course / f"class_{grades.lesson}.html" if html == Path() else html
     dashboard.write(grades, page)
-    print(f"Class: {page}")
+    return page
 
 
-def _show(grades: Grades) -> None:
-    from autograder.reports import grade_table
+def _show(grades: Grades, as_json: bool) -> None:
+    from autograder.reports import grade_data, grade_table
 
+    if as_json:
+        print(json.dumps(grade_data.as_data(grades)), flush=True)
+        return
     print(f"{grade_table.table(grades)}\n\n{grade_table.summary(grades)}\n")
     print(f"Grades: {grades.out}")
 

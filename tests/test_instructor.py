@@ -807,7 +807,7 @@ def test_a_full_disk_while_grades_are_stored_keeps_what_was_there(course, capsys
     copy = course / "autograded" / "half" / LESSON / f"{LESSON}.ipynb"
     before = copy.read_bytes()
     monkeypatch.setattr(FilesWriter, "write", no_room)
-    said = refused(again(course, "--student", "half"), capsys)
+    said = refused(again(course, "--student", "half", "--regrade"), capsys)
     assert "what had been graded is kept; make room and run the same command again" in said
     assert copy.read_bytes() == before
     assert intact(course)

@@ -19,7 +19,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import samples
-from autograder.grade import command
+from autograder.grade import command, progress
 from autograder.grade.course_folder import CourseFolder
 from autograder.intake import downloads, search
 from autograder.intake.downloads import Download
@@ -308,6 +308,88 @@ def test_a_worksheet_names_one_person_across_assignments(moodle, tmp_path):
     entries = {f"Ann Lee_30{one}_assignsubmission_file_/{LESSON}.ipynb": BLANK for one in (1, 2)}
     with search.collected(zipped(tmp_path / "s.zip", entries), LESSON) as found:
         assert [one.student for one in place.recognised(found.submissions)] == ["Ann Lee_201", "Ann Lee_202"]
+
+
+# -- feedback and extensions -------------------------------------------------------------------------------
+
+
+def test_feedback_goes_back_as_a_zip_under_the_downloads_names(canvas, moodle, tmp_path, capsys):
+    for grades, wanted in (
+        (canvas, {f"leeann_LATE_101_9001_{LESSON}.html", f"leeann_102_9002_{LESSON}.html"}),
+        (moodle, {f"Ann Lee_{one}_assignsubmission_file_/{LESSON}.html" for one in (201, 202)}),
+    ):
+        out = tmp_path / "feedback.zip"
+        feedback = ["feedback", "--lesson", LESSON, "--course", str(grades.course), "--out", str(out)]
+        assert cli.main(feedback) == 0
+        assert f"{out}: 2 pages" in capsys.readouterr().out
+        with zipfile.ZipFile(out) as archive:
+            assert set(archive.namelist()) == wanted
+            for name in wanted:
+                assert downloads.read(name.partition("/")[0]) is not None
+                assert b"<title>" in archive.read(name)
+
+
+def test_more_time_for_one_student_also_when_the_due_date_moves(moodle, tmp_path, capsys):
+    course = copied(moodle, tmp_path)
+    (course / "sheet.csv").write_text(GERMAN, encoding="utf-8")
+    command.grade(
+        download_of(course), LESSON, course, roster=course / "sheet.csv", zone="Europe/Berlin", progress=False
+    )
+    extend = ["extend", "--lesson", LESSON, "--course", str(course)]
+    ann = ["--student", "Ann Lee_201"]
+    until = ["--until", "2026-10-02 00:29 +02:00"]
+    assert cli.main([*extend, *ann, "--student", "bo@example.org", *until]) == 0
+    said = capsys.readouterr().out
+    assert (
+        said == "Ann Lee_201: until 2026-10-01 22:29:00 UTC\nbo@example.org: until 2026-10-01 22:29:00 UTC\n"
+    )
+    assert of(command.recall(LESSON, course), "Ann Lee_201").late_seconds == 30 * 60
+    assert [row.student for row in command.recall(LESSON, course).rows] == ["Ann Lee_201", "Ann Lee_202"]
+    CourseFolder(course).set_due(LESSON, "2026-09-01 12:00 UTC")
+    assert of(command.recall(LESSON, course), "Ann Lee_201").late_seconds == 30 * 60
+    assert of(command.recall(LESSON, course), "Ann Lee_202").late_seconds > 86_400
+    assert cli.main([*extend, *ann]) == 0
+    assert of(command.recall(LESSON, course), "Ann Lee_201").late_seconds > 86_400
+    for arguments, message in (
+        ([*extend, "--student", "nobody", *until], "student must be in the gradebook, got 'nobody'"),
+        ([*extend, *ann, "--until", "tomorrow"], "until must be a date such as"),
+        (
+            ["extend", "--lesson", "01_random_search", "--course", str(course)],
+            "01_random_search is not assigned in",
+        ),
+    ):
+        assert cli.main(arguments) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_json_is_all_that_is_printed(canvas, tmp_path, capsys):
+    course = copied(canvas, tmp_path)
+    given = ["--lesson", LESSON, "--course", str(course), "--json"]
+    assert cli.main(["report", *given]) == 0
+    reported = json.loads(capsys.readouterr().out)
+    assert cli.main(["grade", str(course / "submitted"), *given]) == 0
+    assert json.loads(capsys.readouterr().out)["students"] == reported["students"]
+    one, other = reported["students"]
+    assert (one["student"], one["late_seconds"]) == ("leeann_101", 1)
+    assert (
+        one["score"]
+        == of(canvas, "leeann_101").score
+        == sum(task["points"] for task in one["tasks"].values())
+    )
+    assert {task["concept"] for task in other["tasks"].values()} >= {"not-implemented"}
+
+
+def test_progress_is_lines_where_there_is_no_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.0)
+    bar = progress.shown("grading", 2, True)
+    bar.set_postfix({"timeouts": 1})
+    bar.update()
+    assert capsys.readouterr().err.startswith("grading: 1 of 2, timeouts 1, about ")
+    bar.close()
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 60.0)
+    bar.update()
+    progress.shown("grading", 2, False).update()
+    assert capsys.readouterr() == ("", "")
 
 
 # -- rosters -----------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from autograder.grade.run import Run
 from autograder.intake import search, times
 from autograder.intake.search import Collection
 from autograder.intake.submission import Submission
-from autograder.nbgrader import gradebook
+from autograder.nbgrader import extensions, gradebook
 from autograder.nbgrader import roster as nbgrader_roster
 from autograder.reports import lms_files
 from autograder.reports.grade_table import Grades, write_csv
@@ -158,6 +158,10 @@ def _timely(
         if wrong and not zone:
             raise ValueError(f"zone must be the time zone of the times in {roster}, such as Europe/Berlin.")
         found.remarks += [f"{roster}: {sentence}" for sentence in wrong]
+    elif any(one.download and one.download.system == "Moodle" for one in found.submissions):
+        found.remarks.append(
+            "Moodle's download tells no times, so nobody counts as late: --roster takes them from the worksheet."
+        )
 
     def said(one: Submission) -> str:
         if one.download and one.download.number in told:
@@ -186,6 +190,33 @@ def enrol(place: CourseFolder, roster: Path) -> tuple[int, int]:
         return nbgrader_roster.take(book, people)
 
 
+def extend(lesson: str, students: Sequence[str], folder: Path, until: str = "") -> dict[str, str]:
+    """Give students more time for a lesson.
+
+    Args:
+        lesson: the lesson's name.
+        students: who gets it; nobody, to see what has been granted.
+        folder: the course folder.
+        until: when it ends, such as "2026-10-05 23:59 UTC"; "" takes it back.
+
+    Returns:
+        Everybody who has more time for the lesson, with its end.
+
+    Raises:
+        ValueError: a lesson that is not assigned in that folder, an unknown student, or no instant.
+    """
+    _gradable(lesson)
+    place = existing(folder)
+    if not place.is_assigned(lesson):
+        raise ValueError(f"{lesson} is not assigned in {folder}: nas-course assign {lesson}.")
+    if students:
+        moment = times.instant_of("until", until) if until else None
+        with place.gradebook() as book:
+            extensions.grant(book, place.root, lesson, students, moment)
+        place.renew_penalties(lesson)
+    return {name: times.written(end) for name, end in sorted(extensions.granted(place.root, lesson).items())}
+
+
 @contextlib.contextmanager
 def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
     began = time.monotonic()
@@ -205,9 +236,7 @@ def recall(lesson: str, folder: Path, out: Path | None = None) -> Grades:
         ValueError: no such lesson, or nothing of it has been graded in that folder.
     """
     source = _gradable(lesson)
-    if not (folder / "gradebook.db").is_file():
-        raise ValueError(f"course must be a folder in which something was graded, got {str(folder)!r}.")
-    place = CourseFolder(folder)
+    place = existing(folder)
     there = place.students(lesson)
     if not there:
         raise ValueError(f"no submission of {lesson} has been graded in {folder}.")
@@ -219,6 +248,17 @@ def recall(lesson: str, folder: Path, out: Path | None = None) -> Grades:
     )
     write_csv(grades)
     return grades
+
+
+def existing(folder: Path) -> CourseFolder:
+    """A course folder that is there.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not (folder / "gradebook.db").is_file():
+        raise ValueError(f"course must be a folder in which something was graded, got {str(folder)!r}.")
+    return CourseFolder(folder)
 
 
 def _target(out: Path | None, place: CourseFolder, lesson: str) -> Path:

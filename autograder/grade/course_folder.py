@@ -28,7 +28,7 @@ from autograder.intake.submission import TIMESTAMP, Submission
 from autograder.judge import matching, outputs
 from autograder.judge.results import Result
 from autograder.judge.seeds import course_secret, grading_seeds
-from autograder.nbgrader import config_file, gradebook, released, roster
+from autograder.nbgrader import config_file, extensions, gradebook, released, roster
 from autograder.reports import penalties, signs
 from autograder.reports.grade_table import Row
 from autograder.sandbox.cells import Step
@@ -95,7 +95,7 @@ class CourseFolder:
             source.exists()
             and source.read_text(encoding="utf-8") == text
             and released.exists()
-            and self._is_assigned(lesson)
+            and self.is_assigned(lesson)
         ):
             return
         before = source.read_text(encoding="utf-8") if source.exists() else None
@@ -112,7 +112,8 @@ class CourseFolder:
                 )
             raise ValueError(f"{lesson} cannot be assigned in {self.root}: {reason}.")
 
-    def _is_assigned(self, lesson: str) -> bool:
+    def is_assigned(self, lesson: str) -> bool:
+        """Is the lesson an assignment of this course?"""
         from nbgrader.api import MissingEntry
 
         with self.gradebook() as book:
@@ -128,20 +129,18 @@ class CourseFolder:
         Raises:
             ValueError: that is no instant.
         """
-        try:
-            moment = times.instant(due)
-        except ValueError as reason:
-            raise ValueError(f"due must be a date such as {times.EXAMPLES}, got {due!r}: {reason}.") from None
+        moment = times.instant_of("due", due)
         with self.gradebook() as book:
             book.update_or_create_assignment(lesson, duedate=moment)
 
     def renew_penalties(self, lesson: str) -> None:
-        """Store what being late costs now: points of a person's, the due date and the plugin may have changed.
+        """Store what being late costs now: points, extensions, the due date and the plugin may have changed.
 
         Raises:
             ValueError: the plugin cannot be used.
         """
         with self.gradebook() as book:
+            extensions.apply(book, self.root, lesson)
             penalties.renew(book, lesson, self._api.config)
 
     def hand_in(self, lesson: str, submission: Submission) -> str:

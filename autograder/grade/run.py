@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autograder.grade import batch
+from autograder.grade import batch, progress
 from autograder.grade.batch import Task
 from autograder.grade.course_folder import CourseFolder
 from autograder.grade.journal import Journal, digest
@@ -40,7 +40,7 @@ class Run:
         self.evaluated: dict[str, Evaluated] = {}
         self.broken: dict[str, str] = {}
 
-    def evaluate(self, students: Sequence[str], jobs: int, scheduler: str | None, progress: bool) -> None:
+    def evaluate(self, students: Sequence[str], jobs: int, scheduler: str | None, show: bool) -> None:
         """Evaluate and store the submissions of these students.
 
         Raises:
@@ -50,7 +50,7 @@ class Run:
         known = [student for student in students if self._is_known(student)]
         waiting = sorted(set(students) - set(known))
         results = batch.evaluate_all(map(self._task, waiting), jobs, scheduler)
-        bar = _bar(f"grading {self._lesson}", len(students), progress)
+        bar = progress.shown(f"grading {self._lesson}", len(students), show)
         try:
             with self._interrupt:
                 for student in known:
@@ -216,9 +216,3 @@ def _pages(
     root: Path, kind: str, lesson: str, students: Sequence[str]
 ) -> tuple[Sequence[str], dict[str, str]]:
     return students, CourseFolder(root, kind).write_feedback(lesson, students)
-
-
-def _bar(label: str, total: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(desc=label, total=total, unit="submission", leave=False, disable=None if progress else True)

@@ -87,6 +87,18 @@ def instant(text: str, zone: str = "") -> datetime:
         raise ValueError("it is too far away") from None
 
 
+def instant_of(argument: str, text: str) -> datetime:
+    """The instant that an argument names, which has to name a zone, too.
+
+    Raises:
+        ValueError: with a sentence that names the argument.
+    """
+    try:
+        return instant(text)
+    except ValueError as reason:
+        raise ValueError(f"{argument} must be a date such as {EXAMPLES}, got {text!r}: {reason}.") from None
+
+
 def written(moment: datetime) -> str:
     """An instant as `instant` gives it, in the words that nbgrader reads right."""
     return f"{moment.isoformat(sep=' ')} UTC"

@@ -7,10 +7,17 @@ again, whenever points are about to be shown.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor
+
+_QUIET = logging.getLogger(
+    "nas-course.penalties"
+)  # nbgrader tells it of each submission, and of each setting
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 
 
 def renew(gradebook: Any, lesson: str, config: Any, student: str = "") -> None:
@@ -28,7 +35,7 @@ def renew(gradebook: Any, lesson: str, config: Any, student: str = "") -> None:
     if "CourseStep" not in config:
         return
     try:
-        step = AssignLatePenalties(config=config)
+        step = AssignLatePenalties(config=config, log=_QUIET)
         step.init_plugin()
         for submission in gradebook.assignment_submissions(lesson):
             if submission.student_id == student or not student:
