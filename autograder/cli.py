@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -329,6 +330,7 @@ def _grade(arguments: argparse.Namespace) -> int:
             due = arguments.due or samples.DUE
             wanted = [arguments.lesson] if arguments.lesson else None
             runs = samples.write_all(course / "submissions", wanted, samples.ALL)
+        ungraded = 0
         for folder, lesson in runs:
             with gradebook.trouble_in_one_sentence(course):
                 done = command.grade(
@@ -346,13 +348,13 @@ def _grade(arguments: argparse.Namespace) -> int:
                     zone=arguments.zone,
                     trust_timestamps=arguments.trust_timestamps,
                 )
-            _show(done, arguments.json)
+            ungraded += _show(done, arguments.json)
             if not arguments.json:
                 print(f"Feedback: {done.course / 'feedback'}")
                 print(f"Formgrader: start JupyterLab in {done.course}\n")
     except scoring.GradingError as error:
         raise ValueError(str(error)) from error
-    return 0
+    return 1 if ungraded else 0
 
 
 def _roster(arguments: argparse.Namespace) -> int:
@@ -398,12 +400,12 @@ def _report(arguments: argparse.Namespace) -> int:
 
     with gradebook.trouble_in_one_sentence(arguments.course):
         grades = command.recall(arguments.lesson, arguments.course, arguments.out)
-    _show(grades, arguments.json)
+    ungraded = _show(grades, arguments.json)
     if arguments.html is not None:
         page = _write_page(grades, arguments.html)
         if not arguments.json:
             print(f"Class: {page}")
-    return 0
+    return 1 if ungraded else 0
 
 
 def _write_page(grades: Grades, html: Path) -> Path:
@@ -414,14 +416,18 @@ def _write_page(grades: Grades, html: Path) -> Path:
     return page
 
 
-def _show(grades: Grades, as_json: bool) -> None:
+def _show(grades: Grades, as_json: bool) -> int:
+    """Print the grades; returns how many submissions were not graded, which are named on stderr."""
     from autograder.reports import grade_data, grade_table
 
     if as_json:
         print(json.dumps(grade_data.as_data(grades)), flush=True)
-        return
-    print(f"{grade_table.table(grades)}\n\n{grade_table.summary(grades)}\n")
-    print(f"Grades: {grades.out}")
+    else:
+        print(f"{grade_table.table(grades)}\n\n{grade_table.summary(grades)}\n")
+        print(f"Grades: {grades.out}", flush=True)
+    for sentence in grades.ungraded:
+        print(f"nas-course: not graded: {sentence}", file=sys.stderr)
+    return len(grades.ungraded)
 
 
 def _corpus(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 when all is well, 1 when the command found something wrong, 2 for a mistake in what
         was asked (one sentence on stderr says which), 130 when it was interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale or a log without our letters is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     parser = build_parser()
     arguments = parser.parse_args(argv)
     if arguments.run is None:
@@ -106,8 +110,11 @@ def _add_instructor_commands(
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
+        told = f"{error.filename}: {error.strerror}"
+    else:
+        told = str(error) or type(error).__name__
+    # Names of files are in there, and those may hold what a terminal obeys.
+    return "".join(sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in told)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ from solutions.titles import Title, titles
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_SCHEME, END_SCHEME = "### BEGIN MARK SCHEME", "### END MARK SCHEME"
 
+NOTE_CELL = "intake-note"
+"""Id of the cell that says why a submission could not be read, in the blank notebook that stands for it."""
+
 
 @dataclass(frozen=True)
 class Task:

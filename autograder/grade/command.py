@@ -114,7 +114,7 @@ def grade(
                 place.assign(lesson)
                 if due:
                     place.set_due(lesson, due)
-                notes = {one.student: place.hand_in(lesson, one) for one in chosen}
+                notes = {one.student: place.hand_in(lesson, one) or one.remark for one in chosen}
                 place.note_hand_ins(lesson, notes)
             master = place.source(lesson).read_bytes()
             version = digest(batch.code_version(), lesson, master, place.seeds(lesson), kind)
@@ -131,12 +131,16 @@ def grade(
     notes = {name: "; ".join(filter(None, (note, faults.get(name)))) for name, note in notes.items()}
     earlier = {one.student for one in there} & set(place.students(lesson))
     rows = [place.row(lesson, student, notes.get(student, "")) for student in sorted({*notes, *earlier})]
+    for row in rows:
+        row.ungraded = run.broken.get(row.student) or row.ungraded
     names = [task.name for task in source.tasks]
     remarks = [
         *found.remarks,
         *([bubblewrap.unfiltered()] if kind != "none" and bubblewrap.unfiltered() else []),
     ]
-    grades = Grades(lesson, names, rows, place.root, out, kind, remarks, run.evaluated, seconds)
+    grades = Grades(
+        lesson, names, rows, place.root, out, kind, remarks, found.left_out, run.evaluated, seconds
+    )
     write_csv(grades)
     return grades
 

@@ -31,10 +31,14 @@ from autograder.judge.seeds import course_secret, grading_seeds
 from autograder.nbgrader import config_file, extensions, gradebook, released, roster
 from autograder.reports import penalties, signs
 from autograder.reports.grade_table import Row
+from autograder.sandbox.apart import Beyond
 from autograder.sandbox.cells import Step
 
+PRIVATE = ("source", "submitted", "autograded", "feedback")
 EXECUTION = "NBGRADER_EXECUTION"
 """The variable by which nbgrader tells code that it is being graded."""
+CUT_OFF = "grading was cut off before its points were stored: grade it again"
+"""Of a submission that the gradebook has without its scores."""
 
 
 class CourseFolder:
@@ -43,7 +47,7 @@ class CourseFolder:
     def __init__(self, root: Path, isolation: str | None = None) -> None:
         self.root = root.resolve()
         self._isolation = isolation
-        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         gradebook.check(self.root)
         config_file.write_config(self.root)
         course_secret(self.root)
@@ -52,6 +56,7 @@ class CourseFolder:
         if programs not in os.environ.get("PATH", "").split(os.pathsep):
             os.environ["PATH"] = programs + os.pathsep + os.environ.get("PATH", "")
         self._api = self._connect()
+        self._make_private()
 
     def _connect(self) -> Any:
         from nbgrader.apps.api import NbGraderAPI
@@ -67,6 +72,23 @@ class CourseFolder:
         logger.addHandler(logging.NullHandler())
         config.NbGraderAPI.log_level = "WARN"
         return NbGraderAPI(coursedir=CourseDirectory(config=config, log=logger), config=config, log=logger)
+
+    def _make_private(self) -> None:
+        """Answers, grades and pages are the instructor's alone, unless the course is one that a group shares.
+
+        From here on that goes for every file that this process makes.
+        """
+        if self._api.coursedir.groupshared:
+            return
+        os.umask(0o077)
+        for name in PRIVATE:
+            (self.root / name).mkdir(exist_ok=True)
+        database = Path(self.db_url.removeprefix("sqlite:///"))
+        if self.db_url.startswith("sqlite:///"):
+            database.touch()
+        for path, mode in (*((self.root / name, 0o700) for name in PRIVATE), (database, 0o600)):
+            if path.exists() and path.stat().st_uid == os.getuid():
+                path.chmod(mode)
 
     @property
     def db_url(self) -> str:
@@ -293,11 +315,14 @@ class CourseFolder:
             try:
                 submission = book.find_submission(lesson, student)
             except MissingEntry:
+                row.ungraded = note or "it is not in the gradebook"
                 return row
             row.late_seconds = float(submission.total_seconds_late)
             row.penalty = float(submission.late_submission_penalty or 0.0)
             came = hand_ins.read(self.root, lesson, student).note(submission.duedate is not None)
             for notebook in submission.notebooks:
+                if any(map(_is_unfinished, notebook.grades)):
+                    row.ungraded = CUT_OFF
                 for grade in notebook.grades:
                     name = grade.cell.name.removesuffix("-check")
                     row.points[name] = None if grade.needs_manual_grade else float(grade.score)
@@ -305,10 +330,9 @@ class CourseFolder:
                     if grade.needs_manual_grade and grade.manual_score is not None:
                         again.append(name)
         self._look_into(row, lesson)
-        changed = (
-            f"graded by a person before the last change, look again: {', '.join(again)}" if again else ""
-        )
-        row.note = "; ".join(filter(None, (row.note, came, changed)))
+        again_told = f"graded by a person before the last change, look again: {', '.join(again)}"
+        for told in (row.ungraded, came, again_told if again else ""):
+            _add_note(row, told)
         return row
 
     def _look_into(self, row: Row, lesson: str) -> None:
@@ -326,9 +350,24 @@ class CourseFolder:
         except reading.Unreadable:
             return
         master = self._master(lesson)
-        row.note = row.note or taking_in.refused(notebook)
-        row.signs = signs.of_submission(notebook, master, row.outcomes)
-        row.answers = signs.fingerprint(notebook, master)
+        refused = taking_in.refused(notebook)
+        row.note, row.ungraded = row.note or refused, row.ungraded or refused
+        try:
+            row.signs = signs.of_submission(notebook, master, row.outcomes)
+            row.answers = signs.fingerprint(notebook, master)
+        except Beyond as beyond:
+            _add_note(row, f"its code could not be looked through, as {beyond}: look at it yourself")
+
+
+def _is_unfinished(grade: Any) -> bool:
+    """Was storing it cut off? A check's score never waits for a person but before it is there."""
+    scores = (grade.auto_score, grade.manual_score)
+    return grade.needs_manual_grade and grade.cell.cell_type == "code" and scores == (None, None)
+
+
+def _add_note(row: Row, text: str) -> None:
+    if text not in row.note:
+        row.note = "; ".join(filter(None, (row.note, text)))
 
 
 def _reason(done: dict[str, Any]) -> str:

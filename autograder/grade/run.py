@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ class Run:
         """
         known = [student for student in students if self._is_known(student)]
         waiting = sorted(set(students) - set(known))
-        results = batch.evaluate_all(map(self._task, waiting), jobs, scheduler)
+        unplanned: dict[str, str] = {}
+        results = batch.evaluate_all(self._tasks(waiting, unplanned), jobs, scheduler)
         bar = progress.shown(f"grading {self._lesson}", len(students), show)
         try:
             with self._interrupt:
@@ -59,6 +61,8 @@ class Run:
                     if done.result is not None:
                         self._journal.add(self._keys[done.student], done.result.to_data())
                     self._finish(done, bar)
+                for student, fault in unplanned.items():
+                    self._finish(Evaluated(student, None, fault), bar)
         except KeyboardInterrupt:
             raise Stopped(
                 f"Stopped after {len(self.evaluated)} of {len(students)} submissions: what is graded is kept, "
@@ -89,17 +93,32 @@ class Run:
         work = (
             delayed(_pages)(self._place.root, self._kind, self._lesson, share) for share in shares if share
         )
-        for share, missing in Parallel(n_jobs=parts, return_as="generator")(work):
-            wrong |= missing
-            for student in share:
-                if student not in missing:
+        written: set[str] = set()
+        try:
+            for share, missing in Parallel(n_jobs=parts, return_as="generator")(work):
+                wrong |= missing
+                written |= set(share) - set(missing)
+                for student in set(share) - set(missing):
                     self._journal.set_note("page", student, digests[student])
+        except BrokenProcessPool as broken:  # the grades are there: a page that fails must not hide them
+            lost = [student for student in stale if student not in written | set(wrong)]
+            wrong |= dict.fromkeys(
+                lost, f"no feedback page: {type(broken).__name__} while pages were written"
+            )
         return wrong
 
     def _is_known(self, student: str) -> bool:
         path = self._place.root / "submitted" / student / self._lesson / f"{self._lesson}.ipynb"
         self._keys[student] = digest(path.read_bytes())
         return not self._regrade and self._journal.result(self._keys[student]) is not None
+
+    def _tasks(self, students: Sequence[str], unplanned: dict[str, str]) -> Iterator[Task]:
+        """What is to be evaluated; where that cannot be told, `unplanned` gets the student and the reason."""
+        for student in students:
+            try:
+                yield self._task(student)
+            except Exception as error:  # whatever a submission makes our own code raise costs it alone
+                unplanned[student] = f"could not be graded, as {error or type(error).__name__}"
 
     def _task(self, student: str) -> Task:
         steps = tuple(self._place.steps(self._lesson, student))

@@ -8,6 +8,7 @@ in that assignment.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -61,6 +62,7 @@ class Download:
 
 def read(name: str) -> Download | None:
     """What the name of a file or folder of a download says; None for other names."""
+    name = unicodedata.normalize("NFC", name)  # macOS takes letters and their accents apart
     if moodle := _MOODLE.match(name):
         text = moodle["kind"] == "onlinetext"
         return Download("Moodle", moodle["name"], moodle["number"], moodle["file"], text=text)

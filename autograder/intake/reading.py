@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 
 from autograder.intake.archives import NOTEBOOK_BYTES
+from autograder.sandbox.apart import Beyond, limited
 
 SOURCE_BYTES = 2 * 2**20  # of text and code; pages are made of them, and they are searched
 CODE_BYTES = 200_000  # coloured in a page it is ten times as long
@@ -32,6 +33,16 @@ def read(path: Path) -> Any:
     Raises:
         Unreadable: with a sentence for the learner.
     """
+    try:
+        return _read(path)
+    except Beyond as beyond:
+        raise Unreadable(
+            f"The notebook cannot be read, as {beyond}: clear its outputs and hand it in again."
+        ) from None
+
+
+@limited(seconds=20, back=nbformat.from_dict, tells=Unreadable)
+def _read(path: Path) -> Any:
     if any(part.is_symlink() for part in (path, path.parent, path.parent.parent)):
         raise Unreadable("The notebook is a link to another file: hand in the file itself.")
     if not path.is_file():
@@ -40,7 +51,10 @@ def read(path: Path) -> Any:
         raise Unreadable(
             f"The notebook is above {NOTEBOOK_BYTES // 2**20} MB: clear its outputs and hand it in again."
         )
-    text = _decode(path.read_bytes())
+    try:
+        text = _decode(path.read_bytes())
+    except OSError as wrong:
+        raise Unreadable(f"The notebook cannot be opened ({wrong.strerror}): hand it in again.") from None
     if text.count("{") + text.count("[") > MOST_BRACKETS:
         raise Unreadable("The notebook holds too much data: clear its outputs and hand it in again.")
     try:
@@ -88,7 +102,10 @@ def _drop_outputs(raw: dict[str, Any]) -> None:
     """What cells printed and the notebook's metadata count for nothing here, and may be anything."""
     raw["metadata"] = {}
     sheets = raw["worksheets"] if isinstance(raw.get("worksheets"), list) else [raw]
-    for cell in (cell for sheet in sheets for cell in sheet.get("cells", [])):
+    cells = [cell for sheet in sheets for cell in sheet.get("cells", [])]
+    if len(cells) > MOST_CELLS:
+        raise Unreadable(f"The notebook has more than {MOST_CELLS:,} cells: hand in the lesson's own.")
+    for cell in cells:
         if cell.get("cell_type") == "code":
             cell["outputs"] = []
         if not isinstance(cell.get("metadata"), dict):
@@ -102,9 +119,11 @@ def _tidied(notebook: Any) -> Any:
         for name in set(cell) - set(KEPT.get(cell.cell_type, cell)):
             del cell[name]
         tags, graded = cell.metadata.get("tags"), cell.metadata.get("nbgrader")
-        cell.metadata = nbformat.from_dict({"nbgrader": graded} if isinstance(graded, dict) else {})
+        cell.metadata = nbformat.from_dict({"nbgrader": _flat(graded)} if isinstance(graded, dict) else {})
         if isinstance(tags, list) and tags and all(isinstance(tag, str) for tag in tags):
             cell.metadata["tags"] = list(dict.fromkeys(tag for tag in tags if re.fullmatch(r"[^,]+", tag)))
+        if "attachments" in cell:
+            cell.attachments = _pictures(cell.attachments)
         cell.source = str(cell.get("source", "")).encode("utf-8", "replace").decode("utf-8")
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -115,6 +134,21 @@ def _tidied(notebook: Any) -> Any:
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     nbformat.validate(notebook)
     return notebook
+
+
+def _flat(claimed: dict[str, Any]) -> dict[str, Any]:
+    """What a cell says of itself to nbgrader: names and numbers, no depths that others would have to go down."""
+    return {key: value for key, value in claimed.items() if isinstance(value, (str, int, float, bool))}
+
+
+def _pictures(attached: Any) -> dict[str, dict[str, str]]:
+    """What is attached, as far as it has the form that Jupyter gives it."""
+    files = attached.items() if isinstance(attached, dict) else ()
+    return {
+        name: {kind: data for kind, data in bundle.items() if isinstance(data, str)}
+        for name, bundle in files
+        if isinstance(bundle, dict)
+    }
 
 
 def _identity(given: Any, taken: set[str]) -> str:
@@ -129,8 +163,6 @@ def _limit_sizes(cells: list[Any]) -> None:
         kind: sum(len(cell.source) for cell in cells if cell.cell_type == kind)
         for kind in ("code", "markdown")
     }
-    if len(cells) > MOST_CELLS:
-        raise Unreadable(f"The notebook has more than {MOST_CELLS:,} cells: hand in the lesson's own.")
     if sizes["code"] > CODE_BYTES:
         raise Unreadable(
             f"The notebook's code is above {CODE_BYTES // 1000} kB: hand in the lesson's own notebook."

@@ -8,21 +8,23 @@ submissions of one student are for the instructor to sort out, before anything i
 from __future__ import annotations
 
 import contextlib
-import re
+import functools
 import shutil
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import solutions
+from autograder.author import build
 from autograder.intake import archives, downloads
 from autograder.intake.archives import IGNORED, BadArchive
 from autograder.intake.downloads import Download
-from autograder.intake.submission import STUDENT, TIMESTAMP, Submission, read_timestamp
+from autograder.intake.reading import Unreadable, read
+from autograder.intake.submission import TIMESTAMP, Submission, is_student, read_timestamp, shown
 from autograder.sandbox import scratch
 
-COPY = re.compile(r"(?:[ _-]*\(\d+\)|-\d+|[ _-]+copy\d*)\Z", re.IGNORECASE)
-"""What browsers, Canvas and file managers add to the name of a second copy."""
+SUFFIXES = (".ipynb", archives.SUFFIX, *archives.OTHER_SUFFIXES)
 
 
 @dataclass
@@ -31,6 +33,8 @@ class Collection:
 
     submissions: list[Submission] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """Those of the remarks that tell of something not graded."""
 
 
 @contextlib.contextmanager
@@ -86,6 +90,7 @@ class _Search:
         self._unpacked = 0
         self._found: dict[str, tuple[Submission, Path]] = {}
         self._downloads: dict[str, dict[Path, Download]] = {}
+        self._left_out: list[str] = []
         self._remarks: list[str] = []
 
     def result(self) -> Collection:
@@ -95,13 +100,13 @@ class _Search:
         found = [self._found[student][0] for student in sorted(self._found)]
         for submission in found:
             self._remarks += _untimely(submission)
-        return Collection(found, self._remarks)
+        return Collection(found, self._left_out + self._remarks, self._left_out)
 
     def opened_class(self, archive: Path) -> Path:
         """Unpack a whole class's archive; returns the folder that holds the students'."""
         folder = self._fresh()
         try:
-            self._remarks += archives.unpack(archive, folder, archives.CLASS)
+            self._left_out += map(shown, archives.unpack(archive, folder, archives.CLASS))
         except BadArchive as bad:
             raise ValueError(f"{archive} cannot be taken: {bad}.") from None
         entries = _entries(folder)
@@ -130,32 +135,25 @@ class _Search:
             downloaded = downloads.read(entry.name)
             suffix = entry.suffix.lower()
             folder_of_one = entry.is_dir() and not entry.is_symlink()
-            if (
-                not folder_of_one
-                and suffix not in (".ipynb", archives.SUFFIX, *archives.OTHER_SUFFIXES)
-                and not entry.is_symlink()
-            ):
+            if not folder_of_one and suffix not in SUFFIXES and not entry.is_symlink():
                 continue
             if downloaded:
                 self._downloads.setdefault(downloaded.student, {})[entry] = downloaded
             elif folder_of_one:
-                self._add(self._of_folder(entry.name, entry), entry)
+                self._add(self._of_folder(_composed(entry.name), entry), entry)
             else:
                 self._add(self._of_files(_student_of(entry), {entry: f"{self._lesson}{suffix}"}), entry)
 
     def _add(self, submission: Submission, place: Path) -> None:
         student = submission.student
-        if not STUDENT.match(student) or student.strip(" .") != student:
-            self._remarks.append(
-                f"{place}: a student's id has letters, digits, spaces and . _ - @ ' only, "
+        if not is_student(student):
+            self._left_out.append(
+                f"{shown(place)}: a student's id has letters, digits, spaces and . _ - @ ' only, "
                 "so this was not graded."
             )
             return
         if student in self._found:
-            before = self._found[student][1]
-            raise ValueError(
-                f"student {student!r} has handed in twice: {before} and {place}. Move one of them away."
-            )
+            raise _twice(student, self._found[student][1], place)
         self._found[student] = submission, place
 
     def _of_download(self, student: str, entries: Mapping[Path, Download]) -> Submission:
@@ -163,10 +161,7 @@ class _Search:
         folders = [entry for entry, one in entries.items() if entry.is_dir() and not one.text]
         files = {entry: one.file for entry, one in entries.items() if not entry.is_dir()}
         if len(folders) + bool(files) > 1:
-            first, second = [*folders, *files][:2]
-            raise ValueError(
-                f"student {student!r} has handed in twice: {first} and {second}. Move one of them away."
-            )
+            raise _twice(student, *[*folders, *files][:2])
         made = self._of_folder(student, folders[0]) if folders else self._of_files(student, files)
         chosen = next((one for entry, one in entries.items() if entry == made.path), None)
         return replace(made, theirs=True, download=chosen or next(iter(entries.values())))
@@ -177,9 +172,7 @@ class _Search:
         deep = {} if inner.is_symlink() else self._notebooks_in(inner)
         exact = [path for path, name in {**direct, **deep}.items() if name == f"{self._lesson}.ipynb"]
         if len(exact) > 1:
-            raise ValueError(
-                f"student {student!r} has handed in twice: {exact[1]} and {exact[0]}. Move one of them away."
-            )
+            raise _twice(student, exact[1], exact[0])
         if inner.is_symlink():
             return Submission(student, inner / f"{self._lesson}.ipynb")  # which `read` refuses
         zipped = {
@@ -187,7 +180,7 @@ class _Search:
             for path in (*_entries(folder), *(_entries(inner) if inner.is_dir() else ()))
             if path.suffix.lower() in (archives.SUFFIX, *archives.OTHER_SUFFIXES)
         }
-        return self._of_files(student, deep or direct or zipped)
+        return self._of_files(student, {**direct, **deep} or zipped)
 
     def _of_files(self, student: str, files: Mapping[Path, str]) -> Submission:
         """One of the files that a student handed in, by their own names: a notebook, else what is in a zip."""
@@ -230,24 +223,36 @@ class _Search:
         return chosen
 
     def _chosen(self, student: str, notebooks: Mapping[Path, str]) -> Submission:
-        """The one that is called after the lesson, else the only one there is."""
-        own = {
-            path: COPY.sub("", name[: -len(".ipynb")]).casefold()
+        """The one that is called after the lesson, whatever its copies are called, else the only one there is.
+
+        Tools that copy leave the lesson's own name on the blank one: of several, what somebody worked in counts.
+        """
+        named = [path for path, name in notebooks.items() if self._lesson.casefold() in name.casefold()]
+        others = [
+            path
             for path, name in notebooks.items()
-            if name[: -len(".ipynb")].casefold() not in self._others
-        }
-        named = [path for path, name in own.items() if name == self._lesson.casefold()]
-        candidates = named or list(own)
+            if path not in named and not any(other in name.casefold() for other in self._others)
+        ]
+        if len(named) + len(others) <= 1:
+            return Submission(student, next(iter(named + others), None))
+        candidates = self._worked_in(named) or self._worked_in(others) or named[:1] or others
+        names = sorted(shown(notebooks[path]) for path in candidates)
         if len(candidates) == 1:
-            return Submission(student, candidates[0])
-        if not candidates:
-            return Submission(student, None)
-        names = ", ".join(sorted(notebooks[path] for path in candidates)[:3])
+            told = (
+                f"{names[0]} was graded: of {len(named + others)} notebooks the only one that was worked in"
+            )
+            usual = names == [f"{self._lesson}.ipynb"]
+            return Submission(student, candidates[0], remark="" if usual else told)
         return Submission(
             student,
             None,
-            f"You handed in {len(candidates)} notebooks ({names}): hand in one, called {self._lesson}.ipynb.",
+            f"You handed in {len(candidates)} notebooks ({', '.join(names[:3])}): hand in one, called "
+            f"{self._lesson}.ipynb.",
         )
+
+    def _worked_in(self, notebooks: list[Path]) -> list[Path]:
+        """Those with something of the lesson's and something that is not; and those of which that cannot be told."""
+        return [path for path in notebooks if _is_worked_in(path, _texts_of(self._lesson))]
 
     def _notebooks_in(self, folder: Path) -> dict[Path, str]:
         if not folder.is_dir():
@@ -271,9 +276,42 @@ def _untimely(submission: Submission) -> list[str]:
         if submission.path and not submission.theirs:
             read_timestamp(submission.path.with_name(TIMESTAMP))
     except ValueError as wrong:
-        return [str(wrong)]
+        return [shown(wrong)]
     return []
 
 
 def _student_of(entry: Path) -> str:
-    return entry.stem if entry.suffix else entry.name
+    """The student's id in the name of a file: what is left without all that says what kind of file it is."""
+    name = entry.name
+    while name.lower().endswith(SUFFIXES):
+        name = name.rpartition(".")[0]
+    return _composed(name)
+
+
+def _composed(name: str) -> str:
+    """A letter and its accent as one character: macOS takes them apart, and a name is one name."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _twice(student: str, first: Path, second: Path) -> ValueError:
+    return ValueError(
+        f"student {student!r} has handed in twice: {shown(first)} and {shown(second)}. Move one of them away."
+    )
+
+
+@functools.cache
+def _texts_of(lesson: str) -> frozenset[str]:
+    """The cells of a lesson as learners get it."""
+    return frozenset(_plain(cell.source) for cell in build.student_notebook(lesson).cells)
+
+
+def _is_worked_in(path: Path, lesson: frozenset[str]) -> bool:
+    try:
+        texts = {_plain(cell.source) for cell in read(path).cells} - {""}
+    except Unreadable:
+        return True
+    return bool(texts & lesson) and bool(texts - lesson)
+
+
+def _plain(source: str) -> str:
+    return " ".join(source.split())

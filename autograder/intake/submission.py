@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,9 @@ from pathlib import Path
 from autograder.intake import times
 from autograder.intake.downloads import Download
 
-STUDENT = re.compile(r"[\w.@ '-]{1,100}\Z")
+ID_SIGNS = " .@_'\N{RIGHT SINGLE QUOTATION MARK}-\N{EN DASH}"
+ID_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # parts of letters in Persian and Indian names
+ID_BYTES = 200  # it becomes the name of a folder, of which systems take 255
 TIMESTAMP, SECRET = "timestamp.txt", "submission_secret.txt"
 BESIDE = (TIMESTAMP, SECRET)
 """What nbgrader itself puts beside a notebook that is handed in: when, and what the exchange gives feedback back by."""
@@ -31,6 +33,8 @@ class Submission:
     """Whose it is by the learning platform that it was downloaded from."""
     when: str = ""
     """When it was handed in, in nbgrader's words, if the platform or the instructor says so."""
+    remark: str = ""
+    """What the instructor should know of it, though it can be graded."""
 
     @property
     def timestamp(self) -> str | None:
@@ -45,6 +49,24 @@ class Submission:
     @property
     def _beside(self) -> str | None:
         return timestamp_of(self.path.with_name(TIMESTAMP)) if self.path else None
+
+
+def is_student(name: str) -> bool:
+    """Can this be a student's id? Letters of any script, with what belongs to them, digits, and `ID_SIGNS`."""
+    letters = name.translate(dict.fromkeys(map(ord, ID_SIGNS + ID_JOINERS)))
+    return (
+        0 < len(name.encode("utf-8", "replace")) <= ID_BYTES
+        and bool(letters)
+        and all(unicodedata.category(character)[0] in "LMN" for character in letters)
+        and name.strip(" .") == name
+    )
+
+
+def shown(name: object) -> str:
+    """A name that strangers gave, for people to read: what is no printable character appears as its escape."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in str(name)
+    )
 
 
 def timestamp_of(path: Path) -> str | None:

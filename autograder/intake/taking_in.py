@@ -13,6 +13,7 @@ from typing import Any
 
 import nbformat
 
+from autograder.author.lesson import NOTE_CELL
 from autograder.intake.reading import Unreadable, read
 from autograder.intake.submission import (
     BESIDE,
@@ -22,9 +23,6 @@ from autograder.intake.submission import (
     Submission,
     timestamp_of,
 )
-
-NOTE_CELL = "intake-note"
-"""Id of the cell that says why a submission could not be read, in the notebook that stands for it."""
 
 
 def take_in(submission: Submission, lesson: str, folder: Path, blank: Callable[[], Any]) -> str:

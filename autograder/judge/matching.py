@@ -18,10 +18,12 @@ from typing import Any
 import nbformat
 
 import solutions
-from autograder.author.lesson import grade_id, is_check, is_exercise
+from autograder.author.lesson import NOTE_CELL, grade_id, is_check, is_exercise
+from autograder.sandbox.apart import limited
 from autograder.sandbox.cells import Step
 
 GRADER_KEYS = ("nbgrader", "deletable", "editable")
+STRAYED_CHARACTERS = 20_000  # of an answer that stands in other cells than its own
 # What Python's parser raises on learners' code; the last two where it is nested too deep.
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
@@ -41,6 +43,11 @@ class MasterCell:
     def exercise(self) -> str | None:
         """Name of the exercise whose solution goes into this cell."""
         return self.grade_id if self.metadata.get("nbgrader") and self.tag == "exercise" else None
+
+    @property
+    def is_answer(self) -> bool:
+        """Does a person grade what is written here?"""
+        return self.cell_type == "markdown" and bool(self.metadata.get("nbgrader", {}).get("grade"))
 
 
 @dataclass(frozen=True)
@@ -72,13 +79,16 @@ class Master:
         return cls(cells, points)
 
 
+@limited(seconds=20, back=nbformat.from_dict)
 def restore(notebook: Any, master: Master) -> Any:
-    """Put the master's metadata on those cells that are the master's, and take such metadata off all others.
+    """The notebook with the master's metadata on those cells that are the master's, and on no others.
 
     Graded cells that the submission lacks are put back where they were: nbgrader does that itself, but fails
-    where the cell before one is locked and earns nothing, as the prompt of a written question is.
+    where the cell before one is locked and earns nothing, as the prompt of a written question is. What was written
+    beside the untouched cell of a written answer is put into it: nobody would read it elsewhere.
     """
     found = match(notebook.cells, master)
+    strayed = _strayed(notebook.cells, master, found)
     for index, cell in enumerate(notebook.cells):
         metadata = cell.metadata if isinstance(cell.metadata, dict) else {}
         for key in GRADER_KEYS:
@@ -98,6 +108,11 @@ def restore(notebook: Any, master: Master) -> Any:
             del metadata["tags"]
         cell.metadata = metadata
     _add_missing(notebook, master, found)
+    for cell in notebook.cells:
+        if grade_id(cell) in strayed:
+            cell.source, attachments = strayed[str(grade_id(cell))]
+            if attachments:
+                cell.attachments = nbformat.from_dict(cell.get("attachments", {}) | attachments)
     return notebook
 
 
@@ -129,6 +144,68 @@ def _add_missing(notebook: Any, master: Master, found: dict[int, int]) -> None:
         where[place] = cell
 
 
+def _strayed(
+    cells: list[Any], master: Master, found: dict[int, int]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What the cells of written answers shall say that were left as they were, where learners wrote something that
+    may be the answer: around that cell, into its prompt, or, failing these, as prose anywhere. With its attachments."""
+    where = {place: index for index, place in found.items()}
+    known = {_plain(original.source) for original in master.cells}
+    texts = {}
+    for index, cell in enumerate(cells):
+        original = master.cells[found[index]] if index in found else None
+        if text := _own_text(cell, original, known):
+            texts[index] = text
+    near: dict[str, list[int]] = {}  # by answer that was left as it was
+    for place, original in enumerate(master.cells):
+        at = where.get(place)
+        if original.is_answer and (at is None or _plain(cells[at].source) == _plain(original.source)):
+            around = _around(len(cells), found, where.get(place - 1), at)
+            near[str(original.grade_id)] = [index for index in around if index in texts]
+    taken = {index for indices in near.values() for index in indices}
+    far = [index for index in texts if index not in taken and cells[index].cell_type != "code"]
+    strayed = {}
+    for name, beside in near.items():
+        indices, told = (beside, "beside it") if beside else (far, "elsewhere in the notebook")
+        if indices:
+            text = "\n\n".join(texts[index] for index in indices)[:STRAYED_CHARACTERS]
+            attached = [dict(cells[index].get("attachments", {})) for index in indices]
+            strayed[name] = (
+                f"*This cell was left as it was. What follows was written {told}.*\n\n{text}",
+                {file: picture for pictures in attached for file, picture in pictures.items()},
+            )
+    return strayed
+
+
+def _own_text(cell: Any, original: MasterCell | None, known: set[str]) -> str:
+    """What of a cell is the learner's own text: all of it, or what was added to the lesson's prose; "" if nothing."""
+    if original is None:
+        if _plain(cell.source) in known or cell.get("id") == NOTE_CELL:
+            return ""
+        return str(cell.source).strip() if cell.cell_type != "code" else _fenced(cell.source)
+    if original.is_answer or original.cell_type != "markdown":
+        return ""
+    lines = {line.strip() for line in original.source.splitlines()}
+    return "\n".join(line for line in cell.source.splitlines() if line.strip() not in lines).strip()
+
+
+def _fenced(code: str) -> str:
+    """Code as prose shows it, "" if there is none."""
+    ticks = "`" * (1 + max([2, *(len(run) for run in re.findall("`+", code))]))
+    return f"{ticks}python\n{code.strip()}\n{ticks}" if code.strip() else ""
+
+
+def _around(count: int, found: dict[int, int], prompt: int | None, answer: int | None) -> list[int]:
+    """The prompt, and the cells below it and around the answer that are none of the lesson's, in their order."""
+    around = {prompt} if prompt is not None else set()
+    for start, step in ((prompt, 1), (answer, 1), (answer, -1)):
+        index = start + step if start is not None else -1
+        while 0 <= index < count and index not in found:
+            around.add(index)
+            index += step
+    return sorted(around)
+
+
 def match(cells: list[Any], master: Master) -> dict[int, int]:
     """Pair cells with the master's, each used once: {place in the submission: place in the master}."""
     found: dict[int, int] = {}
@@ -150,11 +227,7 @@ def match(cells: list[Any], master: Master) -> dict[int, int]:
 def _match_answers(cells: list[Any], master: Master, found: dict[int, int]) -> None:
     """A written answer says what it wants: failing all else it is the prose right below its prompt."""
     for place, original in enumerate(master.cells):
-        if (
-            place in found.values()
-            or original.cell_type != "markdown"
-            or not original.metadata.get("nbgrader", {}).get("grade")
-        ):
+        if place in found.values() or not original.is_answer:
             continue
         below = next((index + 1 for index, earlier in found.items() if earlier == place - 1), None)
         if (
@@ -181,6 +254,7 @@ def _same_identity(cell: Any, original: MasterCell) -> bool:
 def _same_text(cell: Any, original: MasterCell) -> bool:
     return (
         cell.cell_type == original.cell_type
+        and not original.is_answer  # all of them say the same as long as nobody has answered
         and bool(_plain(cell.source))
         and _plain(cell.source) == _plain(original.source)
     )
@@ -215,6 +289,7 @@ def _defined(source: str) -> set[str]:
     return names
 
 
+@limited(seconds=20, back=lambda found: [Step(**step) for step in found])
 def plan(notebook: Any, master: Master) -> list[Step]:
     """What to run, in order: the master's setup cells, then the learner's own code from top to bottom.
 
@@ -247,9 +322,20 @@ def plan(notebook: Any, master: Master) -> list[Step]:
 
 
 def _definitions_only(source: str) -> str:
+    """A cell's imports, functions and classes as they are written there."""
+    source = re.sub(r"\r\n?", "\n", source)
     try:
         body = ast.parse(source).body
+        written = source.encode()
     except UNPARSABLE:
         return ""
     kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    return "\n".join(ast.unparse(node) for node in body if isinstance(node, kinds))
+    begins = [0, *(found.end() for found in re.finditer(b"\n", written))]  # places are counted in bytes
+    pieces = []
+    for node in body:
+        if isinstance(node, kinds):
+            first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+            start = begins[first - 1] + (node.col_offset if first == node.lineno else 0)
+            end = begins[int(node.end_lineno or 0) - 1] + int(node.end_col_offset or 0)
+            pieces.append(written[start:end].decode())
+    return "\n".join(pieces)

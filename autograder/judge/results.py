@@ -47,7 +47,10 @@ class Result:
         return cls(
             str(data["made_of"]),
             {name: Outcome(**outcome) for name, outcome in data["outcomes"].items()},
-            {int(place): Ran(**ran) for place, ran in data["cells"].items()},
+            {
+                int(place): Ran(**{**ran, "overwritten": tuple(ran["overwritten"])})
+                for place, ran in data["cells"].items()
+            },
             dict(data["seconds"]),
         )
 

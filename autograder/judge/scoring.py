@@ -9,12 +9,13 @@ import copy
 import functools
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import solutions
 from autograder.judge.results import Outcome, Result, digest
-from autograder.sandbox.cells import Step
+from autograder.sandbox.cells import Ran, Step
 from autograder.sandbox.process import Launcher
 from autograder.sandbox.session import Limits, Replies, Session
 from nas_lib.checks import (
@@ -141,8 +142,28 @@ def evaluate(
             outcomes[name] = Outcome(
                 0.0, "cell-failed", f"your cell did not run to its end: {failures[name]}"
             )
+    overwritten = _overwritten(steps, session.ran)
+    outcomes = {name: _reminded(outcome, overwritten) for name, outcome in outcomes.items()}
     made_of = digest(lesson, steps, seeds)
     return Result(made_of, outcomes, ran_cells, spent | {"learner's CPU": session.cpu_seconds})
+
+
+def _overwritten(steps: Sequence[Step], ran: Mapping[int, Ran]) -> list[str]:
+    """The built-ins that a notebook's own cells have overwritten; the lesson's setup may have its reasons."""
+    own: set[str] = set()
+    given: set[str] = set()
+    for place, found in ran.items():
+        (given if steps[place].cell is None else own).update(found.overwritten)
+    return sorted(own - given)
+
+
+def _reminded(outcome: Outcome, overwritten: Sequence[str]) -> Outcome:
+    """A wrong answer's outcome, with what the notebook itself has done to the built-ins that the answer may need."""
+    if outcome.score >= 1.0 or outcome.concept in ("not-implemented", "missing") or not overwritten:
+        return outcome
+    names = ", ".join(f"`{name}`" for name in overwritten)
+    reminder = f"your notebook itself has overwritten {names} of Python's own: give those things other names"
+    return replace(outcome, message=f"{outcome.message.rstrip('.')}; note that {reminder}")
 
 
 def _outcomes(lesson: str, seeds: Mapping[str, int], transport: WorkerTransport) -> dict[str, Outcome]:

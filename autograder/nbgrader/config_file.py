@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def write_config(course: Path) -> Path:
     """Write the configuration that makes plain nbgrader commands and Formgrader in `course` go our way.
 
-    An instructor's own additions to an existing file are kept.
+    An instructor's own additions to an existing file are kept. One that names another clone of the course is made to
+    name this one, which is said: the commands would run that one's code.
 
     Raises:
         ValueError: the folder has an nbgrader_config.py of somebody else's, with which grading would run
@@ -24,9 +27,19 @@ def write_config(course: Path) -> Path:
     path = course / CONFIG_FILE
     if not path.exists():
         path.write_text(CONFIG.format(repository=str(ROOT)), encoding="utf-8")
-    elif "autograder.nbgrader.settings" not in path.read_text(encoding="utf-8"):
+        return path
+    text = path.read_text(encoding="utf-8")
+    if "autograder.nbgrader.settings" not in text:
         raise ValueError(
             f"{path} is not this course's: choose another --course folder, or move that file away."
+        )
+    ours = CLONE.sub(lambda found: f"{found[1]}{str(ROOT)!r}", text)
+    if ours != text:
+        path.write_text(ours, encoding="utf-8")
+        logging.getLogger("nas-course").warning(
+            "%s named another clone of the course: from now on plain nbgrader there goes by %s, too.",
+            path,
+            ROOT,
         )
     return path
 
@@ -52,6 +65,8 @@ def digest(course: Path) -> str:
     return made.hexdigest()[:32]
 
 
+CLONE = re.compile(r"""^(CLONE = |sys\.path\.insert\(0, )(?:'[^'\n]*'|"[^"\n]*")""", re.MULTILINE)
+"""Where the file names the clone; the second form is that of older ones."""
 CONFIG = '''\
 """Written by nas-course: nbgrader and Formgrader started in this folder grade the course's way.
 
@@ -61,7 +76,9 @@ Add your own settings below.
 import sys
 from pathlib import Path
 
-sys.path.insert(0, {repository!r})
+CLONE = {repository!r}  # of the course, by whose code nbgrader grades here
+if "autograder" not in sys.modules:  # nas-course has its own already, and names it here
+    sys.path.insert(0, CLONE)
 from autograder.nbgrader.settings import configure
 
 c = get_config()

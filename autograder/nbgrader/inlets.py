@@ -18,17 +18,18 @@ from typing import Any
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
-from nbgrader.api import Gradebook
+from nbgrader.api import Grade, Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
-from nbgrader.exchange.default import ExchangeCollect
+from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseFeedback
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
+from sqlalchemy import event
 
 from autograder.author import build
 from autograder.intake import hand_ins, reading, search, taking_in
 from autograder.intake.archives import NOTEBOOK_BYTES
 from autograder.intake.hand_ins import HandIn
-from autograder.intake.submission import BESIDE, BESIDE_BYTES, STUDENT
+from autograder.intake.submission import BESIDE, BESIDE_BYTES, is_student, shown
 from autograder.nbgrader import roster, steps
 from autograder.sandbox import bubblewrap
 
@@ -71,8 +72,8 @@ def _confine(converter: Any) -> None:
     for name in list(converter.assignments):
         folder = Path(name)
         student = folder.parent.name
-        if not STUDENT.match(student):
-            converter.log.error("%s: this cannot be a student's id, so it was not graded.", folder)
+        if not is_student(student):
+            converter.log.error("%s: this cannot be a student's id, so it was not graded.", shown(folder))
             del converter.assignments[name]
             continue
         aside = Path(directory.root) / SET_ASIDE / student / lesson
@@ -82,12 +83,26 @@ def _confine(converter: Any) -> None:
 
 
 class KeepingAutograde(Autograde):
-    """nbgrader's Autograde; a regrade that fails leaves the earlier autograded copy as it was."""
+    """nbgrader's Autograde; what it breaks off leaves no zeros, and the earlier autograded copy as it was."""
 
     def convert_notebooks(self) -> None:
         """Autograde all submissions."""
-        with _kept(self):
+        with _kept(self), _waiting_until_stored():
             super().convert_notebooks()
+
+
+@contextlib.contextmanager
+def _waiting_until_stored() -> Iterator[None]:
+    """Grades that nbgrader creates in the block wait for a person until their scores come; it would give them zeros."""
+
+    def wait(grade: Grade, *_: Any) -> None:
+        grade.needs_manual_grade = True
+
+    event.listen(Grade, "init", wait)
+    try:
+        yield
+    finally:
+        event.remove(Grade, "init", wait)
 
 
 @contextlib.contextmanager
@@ -150,6 +165,17 @@ class PlainCollect(ExchangeCollect):
                 os.path.join(src, name), os.path.join(dest, name), limit
             ):
                 self.log.warning("%s is a link or the like, and was not collected.", os.path.join(src, name))
+
+
+class ReadableFeedback(ExchangeReleaseFeedback):
+    """nbgrader's release of feedback; what the course keeps for itself becomes readable where learners fetch it."""
+
+    def copy_files(self) -> None:
+        """Copy the pages into the exchange, where their names are what keeps them from others."""
+        super().copy_files()
+        for page in Path(self.dest_path).glob("*.html"):
+            if page.stat().st_uid == os.getuid():
+                page.chmod(0o644)
 
 
 def _copy(source: str, target: str, limit: int) -> bool:

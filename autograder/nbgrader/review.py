@@ -7,12 +7,15 @@ the person set theirs. Nothing is graded here.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import SaveAutoGrades
 from nbgrader.utils import determine_grade
 
@@ -21,15 +24,23 @@ FOLDER = ".reviewed"
 
 
 class SaveGrades(SaveAutoGrades):
-    """nbgrader's SaveAutoGrades; a person's grade for an unchanged answer needs no second look."""
+    """nbgrader's SaveAutoGrades; a person's grade for an unchanged answer needs no second look.
+
+    A notebook's scores are stored together or not at all, whatever ends the process.
+    """
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Store the scores, and remember which answers they are for."""
         names = resources["nbgrader"]
+        self.notebook_id, self.assignment_id = names["notebook"], names["assignment"]
+        self.student_id, self.db_url = names["student"], names["db_url"]
         path = _record(Path(self.config.CourseDirectory.root), names["assignment"], names["student"])
         self._before = _read(path)
         self._now: dict[str, str] = {}
-        nb, resources = super().preprocess(nb, resources)
+        self.gradebook = Gradebook(self.db_url)
+        with self.gradebook, _one_commit(self.gradebook.db):
+            for index, cell in enumerate(nb.cells):
+                nb.cells[index], resources = self.preprocess_cell(cell, resources, index)
         _write(path, self._now)
         return nb, resources
 
@@ -46,6 +57,17 @@ class SaveGrades(SaveAutoGrades):
         if settled and unchanged:
             grade.needs_manual_grade = False
             self.gradebook.db.commit()
+
+
+@contextlib.contextmanager
+def _one_commit(session: Any) -> Iterator[None]:
+    """Commit a session of the gradebook's at the end of the block, and at none of the commits in it."""
+    session.commit = session.flush
+    try:
+        yield
+    finally:
+        del session.commit
+    session.commit()
 
 
 def _digest(source: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.author import student_version
-from autograder.nbgrader import steps
+from autograder.nbgrader import steps, two_graders
 from autograder.reports import prose
 from autograder.reports.feedback import TEMPLATES, FeedbackExporter
 
@@ -43,7 +43,12 @@ def configure(config: Any, course: Path, isolation: str | None = None) -> None:
     config.ExchangeFactory.collect = "autograder.nbgrader.inlets.PlainCollect"
     config.ZipCollectApp.extractor_plugin = "autograder.nbgrader.inlets.IntakeExtractor"
     config.ZipCollectApp.collector_plugin = "autograder.nbgrader.inlets.IntakeCollector"
+    # Answers and grades are the instructor's alone; nbgrader's own would let everybody on the machine read them.
+    config.Autograde.permissions = 400
+    config.GenerateFeedback.permissions = 600
+    config.ExchangeFactory.release_feedback = "autograder.nbgrader.inlets.ReadableFeedback"
     # Feedback and Formgrader's view are both written by this exporter.
     config.HTMLExporter.filters = prose.FILTERS
     config.HTMLExporter.sanitize_html = True
     config.OverwriteCells.add_missing_cells = True
+    two_graders.watch()

@@ -18,7 +18,6 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 import solutions
 from autograder.author import lesson
-from autograder.intake.taking_in import NOTE_CELL
 from autograder.judge.outputs import read_outcomes
 from autograder.reports.grade_table import duration
 from solutions.titles import titles
@@ -120,7 +119,7 @@ def _kind(cell: Any) -> str:
         return "verdict"
     if lesson.is_open(cell) or lesson.is_exercise(cell):
         return "answer"
-    if cell.get("id") == NOTE_CELL:
+    if cell.get("id") == lesson.NOTE_CELL:
         return "note"
     if cell.cell_type == "markdown" and titles(cell.source):
         return "text"

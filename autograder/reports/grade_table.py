@@ -51,6 +51,8 @@ class Row:
     """Points taken off for being late."""
     isolation: str = ""
     """What the submission ran in; "" where that is not known."""
+    ungraded: str = ""
+    """Why this submission's work has not been graded, "" if it has."""
 
     @property
     def score(self) -> float:
@@ -86,11 +88,18 @@ class Grades:
     isolation: str = "none"
     """What learners' code ran in, "bubblewrap" or "none": reports say so."""
     remarks: list[str] = field(default_factory=list)
-    """What could not be taken for anyone's submission, in one sentence each."""
+    """What could not be taken for anyone's submission, and what else is not as usual, in one sentence each."""
+    left_out: list[str] = field(default_factory=list)
+    """Those of the remarks that tell of something not graded."""
     evaluated: Mapping[str, Evaluated] = field(default_factory=dict)
     """By student what the run found out: outcomes with concept and message, time, retries. Points: see the rows."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """What the run's parts took by the clock: preparing, grading, feedback."""
+
+    @property
+    def ungraded(self) -> list[str]:
+        """Whose work has not been graded and why, in one sentence each: refused, failed, or taken for nobody's."""
+        return [f"{row.student}: {row.ungraded}" for row in self.rows if row.ungraded] + self.left_out
 
 
 def write_csv(grades: Grades) -> None:

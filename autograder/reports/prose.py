@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from collections.abc import Callable, Collection, Mapping
 from html.parser import HTMLParser
 from typing import Any
@@ -17,8 +18,14 @@ import nh3
 from jinja2 import pass_context
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from autograder.sandbox.apart import Beyond, limited
+
 LONGEST_PROSE = 50_000  # characters; more is shown, but as plain text
-MOST_ENVIRONMENTS = 200  # nbconvert's renderer takes quadratic time in \begin{...} that nobody ends
+# nbconvert's renderer looks for the end of each of these up to the end of the text: quadratic time where there is none.
+OPENINGS = ("\\begin", "\\\\(", "\\\\[")
+MOST_OPENINGS = 200
+CELL_SECONDS = 3  # for what else takes long; an honest cell takes milliseconds
+NOTEBOOK_SECONDS = 10
 
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 # fmt: off
@@ -88,15 +95,29 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 def render(source: str, attachments: Mapping[str, Any] | None = None) -> str:
     """Markdown as sanitised HTML, the way that nbconvert shows it; what cannot be rendered is shown as text."""
     try:
+        return _clean_page(source, dict(attachments or {}))
+    except Beyond:
+        return _as_text(source)
+
+
+@limited(seconds=CELL_SECONDS)
+def _clean_page(source: str, attachments: dict[str, Any]) -> str:
+    if source.startswith(TAMED):
+        return clean(source)
+    try:
         if not _renderable(source):
             raise ValueError("too long")
-        return clean(_rendered(source, attachments or {}))
+        return clean(_rendered(source, attachments))
     except Exception:  # the renderer is not made for texts that mean harm to it: RecursionError and others
-        return f"<pre>{html.escape(source[:LONGEST_PROSE])}</pre>"
+        return _as_text(source)
+
+
+def _as_text(source: str) -> str:
+    return f"<pre>{html.escape(source[:LONGEST_PROSE])}</pre>"
 
 
 def _renderable(source: str) -> bool:
-    return len(source) <= LONGEST_PROSE and source.count("\\begin") <= MOST_ENVIRONMENTS
+    return len(source) <= LONGEST_PROSE and max(map(source.count, OPENINGS)) <= MOST_OPENINGS
 
 
 def _rendered(source: str, attachments: Mapping[str, Any]) -> str:
@@ -106,15 +127,42 @@ def _rendered(source: str, attachments: Mapping[str, Any]) -> str:
     return str(MarkdownWithMath(renderer=renderer).render(source))
 
 
+TAMED = "<div><!-- sanitised -->"
+"""What a block of sanitised HTML begins with, so that it is not taken for Markdown once more."""
+
+
 def harmless(source: str, attachments: Mapping[str, Any] | None = None) -> str:
     """Markdown that is safe even where a page renders it without sanitising.
 
     What has nothing doubtful in it stays as it was written; all else becomes one block of sanitised HTML,
     which Markdown passes through as it is.
     """
-    if _plain_markdown(source):
-        return source
-    block = f"<div>{render(source, attachments)}</div>"
+    return _all_harmless([(source, dict(attachments or {}))])[0]
+
+
+def _all_harmless(texts: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """The texts of one notebook, made harmless; plain text where that takes too long."""
+    try:
+        return _in_time(texts)
+    except Beyond:
+        return [_block(_as_text(source)) for source, _ in texts]
+
+
+@limited(seconds=NOTEBOOK_SECONDS)
+def _in_time(texts: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    began = time.process_time()
+    found = []
+    for source, attachments in texts:
+        if time.process_time() - began > NOTEBOOK_SECONDS / 2:
+            found.append(_block(_as_text(source)))
+        else:
+            fine = _plain_markdown(source)
+            found.append(source if fine else _block(_clean_page(source, attachments)))
+    return found
+
+
+def _block(page: str) -> str:
+    block = f"{TAMED}{page}</div>"
     # An empty line would end the block, and what follows would be taken for Markdown.
     return re.sub(r"\n(?=[ \t\r\f\v]*\n)", "&#10;", block.replace("\r", "")) + "\n"
 
@@ -163,6 +211,7 @@ class _Seen(HTMLParser):
 
 def tame(cells: list[Any], known: Collection[str]) -> None:
     """Make the prose of a notebook harmless in place, but for texts that are the lesson's own."""
+    doubtful = [cell for cell in cells if cell.cell_type != "code" and cell.source not in known]
     for cell in cells:
         attachments = cell.get("attachments")
         if isinstance(attachments, dict):
@@ -170,8 +219,9 @@ def tame(cells: list[Any], known: Collection[str]) -> None:
             cell["attachments"] = kept
             if not kept:
                 del cell["attachments"]
-        if cell.cell_type != "code" and cell.source not in known:
-            cell.source = harmless(cell.source, cell.get("attachments"))
+    texts = [(cell.source, dict(cell.get("attachments", {}))) for cell in doubtful]
+    for cell, text in zip(doubtful, _all_harmless(texts), strict=True):
+        cell.source = text
 
 
 def _is_picture(bundle: Any) -> bool:

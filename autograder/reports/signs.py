@@ -19,6 +19,7 @@ from autograder.author.lesson import grader_metadata
 from autograder.judge import matching
 from autograder.judge.matching import Master
 from autograder.judge.results import Outcome
+from autograder.sandbox.apart import limited
 
 # Kind -> what was seen, and what it may mean. The order is that of the report.
 MEANINGS = {
@@ -93,6 +94,7 @@ class Sign:
     seen: str
 
 
+@limited(seconds=20, back=lambda found: [Sign(**sign) for sign in found])
 def of_submission(notebook: Any, master: Master, outcomes: Mapping[str, Outcome]) -> list[Sign]:
     """The signs in one submission; `notebook` is as it was handed in, before anything was restored."""
     found = [Sign("reaches-out", name) for name in sorted(set(_ways_out(notebook, master)))]
@@ -135,7 +137,7 @@ def _parsed(source: str) -> ast.Module | None:
         warnings.simplefilter("ignore")
         try:
             return ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except matching.UNPARSABLE:
             return None
 
 
@@ -166,6 +168,7 @@ def _edited(notebook: Any, master: Master) -> Iterator[str]:
             yield original.grade_id.removesuffix("-check")
 
 
+@limited(seconds=20, back=lambda found: tuple((exercise, made) for exercise, made in found))
 def fingerprint(notebook: Any, master: Master) -> tuple[tuple[str, str], ...]:
     """The large answers of a submission as (exercise, digest), alike for programs that differ in comments, layout and
     names of local variables only; empty where there are fewer than `SHARED`."""
@@ -201,7 +204,27 @@ def _normal(source: str, exercise: str) -> tuple[int, str] | None:
             node.arg, node.annotation = names.setdefault(node.arg, f"v{len(names)}"), None
         elif isinstance(node, ast.Name) and node.id in bound:
             node.id = names.setdefault(node.id, f"v{len(names)}")
-    return nodes, hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return nodes, hashlib.sha256(_spelled(tree).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _spelled(tree: ast.AST) -> str:
+    """A tree in one line, alike for equal trees alone. Not `ast.dump`, which goes as deep as the tree does."""
+    pieces: list[str] = []
+    waiting: list[Any] = [tree]
+    while waiting:
+        piece = waiting.pop()
+        if isinstance(piece, ast.AST):
+            waiting.append(")")
+            waiting += reversed(
+                [part for name in piece._fields for part in (name, getattr(piece, name, None))]
+            )
+            pieces.append(f"{type(piece).__name__}(")
+        elif isinstance(piece, list):
+            waiting += ["]", *reversed(piece)]
+            pieces.append("[")
+        else:
+            pieces.append(repr(piece))
+    return " ".join(pieces)
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -26,3 +26,5 @@ class Ran:
     printed: str
     seconds: float
     late: bool = False  # it was stopped because its time was up
+    overwritten: tuple[str, ...] = ()
+    """Python's built-ins of whose names the notebook has made something else by then."""

@@ -9,6 +9,7 @@ anything else noticing.
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import json
 import os
@@ -254,7 +255,8 @@ class Session:
                     self._spent += clock.spent()
             error, printed, late = reply.get("error"), reply.get("printed"), bool(reply.get("late"))
             error = None if error is None else str(error)
-            self.ran[place] = Ran(error, str(printed or ""), time.monotonic() - started, late)
+            overwritten = _builtin_names(reply.get("overwritten"))
+            self.ran[place] = Ran(error, str(printed or ""), time.monotonic() - started, late, overwritten)
             if late:  # should the cells have to be run again, its time is not spent twice
                 self._left_out.add(place)
         return True
@@ -399,6 +401,12 @@ def _environment(folder: Path) -> dict[str, str]:
             name: os.environ[name] for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if name in os.environ
         },
     }
+
+
+def _builtin_names(said: Any) -> tuple[str, ...]:
+    """What of a list of unknown worth are names of Python's built-ins."""
+    names = {name for name in said if isinstance(name, str)} if isinstance(said, list) else set()
+    return tuple(sorted(names & set(dir(builtins))))
 
 
 def _death(status: int | None) -> str:

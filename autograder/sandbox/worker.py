@@ -44,6 +44,7 @@ FILES_LEFT = 64  # to open, whatever earlier cells have left open
 INSTANCE_SECONDS = 4.0
 # `import solutions` would hand out the answers wherever the course is installed from its own folder.
 FORBIDDEN_MODULES = frozenset({"solutions", "autograder"})
+_BUILTINS = tuple(name for name in dir(builtins) if not name.startswith("_"))
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
@@ -173,7 +174,10 @@ class Worker:
             except BaseException as wrong:  # SystemExit and KeyboardInterrupt end a cell, not the notebook
                 error = probing.explain(wrong)
         _single_thread()
-        return {"error": error, "late": late, "printed": printed.text()}
+        overwritten: list[str] = []
+        with contextlib.suppress(BaseException):  # the keys of a namespace may be anything, too
+            overwritten = [name for name in _BUILTINS if name in self._namespace]
+        return {"error": error, "late": late, "printed": printed.text(), "overwritten": overwritten}
 
     def _execute(self, source: str, filename: str) -> None:
         lines = [line + "\n" for line in source.splitlines()]
