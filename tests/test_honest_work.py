@@ -22,9 +22,13 @@ from nbgrader.utils import determine_grade
 from autograder.author import build
 from autograder.corpus._cases import Sheet
 from autograder.grade import command
+from autograder.grade.course_folder import CUT_OFF, CourseFolder
 from autograder.intake import search
-from autograder.intake.submission import is_student, shown
+from autograder.intake.submission import Submission, is_student, shown
 from autograder.judge import matching, scoring
+from autograder.judge.results import Outcome, Result, digest
+from autograder.nbgrader import config_file
+from autograder.nbgrader.review import SaveGrades
 from autograder.reports import signs
 from autograder.sandbox.process import PlainLauncher
 from nas_lib import cli
@@ -319,3 +323,53 @@ def test_grades_pages_and_answers_are_the_instructors_alone(tmp_path, sandboxed)
         and path.relative_to(course).parts[0] not in ("release", "nbgrader_config.py")
     ]
     assert readable == []
+
+
+# -- what was cut off --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> CourseFolder:
+    place = CourseFolder(tmp_path_factory.mktemp("cut") / "course")
+    place.assign(LESSON)
+    return place
+
+
+@pytest.mark.parametrize("at", ["preprocess", "_add_comment"])
+def test_a_submission_whose_storing_was_cut_off_waits_and_is_named(course, tmp_path, monkeypatch, capsys, at):
+    """What a kill leaves in the gradebook: everything up to the last commit before it."""
+
+    def cut(*_: object) -> None:
+        raise RuntimeError("the power failed")
+
+    student = f"cut at {at}"
+    course.hand_in(LESSON, Submission(student, put(tmp_path, {"x.ipynb": ANSWERED}) / "x.ipynb"))
+    seeds = course.seeds(LESSON)
+    right = {name: Outcome(1.0, "right", "") for name in seeds}
+    result = Result(digest(LESSON, course.steps(LESSON, student), seeds), right, {})
+    monkeypatch.setattr(SaveGrades, at, cut)
+    assert "the power failed" in course.autograde(LESSON, student, result)
+    row = next(one for one in command.recall(LESSON, course.root).rows if one.student == student)
+    assert row.ungraded == row.note == CUT_OFF
+    assert set(row.points.values()) == {None}
+    assert cli.main(["report", "--lesson", LESSON, "--course", str(course.root)]) == 1
+    assert f"not graded: {student}: grading was cut off" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert course.autograde(LESSON, student, result) == ""
+    row = next(one for one in command.recall(LESSON, course.root).rows if one.student == student)
+    assert (row.ungraded, row.note, row.score) == ("", "", 8.0)
+
+
+@pytest.mark.parametrize("line", ["CLONE = '/other/clone'", 'sys.path.insert(0, "/other/clone")'])
+def test_a_course_folder_goes_by_the_clone_that_grades_in_it_and_that_is_said(tmp_path, caplog, line):
+    path = config_file.write_config(tmp_path)
+    own = "c.CourseDirectory.course_id = 'mine'\n"
+    path.write_text(path.read_text("utf-8").replace(f"CLONE = {str(ROOT)!r}", line) + own, encoding="utf-8")
+    config_file.write_config(tmp_path)
+    text = path.read_text("utf-8")
+    assert "/other/clone" not in text and repr(str(ROOT)) in text and text.endswith(own)
+    assert "named another clone of the course" in caplog.text
+    assert config_file.load_config(tmp_path).CourseDirectory.course_id == "mine"
+    caplog.clear()
+    config_file.write_config(tmp_path)
+    assert not caplog.text

@@ -16,7 +16,7 @@ import nbformat
 
 import solutions
 from autograder.author.lesson import is_check
-from autograder.corpus._cases import ALERT, SECRET, Case, Earns, Sheet, changed, raw, twin
+from autograder.corpus._cases import ALERT, SECRET, Case, Earns, Sheet, changed, instead, raw, twin
 
 # ----------------------------------------------------------------------------------------------------
 # Cells and metadata
@@ -195,6 +195,25 @@ def helper_in_experiment(sheet: Sheet) -> None:
     sheet.cells.insert(0, sheet.cells.pop(sheet.cells.index(cell)))
 
 
+def long_sum(terms: int, in_experiment: bool) -> Any:
+    """A helper whose syntax tree is as deep as its sum has terms."""
+
+    def change(sheet: Sheet) -> None:
+        experiment = next(cell for cell in sheet.cells if solutions.tag_of(cell) == "experiment")
+        cell = experiment if in_experiment else sheet.cell()
+        cell.source = "def helper(x):\n    return " + " + ".join(["1"] * terms) + f"\n{cell.source}"
+
+    return change
+
+
+def open_answer_beside(sheet: Sheet) -> None:
+    for task in sheet.source.tasks:
+        if task.kind == "open":
+            answer = sheet.cell(task.name)
+            sheet.cells.insert(sheet.place(task.name) + 1, nbformat.v4.new_markdown_cell(answer.source))
+            answer.source = "YOUR ANSWER HERE"
+
+
 def under_main(sheet: Sheet) -> None:
     sheet.cell().source += f'\n\nif __name__ == "__main__":\n    print({sheet.target})'
 
@@ -295,6 +314,11 @@ CELLS = [
     changed("all exercises in one cell", "honest", Earns.ALL, merge_exercises),
     changed("an exercise over two cells", "honest", Earns.ALL, split_exercise),
     changed("a helper in an experiment", "honest", Earns.ALL, helper_in_experiment),
+    changed("a sum of 500 terms in an experiment", "honest", Earns.ALL, long_sum(500, True)),
+    changed("a sum of 990 terms in an experiment", "honest", Earns.ALL, long_sum(990, True)),
+    changed("a sum of 990 terms in an exercise", "honest", Earns.ALL, long_sum(990, False)),
+    changed("an open answer beside its cell", "honest", Earns.ALL, open_answer_beside),
+    instead("a built-in of one's own", "honest", "hash = 6\ndef TARGET(PARAMETERS):\n    return hash(1)", says="overwritten `hash`"),
     changed("if __name__ is __main__", "honest", Earns.ALL, under_main),
     changed("the answer in a cell of one's own", "honest", Earns.ALL, answer_elsewhere),
     changed("an answer with type hints", "honest", Earns.ALL, answered_as("from typing import Any\ndef TARGET(*args: Any, **named: Any) -> Any:\n    return _right(*args, **named)")),
@@ -425,6 +449,8 @@ def in_code(sheet: Sheet) -> None:
 
 PAGES = [
     *(changed(f"in prose, {name}", "pages", Earns.ALL, in_prose(source)) for name, source in SCRIPTS.items()),
+    changed("prose that takes long to render", "pages", Earns.ALL, in_prose("\\\\(" * 16_000)),
+    changed("more prose that takes long to render", "pages", Earns.ALL, in_prose("[a](b" * 8_000)),
     changed("prose that is fine", "honest", Earns.ALL, in_prose(FINE)),
     changed("scripts in outputs", "pages", Earns.ALL, in_outputs),
     changed("scripts shown by code", "pages", Earns.ALL, shown_by_code),
@@ -529,10 +555,18 @@ def newer(text: str) -> bytes:
 
 
 AGAIN = r"hand (it|one|in|out|the)|it in again|hand in"
+
+
+def cells_without_ids(_: str) -> bytes:
+    cell = '{"cell_type": "code", "metadata": {}, "source": ""}'
+    return f'{{"nbformat": 4, "nbformat_minor": 5, "metadata": {{}}, "cells": [{", ".join([cell] * 100_000)}]}}'.encode()
+
+
 FILES = [
     raw("byte order mark", "files", Earns.ALL, lambda text: text.encode("utf-8-sig")),
     raw("UTF-16", "files", Earns.ALL, lambda text: text.encode("utf-16")),
     raw("not UTF-8", "files", Earns.ALL, latin),
+    raw("a hundred thousand cells", "files", Earns.REFUSED, cells_without_ids, says="more than 2,000 cells"),
     raw("nbformat 3", "files", Earns.ALL, version_3),
     raw("a newer nbformat", "files", Earns.ALL, newer),
     raw("lone surrogates", "files", Earns.ALL, surrogate),
@@ -609,6 +643,14 @@ def renamed_in_folder(sheet: Sheet, path: Path) -> None:
     (folder / f"{sheet.lesson} (1).ipynb").write_text(json.dumps(sheet.notebook), encoding="utf-8")
 
 
+def blank_and_copy(sheet: Sheet, path: Path) -> None:
+    folder = path.with_suffix("")
+    folder.mkdir()
+    blank = Sheet(sheet.lesson, answered=False).notebook
+    (folder / f"{sheet.lesson}.ipynb").write_text(json.dumps(blank), encoding="utf-8")
+    (folder / f"Copy of {sheet.lesson}.ipynb").write_text(json.dumps(sheet.notebook), encoding="utf-8")
+
+
 SHADOWS = dict.fromkeys(("numpy.py", "torch.py", "nas_lib.py", "sitecustomize.py"), "raise SystemExit\n")
 CONFIG = {"nbgrader_config.py": f"open('{SECRET}', 'w')\n", "jupyter_config.py": f"open('{SECRET}', 'w')\n"}
 PLACES = [
@@ -624,6 +666,7 @@ PLACES = [
     Case("a named pipe", "links", Earns.REFUSED, write=pipe, says="no notebook"),
     Case("an empty folder", "links", Earns.REFUSED, write=only_folder, says="hand one in"),
     Case("two notebooks in a folder", "links", Earns.REFUSED, write=two_in_folder, says="2 notebooks"),
+    Case("a blank original beside the copy that was worked in", "honest", Earns.ALL, write=blank_and_copy),
     Case("a renamed notebook in a folder", "honest", Earns.ALL, write=renamed_in_folder),
 ]  # fmt: skip
 

@@ -16,6 +16,7 @@ def as_data(grades: Grades) -> dict[str, Any]:
         "isolation": grades.isolation,
         "tasks": grades.tasks,
         "remarks": grades.remarks,
+        "not_graded": grades.ungraded,
         "students": [_of_student(row) for row in grades.rows],
     }
 
