@@ -281,10 +281,11 @@ def random_function(name: object, x: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{name!r} of {x}".encode(), digest_size=8).digest()) % MODULUS
 
 
-def evaluate(cell: tuple[str, ...], functions: dict[int, object]) -> int | None:
+def evaluate(cell: tuple[str, ...], functions: dict[int, object], pool: int | None = None) -> int | None:
     """The output for one fixed input. `functions` names the function on each edge that carries a convolution.
 
-    None is the value of a node that nothing reaches; it stays None through any operation.
+    With `pool` a pooling multiplies by it, as a linear map of scalars does. None is the value of a node that
+    nothing reaches; it stays None through any operation.
     """
     values: list[int | None] = [123456789, None, None, None]
     for node in (1, 2, 3):
@@ -293,7 +294,10 @@ def evaluate(cell: tuple[str, ...], functions: dict[int, object]) -> int | None:
             if target != node or x is None or cell[edge] == "none":
                 continue
             if cell[edge] != "skip_connect":
-                x = random_function(functions.get(edge, cell[edge]), x)
+                if pool is not None and cell[edge] == "avg_pool_3x3":
+                    x *= pool
+                else:
+                    x = random_function(functions.get(edge, cell[edge]), x)
             values[node] = (x if values[node] is None else values[node] + x) % MODULUS  # type: ignore[operator]
     return values[3]
 
@@ -306,7 +310,7 @@ def matters(cell: tuple[str, ...], edge: int) -> bool:
     return evaluate(changed, {edge: "something"}) != evaluate(changed, {edge: "something else"})
 
 
-def signature(cell: tuple[str, ...]) -> object:
+def signature(cell: tuple[str, ...], pool: int | None = None) -> object:
     """Least output over all ways of handing functions to the convolutions that matter."""
     by_op = {
         op: [edge for edge in range(6) if cell[edge] == op and matters(cell, edge)]
@@ -317,7 +321,7 @@ def signature(cell: tuple[str, ...]) -> object:
         functions: dict[int, object] = {}
         for (op, edges), order in zip(by_op.items(), orders, strict=True):
             functions |= {edge: (op, number) for edge, number in zip(edges, order, strict=True)}
-        outputs.append(evaluate(cell, functions))
+        outputs.append(evaluate(cell, functions, pool))
     return None if outputs[0] is None else min(outputs)  # type: ignore[type-var]
 
 
@@ -334,6 +338,36 @@ def test_cells_are_merged_exactly_when_a_renaming_of_convolutions_makes_them_equ
     _, classes = spaces.functions()
     pairs = {(int(number), signature(cell)) for number, cell in zip(classes, SPACE, strict=True)}
     assert len(pairs) == len({number for number, _ in pairs}) == len({value for _, value in pairs}) == 5_260
+
+
+def test_with_linear_pooling_the_5260_forms_compute_at_most_5044_functions() -> None:
+    """What lesson 00 says of the arithmetic that `functions` does not use."""
+    representatives, _ = spaces.functions()
+    assert len({signature(cell, pool=987_654_321) for cell in representatives}) == 5_044
+
+
+def structure(cell: tuple[str, ...]) -> str:
+    """Dong and Yang's own string of a cell's structure: a zero that is added stays in it, as `#`."""
+    nodes = ["0", "", "", ""]
+    for node in (1, 2, 3):
+        terms = []
+        for (source, target), op in zip(EDGES, cell, strict=True):
+            if target == node:
+                if op == "none" or nodes[source] == "#":
+                    terms.append("#")
+                else:
+                    terms.append(nodes[source] if op == "skip_connect" else f"({nodes[source]})@{op}")
+        nodes[node] = "+".join(sorted(terms))
+    return nodes[3]
+
+
+def test_nas_bench_201_counts_6466_structures_as_added_zeros_count() -> None:
+    """By the benchmark's own rule, which lesson 00 holds against ours."""
+    assert len({structure(cell) for cell in SPACE}) == 6_466
+    chain = ("nor_conv_3x3", "none", "skip_connect", "none", "none", "skip_connect")
+    edge = ("nor_conv_3x3", "none", "none", "none", "skip_connect", "none")
+    assert spaces.canonical(chain) == spaces.canonical(edge)
+    assert structure(chain) != structure(edge) and structure(chain).count("#") != structure(edge).count("#")
 
 
 def test_live_edges_are_those_that_can_change_the_output() -> None:
