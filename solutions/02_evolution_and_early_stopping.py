@@ -64,8 +64,8 @@ torch.set_num_threads(1)  # networks this small gain nothing from more
 #
 # ### Exercise 2.1 · `hill_climb` · ●●●○○ · 20 min · 4 points
 #
-# **Why it matters.** It is the simplest search that uses what it has seen, and for years nobody
-# compared with it.
+# **Why it matters.** It is the simplest search that uses what it has seen. NASH (Elsken et al.
+# 2017) climbs like this; most papers after it did not compare with it.
 #
 # A *neighbour* of a cell differs from it on one edge; `space.neighbors(arch)` lists all of them (24
 # in our space). Stand somewhere at random. Evaluate all neighbours that you have not evaluated yet,
@@ -153,7 +153,8 @@ check("hill_climb", hill_climb)
 # %% [markdown]
 # Does it pay to climb? With a complete table that can be seen at once. A cell is a local optimum if
 # none of its 24 neighbours is better. (In the array below each edge is an axis of its own, so the
-# best of all cells that differ on one edge only is a maximum along one axis.)
+# best of all cells that differ on one edge only is a maximum along one axis.) And where does the
+# climb end that begins at each cell?
 
 # %% tags=["experiment"]
 from nas_lib import plotting
@@ -184,13 +185,25 @@ landscape = benchmark.final("valid").reshape((5,) * 6)
 peak = np.ones(landscape.shape, dtype=bool)
 for edge in range(6):
     peak &= landscape >= landscape.max(axis=edge, keepdims=True)
-below = {"all cells": optimum - landscape.ravel(), "local optima": optimum - landscape[peak]}
+# From each cell to its best neighbour if that is better, and on until nothing changes.
+accuracy, numbers = landscape.ravel(), np.arange(len(space))
+around = np.array([[space.index(near) for near in space.neighbors(cell)] for cell in space])
+uphill = around[numbers, accuracy[around].argmax(axis=1)]
+ends = np.where(accuracy[uphill] > accuracy, uphill, numbers)
+while (ends[ends] != ends).any():
+    ends = ends[ends]
+below = {
+    "all cells": optimum - accuracy,
+    "local optima": optimum - landscape[peak],
+    "where climbs end": optimum - accuracy[ends],
+}
 plotting.boxes(
     below, xlabel="", ylabel="distance from the best cell (points)", title="What do climbs end on?"
 )
+plateau = max(np.unique(function_of[peak.ravel()], return_counts=True)[1])
 print(
     f"the {peak.sum()} local optima compute {len(set(function_of[peak.ravel()]))} different "
-    "functions"
+    f"functions; {plateau} of them compute the same one"
 )
 for name, points in below.items():
     print(
@@ -199,9 +212,11 @@ for name, points in below.items():
     )
 
 # %% [markdown]
-# Compare the two boxes. If local optima are good much more often than cells drawn at random, then
-# climbing pays, as long as a climb costs less than the draws that it replaces. The poor ones among
-# them are what restarts are for.
+# The box of the local optima counts cells, and misleads: 90 of the 129 compute one and the same
+# poor function. What a climb meets is the third box, in which each optimum counts as often as
+# climbs end on it: six in ten end within a tenth of a point of the best. So climbing pays, as long
+# as a climb costs less than the draws that it replaces. More than a quarter end a point and a half
+# below the best, or worse: they are what restarts are for.
 
 # %% [markdown]
 # ## 2 · Evolve
@@ -408,9 +423,9 @@ else:
         print(f"{name:24} {np.mean(values):6.2f} ± {np.std(values):.2f} over {len(values)} runs")
 
 # %% [markdown]
-# For years local search was missing from papers on NAS, although it is older than all of them.
-# White and his colleagues (2021) put it in and found it hard to beat, above all where values have
-# little noise.
+# Local search is older than NAS, and NASH (Elsken et al. 2017) was an early one. Tables of results
+# left it out for years, until Den Ottelander et al. (2020) and White et al. (2021) put it in and
+# found it hard to beat, the latter above all where values have little noise.
 
 # %% [markdown]
 # ## 4 · Pay less: successive halving
@@ -501,6 +516,11 @@ check("successive_halving", successive_halving)
 # pays for, each to the end. Successive halving starts with as many as it can afford
 # (`largest_start`) and goes on from checkpoints. Every cell is one single training. Both are judged
 # by the test accuracy of the cell they chose, as a mean over all seeds.
+#
+# What the table holds for epoch 1 is a *snapshot* of a full training: the learning rate falls to 0
+# along one cosine over all epochs, and after the first of them it is still high. A training that is
+# planned for one epoch lets its rate fall within that epoch, and may order cells otherwise. So the
+# result below is one for halving that goes on from checkpoints of one long schedule.
 
 # %% tags=["experiment"]
 halve = or_fallback("successive_halving", successive_halving)
@@ -932,15 +952,14 @@ for group, members in groups.items():
 # An architecture got a much higher validation accuracy than it deserves, by luck. What becomes of
 # it in regularized evolution with a population of 20?
 #
-# - **a** it stays until a better one is found
-# - **b** it is trained again, which corrects its value
-# - **c** it never becomes a parent, since the tournament is random
-# - **d** it leaves after 20 further evaluations; its line goes on only through children that do
-#   well themselves
+# - **a** it leaves after 20 further evaluations; only good children continue its line
+# - **b** it stays until a better one is found, and is the parent of most children until then
+# - **c** it is trained again with the next generation, which corrects its value
+# - **d** it never becomes a parent, since the tournament is random
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-concept_02_1 = "d"
+concept_02_1 = "a"
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -971,14 +990,14 @@ check("concept_02_2", concept_02_2)
 # A score has tau = 0.5 with test accuracy, without ties. You use it to decide which of two random
 # architectures is better. How often are you right?
 #
-# - **a** in 75 % of the cases
-# - **b** in 50 % of the cases
+# - **a** in 50 % of the cases
+# - **b** in 75 % of the cases
 # - **c** in 25 % of the cases more than by always choosing the larger one
 # - **d** that depends on the number of architectures
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-concept_02_3 = "a"
+concept_02_3 = "b"
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -992,13 +1011,13 @@ check("concept_02_3", concept_02_3)
 #
 # - **a** the proxy can replace training on NAS-Bench-201
 # - **b** the proxy is useless, since only 0.9 and more is of use
-# - **c** little: counting parameters gives about as much there, and the number says nothing about
+# - **c** the proxy will reach about 0.74 on other spaces too
+# - **d** little: counting parameters gives about as much there, and the number says nothing about
 #   the best tenth
-# - **d** the proxy will reach about 0.74 on other spaces too
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-concept_02_4 = "c"
+concept_02_4 = "d"
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -1045,6 +1064,10 @@ check("concept_02_4", concept_02_4)
 # %% [markdown]
 # ## References
 #
+# - Elsken, Metzen and Hutter (2017). *Simple and Efficient Architecture Search for Convolutional
+#   Neural Networks* (NASH). [arXiv:1711.04528](https://arxiv.org/abs/1711.04528)
+# - Den Ottelander, Dushatskiy, Virgolin and Bosman (2020). *Local Search Is a Remarkably Strong
+#   Baseline for Neural Architecture Search.* [arXiv:2004.08996](https://arxiv.org/abs/2004.08996)
 # - White, Nolen and Savani (2021). *Exploring the Loss Landscape in NAS.* UAI.
 #   [arXiv:2005.02960](https://arxiv.org/abs/2005.02960)
 # - Real, Aggarwal, Huang and Le (2019). *Regularized Evolution for Image Classifier Architecture
