@@ -40,6 +40,7 @@
 # %% tags=["setup"]
 import copy
 import math
+import time
 
 import numpy as np
 import torch
@@ -252,10 +253,12 @@ optimizer = torch.optim.SGD(
     supernet.parameters(), RATE, momentum=0.9, nesterov=True, weight_decay=5e-5
 )
 batches, rng, losses = BatchOrder(len(splits.train[1]), 64, seed=0), np.random.default_rng(0), []
+started = time.process_time()
 for step in progress(range(STEPS), "step"):
     optimizer.param_groups[0]["lr"] = half_cosine(RATE, step, STEPS)
     batch = tuple(part[batches(step)] for part in splits.train)
     losses.append(train_step(supernet, batch, optimizer, draw(space.choices, rng)))
+supernet_seconds = time.process_time() - started
 smooth = {"mean of 100 steps": np.convolve(losses, np.ones(100) / 100, "valid")}
 plotting.lines(
     smooth,
@@ -482,15 +485,61 @@ print(
     f"fair minus uniform: {gap:+.2f} over all, {'more' if abs(gap) > spread else 'no more'} than "
     f"seeds of one rule differ ({spread:.2f})"
 )
-macs = [count_macs(arch) for arch in archs]
+macs = np.array([count_macs(arch) for arch in archs])
 print(
     f"MACs alone: tau {rank(macs, known):.2f} over all, {rank(macs, known, 0.1):.2f} in the top 10 "
     "%"
 )
 
 # %% [markdown]
-# Read both columns. A supernet that tells good cells from bad ones can be nearly blind among the
-# good ones, where a search spends its time.
+# A tau over few architectures is a rough number. How rough, a bootstrap tells: draw as many
+# architectures, with replacement, compute every tau again on the *same* draw, and look at the
+# differences (lesson 01). In the top 10 % there are fifty.
+
+# %% tags=["experiment"]
+def tau_differences(orders, truth, first, resamples=300):
+    """Tau of `first` minus that of each other order: name -> (mean, (low, high)), 95 %.
+
+    `orders` has for each name the scores (n,) of one or more runs, whose taus are averaged.
+    """
+    draws = np.random.default_rng(0).integers(len(truth), size=(resamples, len(truth)))
+    taus = {
+        name: np.array([np.mean([rank(one[i], truth[i]) for one in runs]) for i in draws])
+        for name, runs in orders.items()
+    }
+    gaps = {name: taus[first] - values for name, values in taus.items() if name != first}
+    return {
+        f"{first} − {name}": (gap.mean(), tuple(np.percentile(gap, (2.5, 97.5))))
+        for name, gap in gaps.items()
+    }
+
+
+def verdicts(differences):
+    """One line for each difference: is zero inside of its interval?"""
+    for name, (mean, (low, high)) in differences.items():
+        verdict = "first ahead" if low > 0 else "second ahead" if high < 0 else "not decided"
+        print(f"{name:28} {mean:+.2f} ({low:+.2f} … {high:+.2f}): {verdict}")
+
+
+known = np.array(known)
+best = known >= np.sort(known)[-len(known) // 10]
+orders = {
+    rule: [np.array(run.scores)[best] for run in runs if run.sampling == rule]
+    for rule in ("uniform", "fair")
+}
+top_differences = tau_differences(orders | {"MACs": [macs[best]]}, known[best], "uniform")
+plotting.intervals(
+    top_differences,
+    xlabel="difference of Kendall's tau",
+    title=f"Among the {best.sum()} best cells: mean and 95 % interval",
+)
+verdicts(top_differences)
+
+# %% [markdown]
+# A supernet that tells good cells from bad ones can be nearly blind among the good ones, where a
+# search spends its time. Of our two rules uniform sampling is ahead there. Whether it orders good
+# cells better or worse than counting MACs, fifty cells do not decide. (The intervals say what other
+# cells might have given, not what other seeds might.)
 #
 # ## 5 · Searching under a limit
 #
@@ -574,16 +623,34 @@ check("evolve_under_constraint", evolve_under_constraint)
 
 # %% [markdown]
 # Three limits, one supernet. The search looks at inherited accuracy only; the table then tells what
-# its cell is worth, and what the best cell within the limit would have been.
+# its cell is worth, and what the best cell within the limit would have been. Beside it stands what
+# the same processor time buys without a supernet: random search within the limit, each cell trained
+# once. How many trainings that are is measured here.
 
 # %% tags=["experiment"]
+from nas_lib.training import train
+
 evolve = or_fallback("evolve_under_constraint", evolve_under_constraint)
+started = time.process_time()
+for cell in cells[:3]:
+    train(cell, splits, seed=100)
+one_training = (time.process_time() - started) / 3
+
+
+def random_search(allowed, trainings, rng, runs=500):
+    """Test accuracies (percent) of what random search hands over, each cell trained once."""
+    drawn = rng.choice(np.flatnonzero(allowed), size=(runs, trainings))
+    seen = table.valid[drawn, rng.integers(table.seeds, size=(runs, 1)), -1]
+    return test[np.take_along_axis(drawn, seen.argmax(axis=1, keepdims=True), axis=1)]
+
+
 macs = np.array([count_macs(cell) for cell in space])
 test = np.array([table.query(cell).test for cell in space])
 for limit in np.quantile(macs, (0.2, 0.5, 0.9)).tolist():
-    history = evolve(
-        inherited, count_macs, limit, space, budget=150, population=30, rng=np.random.default_rng(0)
-    )
+    started, rng = time.process_time(), np.random.default_rng(0)
+    history = evolve(inherited, count_macs, limit, space, budget=150, population=30, rng=rng)
+    seconds = supernet_seconds + time.process_time() - started
+    trainings = max(1, round(seconds / one_training))
     (found, value), within = history.best(), test[macs <= limit]
     real = table.query(found).test
     print(
@@ -592,8 +659,19 @@ for limit in np.quantile(macs, (0.2, 0.5, 0.9)).tolist():
         f"({within.max() - real:.2f} below the best within the limit; better than "
         f"{100 * np.mean(within < real):.1f} % of them)"
     )
+    low, middle, high = np.percentile(random_search(macs <= limit, trainings, rng), (10, 50, 90))
+    print(
+        f"    {seconds:.0f} s, or {trainings} trainings: random search {middle:.2f} % in the "
+        f"median of 500 runs, {low:.2f} to {high:.2f} from the 10th to the 90th percentile"
+    )
 
 # %% [markdown]
+# What we got, with one supernet: at the two tighter limits its cell is as good as the median random
+# search of the same time (57.4 and 80.1 %), at the loosest it is four points behind (80.1 against
+# 84). A supernet is no cheaper way to *one* cell on this space, where a training takes seconds.
+# What it offers is the second limit, and the fortieth: its training is paid for once, and each
+# further search costs its evaluations only. One seed does not decide more than that.
+#
 # ## 6 · A network that shrinks
 #
 # So far every operation had weights of its own. Once-for-All (Cai et al. 2020) shares more: a 3x3
@@ -902,9 +980,11 @@ from nas_lib.elastic_training import StandAloneRecipe, recorded_alone, recorded_
 alone, runs = recorded_alone(), recorded_once_for_all()
 one_seed, other_seed = np.array([alone[arch] for arch in runs[0].inherited]).T
 by_itself = (one_seed + other_seed) / 2
-macs = [mobile_macs(mobile.parse(arch)) for arch in runs[0].inherited]
+macs = np.array([mobile_macs(mobile.parse(arch)) for arch in runs[0].inherited])
+orders = {"MACs": [macs]}
 for scheme in dict.fromkeys(run.scheme for run in runs):
     scores = [np.array(list(run.inherited.values())) for run in runs if run.scheme == scheme]
+    orders[scheme] = scores
     tau, top = np.mean(
         [[rank(one, by_itself), rank(one, by_itself, 0.25)] for one in scores], axis=0
     )
@@ -917,6 +997,19 @@ print(
     f"for comparison: MACs tau {rank(macs, by_itself):.2f} and {rank(macs, by_itself, 0.25):.2f}; "
     f"trained alone, one seed against the other {rank(one_seed, other_seed):.2f}"
 )
+differences = tau_differences(orders, by_itself, "progressive")
+plotting.intervals(
+    differences,
+    xlabel="difference of Kendall's tau",
+    title=f"Over {len(by_itself)} networks: mean and 95 % interval",
+)
+verdicts(differences)
+
+# %% [markdown]
+# Not decided, all three of them: over 48 networks an interval of tau is wider than what the schemes
+# differ by, and counting MACs, which trains nothing, ranks these networks as well as any of them.
+# (That inherited accuracies lie *above* those of training alone is no wonder: each network alone
+# was trained briefly.)
 
 # %% tags=["experiment"]
 tailored = [run for run in runs if run.specialised]
@@ -935,7 +1028,7 @@ by_limit = {
 curves = {
     f"{name} (mean of {len(tailored)})": by_limit[key].mean(0)
     for name, key in (
-        ("as inherited", "inherited"),
+        ("as inherited, which chose it", "inherited"),
         ("alone", "alone"),
         ("alone, five times as long", "longer"),
     )
@@ -961,12 +1054,24 @@ for name, epochs in (
         f"inherited minus alone, {epochs:2} epochs of {by_limit[name + '_seconds'].mean():.0f} s "
         f"in all: {gap.mean():+.1f} points on average, from {gap.min():+.1f} to {gap.max():+.1f}"
     )
+chosen = [one for run in tailored for one in run.specialised]
+excess = np.array([one["measured_ms"] / one["limit_ms"] - 1 for one in chosen])
+print(
+    f"{(excess > 0).sum()} of {len(excess)} chosen networks are slower than their limit when "
+    f"measured as a whole, by up to {100 * excess.max():.0f} %"
+)
 print(
     f"once for all: {np.mean([run.training_seconds for run in tailored]):.0f} s of training, then "
     f"a search of {by_limit['search_seconds'].mean():.0f} s per budget"
 )
 
 # %% [markdown]
+# Two things flatter this figure. "As inherited" is the very accuracy by which the search chose, on
+# the same images, and a chosen value is too high (lesson 01); the networks trained alone were not
+# chosen by theirs. So where the two curves are close, their order is not decided. And a sum of
+# measured parts is no measurement of the whole: a limit that must be kept has to be set lower, or
+# checked on the network that is chosen.
+#
 # > **A common mistake.** You will read that Once-for-All trains in three to five GPU-days, and that
 # > progressive shrinking ranks sub-networks with a Kendall tau above 99 %. The paper's training
 # > takes 1,200 GPU-hours, that is 50 GPU-days, spent once for all devices. The second figure we
@@ -979,11 +1084,13 @@ print(
 # - Uniform sampling is fair on average, strict fairness in every step. What is off the path must
 #   not move.
 # - Batch-norm statistics of a supernet fit no path. Recalibrate before you judge.
-# - A ranking is judged over all *and* among the best, against training each by itself, over seeds.
+# - A ranking is judged over all *and* among the best, against training each by itself, over seeds,
+#   with an interval, and beside the number of MACs.
 # - A hard limit is checked before an evaluation is spent, and the search must end also where little
 #   fits.
 # - Once-for-all shares more: centres of kernels, first channels, first blocks. Large first, then
-#   smaller, with a teacher.
+#   smaller, with a teacher: whether that ranks better than all sizes at once, or than counting
+#   MACs, our runs do not decide.
 #
 # ## 10 · Questions
 
@@ -994,13 +1101,13 @@ print(
 # ten classes, in training mode (on large batches) between 50 and 80 %. What is wrong?
 #
 # - **a** the learning rate was too high, and the weights have diverged
-# - **b** the running statistics of the batch norms fit no single path
-# - **c** the paths were not sampled fairly
-# - **d** the validation images are harder than the training images
+# - **b** the paths were not sampled fairly
+# - **c** the validation images are harder than the training images
+# - **d** the running statistics of the batch norms fit no single path
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-concept_05_1 = "b"
+concept_05_1 = "d"
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -1014,12 +1121,12 @@ check("concept_05_1", concept_05_1)
 #
 # - **a** 1
 # - **b** 6
-# - **c** 30
-# - **d** 5
+# - **c** 5
+# - **d** 30
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-concept_05_2 = "d"
+concept_05_2 = "c"
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -1031,14 +1138,14 @@ check("concept_05_2", concept_05_2)
 # Over all cells a supernet's tau is 0.7; among the top 10 % it is 0.1. You may train twenty cells
 # by yourself. Which use of the supernet is best supported by these two numbers?
 #
-# - **a** let it choose a hundred good candidates, and spend the trainings among them
-# - **b** save the trainings, and take the cell with its highest score
-# - **c** do not use it: 0.1 shows that its weights are useless
+# - **a** save the trainings, and take the cell with its highest score
+# - **b** do not use it: 0.1 shows that its weights are useless
+# - **c** let it choose a hundred good candidates, and spend the trainings among them
 # - **d** train its best cell twenty times with different seeds
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-concept_05_3 = "a"
+concept_05_3 = "c"
 ### END SOLUTION
 
 # %% tags=["check"]
@@ -1047,16 +1154,17 @@ check("concept_05_3", concept_05_3)
 # %% [markdown]
 # ### Question 5.4 · `concept_05_4` · ●●○○○ · 1 min · 1 point
 #
-# Why does progressive shrinking begin with the largest network?
+# Why, in the eyes of its authors, does progressive shrinking begin with the largest network?
+# (Whether that pays on our networks, section 8 left open.)
 #
 # - **a** it has the fewest weights to share, so it trains fastest
 # - **b** its batch norms need the most images
-# - **c** it is the start and the teacher of the smaller ones, which then disturb it less
-# - **d** small networks cannot be trained before large ones, since their kernels do not exist yet
+# - **c** small networks cannot be trained before large ones, since their kernels do not exist yet
+# - **d** it is the start and the teacher of the smaller ones, which then disturb it less
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-concept_05_4 = "c"
+concept_05_4 = "d"
 ### END SOLUTION
 
 # %% tags=["check"]

@@ -33,7 +33,7 @@ from autograder.author.lesson import (
 from nas_lib import checks
 from solutions.titles import TITLE_LIKE, titles
 
-# Today's longest lesson reads for 16.5 minutes; a fifth more than that is the most that leaves a sitting for doing.
+# Today's longest lesson reads for 18 minutes; a tenth more than that is the most that leaves a sitting for doing.
 MOST_READING_MINUTES = 20
 # Today's fullest cell has 40 statements; an eighth more than that is the most that is taken in at once.
 MOST_STATEMENTS = 45
