@@ -1,0 +1,256 @@
+"""Numbers on which a lesson's text rests, computed anew from the data that come with the course."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import solutions
+from nas_lib import darts
+from nas_lib.benchmark import TABLE_PATH, TabularBenchmark
+from nas_lib.elastic_training import recorded_alone, recorded_once_for_all
+from nas_lib.mobile import mobile_macs
+from nas_lib.networks import count_macs
+from nas_lib.one_shot import recorded_rankings
+from nas_lib.scaling import ScalingRecipe, recorded_runs
+from nas_lib.search import compare
+from nas_lib.searchers import Reinforce
+from nas_lib.spaces import CellSpace, MobileSpace, functions
+
+SPACE = CellSpace()
+LARGEST = ("nor_conv_3x3",) * 6
+pytestmark = pytest.mark.skipif(not TABLE_PATH.exists(), reason="the table has not been built")
+
+
+@pytest.fixture(scope="module")
+def table() -> TabularBenchmark:
+    return TabularBenchmark.load()
+
+
+# --- 01 ---
+
+
+def chosen(table: TabularBenchmark, run: int, cells: int, epochs: int) -> float:
+    """Test accuracy (percent) of what lesson 01's search of one training each hands over."""
+    seed, rng = run % table.seeds, np.random.default_rng(10_000 + run)
+    search = solutions.load("01_random_search").random_search
+    seen = search(lambda arch: table.query(arch, epochs=epochs, seed=seed).valid, SPACE, cells, rng)
+    return table.query(seen.archs[int(np.argmax(seen.values))]).test
+
+
+def test_pairing_gains_where_two_methods_share_their_luck_and_nothing_where_they_do_not(table):
+    first = max(1, table.epochs // 4)
+    ways = {
+        "once": (40, table.epochs),
+        "early": (40 * table.epochs // first, first),
+        "less": (40, table.epochs - 1),
+    }
+    found = {name: np.array([chosen(table, run, *way) for run in range(500)]) for name, way in ways.items()}
+    for name, least, most, width in (("early", 0.0, 0.2, (0.9, 1.0)), ("less", 0.7, 0.9, (0.35, 0.6))):
+        assert least < np.corrcoef(found[name], found["once"])[0, 1] < most
+        unpaired = np.sqrt(found[name].var() + found["once"].var())
+        assert width[0] < (found[name] - found["once"]).std() / unpaired < width[1]
+    assert (found["early"] == found["once"]).mean() < 0.15 < 0.5 < (found["less"] == found["once"]).mean()
+
+
+# --- 02 ---
+
+
+def test_six_in_ten_climbs_end_next_to_the_best_and_most_local_optima_are_one_plateau(table):
+    """Weighted by cells the local optima look poor, by the climbs that end on them they do not."""
+    accuracy = table.final("valid")
+    near = np.array([[SPACE.index(one) for one in SPACE.neighbors(cell)] for cell in SPACE])
+    best = near[np.arange(len(SPACE)), accuracy[near].argmax(axis=1)]
+    onwards = np.where(accuracy[best] > accuracy, best, np.arange(len(SPACE)))
+    optima = accuracy >= accuracy[near].max(axis=1)
+    _, number = functions(SPACE)
+    assert optima.sum() == 129 and np.bincount(number[optima]).max() == 90
+    for _ in range(len(SPACE.ops) ** 2):
+        onwards = onwards[onwards]
+    behind = accuracy.max() - accuracy[onwards]
+    assert (onwards[onwards] == onwards).all() and optima[onwards].all()
+    assert (behind <= 0.1).mean() == pytest.approx(0.62, abs=0.005)
+    assert 0.25 < (behind > 1.49).mean() < 0.3
+
+
+# --- 03 ---
+
+
+def test_no_option_of_the_one_edge_toy_is_bad(table):
+    """Four points between the best and the worst; after forty steps none has vanished."""
+    accuracy, (cell, _) = table.final("valid"), table.best("valid")
+    rewards = np.array([accuracy[SPACE.index((op, *cell[1:]))] for op in SPACE.ops])
+    assert np.ptp(rewards) == pytest.approx(3.98, abs=0.01)
+    gradient = solutions.load("03_rl_controller").exact_policy_gradient
+    logits = np.zeros(len(rewards))
+    path = [logits]
+    for _ in range(40):
+        logits = logits + 0.2 * np.asarray(gradient(logits, rewards))
+        path.append(logits)
+    chances = np.exp(path) / np.exp(path).sum(axis=1, keepdims=True)
+    assert chances[10, rewards.argmin()] == pytest.approx(0.09, abs=0.005)
+    middle = np.argsort(rewards)[1:4]
+    assert (chances[10, middle] > 0.15).all() and chances[5, middle[-1]] > chances[0, middle[-1]]
+    assert chances[40].max() < 0.9
+
+
+def test_the_softmaxes_gain_four_tenths_of_a_point_by_their_learning_rate(table):
+    rates = {rate: partial(Reinforce, learning_rate=rate) for rate in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)}
+    tuned = compare(rates, table, 200, range(1000, 1024), metric="valid", progress=False).final
+    assert min(rates, key=lambda rate: tuned[rate].mean()) == 0.1
+    league = compare({rate: rates[rate] for rate in (0.01, 0.1)}, table, 200, 30, progress=False).final
+    assert league[0.01].mean() == pytest.approx(0.96, abs=0.005)
+    assert league[0.1].mean() == pytest.approx(0.54, abs=0.005)
+    assert table.best("test")[1] - table.query(LARGEST).test == pytest.approx(0.57, abs=0.005)
+
+
+# --- 04 ---
+
+
+@pytest.fixture(scope="module")
+def searches() -> list[darts.RecordedRun]:
+    return darts.recorded_runs()
+
+
+def test_no_recorded_search_is_ahead_of_the_largest_cell_and_eight_of_ten_darts_of_random(table, searches):
+    test = table.final("test")
+
+    def rank(cell):
+        return 1 + int((test > test[SPACE.index(cell)]).sum())
+
+    assert rank(LARGEST) == 11
+    assert min(rank(one.cell) for one in searches) == 11
+    assert {tuple(one.cell) for one in searches if one.method == "SNAS"} == {LARGEST}
+    ahead, rng = 0, np.random.default_rng(0)
+    for method in ("DARTS, first order", "DARTS, second order"):
+        runs = [one for one in searches if one.method == method]
+        trainings = round(np.mean([one.seconds for one in runs]) / table.seconds.mean())
+        drawn = rng.integers(len(test), size=(2_000, trainings))
+        seen = table.valid[drawn, rng.integers(table.seeds, size=(2_000, 1)), -1]
+        winners = np.take_along_axis(drawn, seen.argmax(axis=1, keepdims=True), axis=1)
+        ahead += sum(test[SPACE.index(one.cell)] > np.median(test[winners]) for one in runs)
+    assert ahead == 8
+
+
+def test_gdas_was_stopped_at_a_fifth_of_the_time_of_darts(searches):
+    seconds = {
+        method: np.mean([one.seconds for one in searches if one.method == method]) for method in darts.METHODS
+    }
+    assert seconds["GDAS"] / seconds["DARTS, first order"] == pytest.approx(0.2, abs=0.02)
+
+
+def test_neither_rule_for_stopping_early_shows_a_cure(table, searches):
+    test = table.final("test")
+    for method in ("DARTS, first order", "DARTS, second order"):
+        runs = [one for one in searches if one.method == method]
+        assert all(darts.stop_at_skips(one.cells) == len(one.cells) - 1 for one in runs)
+        assert {darts.stop_at_curvature(one.curvature) for one in runs} == {3}  # its window: the earliest
+        gains = [test[SPACE.index(one.cells[3])] - test[SPACE.index(one.cell)] for one in runs]
+        interval = stats.t.interval(0.95, len(gains) - 1, np.mean(gains), stats.sem(gains))
+        assert np.mean(gains) == pytest.approx(0.55, abs=0.1) and interval[0] < 0 < interval[1]
+
+
+# --- 05 ---
+
+
+def taus_of_resamples(orders, truth):
+    """Kendall's tau (mean over an order's runs) on 300 resamples of the architectures."""
+    draws = np.random.default_rng(0).integers(len(truth), size=(300, len(truth)))
+    return {
+        name: np.array([np.mean([stats.kendalltau(one[i], truth[i])[0] for one in runs]) for i in draws])
+        for name, runs in orders.items()
+    }
+
+
+def zero_is_inside(gaps):
+    low, high = np.percentile(gaps, (2.5, 97.5))
+    return low < 0 < high
+
+
+def test_among_the_best_cells_uniform_is_ahead_of_fair_and_nothing_is_decided_against_macs(table):
+    archs, runs = recorded_rankings()
+    truth = np.array([table.query(arch).test for arch in archs])
+    best = truth >= np.sort(truth)[-len(truth) // 10]
+    assert best.sum() == 50
+    orders = {"MACs": [np.array([count_macs(arch) for arch in archs])[best]]}
+    for rule in ("uniform", "fair"):
+        orders[rule] = [np.array(one.scores)[best] for one in runs if one.sampling == rule]
+    taus = taus_of_resamples(orders, truth[best])
+    assert np.percentile(taus["uniform"] - taus["fair"], 2.5) > 0
+    assert zero_is_inside(taus["uniform"] - taus["MACs"])
+
+
+def test_neither_shrinking_nor_counting_macs_ranks_the_48_networks_better():
+    alone, runs = recorded_alone(), recorded_once_for_all()
+    archs = list(runs[0].inherited)
+    truth = np.array([alone[arch] for arch in archs]).mean(axis=1)
+    orders = {"MACs": [np.array([mobile_macs(MobileSpace().parse(arch)) for arch in archs])]}
+    for scheme in ("progressive", "undistilled", "joint"):
+        orders[scheme] = [np.array(list(one.inherited.values())) for one in runs if one.scheme == scheme]
+    taus = taus_of_resamples(orders, truth)
+    progressive = taus.pop("progressive")
+    assert len(truth) == 48 and all(zero_is_inside(progressive - other) for other in taus.values())
+
+
+def test_random_search_of_a_supernet_s_time_reaches_what_lesson_05_says(table):
+    """Seventeen trainings is what its supernet and one search cost."""
+    macs = np.array([count_macs(cell) for cell in SPACE])
+    test, rng = table.final("test"), np.random.default_rng(0)
+    for share, median in ((0.2, 57.4), (0.5, 80.1), (0.9, 84.0)):
+        allowed = np.flatnonzero(macs <= np.quantile(macs, share))
+        drawn = rng.choice(allowed, size=(2_000, 17))
+        seen = table.valid[drawn, rng.integers(table.seeds, size=(2_000, 1)), -1]
+        found = test[np.take_along_axis(drawn, seen.argmax(axis=1, keepdims=True), axis=1)]
+        assert np.median(found) == pytest.approx(median, abs=0.3)
+
+
+def test_five_of_fifteen_chosen_networks_are_slower_than_their_limit():
+    chosen = [one for run in recorded_once_for_all() for one in run.specialised]
+    excess = np.array([one["measured_ms"] / one["limit_ms"] - 1 for one in chosen])
+    assert len(excess) == 15 and (excess > 0).sum() == 5
+    assert excess.max() == pytest.approx(0.13, abs=0.005)
+
+
+# --- 07 ---
+
+
+def accuracies(kind, name, factor=None):
+    """Of a recorded run's seeds, in their order (percent)."""
+    runs = [one for one in recorded_runs(kind) if (one["name"], one.get("factor")) == (name, factor)]
+    return np.array([one["accuracy"] for one in sorted(runs, key=lambda one: one["seed"])])
+
+
+def test_the_recorded_grid_has_no_compound_point_and_found_is_width():
+    points = {one["name"] for one in recorded_runs("grid")}
+    assert len(points) == 6 and all("1.0" in name.split() for name in points)
+    assert max(points, key=lambda name: accuracies("grid", name, 4).mean()) == "1.0 1.4 1.0"
+    for factor in (2, 4, 8):
+        np.testing.assert_array_equal(
+            accuracies("scale", "found", factor), accuracies("scale", "width", factor)
+        )
+
+
+def test_compound_is_ahead_at_8_times_the_cost_and_three_seeds_do_not_decide():
+    compound = accuracies("scale", "compound", 8)
+    for single in ("depth", "width", "resolution"):
+        assert compound.mean() > accuracies("scale", single, 8).mean()
+    gaps = compound - accuracies("scale", "found", 8)
+    interval = stats.t.interval(0.95, 2, gaps.mean(), stats.sem(gaps))
+    assert (gaps.mean(), *interval) == pytest.approx((2.8, -1.5, 7.0), abs=0.05)
+
+
+def test_resolution_alone_ends_below_the_base_and_is_unstable():
+    assert accuracies("scale", "resolution", 8).mean() == pytest.approx(71.4, abs=0.05)
+    assert accuracies("scale", "base", 1).mean() == pytest.approx(80.0, abs=0.05)
+    assert np.ptp(accuracies("scale", "resolution", 2)) == pytest.approx(8.3, abs=0.05)
+
+
+def test_growing_the_images_alone_is_ahead_in_all_recorded_seeds():
+    alone, both = (accuracies("progressive", name) for name in ("growing images only", "growing"))
+    assert (alone > both).all() and (both > accuracies("progressive", "large images")).all()
+    steps = [one["steps"] for one in recorded_runs("progressive") if one["name"].startswith("growing")]
+    recipe = ScalingRecipe()
+    assert np.mean(steps) * recipe.batch_size / recipe.train_images == pytest.approx(14, abs=0.5)
