@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -267,6 +268,20 @@ def test_moodles_times_count_in_any_language(moodle, tmp_path, text):
         assert gradebook.find_student("Ann Lee_201").email == "ann1@example.org"
 
 
+def test_what_is_known_of_a_download_stands_when_it_is_graded_again_from_the_course(moodle, tmp_path):
+    course = Path(os.path.relpath(copied(moodle, tmp_path)))
+    again = command.grade(course / "submitted", LESSON, course, progress=False)
+    assert [row.note for row in again.rows] == [row.note for row in moodle.rows]
+    assert any("Moodle's download tells no times" in remark for remark in again.remarks)
+    (course / "sheet.csv").write_text(GERMAN, encoding="utf-8")
+    given: dict[str, Any] = {"roster": course / "sheet.csv", "zone": "Europe/Berlin", "progress": False}
+    done = command.grade(course / "submitted", LESSON, course, **given)
+    assert [(row.late_seconds, row.note) for row in done.rows] == [(3_600, ""), (0, "")]
+    again = command.grade(course / "submitted", LESSON, course, progress=False)
+    assert [row.late_seconds for row in again.rows] == [3_600, 0]
+    assert again.remarks == []
+
+
 @pytest.mark.parametrize(
     "text",
     [GERMAN, FRENCH, JAPANESE, ENGLISH.replace(",No,", ",Yes,")],
@@ -413,3 +428,11 @@ def test_lists_of_participants_are_rosters_too(tmp_path):
 def test_what_is_no_roster_is_one_sentence(tmp_path, text, said):
     with pytest.raises(ValueError, match=said):
         lms_files.people(sheet(tmp_path, text), "x.csv")
+
+
+def test_an_id_from_a_roster_can_be_a_folder(tmp_path):
+    text = "Username,ID number,Email address\n../../ann,4711,ann@example.org\n"
+    (one,) = lms_files.people(sheet(tmp_path, text), "x.csv")
+    assert one.id == "ann@example.org"
+    with pytest.raises(ValueError, match="no id, login or e-mail address that can be an id"):
+        lms_files.people(sheet(tmp_path, "Username,ID number\na/b,..\n"), "x.csv")

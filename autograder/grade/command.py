@@ -108,7 +108,7 @@ def grade(
                 gradebook.back_up(place.root)
                 if roster:
                     enrol(place, roster)
-                there = _timely(found, roster, zone, trust_timestamps)
+                there = _timely(place, lesson, found, roster, zone, trust_timestamps)
                 there = place.recognised(there)
                 chosen = _chosen(there, students, submissions)
                 place.assign(lesson)
@@ -153,26 +153,31 @@ def _chosen(there: Sequence[Submission], students: Sequence[str], source: Path) 
 
 
 def _timely(
-    found: Collection, roster: Path | None, zone: str, trust_timestamps: bool
+    place: CourseFolder, lesson: str, found: Collection, roster: Path | None, zone: str, trust: bool
 ) -> Sequence[Submission]:
-    """The submissions, with the times that Moodle's worksheet tells, or that are taken for true."""
+    """The submissions, with the times that Moodle's worksheet tells, or that learners claim and are believed."""
+    came = {one.student: place.came(lesson, one) for one in found.submissions}
     told: dict[str, datetime] = {}
-    if roster and any(one.download and one.download.system == "Moodle" for one in found.submissions):
-        told, wrong = lms_files.handed_in(Sheet.read(roster, "roster"), _known_zone(zone))
-        if wrong and not zone:
-            raise ValueError(f"zone must be the time zone of the times in {roster}, such as Europe/Berlin.")
-        found.remarks += [f"{roster}: {sentence}" for sentence in wrong]
-    elif any(one.download and one.download.system == "Moodle" for one in found.submissions):
-        found.remarks.append(
-            "Moodle's download tells no times, so nobody counts as late: --roster takes them from the worksheet."
-        )
+    if any(one.download and one.download.system == "Moodle" and not one.when for one in came.values()):
+        if roster:
+            told, wrong = lms_files.handed_in(Sheet.read(roster, "roster"), _known_zone(zone))
+            if wrong and not zone:
+                raise ValueError(
+                    f"zone must be the time zone of the times in {roster}, such as Europe/Berlin."
+                )
+            found.remarks += [f"{roster}: {sentence}" for sentence in wrong]
+        else:
+            found.remarks.append(
+                "Moodle's download tells no times, so nobody counts as late: --roster takes them from the worksheet."
+            )
 
-    def said(one: Submission) -> str:
-        if one.download and one.download.number in told:
-            return times.written(told[one.download.number])
-        return (one.claim or "") if trust_timestamps else ""
+    def when(student: str) -> str:
+        download = came[student].download
+        if download and download.number in told:
+            return times.written(told[download.number])
+        return came[student].claim if trust else ""
 
-    return [replace(one, when=said(one)) for one in found.submissions]
+    return [replace(one, when=when(one.student)) for one in found.submissions]
 
 
 def _known_zone(zone: str) -> str:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -173,13 +174,20 @@ class CourseFolder:
             note = taking_in.take_in(
                 submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson)
             )
-            if not (submission.path and submission.path.is_relative_to(self.root / "submitted")):
-                came = HandIn(submission.download, submission.claim or "", submission.when)
-                hand_ins.write(self.root, lesson, submission.student, came)
+            came = self.came(lesson, submission)
+            came = replace(came, when=submission.when or came.when)
+            hand_ins.write(self.root, lesson, submission.student, came)
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             Path(fresh, lesson).rename(folder)
         return note
+
+    def came(self, lesson: str, submission: Submission) -> HandIn:
+        """How a submission comes in; one that was taken in before came as it did then."""
+        path = submission.path and submission.path.resolve()
+        if path and path.is_relative_to(self.root / "submitted"):
+            return hand_ins.read(self.root, lesson, submission.student)
+        return HandIn(submission.download, submission.claim or "")
 
     def recognised(self, submissions: Iterable[Submission]) -> list[Submission]:
         """Submissions under the ids that the gradebook has for their students, who may come from elsewhere.

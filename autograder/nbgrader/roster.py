@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,11 +19,14 @@ def recognised(gradebook: Any, submissions: Iterable[Submission]) -> list[Submis
         ValueError: two of them are one student's.
     """
     found: dict[str, Submission] = {}
-    known = {str(one.lms_user_id): one for one in gradebook.students if one.lms_user_id}
+    known: dict[str, list[Any]] = defaultdict(list)
+    for student in gradebook.students:
+        known[str(student.lms_user_id)].append(student)
     for submission in submissions:
-        student = known.get(submission.download.number) if submission.download else None
-        if student is not None and submission.download and _same(student, submission.download):
-            submission = replace(submission, student=student.id)
+        if download := submission.download:
+            same = [student for student in known.get(download.number, []) if _same(student, download)]
+            if len(same) == 1:
+                submission = replace(submission, student=same[0].id)
         if submission.student in found:
             raise ValueError(
                 f"student {submission.student!r} has handed in twice: {found[submission.student].path} and "

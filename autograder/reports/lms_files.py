@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autograder.intake import times
+from autograder.intake.submission import is_student
 from autograder.reports.spreadsheets import Sheet
 
 
@@ -308,16 +309,21 @@ def people(sheet: Sheet, source: str) -> list[Student]:
             f"{source} is no roster: it has neither Canvas's columns Student, ID and Section, nor one of Moodle's "
             "Identifier, Email address, ID number or Username."
         )
-    if not any(one.id for one in found):
+    if not found:
         raise ValueError(f"{source} names nobody.")
-    return [one for one in found if one.id]
+    if nameless := [one for one in found if not one.id]:
+        raise ValueError(
+            f"{source}: {nameless[0].full_name or 'somebody'} has no id, login or e-mail address that can be an id "
+            "here, of letters, digits, spaces and . _ - @ ' alone."
+        )
+    return found
 
 
 def _of_canvas(header: Sequence[str], row: Sequence[str]) -> Student:
     last, _, first = field(header, row, "Student").partition(", ")
     last, first = field(header, row, "LastName") or last, field(header, row, "FirstName") or first
     number, login = field(header, row, "ID"), field(header, row, "SIS Login ID")
-    return Student(login or number, first, last, login if "@" in login else "", number)
+    return Student(_usable(login, number), first, last, login if "@" in login else "", number)
 
 
 def _of_moodle(header: Sequence[str], row: Sequence[str]) -> Student:
@@ -326,8 +332,13 @@ def _of_moodle(header: Sequence[str], row: Sequence[str]) -> Student:
     email, name = field(header, row, "Email address"), field(header, row, "Username")
     number = participant(field(header, row, "Identifier"))
     own = field(header, row, "ID number")
-    fallback = f"{field(header, row, 'Full name')}_{number}" if number else ""
-    return Student(name or email or own or fallback, first, last, email, number or own)
+    identity = _usable(name, email, own, f"participant_{number}" if number else "")
+    return Student(identity, first, last, email, number or own)
+
+
+def _usable(*ids: str) -> str:
+    """The first that can be a student's id, and the name of a folder; "" if none can."""
+    return next(filter(is_student, ids), "")
 
 
 def handed_in(sheet: Sheet, zone: str) -> tuple[dict[str, datetime], list[str]]:
