@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
@@ -62,10 +63,6 @@ def function_of(name: str) -> FunctionType | None:
             found = vars(found)[part]
     except (ImportError, KeyError, TypeError):
         return None
-    found = (
-        getattr(found, "__func__", None)
-        or getattr(found, "fget", None)
-        or getattr(found, "__wrapped__", None)
-        or found
-    )
+    found = getattr(found, "__func__", None) or getattr(found, "fget", None) or found
+    found = inspect.unwrap(found) if callable(found) else found  # however many decorators are around it
     return found if isinstance(found, FunctionType) else None

@@ -66,7 +66,11 @@ def successive_halving(
 @stands_in(
     "spearman",
     "scipy's",
-    hides=("scipy.stats:spearmanr",),
+    hides=(
+        "scipy.stats:spearmanr",
+        "scipy.stats:spearmanrho",
+        "scipy.stats.mstats:spearmanr",
+    ),
 )
 def spearman(a: ArrayLike, b: ArrayLike) -> float:
     from scipy import stats
@@ -81,6 +85,7 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
         "scipy.stats:kendalltau",
         "scipy.stats:somersd",
         "scipy.stats:weightedtau",
+        "scipy.stats.mstats:kendalltau",
     ),
 )
 def kendall_tau(a: ArrayLike, b: ArrayLike) -> float:

@@ -13,6 +13,8 @@ from nas_lib.standins import stands_in
     hides=(
         "nas_lib.spaces:CellSpace.index",
         "nas_lib.spaces:CellSpace.__iter__",
+        "nas_lib.spaces.cells:_all_cells",
+        "nas_lib.checks.spaces:ChoiceSpace.index",
     ),
 )
 def cell_index(arch: Sequence[str]) -> int:
@@ -24,6 +26,8 @@ def cell_index(arch: Sequence[str]) -> int:
     hides=(
         "nas_lib.spaces:CellSpace.from_index",
         "nas_lib.spaces:CellSpace.__iter__",
+        "nas_lib.spaces.cells:_all_cells",
+        "nas_lib.checks.spaces:ChoiceSpace.from_index",
     ),
 )
 def cell_from_index(i: int) -> Cell:
