@@ -181,13 +181,58 @@ def signs_in(answer: str) -> list[Sign]:
         ("import urllib.request", "urllib.request"),
         ("from subprocess import run", "subprocess"),
         ("import os\nos.kill(1, 9)", "os.kill"),
-        ("import sys\nsys._getframe()", "sys._getframe"),
+        ("from os import kill as end", "os.kill"),
+        ("import os as machine\nmachine.register_at_fork(after_in_child=print)", "os.register_at_fork"),
         ("open('../gradebook.db')", "gradebook.db"),
-        ("import gc", "gc"),
+        ("text = f'/proc/{pid}/mem'", "/proc/"),
+        ("%time open('/proc/self/maps')", "/proc/"),
+        ("__import__('ctypes')", "ctypes"),
     ],
 )
 def test_ways_out_of_the_notebook_are_seen(code, seen):
     assert Sign("reaches-out", seen) in signs_in(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "seen"),
+    [
+        ("import gc", "gc"),
+        ("import importlib\nimportlib.import_module('gc')", "gc"),
+        ("import sys as s\ns._getframe(1).f_back", "_getframe"),
+        ("look = getattr(sys, '_getframe')", "_getframe"),
+        ("import inspect\ninspect.currentframe()", "inspect.currentframe"),
+        ("from inspect import stack", "inspect.stack"),
+        ("print.__self__.f.__code__", "__code__"),
+        ("def f(): pass\nf.__globals__['x']", "__globals__"),
+        ("().__class__.__base__.__subclasses__()", "__subclasses__"),
+        ("import types\ntypes.FunctionType(f, {})", "types.FunctionType"),
+        ("exec(text)", "exec"),
+        ("import builtins\nbuiltins.eval(text)", "eval"),
+        ("import nas_lib.checks.hiding", "nas_lib.checks.hiding"),
+        ("from nas_lib import checks\nchecks.run_probe = print", "nas_lib.checks.run_probe"),
+        ("from nas_lib.standins import STANDINS", "nas_lib.standins"),
+        ("from solutions import load", "solutions"),
+        ("from nas_lib.spaces import cells as c\nc._all_cells(())", "nas_lib.spaces.cells._all_cells"),
+        (
+            "from nas_lib.spaces import CellSpace\nCellSpace()._weights[0]",
+            "nas_lib.spaces.CellSpace._weights",
+        ),
+        ("space._weights", "nas_lib.spaces.CellSpace._weights"),
+    ],
+)
+def test_what_looks_into_the_checks_and_python_s_internals_is_seen(code, seen):
+    assert Sign("reaches-in", seen) in signs_in(code)
+
+
+@pytest.mark.parametrize("lesson", solutions.lessons())
+def test_right_and_usual_wrong_answers_show_no_sign(lesson):
+    ours = matching.Master.of(build.student_notebook(lesson))
+    unknown = matching.Master((), {})  # the lesson's own cells are taken for the learner's, too
+    colab = Sign("reaches-out", "subprocess")  # installs the course there
+    for sample in ("perfect", "blank", "wrong"):
+        work = samples.notebook(lesson, samples.sources(lesson, sample))
+        assert signs.of_submission(work, ours, {}) == []
+        assert signs.of_submission(work, unknown, {}) == [colab]
 
 
 @pytest.mark.parametrize("sample", samples.SAMPLES)
@@ -196,7 +241,14 @@ def test_ordinary_work_shows_no_sign(day, sample):
 
 
 @pytest.mark.parametrize(
-    "code", ["this is no Python", "x = '\ud800'", "(" * 500, "import math, os\nos.path.join('a')"]
+    "code",
+    [
+        *("this is no Python", "x = '\ud800'", "(" * 500, "import math, os\nos.path.join('a')"),
+        *("import torch, re\ntorch.compile(net)\nre.compile('a')\nnet.eval()", "getattr(net, 'conv1')"),
+        *("from nas_lib.checks import check\ncheck('cell_index', cell_index)", "%timeit cell_index(arch)"),
+        "class Net:\n    def __init__(self):\n        self._weights = []\n        super().__init__()",
+        "import sys\ncolab = 'google.colab' in sys.modules\nsys.path.append('..')",
+    ],
 )
 def test_odd_code_is_no_sign_and_no_failure(code):
     assert signs_in(code) == []

@@ -19,13 +19,18 @@ from autograder.author.lesson import grader_metadata
 from autograder.judge import matching
 from autograder.judge.matching import Master
 from autograder.judge.results import Outcome
+from autograder.reports import reach
 from autograder.sandbox.apart import limited
 
 # Kind -> what was seen, and what it may mean. The order is that of the report.
 MEANINGS = {
-    "reaches-out": (
-        "the code names a way out of the notebook (network, other processes, Python's internals); "
-        "the sandbox has no network and no other process, and many such lines are harmless"
+    reach.OUT: (
+        "the code names a way out of the notebook (network, other processes, files of the system's); "
+        "the sandbox has none of them, and many such lines are harmless"
+    ),
+    reach.IN: (
+        "the code names Python's internals, or private parts of the checks and of the course's library; "
+        "no answer is there to be found, but this is how people look for one"
     ),
     "ended-process": (
         "the process was ended from within, or by a fault of a library; the exercise concerned earned nothing"
@@ -41,41 +46,6 @@ MEANINGS = {
     ),
 }
 
-_MODULES = {
-    "socket",
-    "ssl",
-    "urllib",
-    "requests",
-    "http",
-    "ftplib",
-    "subprocess",
-    "multiprocessing",
-    "ctypes",
-    "gc",
-}
-_CALLS = {
-    ("os", name)
-    for name in (
-        "system",
-        "popen",
-        "fork",
-        "kill",
-        "killpg",
-        "getppid",
-        "_exit",
-        "abort",
-        "execv",
-        "execve",
-        "spawnv",
-    )
-} | {
-    ("sys", "_getframe"),
-    ("inspect", "stack"),
-    ("inspect", "currentframe"),
-    ("signal", "signal"),
-    ("sys", "settrace"),
-}
-_PATHS = re.compile(r"/proc/|gradebook\.db|course_secret|nbgrader_config")
 _ENDED = re.compile(r"process died of|process was ended|broke off its connection")
 _ODD = re.compile(r"\bno answer came back|it returned more than|did not start as it should")
 _LATE = re.compile(
@@ -97,7 +67,7 @@ class Sign:
 @limited(seconds=20, back=lambda found: [Sign(**sign) for sign in found])
 def of_submission(notebook: Any, master: Master, outcomes: Mapping[str, Outcome]) -> list[Sign]:
     """The signs in one submission; `notebook` is as it was handed in, before anything was restored."""
-    found = [Sign("reaches-out", name) for name in sorted(set(_ways_out(notebook, master)))]
+    found = sorted(set(_reached(notebook, master)), key=lambda sign: (sign.kind, sign.seen))
     for name, outcome in outcomes.items():
         if ended_itself(outcome):
             found.append(Sign("ended-process", name))
@@ -121,38 +91,34 @@ def ended_itself(outcome: Outcome) -> bool:
     return stopped(outcome) and bool(_ENDED.search(outcome.message))
 
 
-def _trees(notebook: Any, master: Master) -> Iterator[ast.AST]:
-    """The learner's own code; what the lesson brought is not theirs."""
-    known = {" ".join(cell.source.split()) for cell in master.cells}
+def _reached(notebook: Any, master: Master) -> Iterator[Sign]:
+    """What the learner's own code names; what the lesson brought is not theirs, but its imports are known to it."""
+    lessons = {" ".join(cell.source.split()) for cell in master.cells}
+    known: dict[str, str] = {}
     for cell in notebook.cells:
-        if cell.cell_type == "code" and " ".join(cell.source.split()) not in known:
-            tree = _parsed(cell.source)
-            if tree is not None:
-                yield tree
+        tree = _parsed(cell.source) if cell.cell_type == "code" else None
+        if tree is not None:
+            found = [Sign(kind, seen) for kind, seen in reach.reached(tree, known)]
+            yield from found if " ".join(cell.source.split()) not in lessons else ()
 
 
 def _parsed(source: str) -> ast.Module | None:
-    """The syntax tree; None for what is no Python. A learner's odd escapes are not to be warned of here."""
+    """The syntax tree of a cell, magics and shell lines as the calls that they are; None for what is no Python.
+
+    A learner's odd escapes are not to be warned of here.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return ast.parse(source)
+        except SyntaxError:
+            from IPython.core.inputtransformer2 import TransformerManager
         except matching.UNPARSABLE:
             return None
-
-
-def _ways_out(notebook: Any, master: Master) -> Iterator[str]:
-    for tree in _trees(notebook, master):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in _MODULES)
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in _MODULES:
-                yield str(node.module)
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if (node.value.id, node.attr) in _CALLS:
-                    yield f"{node.value.id}.{node.attr}"
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield from (match[0] for match in _PATHS.finditer(node.value[:10_000]))
+        try:
+            return ast.parse(TransformerManager().transform_cell(source))
+        except matching.UNPARSABLE:
+            return None
 
 
 def _edited(notebook: Any, master: Master) -> Iterator[str]:
