@@ -14,6 +14,8 @@ from autograder import corpus
 QUICK = (
     "killing the parent",
     "an object that equals everything",
+    "what is given back, kept by a hook on fork",
+    "stand-ins imported",
     "replies written to all pipes",
     "sum = 0 at top level",
     "a sum of 990 terms in an experiment",
@@ -37,7 +39,7 @@ def test_every_kind_of_trouble_is_there():
     assert rows["archives"] + len(corpus.archives()) >= 12
     assert set(rows) == {
         *("endless", "output", "memory", "processes", "disk", "killing", "cheating", "reading", "writing"),
-        *("cells", "metadata", "files", "links", "pages", "archives", "honest"),
+        *("answers", "cells", "metadata", "files", "links", "pages", "archives", "honest"),
     }
     students = [case.student for case in corpus.cases()]
     assert len(set(students)) == len(students)
@@ -46,7 +48,7 @@ def test_every_kind_of_trouble_is_there():
 @pytest.mark.parametrize("lesson", ["00_start_here", "01_random_search"])
 def test_cases_can_be_made_from_any_lesson(lesson, tmp_path):
     for case in corpus.cases():
-        if case.row in ("cheating", "cells", "honest", "pages"):
+        if case.row in ("answers", "cheating", "cells", "honest", "pages"):
             case.put(tmp_path, lesson)
     assert len(list(tmp_path.iterdir())) > 100
 

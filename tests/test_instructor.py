@@ -212,6 +212,8 @@ def test_ways_out_of_the_notebook_are_seen(code, seen):
         ("from nas_lib import checks\nchecks.run_probe = print", "nas_lib.checks.run_probe"),
         ("from nas_lib.standins import STANDINS", "nas_lib.standins"),
         ("from solutions import load", "solutions"),
+        ("name = 'nas_lib.checks.hiding'", "nas_lib.checks.hiding"),
+        ("text = open('nas_lib/standins/start_here.py')", "nas_lib/standins"),
         ("from nas_lib.spaces import cells as c\nc._all_cells(())", "nas_lib.spaces.cells._all_cells"),
         (
             "from nas_lib.spaces import CellSpace\nCellSpace()._weights[0]",

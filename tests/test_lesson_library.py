@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import contextlib
 import importlib
 import subprocess
 import sys
@@ -12,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+import solutions
+from autograder.author import build
 from autograder.judge import scoring
 from autograder.sandbox import library
-from autograder.sandbox.bubblewrap import choose
+from autograder.sandbox.bubblewrap import BubblewrapLauncher, choose
 from autograder.sandbox.cells import Step
-from autograder.sandbox.session import Session
+from autograder.sandbox.prefork import TemplateLauncher
+from autograder.sandbox.session import Limits, Session
 from nas_lib import checks
 from nas_lib.checks.hiding import SWITCHED_OFF, function_of
 from nas_lib.standins import STANDINS, standins
@@ -179,6 +184,72 @@ def test_the_learner_s_process_finds_nothing_of_it(sandboxed: None) -> None:
         (ran,) = session.ran.values()
     assert ran.error is None, ran.error
     assert "found: [] path: ['/library']" in ran.printed and SWITCHED_OFF in ran.printed
+
+
+SEARCHED = """
+import base64, os
+shift = bytes((byte + 101) % 256 for byte in range(256))  # so that what is looked for lies in memory in disguise alone
+wanted = [base64.b64decode(line) for line in WANTED.split()]
+there, public = set(), set()
+for top, _, files in os.walk('/library'):
+    for name in files:
+        data = open(os.path.join(top, name), 'rb').read().translate(shift)
+        public |= {line for line in wanted if line in data}
+memory = open('/proc/self/mem', 'rb', 0)
+for line in open('/proc/self/maps').read().splitlines():
+    place, rights, _, _, file, *_ = line.split()
+    low, high = (int(end, 16) for end in place.split('-'))
+    if 'r' in rights and file == '0' and high - low < 2**29:
+        try:
+            memory.seek(low)
+            data = memory.read(high - low).translate(shift)
+        except (OSError, ValueError, OverflowError):
+            continue
+        there |= {line for line in wanted if line in data}
+back = bytes((byte - 101) % 256 for byte in range(256))
+for line in sorted(public | there): print(line.translate(back).decode())
+"""
+LONG = 40  # characters, of lines that stand in one place alone
+
+
+def told_lines(lesson: str) -> set[str]:
+    """Long lines of the answers, and of the bodies of what would give them away, that no learner is shown."""
+    answers = [cell.source for cell in solutions.read(lesson).cells if cell.cell_type == "code"]
+    bodies = [library._source(one) for one in library.counterparts(lesson)]
+    shown = "".join(cell.source for cell in build.student_notebook(lesson).cells)
+    kept = library.made_for(lesson) / "nas_lib"
+    shown += "".join(path.read_text("utf-8") for path in kept.rglob("*.py"))
+    lines = {line.strip() for text in [*answers, *bodies] for line in text.splitlines()}
+    return {line for line in lines if len(line) >= LONG and line[0] not in '#"' and line not in shown}
+
+
+@pytest.mark.parametrize("forked", [False, True])
+@pytest.mark.parametrize("lesson", ["00_start_here", "06_hardware_aware"])
+def test_no_line_of_an_answer_is_in_the_learner_s_files_or_memory(
+    lesson: str, forked: bool, sandboxed: None
+) -> None:
+    lines = told_lines(lesson)
+    assert len(lines) > 5
+    control = (library.PACKAGE / "checks" / "codec.py").read_text("utf-8").splitlines()
+    present = next(line for line in control if len(line) >= LONG and '"""' not in line)
+
+    def disguised(line: str) -> str:
+        return base64.b64encode(bytes((byte + 101) % 256 for byte in line.encode())).decode()
+
+    source = f"WANTED = {' '.join(map(disguised, [present, *lines]))!r}\n{SEARCHED}"
+    launcher = TemplateLauncher() if forked else BubblewrapLauncher()
+    if isinstance(launcher, TemplateLauncher) and launcher.refused:
+        pytest.skip(launcher.refused)
+    limits = Limits(cell_seconds=60.0, total_seconds=90.0)
+    with (
+        contextlib.closing(launcher) if isinstance(launcher, TemplateLauncher) else contextlib.nullcontext(),
+        Session(lesson, [Step("search", source, 0, True)], limits, launcher) as session,
+    ):
+        session.start()
+        (ran,) = session.ran.values()
+    assert (ran.error, ran.printed.splitlines()) == (None, [present]), (
+        "the one line that is there, and no other"
+    )
 
 
 def test_a_given_back_function_is_the_library_s_own() -> None:

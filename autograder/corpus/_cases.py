@@ -124,6 +124,8 @@ class Case:
         write: puts the submission into the folder; by default as `<student>.ipynb`.
         noted: the note of one that is graded, as a regular expression; by default there is none.
         slow: takes its time to the limit, and is graded alone to see how long that is.
+        named: the kind of sign (`reports.signs`) by which the instructor is told.
+        named: the kind of sign (`reports.signs`) by which the instructor is told.
     """
 
     name: str
@@ -134,6 +136,7 @@ class Case:
     says: str = ""
     write: Callable[[Sheet, Path], None] | None = None
     slow: bool = False
+    named: str = ""
     noted: str = ""
 
     @property

@@ -16,6 +16,7 @@ import nbformat
 
 from autograder.corpus import harm
 from autograder.corpus._cases import CANARY, SECRET, Case, Earns, Sheet
+from autograder.corpus.answers import ANSWERS
 from autograder.corpus.code import CODE
 from autograder.corpus.notebooks import NOTEBOOKS
 from autograder.corpus.zips import DOWNLOADS, ZIPS, Download, zipped
@@ -51,7 +52,7 @@ class Outcome:
 
 def cases() -> list[Case]:
     """All notebooks of the corpus."""
-    return [*CODE, *NOTEBOOKS, *ZIPS]
+    return [*CODE, *ANSWERS, *NOTEBOOKS, *ZIPS]
 
 
 def archives() -> list[Download]:
@@ -159,6 +160,8 @@ class _Grades:
             case.earns is Earns.REFUSED and not note.endswith(".")
         ):
             faults.append(f"says {note[:120]!r}")
+        if case.named and case.named not in {sign.kind for sign in row.signs}:
+            faults.append(f"{case.named} is not named to the instructor")
         faults += self._pages(case)
         return Outcome(
             case.name, case.row, case.earns.value, f"{row.score:g} of {row.max_score:g}: {note[:70]}", faults
