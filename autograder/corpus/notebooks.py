@@ -666,7 +666,7 @@ PLACES = [
     Case("a named pipe", "links", Earns.REFUSED, write=pipe, says="no notebook"),
     Case("an empty folder", "links", Earns.REFUSED, write=only_folder, says="hand one in"),
     Case("two notebooks in a folder", "links", Earns.REFUSED, write=two_in_folder, says="2 notebooks"),
-    Case("a blank original beside the copy that was worked in", "honest", Earns.ALL, write=blank_and_copy),
+    Case("a blank original beside the copy that was worked in", "honest", Earns.ALL, write=blank_and_copy, noted="Copy of .* the only one that was worked in"),
     Case("a renamed notebook in a folder", "honest", Earns.ALL, write=renamed_in_folder),
 ]  # fmt: skip
 
