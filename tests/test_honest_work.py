@@ -30,6 +30,7 @@ from autograder.judge.results import Outcome, Result, digest
 from autograder.nbgrader import config_file
 from autograder.nbgrader.review import SaveGrades
 from autograder.reports import signs
+from autograder.reports.grade_table import Grades, Row, summary, table, write_csv
 from autograder.sandbox.process import PlainLauncher
 from nas_lib import cli
 
@@ -373,3 +374,31 @@ def test_a_course_folder_goes_by_the_clone_that_grades_in_it_and_that_is_said(tm
     caplog.clear()
     config_file.write_config(tmp_path)
     assert not caplog.text
+
+
+# -- what cannot be read, and what must not be shown -------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_opened_costs_its_owner_alone(tmp_path, monkeypatch):
+    folder = put(tmp_path / "in", {f"ann/{LESSON}.ipynb": ANSWERED, f"bob/{LESSON}.ipynb": ANSWERED})
+    real = Path.iterdir
+
+    def closed(path: Path) -> Any:
+        if path.name == "bob":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    collection = found(folder, tmp_path / "q")
+    assert [one.student for one in collection.submissions] == ["ann"]
+    assert collection.left_out == [f"{folder / 'bob'}: Permission denied, so this was not graded."]
+
+
+def test_no_note_speaks_to_the_terminal_or_the_spreadsheet(tmp_path):
+    note = "\x1b]0;owned\x07\x1b[2Jcould not be graded: \u202e"
+    row = Row("ann", {"a": None}, {"a": 1.0}, note=note, ungraded=note)
+    grades = Grades(LESSON, ["a"], [row], tmp_path, tmp_path / "x.csv", remarks=[note], left_out=[note])
+    write_csv(grades)
+    told = [table(grades), summary(grades), *grades.ungraded, grades.out.read_text("utf-8")]
+    assert all(text.replace("\n", "").isprintable() for text in told)
+    assert shown(note) in told[0] and len(grades.ungraded) == 2

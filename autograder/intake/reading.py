@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 
 from autograder.intake.archives import NOTEBOOK_BYTES
+from autograder.intake.submission import shown
 from autograder.sandbox.apart import Beyond, limited
 
 SOURCE_BYTES = 2 * 2**20  # of text and code; pages are made of them, and they are searched
@@ -73,7 +74,7 @@ def _read(path: Path) -> Any:
     except RecursionError:
         raise Unreadable("The notebook is nested too deep to be one that Jupyter wrote.") from None
     except Exception as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = shown(str(error).splitlines()[0])[:200] if str(error) else type(error).__name__
         raise Unreadable(
             f"The notebook cannot be read ({reason}): open it in Jupyter, save it and hand it in again."
         ) from None

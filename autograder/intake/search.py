@@ -96,7 +96,9 @@ class _Search:
     def result(self) -> Collection:
         """All that was found, by student."""
         for student, entries in self._downloads.items():
-            self._add(self._of_download(student, entries), next(iter(entries)))
+            place = next(iter(entries))
+            with self._alone(place):
+                self._add(self._of_download(student, entries), place)
         found = [self._found[student][0] for student in sorted(self._found)]
         for submission in found:
             self._remarks += _untimely(submission)
@@ -132,17 +134,29 @@ class _Search:
     def look(self, folder: Path) -> None:
         """Take every entry of the students' folder for what it is."""
         for entry in _entries(folder):
-            downloaded = downloads.read(entry.name)
-            suffix = entry.suffix.lower()
-            folder_of_one = entry.is_dir() and not entry.is_symlink()
-            if not folder_of_one and suffix not in SUFFIXES and not entry.is_symlink():
-                continue
-            if downloaded:
-                self._downloads.setdefault(downloaded.student, {})[entry] = downloaded
-            elif folder_of_one:
-                self._add(self._of_folder(_composed(entry.name), entry), entry)
-            else:
-                self._add(self._of_files(_student_of(entry), {entry: f"{self._lesson}{suffix}"}), entry)
+            with self._alone(entry):
+                self._take(entry)
+
+    @contextlib.contextmanager
+    def _alone(self, entry: Path) -> Iterator[None]:
+        """What cannot be read in the block, for want of permission or a fault of the disk, is left out and named."""
+        try:
+            yield
+        except OSError as wrong:
+            self._left_out.append(f"{shown(entry)}: {wrong.strerror}, so this was not graded.")
+
+    def _take(self, entry: Path) -> None:
+        downloaded = downloads.read(entry.name)
+        suffix = entry.suffix.lower()
+        folder_of_one = entry.is_dir() and not entry.is_symlink()
+        if not folder_of_one and suffix not in SUFFIXES and not entry.is_symlink():
+            return
+        if downloaded:
+            self._downloads.setdefault(downloaded.student, {})[entry] = downloaded
+        elif folder_of_one:
+            self._add(self._of_folder(_composed(entry.name), entry), entry)
+        else:
+            self._add(self._of_files(_student_of(entry), {entry: f"{self._lesson}{suffix}"}), entry)
 
     def _add(self, submission: Submission, place: Path) -> None:
         student = submission.student

@@ -21,6 +21,7 @@ from autograder.intake.submission import (
     SECRET,
     TIMESTAMP,
     Submission,
+    shown,
     timestamp_of,
 )
 
@@ -116,7 +117,7 @@ def confine(folder: Path, lesson: str, aside: Path, blank: Callable[[], Any]) ->
     if fault:
         nbformat.write(refusal(fault, blank), notebook)
     set_time(folder, timestamp_of(folder / TIMESTAMP))
-    return remarks
+    return [shown(remark) for remark in remarks]
 
 
 def _may_stay(path: Path, folder: Path) -> bool:

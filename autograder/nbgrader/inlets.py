@@ -157,14 +157,16 @@ class PlainCollect(ExchangeCollect):
         """Copy the notebooks and nbgrader's own small files of one submission."""
         os.makedirs(dest)
         if os.path.islink(src):
-            self.log.warning("%s is a link to another folder, and was not collected.", src)
+            self.log.warning("%s is a link to another folder, and was not collected.", shown(src))
             return
         for name in sorted(os.listdir(src)):
             limit = BESIDE_BYTES if name in BESIDE else NOTEBOOK_BYTES + 1
             if (name.endswith(".ipynb") or name in BESIDE) and not _copy(
                 os.path.join(src, name), os.path.join(dest, name), limit
             ):
-                self.log.warning("%s is a link or the like, and was not collected.", os.path.join(src, name))
+                self.log.warning(
+                    "%s is a link or the like, and was not collected.", shown(os.path.join(src, name))
+                )
 
 
 class ReadableFeedback(ExchangeReleaseFeedback):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autograder.intake.submission import shown
 from autograder.judge.results import Evaluated, Outcome
 from autograder.reports import signs
 from autograder.reports.signs import MEANINGS, Sign
@@ -99,7 +100,8 @@ class Grades:
     @property
     def ungraded(self) -> list[str]:
         """Whose work has not been graded and why, in one sentence each: refused, failed, or taken for nobody's."""
-        return [f"{row.student}: {row.ungraded}" for row in self.rows if row.ungraded] + self.left_out
+        named = [f"{row.student}: {row.ungraded}" for row in self.rows if row.ungraded]
+        return [shown(sentence) for sentence in (*named, *self.left_out)]
 
 
 def write_csv(grades: Grades) -> None:
@@ -118,7 +120,7 @@ def write_csv(grades: Grades) -> None:
                     f"{row.late_seconds:.0f}",
                     f"{row.penalty:g}",
                     row.isolation or grades.isolation,
-                    harmless(row.note),
+                    harmless(shown(row.note)),
                 ]
             )
     os.replace(fresh, grades.out)
@@ -131,7 +133,7 @@ def table(grades: Grades) -> str:
         [row.student]
         + ["–" if row.points.get(task) is None else f"{row.points[task]:g}" for task in grades.tasks]
         + [f"{row.score:g}", f"{row.max_score:g}", f"{row.pending:g}", f"{row.percent:.0f} %"]
-        + ["; ".join(filter(None, ("late" if row.late_seconds else "", row.note)))]
+        + [shown("; ".join(filter(None, ("late" if row.late_seconds else "", row.note))))]
         for row in grades.rows
     ]
     # Long names of exercises stand on a slope of their own in no terminal: number them and list them below.
@@ -149,7 +151,7 @@ def table(grades: Grades) -> str:
     names = ", ".join(f"{number} {task}" for number, task in enumerate(grades.tasks, start=1))
     tasks = f"Tasks: {names}. – waits for a person; percent is of what has been graded."
     text.append(textwrap.fill(tasks, 100, subsequent_indent="  "))
-    text += grades.remarks
+    text += map(shown, grades.remarks)
     return "\n".join(text)
 
 
@@ -258,7 +260,8 @@ def summary(grades: Grades) -> str:
         _to_look_at(grades),
         _titled("Late", _late(grades)),
         _titled(
-            "Not graded or not as usual", [f"{row.student}: {row.note}" for row in grades.rows if row.note]
+            "Not graded or not as usual",
+            [shown(f"{row.student}: {row.note}") for row in grades.rows if row.note],
         ),
         _waiting(grades),
         _isolation(grades),
