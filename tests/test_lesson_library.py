@@ -288,6 +288,7 @@ HOLES = [
     ("cell_index", f"from nas_lib.spaces import cells\n{INDEX} cells._all_cells(tuple(OPS)).index(cells.Cell(arch))"),
     ("cell_from_index", f"from nas_lib.checks.spaces import ChoiceSpace\n{FROM_INDEX} ChoiceSpace([OPS] * 6).from_index(i)"),
     ("cell_from_index", f"from nas_lib.spaces import cells\n{FROM_INDEX} cells._all_cells(tuple(OPS))[i]"),
+    ("round_filters", "from torchvision.models.mobilenetv2 import _make_divisible\ndef round_filters(filters, width, divisor=8): return _make_divisible(filters * width, divisor)"),
     ("spearman", f"from scipy import stats\n{SPEARMAN}stats.mstats.spearmanr(a, b)[0])"),
     ("spearman", f"from scipy import stats\n{SPEARMAN}stats.spearmanrho(a, b).statistic)"),
     ("kendall_tau", f"from scipy import stats\n{KENDALL}stats.mstats.kendalltau(a, b)[0])"),

@@ -25,7 +25,7 @@ def scaled_cost(alpha: float, beta: float, gamma: float, phi: float) -> float:
 
 @stands_in(
     "round_filters",
-    hides=("nas_lib.efficientnet:nearest_multiple",),
+    hides=("nas_lib.efficientnet:nearest_multiple", "torchvision.models._utils:_make_divisible"),
 )
 def round_filters(filters: int, width: float, divisor: int = 8) -> int:
     from nas_lib.efficientnet import nearest_multiple
