@@ -363,7 +363,14 @@ for run in progress(range(RUNS)):
     regrets[run] = regret(history.values, optimum)
 took = time.perf_counter() - started
 
-plotting.regret_bands({"random search": regrets}, title="Random search on the course's table")
+no_search = optimum - valid_accuracy(("nor_conv_3x3",) * 6)
+ax = plotting.regret_bands({"random search": regrets}, title="Random search on the course's table")
+ax.axhline(no_search, color="black", linestyle="--", label="no search: the largest cell")
+ax.legend(loc="upper right")
+# Linear up to half a point, logarithmic above.
+ax.set_yscale("symlog", linthresh=0.5)
+ax.set_ylim(bottom=0)
+ax.set_yticks(ticks := (0, 0.25, 0.5, 1, 2, 5, 10, 50), [f"{one:g}" for one in ticks])
 hours = benchmark.seconds.mean() * RUNS * BUDGET / 3600
 print(f"{RUNS * BUDGET:,} evaluations in {took:.1f} s instead of {hours:,.0f} hours of training")
 for n in (1, 10, 50, BUDGET):
@@ -374,9 +381,14 @@ for n in (1, 10, 50, BUDGET):
     )
 
 # %% [markdown]
-# The axis of the budget is logarithmic. Read the figure from right to left: how much of the budget
-# could you give up for half a point? And read it up and down: at which budget does luck matter
-# most?
+# The axis of the budget is logarithmic, that of the regret only above half a point. Read the figure
+# from right to left: how much of the budget could you give up for half a point? And read it up and
+# down: at which budget does luck matter most?
+#
+# The dashed line is no search at all. The cell of six 3×3 convolutions, the largest of the space,
+# lies 0.39 points below the best, and after 200 evaluations about one run in eight has found a cell
+# that good. In this space more weights mostly help. Other spaces are not like that, but the
+# baseline costs one training, so keep it beside every method.
 
 # %% [markdown]
 # ## 3 · How many evaluations does it take?

@@ -56,6 +56,14 @@ def test_pairing_gains_where_two_methods_share_their_luck_and_nothing_where_they
     assert (found["early"] == found["once"]).mean() < 0.15 < 0.5 < (found["less"] == found["once"]).mean()
 
 
+def test_one_random_search_in_eight_finds_a_cell_as_good_as_the_largest(table):
+    accuracy, rng = table.final("valid"), np.random.default_rng(0)
+    largest = accuracy[SPACE.index(LARGEST)]
+    assert accuracy.max() - largest == pytest.approx(0.39, abs=0.005)
+    best = [accuracy[rng.permutation(len(SPACE))[:200]].max() for _ in range(2_000)]
+    assert np.mean(best >= largest - 1e-9) == pytest.approx(1 / 8, abs=0.02)
+
+
 # --- 02 ---
 
 
