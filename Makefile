@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 # Further arguments for the command behind a target: make test ARGS="-k spaces".
 ARGS ?=
 # A process for each core; make test ARGS=-n0 for one alone, ARGS=--durations=20 for what takes longest.
-IN_PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
+IN_PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 # What `make grade` grades: nothing means the bundled samples of every lesson.
 SUBMISSIONS ?=
 LESSON ?=

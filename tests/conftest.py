@@ -32,7 +32,7 @@ settings.load_profile("course")
 
 
 # What takes longest begins first, so that at the end no process waits long for another.
-FIRST = ("test_lessons", "test_mutants", "test_checks", "test_grading", "test_scale", "test_instructor")
+FIRST = ("test_mutants", "test_lessons", "test_checks", "test_grading", "test_scale", "test_instructor")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -41,20 +41,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For several processes: tests that share something run in one, the groups that take longest come first."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
-
-
-def _group(item: pytest.Item) -> str:
-    """The tests of a module, for its fixtures; of a lesson, where they are by lesson or exercise."""
-    given = item.callspec.params if hasattr(item, "callspec") else {}
-    lesson = given.get("lesson") or getattr(given.get("item"), "lesson", "")
-    return f"{item.path.stem} {lesson}".strip()
+    """For several processes, each of which takes whole files, for their fixtures: those that take longest come first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -330,7 +330,7 @@ class CourseFolder:
             came = hand_ins.read(self.root, lesson, student).note(submission.duedate is not None)
             for notebook in submission.notebooks:
                 if any(map(_is_unfinished, notebook.grades)):
-                    row.ungraded = CUT_OFF
+                    row.ungraded = note or CUT_OFF
                 for grade in notebook.grades:
                     name = grade.cell.name.removesuffix("-check")
                     row.points[name] = None if grade.needs_manual_grade else float(grade.score)
