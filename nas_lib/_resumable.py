@@ -7,6 +7,8 @@ follow from the seed and the step's number, so that nothing but weights and opti
 from __future__ import annotations
 
 import contextlib
+import copy
+import io
 import os
 import signal
 import sys
@@ -108,9 +110,17 @@ class Resumable(ABC):
         """Go on from a file that `save` wrote for the same training.
 
         Raises:
-            ValueError: it was another training.
+            FileNotFoundError: there is no such file.
+            ValueError: it was another training, or the file is none of `save`'s, or cut off. Nothing has changed then.
         """
-        saved = torch.load(path, weights_only=True)
+        accepted = f"path must hold a training that save() wrote, {path}"
+        data = io.BytesIO(Path(path).read_bytes())
+        try:
+            saved = torch.load(data, weights_only=True)
+        except Exception as error:  # torch raises what it comes upon: EOFError, KeyError, RuntimeError, OSError, …
+            raise ValueError(f"{accepted} cannot be read as one ({type(error).__name__})") from error
+        if not isinstance(saved, dict) or saved.keys() != {"what", "step", "losses", "state"}:
+            raise ValueError(f"{accepted} holds something else")
         if saved["what"] != self.what():
             differing = sorted(
                 key
@@ -121,8 +131,14 @@ class Resumable(ABC):
                 f"path must hold this very training, {path} differs in {', '.join(differing)}: "
                 "move it away or repeat its settings"
             )
-        self.step, self.losses = saved["step"], saved["losses"]
-        self.load_state(saved["state"])
+        before = self.step, self.losses, copy.deepcopy(self.state())
+        try:
+            self.step, self.losses = saved["step"], saved["losses"]
+            self.load_state(saved["state"])
+        except Exception as error:
+            self.step, self.losses, state = before
+            self.load_state(state)
+            raise ValueError(f"{accepted} lacks a part of its state or has another: {error}") from error
 
 
 @contextlib.contextmanager

@@ -303,6 +303,8 @@ def _size(space: Any) -> int:
 
 
 def _numbers(name: str, values: ArrayLike) -> NDArray[Any]:
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} must hold every value, got {np.ma.count_masked(values)} masked ones")
     array = np.asarray(values)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be an array of numbers, got {array.dtype} values")
@@ -342,6 +344,9 @@ def _whole(name: str, values: ArrayLike, n: int) -> NDArray[np.int64]:
     broken = (array < 0) | (array != np.floor(array))
     if broken.any():
         raise ValueError(f"{name} must be whole numbers from 0 up, got {array[broken][0]}")
+    limit = {"i": np.inf, "u": np.uint64(2**63), "f": 2.0**63}[array.dtype.kind]  # each holds it exactly
+    if (large := array >= limit).any():
+        raise ValueError(f"{name} must be below 2**63, got {array[large][0]}")
     return np.array(array, dtype=np.int64)
 
 
@@ -500,6 +505,8 @@ def _content_hash(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 def _exactly(name: str, values: ArrayLike, dtype: type[np.generic]) -> NDArray[Any]:
     """Values in the type of the file; integers must survive the change."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} must hold every value, got {np.ma.count_masked(values)} masked ones")
     array = np.asarray(values)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be an array of numbers, got {array.dtype} values")

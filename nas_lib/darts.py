@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from nas_lib.networks import CellNetwork, NetworkConfig
+from nas_lib.networks import CellNetwork, NetworkConfig, evaluating
 from nas_lib.one_shot import recalibrate
 from nas_lib.spaces import OPS, Cell
 from nas_lib.supernet import MixedSupernet, inherit
@@ -566,13 +566,10 @@ def alpha_hessian(supernet: MixedSupernet, loss_fn: LossFunction, batch: Batch) 
 
     Its dominant eigenvalue rises before DARTS degenerates (Zela et al. 2020, arXiv:1909.09656).
     """
-    mode, logits = supernet.training, supernet.logits
-    supernet.eval()
-    try:
+    logits = supernet.logits
+    with evaluating(supernet):
         (slope,) = _slopes(loss_fn(supernet(batch[0]), batch[1]), [logits], create_graph=True)
         rows = [torch.autograd.grad(one, logits, retain_graph=True)[0].flatten() for one in slope.flatten()]
-    finally:
-        supernet.train(mode)
     hessian = torch.stack(rows)
     return (hessian + hessian.T) / 2
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nas_lib.latency import REPEATS, WARMUP, Timings, time_calls
+from nas_lib.networks import evaluating
 
 PACKAGES = ("onnx", "onnxruntime")
 INPUT, OUTPUT = "images", "logits"
@@ -57,17 +58,12 @@ def export_onnx(network: nn.Module, path: Path | str, images: torch.Tensor) -> P
         ModuleNotFoundError: a package is missing, with the sentence of `missing`.
     """
     _require()
-    training = network.training
-    network.eval()
     axes = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
     options: dict[str, Any] = {"input_names": [INPUT], "output_names": [OUTPUT], "dynamic_axes": axes}
-    try:
-        # The exporter by tracing: it needs no further package and writes one file. It warns that it is the older one.
-        with warnings.catch_warnings(), _quiet():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(network, (images,), str(path), dynamo=False, **options)
-    finally:
-        network.train(training)
+    # The exporter by tracing: it needs no further package and writes one file. It warns that it is the older one.
+    with evaluating(network), warnings.catch_warnings(), _quiet():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (images,), str(path), dynamo=False, **options)
     return Path(path)
 
 
@@ -178,11 +174,6 @@ class OnnxModel:
 
 def largest_difference(network: nn.Module, model: OnnxModel, images: torch.Tensor) -> float:
     """Largest absolute difference between the logits of PyTorch and of onnxruntime on the same images."""
-    training = network.training
-    network.eval()
-    try:
-        with torch.inference_mode():
-            ours = network(images).numpy()
-    finally:
-        network.train(training)
+    with evaluating(network), torch.inference_mode():
+        ours = network(images).numpy()
     return float(np.abs(ours - model(images.numpy())).max())

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from nas_lib.mobile import BlockPlan, InvertedBottleneck, MobileConfig, plan
-from nas_lib.networks import NetworkConfig
+from nas_lib.networks import NetworkConfig, evaluating
 from nas_lib.ops import OPERATIONS, Reduction
 from nas_lib.spaces import Cell, MobileArch, live_edges
 
@@ -154,24 +154,19 @@ def measure_network(
     Batch norms are folded into nothing: this is the network as PyTorch runs it, in channels-last memory.
 
     Args:
-        network: any module; it is moved nowhere, and its mode is put back.
+        network: any module; it is moved nowhere, and the modes of its parts are put back.
         images: (B, C, H, W), on the network's device.
         threads: of the CPU.
         warmup, repeats: see `time_calls`.
     """
-    training = network.training
-    network.eval()
     images = images.contiguous(memory_format=torch.channels_last) if images.ndim == 4 else images
-    try:
-        with torch.inference_mode(), pinned_threads(threads):
-            return time_calls(
-                lambda: network(images),
-                warmup=warmup,
-                repeats=repeats,
-                synchronize=synchronizer(images.device),
-            )
-    finally:
-        network.train(training)
+    with evaluating(network), torch.inference_mode(), pinned_threads(threads):
+        return time_calls(
+            lambda: network(images),
+            warmup=warmup,
+            repeats=repeats,
+            synchronize=synchronizer(images.device),
+        )
 
 
 # ---------------------------------------------------------------------------------------------- layers
@@ -181,7 +176,8 @@ class Layer(NamedTuple):
     """One operation at one shape: what a latency table has an entry for.
 
     Attributes:
-        op: its name: one of `nas_lib.spaces.OPS`, "reduction", "stem_s2", "mbconv_k3_e4_s1", "head", "pool".
+        op: its name: one of `nas_lib.spaces.OPS`, "reduction", "stem_s2", "mbconv_k3_e4_s1", "head" (of ten classes;
+            of a hundred it is "head_100"), "pool".
         shape: (channels in, channels out, height of the input); images are square.
     """
 
@@ -211,6 +207,9 @@ class Work(NamedTuple):
 
 _MBCONV = re.compile(r"mbconv_k(\d+)_e(\d+)_s(\d+)")
 _STEM = re.compile(r"stem_s(\d+)")
+_HEAD = re.compile(r"head(?:_(\d+))?")  # with the number of classes, where they are not ten
+TEN = 10
+"""Classes of a head that does not say how many."""
 
 
 def cell_layers(arch: Sequence[str], config: NetworkConfig | None = None) -> list[Layer]:
@@ -243,7 +242,8 @@ def mobile_layers(arch: Sequence[float], config: MobileConfig | None = None) -> 
         name = f"mbconv_k{block.kernel}_e{block.expand}_s{block.stride}"
         layers.append(Layer(name, (block.c_in, block.c_out, size)))
         size = -(-size // block.stride)
-    return [*layers, Layer("head", (channels[-1], config.scaled(arch.width)[2], size))]
+    head = "head" if config.classes == TEN else f"head_{config.classes}"
+    return [*layers, Layer(head, (channels[-1], config.scaled(arch.width)[2], size))]
 
 
 def build_layer(layer: Layer) -> nn.Module:
@@ -261,14 +261,14 @@ def build_layer(layer: Layer) -> nn.Module:
         return nn.Sequential(
             nn.BatchNorm2d(c_in), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(c_in, c_out, 1), nn.Flatten()
         )
-    if op == "head":
+    if found := _HEAD.fullmatch(op):
         return nn.Sequential(
             nn.Conv2d(c_in, c_out, 1, bias=False),
             nn.BatchNorm2d(c_out),
             nn.ReLU(),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(c_out, 10),
+            nn.Linear(c_out, int(found[1] or TEN)),
         )
     if found := _STEM.fullmatch(op):
         stride = int(found[1])
@@ -276,9 +276,8 @@ def build_layer(layer: Layer) -> nn.Module:
     if found := _MBCONV.fullmatch(op):
         kernel, expand, stride = map(int, found.groups())
         return InvertedBottleneck(BlockPlan(0, 0, c_in, c_out, kernel, stride, expand))
-    accepted = (
-        f"{', '.join(OPERATIONS)}, reduction, pool, head, stem_s<stride>, mbconv_k<k>_e<expand>_s<stride>"
-    )
+    named = "reduction, pool, head, head_<classes>, stem_s<stride>, mbconv_k<k>_e<expand>_s<stride>"
+    accepted = f"{', '.join(OPERATIONS)}, {named}"
     raise ValueError(f"layer must have one of the operations {accepted}, got {op!r}")
 
 
@@ -298,8 +297,8 @@ def layer_work(layer: Layer) -> list[Work]:
         return [_conv(c_in, c_out, 1, size // 2, size // 2)]
     if op == "pool":
         return [_conv(c_in, c_out, 1, 1, 1)]
-    if op == "head":
-        return [_conv(c_in, c_out, 1, size, size), _conv(c_out, 10, 1, 1, 1)]
+    if found := _HEAD.fullmatch(op):
+        return [_conv(c_in, c_out, 1, size, size), _conv(c_out, int(found[1] or TEN), 1, 1, 1)]
     if found := _STEM.fullmatch(op):
         return [_conv(c_in, c_out, 3, size, -(-size // int(found[1])))]
     if found := _MBCONV.fullmatch(op):

@@ -15,6 +15,7 @@ from torch import nn
 from nas_lib.latency import synchronizer, time_calls
 from nas_lib.mobile import MobileConfig, MobileNetwork, plan
 from nas_lib.spaces import MobileArch, MobileSpace
+from nas_lib.spaces.mobile import spelt
 
 WARM_UP, CALLS = 10, 100
 
@@ -37,7 +38,7 @@ def parts(arch: Sequence[float], config: MobileConfig | None = None) -> list[str
     Equal names are equal computations.
     """
     arch, config = MobileArch(arch), config or MobileConfig()
-    size, width = arch.resolution, f"w{arch.width:g}"
+    size, width = arch.resolution, f"w{spelt(arch.width)}"
     names = [f"stem {width} r{size}"]
     for b in plan(arch, config):
         names.append(f"block {b.c_in}-{b.c_out} k{b.kernel} s{b.stride} e{b.expand} r{size}")

@@ -6,7 +6,8 @@ multiply-accumulates of a cell builds nothing and lives here too; training is in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -41,7 +42,8 @@ class NetworkConfig:
     @property
     def resolutions(self) -> tuple[int, ...]:
         """Height and width of each stage's feature maps."""
-        return tuple(self.resolution // self.stem_stride // 2**stage for stage in range(self.stages))
+        first = -(-self.resolution // self.stem_stride)  # the stem pads: a part of a stride is a pixel
+        return tuple(first // 2**stage for stage in range(self.stages))
 
 
 class CellBlock(nn.Module):
@@ -198,22 +200,50 @@ def _kernel_area(op: Any) -> int:
     return {"nor_conv_1x1": 1, "nor_conv_3x3": 9}.get(op, 0)
 
 
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode for a block; then each part is in the mode that it had, also after an error.
+
+    Parts may differ: batch norms that are frozen evaluate within a network that trains.
+    """
+    modes = [(part, part.training) for part in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+@contextmanager
+def _unfused() -> Iterator[None]:
+    """Attention layers and Transformer blocks computed step by step in evaluation too."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
 def traced_macs(network: nn.Module, shape: Sequence[int]) -> int:
-    """Multiply-accumulates of one image, counted while any network computes: convolutions and matrix products.
+    """Multiply-accumulates of one image, counted while any network computes: convolutions and matrix products, those
+    of attention among them.
 
     PyTorch's own counter does it; `count_macs` and its kin give the same numbers without building anything. On the
-    `meta` device nothing is computed, so the largest network takes a moment. The network's mode stays as it was.
+    `meta` device nothing is computed, so the largest network takes a moment. The modes of its parts stay as they were.
 
     Args:
-        network: any module, on any device.
+        network: any module with parameters, on any device, of any precision.
         shape: of its input with a batch of one, such as (1, 3, 224, 224).
     """
+    from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    training = network.training
-    x = torch.zeros(*shape, device=next(network.parameters()).device)
+    weight = next(network.parameters())
+    x = torch.zeros(*shape, device=weight.device, dtype=weight.dtype)
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        network.eval()(x)
-    network.train(training)
+    # Fused kernels of attention are one call, of which the counter knows nothing on a CPU.
+    with evaluating(network), torch.no_grad(), _unfused(), sdpa_kernel(SDPBackend.MATH), counter:
+        network(x)
     return counter.get_total_flops() // 2

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from nas_lib._resumable import Resumable
-from nas_lib.networks import CellBlock, CellNetwork, NetworkConfig
+from nas_lib.networks import CellBlock, CellNetwork, NetworkConfig, evaluating
 from nas_lib.ops import OPERATIONS
 from nas_lib.spaces import EDGES, OPS, Arch, Cell, CellSpace, canonical, is_connected, live_edges
 from nas_lib.training import DataSplits, count_correct
@@ -357,31 +357,34 @@ def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
 
     The statistics of a supernet are a mixture over all the networks that were trained in it; none of them has that
     mixture's mean and variance (Guo et al. 2020, section 3). An extracted network has statistics of its own, `OnPath`
-    changes the supernet's. Weights and the network's mode stay as they are.
+    changes the supernet's. Weights and the modes of all parts stay as they are; after an error the statistics do too.
 
     Raises:
         ValueError: no batches.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    was = [(norm.momentum, norm.training) for norm in norms]
-    training = network.training
-    network.eval()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain average over batches, instead of one that forgets
-        norm.train()
+    momenta = [norm.momentum for norm in norms]
+    statistics = [{name: value.clone() for name, value in norm.named_buffers()} for norm in norms]
     seen = 0
     try:
-        for x in batches:
-            network(x)
-            seen += 1
+        with evaluating(network):
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None  # a plain average over batches, instead of one that forgets
+                norm.train()
+            for x in batches:
+                network(x)
+                seen += 1
+        if not seen:
+            raise ValueError("batches must hold at least one batch of images, got none")
+    except BaseException:
+        for norm, kept in zip(norms, statistics, strict=True):
+            for name, value in norm.named_buffers():
+                value.copy_(kept[name])
+        raise
     finally:
-        network.train(training)
-        for norm, (momentum, mode) in zip(norms, was, strict=True):
+        for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-            norm.train(mode)
-    if not seen:
-        raise ValueError("batches must hold at least one batch of images, got none")
 
 
 def inherited_accuracy(

@@ -33,7 +33,7 @@ class _Rounded(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        return torch.round(x / scale) * scale
+        return (torch.round(x / scale) * scale).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
@@ -54,13 +54,14 @@ def rounded_weights(weight: torch.Tensor, bits: int, axis: int | None = 0) -> to
     top = 2 ** (_check_bits(bits) - 1) - 1
     if not torch.isfinite(weight).all():
         raise ValueError("weight must be finite numbers, got nan or inf")
-    size = weight.detach().abs()
+    # In half precision a scale would be rounded to nothing; what is too small even for float32's becomes 0.
+    size = weight.detach().abs().to(torch.promote_types(weight.dtype, torch.float32))
     if axis is None:
         largest = size.amax()
     else:
         others = [dim for dim in range(weight.ndim) if dim != axis % weight.ndim]
         largest = size.amax(dim=others, keepdim=True) if others else size
-    return _Rounded.apply(weight, torch.where(largest > 0, largest / top, torch.ones_like(largest)))
+    return _Rounded.apply(weight, (largest / top).clamp_min(torch.finfo(size.dtype).tiny))
 
 
 class _WeightQuantizer(nn.Module):

@@ -197,6 +197,14 @@ GOOD = np.ones((64, 3, 2))
         ({"seconds": np.tile([2.0, 1.0], (64, 1))}, ValueError, "running totals"),
         ({"params": np.full(64, 0.5)}, ValueError, r"params must be whole numbers from 0 up, got 0\.5"),
         ({"macs": np.full(64, -1)}, ValueError, "macs must be whole numbers from 0 up, got -1"),
+        ({"macs": np.full(64, 1e19)}, ValueError, r"macs must be below 2\*\*63, got 1e\+19"),
+        ({"params": np.full(64, 2**63, np.uint64)}, ValueError, r"params must be below 2\*\*63, got 9"),
+        ({"macs": np.full(64, np.float32(2**63))}, ValueError, r"macs must be below 2\*\*63"),
+        (
+            {"macs": np.ma.masked_less(np.arange(64), 3)},
+            ValueError,
+            "macs must hold every value, got 3 masked",
+        ),
         ({"macs": np.ones((64, 1))}, ValueError, r"macs must have shape \(64,\), got \(64, 1\)"),
         (
             {"space": range(64)},

@@ -24,7 +24,7 @@ from nas_lib.latency import (
     pinned_threads,
     time_calls,
 )
-from nas_lib.mobile import build_mobile, mobile_macs
+from nas_lib.mobile import MobileConfig, build_mobile, mobile_macs
 from nas_lib.networks import NetworkConfig, build_network, count_macs
 from nas_lib.spaces import CellSpace, MobileSpace, live_edges
 
@@ -114,6 +114,9 @@ def test_measuring_a_network_leaves_it_as_it_was() -> None:
     timings = latency.measure_network(network, torch.rand(2, 1, 12, 12), warmup=1, repeats=3)
     assert len(timings.seconds) == 3 and (timings.seconds > 0).all()
     assert network.training and torch.equal(network.stem[1].running_mean, mean)
+    network.stem.eval()  # a frozen part stays frozen
+    latency.measure_network(network, torch.rand(2, 1, 12, 12), warmup=0, repeats=1)
+    assert network.training and not network.stem[1].training
 
 
 def test_much_more_work_takes_longer() -> None:
@@ -143,8 +146,11 @@ def test_the_layers_of_a_cell_are_those_of_its_network(config: NetworkConfig) ->
 def test_the_layers_of_a_mobile_network_have_its_arithmetic() -> None:
     rng = np.random.default_rng(4)
     for arch in (MOBILE.sample(rng) for _ in range(20)):
-        layers = mobile_layers(arch)
-        assert sum(work.macs for layer in layers for work in layer_work(layer)) == mobile_macs(arch)
+        for config in (MobileConfig(), MobileConfig(classes=100), MobileConfig(classes=2)):
+            layers = mobile_layers(arch, config)
+            macs = sum(work.macs for layer in layers for work in layer_work(layer))
+            assert macs == mobile_macs(arch, config)
+            assert build_layer(layers[-1])[-1].out_features == config.classes
 
 
 @pytest.mark.parametrize("space", ["cells", "mobile"])

@@ -137,6 +137,13 @@ def test_what_is_not_in_the_space_is_refused_by_all_its_methods(arch, message):
             call(arch)
 
 
+@pytest.mark.parametrize("width", [0.75, 1.4, 1.1**2, 1 / 3, 2**0.5, 2 ** (1 / 8), 1e-5, 1.0000001, 1e20])
+def test_widths_of_any_size_are_read_back(width):
+    space = MobileSpace(widths=(1.0, width))
+    one, other = (MobileArch.of(8, each, [(1, 3, 2)] * 3) for each in (1.0, width))
+    assert space.parse(space.str(other)) == other and space.str(one) != space.str(other)
+
+
 @pytest.mark.parametrize(
     "string", ["", "r12", "r12-w1-d2k3e4x", "r12-w1.0-d1k3e2-d1k3e2-d1k3e2", "d1k3e2", None, 7]
 )

@@ -5,9 +5,20 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from nas_lib.networks import CellNetwork, NetworkConfig, build_network, count_macs, count_params, pack, unpack
+from nas_lib.networks import (
+    CellNetwork,
+    NetworkConfig,
+    build_network,
+    count_macs,
+    count_params,
+    evaluating,
+    pack,
+    traced_macs,
+    unpack,
+)
 from nas_lib.spaces import EDGES, CellSpace, conv_mapping, functions, is_connected, live_edges
 from nas_lib.training import RECIPE
 
@@ -231,3 +242,61 @@ def test_bad_architectures_are_named(arch) -> None:
     for make in (CellNetwork, build_network, count_params, count_macs):
         with pytest.raises((ValueError, TypeError), match="arch"):
             make(arch)
+
+
+@pytest.mark.parametrize("side", [8, 11, 12, 13, 15, 27])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_images_of_any_side_have_the_arithmetic_that_is_counted(side: int, stride: int) -> None:
+    config = NetworkConfig(resolution=side, stem_stride=stride)
+    cell = ("nor_conv_3x3", "skip_connect", "nor_conv_1x1", "avg_pool_3x3", "nor_conv_3x3", "nor_conv_1x1")
+    network = build_network(cell, config)
+    sizes: list[int] = []
+    for block in network.body[::2]:
+        block.register_forward_hook(lambda _block, _given, out: sizes.append(out.shape[-1]))
+    assert traced_macs(network, (1, 1, side, side)) == count_macs(cell, config)
+    assert tuple(sizes) == config.resolutions
+
+
+LENGTH, WIDTH, INNER = 10, 16, 32
+ATTENTION = 4 * LENGTH * WIDTH**2 + 2 * LENGTH**2 * WIDTH  # four projections, and two products of matrices
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, **options: bool) -> None:
+        super().__init__()
+        self.attention, self.options = nn.MultiheadAttention(WIDTH, 4, batch_first=True), options
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.attention(x, x, x, **self.options)[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    ("network", "macs"),
+    [
+        (SelfAttention(), ATTENTION),
+        (SelfAttention(need_weights=False), ATTENTION),
+        (
+            nn.TransformerEncoderLayer(WIDTH, 4, INNER, batch_first=True),
+            ATTENTION + 2 * LENGTH * WIDTH * INNER,
+        ),
+        (nn.Linear(WIDTH, 3), 3 * LENGTH * WIDTH),
+    ],
+    ids=["attention", "attention without its weights", "a Transformer's layer", "linear"],
+)
+def test_attention_is_counted_in_any_precision(network: nn.Module, macs: int, dtype: torch.dtype) -> None:
+    fast = torch.backends.mha.get_fastpath_enabled()
+    assert traced_macs(network.to(dtype), (1, LENGTH, WIDTH)) == macs
+    assert torch.backends.mha.get_fastpath_enabled() == fast
+
+
+def test_each_part_gets_its_mode_back_after_an_error_too() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout())).train()
+    network[1].eval()
+    modes = [part.training for part in network.modules()]
+    with evaluating(network):
+        assert not any(part.training for part in network.modules())
+    assert [part.training for part in network.modules()] == modes
+    with pytest.raises(RuntimeError):
+        traced_macs(network, (1, 7))
+    assert [part.training for part in network.modules()] == modes

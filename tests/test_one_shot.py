@@ -200,6 +200,28 @@ def test_another_training_is_refused(splits, tmp_path: Path):
         training(splits, seed=1, affine=True).load(tmp_path / "run.pt")
 
 
+def test_a_file_that_is_no_training_is_refused_and_changes_nothing(splits, tmp_path: Path):
+    whole = training(splits)
+    whole.run(2)
+    whole.save(tmp_path / "whole.pt")
+    data = (tmp_path / "whole.pt").read_bytes()
+    lost = torch.load(tmp_path / "whole.pt", weights_only=True)
+    lost["state"]["supernet"].popitem()
+    contents = {"empty": b"", "text": b"no checkpoint", "half": data[: len(data) // 2]}
+    for name, content in contents.items():
+        (tmp_path / f"{name}.pt").write_bytes(content)
+    for name, content in {"other": {"epoch": 3}, "a list": [1], "lost": lost}.items():
+        torch.save(content, tmp_path / f"{name}.pt")
+    for name in (*contents, "other", "a list", "lost"):
+        fresh = training(splits)
+        before = weights(fresh.supernet)
+        with pytest.raises(ValueError, match=rf"path must hold a training that save\(\) wrote, .*{name}\.pt"):
+            fresh.load(tmp_path / f"{name}.pt")
+        assert (fresh.step, fresh.losses) == (0, []) and torch.equal(weights(fresh.supernet), before)
+    with pytest.raises(FileNotFoundError):
+        training(splits).load(tmp_path / "nowhere.pt")
+
+
 def test_an_interrupt_waits_for_the_end_of_the_step(splits):
     interrupted = training(splits)
     whole_step = interrupted.advance
@@ -311,6 +333,10 @@ def test_recalibration_forgets_what_was_there_and_restores_the_mode():
     assert not any(m.training for m in network.modules())
     with pytest.raises(ValueError, match="batches must hold at least one batch"):
         recalibrate(network, [])
+    with pytest.raises(RuntimeError):
+        recalibrate(network, [x, torch.zeros(1, 7, 8, 8)])  # the second batch has seven channels
+    assert torch.equal(once, weights(network)), "after an error the statistics are those from before"
+    assert network.stem[1].momentum == 0.1 and not any(m.training for m in network.modules())
 
 
 def test_one_path_is_recalibrated_in_place_as_if_it_were_cut_out():

@@ -46,6 +46,18 @@ def test_gradients_pass_straight_through_and_zeros_stay_zeros() -> None:
     assert torch.equal(rounded_weights(torch.zeros(2, 3), 4), torch.zeros(2, 3))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("bits", [2, 8, 16])
+def test_tiny_channels_stay_finite_and_are_no_larger_than_they_were(dtype: torch.dtype, bits: int) -> None:
+    tiny = torch.tensor([[1e-44, 0.0], [1e-42, -5e-43], [1e-6, 5e-7], [0.0, 0.0], [1.0, 0.3]]).to(dtype)
+    rounded = rounded_weights(tiny.requires_grad_(), bits)
+    assert rounded.dtype == dtype and torch.isfinite(rounded).all()
+    assert (rounded.abs() <= tiny.abs().amax(1, keepdim=True) * 1.01).all()
+    assert rounded[4, 0] == 1.0
+    rounded.sum().backward()
+    assert (tiny.grad == 1).all()
+
+
 @pytest.mark.parametrize("bits", [1, 17, 4.0, True])
 def test_impossible_bits_are_refused(bits: object) -> None:
     with pytest.raises(ValueError, match="bits"):

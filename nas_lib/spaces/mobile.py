@@ -23,7 +23,7 @@ Option: TypeAlias = float
 """What a decision is settled by: an int, or a float for the width."""
 
 _SPELLING = "r12-w1-d2k3e4-d1k5e3"
-_HEAD = re.compile(r"r(\d+)-w(\d+(?:\.\d+)?)")
+_HEAD = re.compile(r"r(\d+)-w(\d+(?:\.\d+)?(?:e[+-]\d+)?)")
 _STAGE = re.compile(r"-d(\d+)k(\d+)e(\d+)")
 
 
@@ -76,10 +76,16 @@ class MobileArch(tuple[Option, ...]):
 
     def __str__(self) -> str:
         stages = "".join(f"-d{depth}k{kernel}e{expand}" for depth, kernel, expand in self.stages)
-        return f"r{self.resolution}-w{self.width:g}{stages}"
+        return f"r{self.resolution}-w{spelt(self.width)}{stages}"
 
     def __repr__(self) -> str:
         return f"MobileArch({tuple(self)!r})"
+
+
+def spelt(number: float) -> Str:
+    """A number as short as it can be written without becoming another: 1, 0.75, 1.2100000000000002."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
 
 
 def _checked(decisions: Any) -> tuple[Option, ...]:
@@ -220,7 +226,9 @@ class MobileSpace:
             )
         for decision, options in zip(decisions, self._choices, strict=True):
             if decision not in options:
-                raise ValueError(f"arch has {decision:g} where the space offers {options}, got {decisions}")
+                raise ValueError(
+                    f"arch has {spelt(decision)} where the space offers {options}, got {decisions}"
+                )
         return [ranks[decision] for ranks, decision in zip(self._ranks, decisions, strict=True)]
 
     def from_index(self, index: int) -> MobileArch:
