@@ -41,7 +41,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For several processes, each of which takes whole files, for their fixtures: those that take longest come first."""
+    """For several processes, each of which takes whole files: those that take longest come first."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
