@@ -117,7 +117,9 @@ class Resumable(ABC):
         data = io.BytesIO(Path(path).read_bytes())
         try:
             saved = torch.load(data, weights_only=True)
-        except Exception as error:  # torch raises what it comes upon: EOFError, KeyError, RuntimeError, OSError, …
+        except (
+            Exception
+        ) as error:  # torch raises what it comes upon: EOFError, KeyError, RuntimeError, OSError, …
             raise ValueError(f"{accepted} cannot be read as one ({type(error).__name__})") from error
         if not isinstance(saved, dict) or saved.keys() != {"what", "step", "losses", "state"}:
             raise ValueError(f"{accepted} holds something else")
