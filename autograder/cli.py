@@ -54,9 +54,7 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "assign", help="make the nbgrader course folder, with lessons to release and the due date"
     )
     assign.add_argument("lessons", nargs="*", metavar="LESSON", help="lessons to assign (default: all)")
-    assign.add_argument(
-        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
-    )
+    _add_course(assign)
     assign.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
     assign.set_defaults(run=_assign)
 
@@ -101,13 +99,7 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         action="store_true",
         help="take a timestamp.txt inside a learner's own archive for the time of handing in",
     )
-    grade.add_argument(
-        "--student",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="grade this student alone (may be given several times)",
-    )
+    _add_students(grade, "grade this student alone")
     grade.add_argument(
         "--unsafe",
         action="store_true",
@@ -122,39 +114,27 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "roster", help="take names and ids of students from Canvas's or Moodle's own CSV into the gradebook"
     )
     roster.add_argument("file", type=Path, help="export of Canvas' gradebook; Moodle's worksheet or report")
-    roster.add_argument(
-        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
-    )
+    _add_course(roster)
     roster.set_defaults(run=_roster)
 
     extend = commands.add_parser(
         "extend", help="give students more time for a lesson; without --student: say who has got it"
     )
     extend.add_argument("--lesson", required=True, help="lesson, such as 01_random_search")
-    extend.add_argument(
-        "--student",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="who gets more time (may be given several times)",
-    )
+    _add_students(extend, "who gets more time")
     extend.add_argument(
         "--until",
         default="",
         help='when it ends, such as "2026-10-05 23:59 UTC"; without it, it is taken back',
     )
-    extend.add_argument(
-        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
-    )
+    _add_course(extend)
     extend.set_defaults(run=_extend)
 
     feedback = commands.add_parser(
         "feedback", help="write the feedback pages as the zip that Canvas or Moodle takes back"
     )
     feedback.add_argument("--lesson", required=True, help="lesson, such as 01_random_search")
-    feedback.add_argument(
-        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
-    )
+    _add_course(feedback)
     feedback.add_argument(
         "--out", type=Path, help="zip to write (default: feedback_<lesson>.zip in the course folder)"
     )
@@ -164,12 +144,7 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "report", help="show a lesson's grades and summary again, and write the CSV, with manual grades"
     )
     report.add_argument("--lesson", required=True, help="lesson to report on, such as 01_random_search")
-    report.add_argument(
-        "--course",
-        type=Path,
-        default=DEFAULT_COURSE,
-        help="nbgrader course folder (default: %(default)s)",
-    )
+    _add_course(report)
     report.add_argument(
         "--out", type=Path, help="CSV to write (default: grades_<lesson>.csv in the course folder)"
     )
@@ -225,6 +200,22 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--out", type=Path, default=Path("dist"), help="folder for the zip (default: %(default)s)"
     )
     release.set_defaults(run=_release)
+
+
+def _add_course(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
+    )
+
+
+def _add_students(command: argparse.ArgumentParser, meaning: str) -> None:
+    command.add_argument(
+        "--student",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"{meaning} (may be given several times)",
+    )
 
 
 def _no_sandbox() -> str:

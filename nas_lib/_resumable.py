@@ -22,6 +22,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from nas_lib._files import replacing
+
 
 class Resumable(ABC):
     """A training of `steps` steps.
@@ -100,11 +102,11 @@ class Resumable(ABC):
         """Write everything that is needed to go on; an interruption leaves the old file or the new one."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(path.name + ".tmp")
-        torch.save(
-            {"what": self.what(), "step": self.step, "losses": self.losses, "state": self.state()}, unfinished
-        )
-        os.replace(unfinished, path)
+        with replacing(path) as unfinished:
+            torch.save(
+                {"what": self.what(), "step": self.step, "losses": self.losses, "state": self.state()},
+                unfinished,
+            )
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Go on from a file that `save` wrote for the same training.

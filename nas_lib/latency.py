@@ -208,8 +208,8 @@ class Work(NamedTuple):
 _MBCONV = re.compile(r"mbconv_k(\d+)_e(\d+)_s(\d+)")
 _STEM = re.compile(r"stem_s(\d+)")
 _HEAD = re.compile(r"head(?:_(\d+))?")  # with the number of classes, where they are not ten
-TEN = 10
-"""Classes of a head that does not say how many."""
+HEAD_CLASSES = 10
+"""Of a head that does not say how many."""
 
 
 def cell_layers(arch: Sequence[str], config: NetworkConfig | None = None) -> list[Layer]:
@@ -242,7 +242,7 @@ def mobile_layers(arch: Sequence[float], config: MobileConfig | None = None) -> 
         name = f"mbconv_k{block.kernel}_e{block.expand}_s{block.stride}"
         layers.append(Layer(name, (block.c_in, block.c_out, size)))
         size = -(-size // block.stride)
-    head = "head" if config.classes == TEN else f"head_{config.classes}"
+    head = "head" if config.classes == HEAD_CLASSES else f"head_{config.classes}"
     return [*layers, Layer(head, (channels[-1], config.scaled(arch.width)[2], size))]
 
 
@@ -268,7 +268,7 @@ def build_layer(layer: Layer) -> nn.Module:
             nn.ReLU(),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(c_out, int(found[1] or TEN)),
+            nn.Linear(c_out, int(found[1] or HEAD_CLASSES)),
         )
     if found := _STEM.fullmatch(op):
         stride = int(found[1])
@@ -298,7 +298,7 @@ def layer_work(layer: Layer) -> list[Work]:
     if op == "pool":
         return [_conv(c_in, c_out, 1, 1, 1)]
     if found := _HEAD.fullmatch(op):
-        return [_conv(c_in, c_out, 1, size, size), _conv(c_out, int(found[1] or TEN), 1, 1, 1)]
+        return [_conv(c_in, c_out, 1, size, size), _conv(c_out, int(found[1] or HEAD_CLASSES), 1, 1, 1)]
     if found := _STEM.fullmatch(op):
         return [_conv(c_in, c_out, 3, size, -(-size // int(found[1])))]
     if found := _MBCONV.fullmatch(op):

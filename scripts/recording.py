@@ -25,6 +25,7 @@ from typing import Any, Protocol, TypeAlias
 import torch
 from tqdm import tqdm
 
+from nas_lib._files import replacing
 from nas_lib._resumable import Resumable
 
 Row: TypeAlias = dict[str, Any]
@@ -262,9 +263,8 @@ def write_json(path: Path, data: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file in one step."""
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 
 # ---------------------------------------------------------------------- the command line

@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 import solutions
 from autograder.author import build, leaks, verify
 from autograder.author.contents import all_contents
+from nas_lib._files import replacing
 
 NAME = "nas-from-scratch-learners"
 # What the wheel is made from; nothing of the instructor's side is even in the folder where it is built.
@@ -63,8 +64,8 @@ def release(out: Path, root: Path = build.ROOT) -> Path:
         if found:
             raise ValueError(f"answers would leak: {_listed(found)}")
         target = out / archive.name
-        shutil.copyfile(archive, target.with_suffix(".new"))
-        os.replace(target.with_suffix(".new"), target)
+        with replacing(target) as fresh:
+            shutil.copyfile(archive, fresh)
     return target
 
 

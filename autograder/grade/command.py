@@ -28,6 +28,7 @@ from autograder.reports.grade_table import Grades, write_csv
 from autograder.reports.spreadsheets import Sheet
 from autograder.sandbox import bubblewrap
 from nas_lib import checks
+from nas_lib._files import writable
 
 
 def assign(lessons: Sequence[str], folder: Path, due: str | None = None) -> list[Path]:
@@ -272,10 +273,7 @@ def existing(folder: Path) -> CourseFolder:
 
 def _target(out: Path | None, place: CourseFolder, lesson: str) -> Path:
     """Where the CSV goes."""
-    out = out or place.root / f"grades_{lesson}.csv"
-    if not out.resolve().parent.is_dir() or out.is_dir():
-        raise ValueError(f"out must be a file in a folder that exists, got {str(out)!r}.")
-    return out
+    return writable("out", out or place.root / f"grades_{lesson}.csv")
 
 
 def _gradable(lesson: str) -> Lesson:

@@ -6,13 +6,13 @@ name of the file that was handed in). Moodle takes it as a feedback file (*Uploa
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
 from autograder.grade.course_folder import CourseFolder
 from autograder.intake import hand_ins
 from autograder.intake.downloads import Download
+from nas_lib._files import replacing, writable
 
 
 def write(place: CourseFolder, lesson: str, out: Path) -> tuple[list[str], list[str]]:
@@ -28,16 +28,13 @@ def write(place: CourseFolder, lesson: str, out: Path) -> tuple[list[str], list[
     names = {student: _name(download, lesson) for student, download in came.items() if download}
     if not names:
         raise ValueError(f"no submission of {lesson} came from a download of Canvas's or Moodle's.")
-    if not out.resolve().parent.is_dir() or out.is_dir():
-        raise ValueError(f"out must be a file in a folder that exists, got {str(out)!r}.")
+    writable("out", out)
     place.renew_penalties(lesson)
     missing = place.write_feedback(lesson, list(names))
-    fresh = out.with_name(f"{out.name}.new")
-    with zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing(out) as fresh, zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as archive:
         for student, name in names.items():
             if student not in missing:
                 archive.write(place.root / "feedback" / student / lesson / f"{lesson}.html", name)
-    os.replace(fresh, out)
     zipped = [student for student in names if student not in missing]
     return zipped, sorted(set(there) - set(zipped))
 

@@ -6,11 +6,11 @@ It is kept in the course's folder, out of reach of what learners hand in, and re
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.intake.downloads import Download
+from nas_lib._files import replacing
 
 FOLDER = ".handed_in"
 
@@ -47,9 +47,8 @@ def write(course: Path, lesson: str, student: str, hand_in: HandIn) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     download = hand_in.download.to_data() if hand_in.download else None
     data = {"download": download, "claim": hand_in.claim, "when": hand_in.when}
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(data), encoding="utf-8")
-    os.replace(fresh, path)
+    with replacing(path) as fresh:
+        fresh.write_text(json.dumps(data), encoding="utf-8")
 
 
 def read(course: Path, lesson: str, student: str) -> HandIn:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from nas_lib._files import replacing
 from nas_lib.checks import grading_seed
 
 SECRET_VARIABLE = "NAS_COURSE_SECRET"
@@ -53,10 +54,6 @@ def grading_seeds(course: Path, lesson: str, exercises: Sequence[str]) -> dict[s
     if missing:
         secret = course_secret(course)
         known.update({name: grading_seed(secret, lesson, name) for name in missing})
-        fresh = path.with_suffix(".new")
-        with os.fdopen(
-            os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            json.dump(recorded, file, indent=1, sort_keys=True)
-        os.replace(fresh, path)
+        with replacing(path, private=True) as fresh:
+            fresh.write_text(json.dumps(recorded, indent=1, sort_keys=True), encoding="utf-8")
     return {name: known[name] for name in exercises}

@@ -7,11 +7,12 @@ as there is a submission: so it stands when the due date is moved.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from nas_lib._files import replacing
 
 FILE = ".extensions.json"
 
@@ -37,9 +38,8 @@ def grant(gradebook: Any, course: Path, lesson: str, students: Iterable[str], un
         of_lesson.pop(student, None)
         if until:
             of_lesson[student] = until.isoformat()
-    fresh = course / f"{FILE}.new"
-    fresh.write_text(json.dumps(every, indent=1, sort_keys=True), encoding="utf-8")
-    os.replace(fresh, course / FILE)
+    with replacing(course / FILE) as fresh:
+        fresh.write_text(json.dumps(every, indent=1, sort_keys=True), encoding="utf-8")
     for submission in gradebook.assignment_submissions(lesson):
         if submission.student_id in wanted:
             submission.extension = None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import functools
 import json
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ from typing import Any
 
 from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
+
+from nas_lib._files import replacing
 
 BACKUP = "gradebook.backup.db"
 WAIT_SECONDS = 5.0  # for another program that is writing
@@ -72,11 +73,12 @@ def back_up(course: Path) -> None:
     path = course / "gradebook.db"
     if not path.exists():
         return
-    fresh = course / (BACKUP + ".new")
-    fresh.unlink(missing_ok=True)
-    with closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as now, closing(sqlite3.connect(fresh)) as copy:
+    with (
+        replacing(course / BACKUP) as fresh,
+        closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as now,
+        closing(sqlite3.connect(fresh)) as copy,
+    ):
         now.backup(copy)
-    os.replace(fresh, course / BACKUP)
 
 
 @contextmanager

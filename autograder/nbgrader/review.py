@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from typing import Any
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import SaveAutoGrades
 from nbgrader.utils import determine_grade
+
+from nas_lib._files import replacing
 
 FOLDER = ".reviewed"
 """In the course's folder: per lesson and student, digests of the answers that the gradebook's grades are for."""
@@ -88,6 +89,5 @@ def _read(path: Path) -> dict[str, str]:
 
 def _write(path: Path, digests: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(digests, indent=1, sort_keys=True), encoding="utf-8")
-    os.replace(fresh, path)
+    with replacing(path) as fresh:
+        fresh.write_text(json.dumps(digests, indent=1, sort_keys=True), encoding="utf-8")

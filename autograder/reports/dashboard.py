@@ -6,7 +6,6 @@ What it says is counted in `grade_table`, as for the terminal; here it is only l
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from autograder.reports.grade_table import Grades, Spread, duration, missed, spreads, to_look_at
 from autograder.reports.signs import MEANINGS
+from nas_lib._files import replacing, writable
 
 TEMPLATES = Path(__file__).with_name("templates") / "dashboard"
 BINS = 10
@@ -58,12 +58,8 @@ def write(grades: Grades, out: Path) -> None:
     Raises:
         ValueError: there is no folder for it, or `out` is a folder.
     """
-    if not out.resolve().parent.is_dir() or out.is_dir():
-        raise ValueError(f"html must be a file in a folder that exists, got {str(out)!r}.")
-    fresh = out.with_name(out.name + ".new")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(page(grades))
-    os.replace(fresh, out)
+    with replacing(writable("html", out), private=True) as fresh:
+        fresh.write_text(page(grades), encoding="utf-8")
 
 
 def _mean(grades: Grades) -> float | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import os
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from autograder.judge.results import Evaluated, Outcome
 from autograder.reports import signs
 from autograder.reports.signs import MEANINGS, Sign
 from autograder.reports.spreadsheets import harmless
+from nas_lib._files import replacing
 
 FIXED_COLUMNS = (
     "score",
@@ -106,8 +106,7 @@ class Grades:
 
 def write_csv(grades: Grades) -> None:
     """Write the grade table; a task that waits for a person has an empty field."""
-    fresh = grades.out.with_name(grades.out.name + ".new")
-    with open(fresh, "w", encoding="utf-8", newline="") as file:
+    with replacing(grades.out) as fresh, open(fresh, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["student", "lesson", *grades.tasks, *FIXED_COLUMNS])
         for row in grades.rows:
@@ -123,7 +122,6 @@ def write_csv(grades: Grades) -> None:
                     harmless(shown(row.note)),
                 ]
             )
-    os.replace(fresh, grades.out)
 
 
 def table(grades: Grades) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from nas_lib._files import replacing
 
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?%?")
 
@@ -69,7 +70,5 @@ class Sheet:
 
     def write(self, path: Path) -> None:
         """Write the file, at once or not at all."""
-        fresh = path.with_name(path.name + ".new")
-        with open(fresh, "w", encoding=self.encoding, newline="") as file:
+        with replacing(path) as fresh, open(fresh, "w", encoding=self.encoding, newline="") as file:
             csv.writer(file, delimiter=self.delimiter).writerows([self.header, *self.rows])
-        os.replace(fresh, path)

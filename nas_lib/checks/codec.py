@@ -78,6 +78,11 @@ def describe(value: Any) -> str:
         return "None"
     name = type(value).__name__
     name = {"ndarray": "array", "str": "string", "NoneType": "None", "bool": "bool"}.get(name, name)
+    return with_article(name)
+
+
+def with_article(name: str) -> str:
+    """A name as a sentence has it: "a list", "an IndexError"."""
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 

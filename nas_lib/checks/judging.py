@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from nas_lib.checks.codec import NotPlainData
+from nas_lib.checks.codec import NotPlainData, with_article
 from nas_lib.checks.exercise import (
     RIGHT,
     Answer,
@@ -149,32 +149,27 @@ def judge_bad(exercise: Exercise, instance: Instance, answer: Answer) -> Verdict
     raised, text = list(answer.raised), (answer.error or "").partition(":")[2]
     if answer.error is None or answer.error_type == NotPlainData.__name__:
         returned = f" (it returned {show(answer.value)})" if answer.error is None else ""
-        return _accepts(f"{what} is accepted{returned}: raise {_an(wanted[0])} instead")
+        return _accepts(f"{what} is accepted{returned}: raise {with_article(wanted[0])} instead")
     if answer.error_type == "OutOfTime" or "Endless" in raised:
-        return _accepts(f"with {what} your code never ends: raise {_an(wanted[0])} before you start")
+        return _accepts(f"with {what} your code never ends: raise {with_article(wanted[0])} before you start")
     if not raised or "NotImplementedError" in raised or SWITCHED_OFF in text:
         return error_verdict(instance, answer)
     if "Refused" in raised:  # a ValueError too, but the objective's own
-        return _accepts(f"{what} is accepted ({clean(text)}): raise {_an(wanted[0])} instead")
+        return _accepts(f"{what} is accepted ({clean(text)}): raise {with_article(wanted[0])} instead")
     found = _ACCIDENTAL.search(text.strip())
     accidental = [name for name in raised if name in _ACCIDENTS] + ([f'"{found.group()}"'] if found else [])
     if accidental:
         return _accepts(
             f"{what} ends in {clean(accidental[0])}, an accident that does not name the argument: "
-            f"raise {_an(wanted[0])} that does"
+            f"raise {with_article(wanted[0])} that does"
         )
     if not set(wanted) & set(raised):
         return fail(
             "wrong-error",
-            f"{what} ends in {_an(clean(raised[0]))}: the docstring says {' or '.join(wanted)}",
+            f"{what} ends in {with_article(clean(raised[0]))}: the docstring says {' or '.join(wanted)}",
             1.0 - BAD_INPUT,
         )
     return RIGHT
-
-
-def _an(name: str) -> str:
-    """A name with its article."""
-    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
 
 
 def _accepts(message: str) -> Verdict:

@@ -9,7 +9,6 @@ not kept in the repository: it says what the merged file says.
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 
 import solutions
+from nas_lib._files import replacing
 from nas_lib.data import cluttered_digits
 from nas_lib.lesson import PROXY_BATCH, PROXY_SCORES_PATH, PROXY_SEEDS
 from nas_lib.networks import NetworkConfig, build_network
@@ -79,9 +79,8 @@ class Proxies:
         arrays = {"cell": np.array(list(map(int, rows)), np.uint16)}
         for name in ("synflow", "grad_norm"):
             arrays[name] = np.array([row[name] for row in rows.values()], np.float32)
-        unfinished = target.with_suffix(".tmp.npz")
-        np.savez_compressed(unfinished, **arrays)  # type: ignore[arg-type]
-        os.replace(unfinished, target)
+        with replacing(target) as unfinished, open(unfinished, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

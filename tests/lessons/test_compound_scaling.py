@@ -113,9 +113,8 @@ def test_a_version_of_the_stages_that_rounds_by_itself_is_as_good_as_one_that_is
     transport = checks.InProcess({"efficientnet_stages": wrong_rounding})
     assert checks.grade(item, transport, LESSON, 5).right  # the check brings the library's rounding
     alone = checks.InProcess({"efficientnet_stages": lambda variant: LESSON.efficientnet_stages(variant)})
-    assert (
-        checks.grade(item, alone, LESSON, 5).score == 0.5
-    )  # right for all variants; the arguments are not there
+    # Right for all variants; the arguments are not there.
+    assert checks.grade(item, alone, LESSON, 5).score == 0.5
 
 
 @pytest.mark.parametrize(
