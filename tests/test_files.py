@@ -26,9 +26,14 @@ def test_a_file_is_replaced_by_the_whole_new_one(tmp_path: Path, private: bool) 
 def test_after_an_error_the_old_one_stands_and_nothing_is_left(tmp_path: Path, error: type) -> None:
     path = tmp_path / "grades.csv"
     path.write_text("old", encoding="utf-8")
-    with pytest.raises(error), replacing(path) as fresh:
-        fresh.write_text("half", encoding="utf-8")
-        raise error
+
+    def breaks_off() -> None:
+        with replacing(path) as fresh:
+            fresh.write_text("half", encoding="utf-8")
+            raise error
+
+    with pytest.raises(error):
+        breaks_off()
     assert path.read_text("utf-8") == "old" and list(tmp_path.iterdir()) == [path]
 
 
