@@ -102,10 +102,11 @@ def _noisy(rng: Generator, n: int, noise: float) -> tuple[list[float], list[floa
 
 
 def _many(seed: int, count: int) -> tuple[list[int], list[int]]:
-    """Whole numbers of which some are tied in b."""
+    """Whole numbers without ties: in so many, processors sort equal ones each in its own order."""
     rng = default_rng(seed)
     a = rng.permutation(count)
-    return a.tolist(), ((a + rng.integers(0, count // 2, size=count)) // 3).tolist()
+    noisy = a + rng.integers(0, count // 2, size=count)
+    return a.tolist(), (count * noisy + rng.permutation(count)).tolist()
 
 
 def _with(a: list[float], b: list[float], place: int, value: float) -> tuple[list[float], list[float]]:
