@@ -565,18 +565,16 @@ from multiprocessing import shared_memory
 for place in ('/tmp/mark', os.path.expanduser('~/mark'), '/dev/shm/mark', 'mark'): open(place, 'w').write('ann')
 open('/tmp/mark', 'w').write('ann'); os.environ['MARK'] = 'ann'; nas_lib.mark = 'ann'
 server = socket.socket(socket.AF_UNIX); server.bind('\\0mark'); server.listen()
-web = socket.create_server(('127.0.0.1', 0)); memory = shared_memory.SharedMemory('memory', True, 8)
-pair = os.openpty(); print(web.getsockname()[1], os.getpid(), len(os.listdir('/dev/pts')))
+memory = shared_memory.SharedMemory('memory', True, 8)
+pair = os.openpty(); print(os.getpid(), len(os.listdir('/dev/pts')))
 """
-        port, pid, terminals = told(ann, source).split()
-        look = f"""
+        pid, terminals = told(ann, source).split()
+        look = """
 import os, signal, socket, nas_lib
 found = [p for p in ('/tmp/mark', os.path.expanduser('~/mark'), '/dev/shm/mark', '/dev/shm/memory', 'mark') if os.path.exists(p)]
 found += [k for k in ('MARK',) if k in os.environ] + [hasattr(nas_lib, 'mark')] * hasattr(nas_lib, 'mark')
-for family, address in ((socket.AF_UNIX, '\\0mark'), (socket.AF_INET, ('127.0.0.1', {port}))):
-    one = socket.socket(family)
-    try: one.connect(address); found.append(address)
-    except OSError: pass
+try: socket.socket(socket.AF_UNIX).connect('\\0mark'); found.append('socket')
+except OSError: pass
 print(found, os.getpid(), sorted(p for p in os.listdir('/proc') if p.isdigit()), os.listdir('/dev/pts'))
 """
         assert told(bob, look) == f"[] {pid} ['1', '2'] ['ptmx']"
