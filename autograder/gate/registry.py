@@ -5,18 +5,21 @@ The variants of an exercise are its usual mistakes and its right answers written
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import solutions
-from autograder.judge.scoring import problems
 from nas_lib import checks
+from nas_lib.checks import Answer, Instance
 from nas_lib.checks.exercise import clean
 from nas_lib.checks.values import ValueExercise
 from solutions.mistakes import Mistake
 
 SEEDS = (101, 202)
+SECONDS = 4.0
+"""Of CPU for an instance, after which an answer is given up."""
 
 
 @dataclass(frozen=True)
@@ -81,27 +84,47 @@ def _answers(item: checks.ConceptQuestion) -> list[Mistake]:
 
 def kill_table(items: Iterable[checks.Exercise], seeds: Sequence[int] = SEEDS) -> list[Row]:
     """Grade every variant of some exercises on instances of each seed."""
-    return [grade_variant(item, variant, seeds) for item in items for variant in variants(item.name)]
+    return [row for item in items for row in grade(item, variants(item.name), seeds)]
 
 
-def grade_variant(item: checks.Exercise, variant: Mistake, seeds: Sequence[int] = SEEDS) -> Row:
-    """Grade one variant on instances of each seed."""
-    made = {item.name: variant.make(solutions.load(item.lesson))}
-    found = [graded(item, checks.InProcess(made, seconds=4.0), seed) for seed in seeds]
-    return Row(
-        item.name,
-        variant,
-        min(verdict.score for verdict in found),
-        tuple(dict.fromkeys(verdict.concept for verdict in found)),
-        tuple(dict.fromkeys(verdict.message for verdict in found)),
-    )
+def grade(item: checks.Exercise, tried: Sequence[Mistake], seeds: Sequence[int]) -> list[Row]:
+    """Grade variants of one exercise on instances of each seed."""
+    found = list(zip(*(on_seed(item, tried, seed) for seed in seeds), strict=True))
+    return [
+        Row(
+            item.name,
+            variant,
+            min(verdict.score for verdict in verdicts),
+            tuple(dict.fromkeys(verdict.concept for verdict in verdicts)),
+            tuple(dict.fromkeys(verdict.message for verdict in verdicts)),
+        )
+        for variant, verdicts in zip(tried, found, strict=True)
+    ]
 
 
-def graded(item: checks.Exercise, transport: checks.Transport, seed: int) -> checks.Verdict:
-    """The verdict on instances of a seed, whose right answers are computed once, whoever is graded."""
-    instances, expected = problems(item.lesson, item.name, seed)
-    answers = transport.collect(item, item.name, instances)
-    return checks.worst(checks.verdicts(item, instances, answers, expected))
+def on_seed(item: checks.Exercise, tried: Sequence[Mistake], seed: int) -> list[checks.Verdict]:
+    """The verdicts on variants on instances of one seed.
+
+    A mistake answers once: what it said is graded, and is what the judge knows it by.
+    """
+    reference = solutions.load(item.lesson)
+    instances = checks.instances_of(item, seed)
+
+    @functools.cache
+    def answers(variant: Mistake) -> list[Answer]:
+        return answers_of(item, variant.make(reference), instances)
+
+    expected = checks.expected_answers(item, reference, instances, answers)
+    return [checks.worst(checks.verdicts(item, instances, answers(one), expected)) for one in tried]
+
+
+def answers_of(item: checks.Exercise, fn: Any, instances: Sequence[Instance]) -> list[Answer]:
+    """Answers to the instances; after one that never ends, the others are not waited for."""
+    transport, found = checks.InProcess({item.name: fn}, SECONDS), list[Answer]()
+    for instance in instances:
+        endless = bool(found) and found[-1].error_type == "OutOfTime"
+        found += [found[-1]] if endless else transport.collect(item, item.name, [instance])
+    return found
 
 
 def render_rows(rows: Sequence[Row]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nas_lib.checks.codec import roundtrip
@@ -35,10 +35,20 @@ def instances_of(exercise: Exercise, seed: int) -> list[Instance]:
     return sorted(map(roundtrip, exercise.instances(seed)), key=lambda instance: "bad" in instance)
 
 
-def expected_answers(exercise: Exercise, reference: Any, instances: Sequence[Instance]) -> Expected:
+def expected_answers(
+    exercise: Exercise,
+    reference: Any,
+    instances: Sequence[Instance],
+    answered: Callable[[Any], Sequence[Answer]] | None = None,
+) -> Expected:
     """The reference's answers to `instances`, and how the usual mistakes (`reference.MISTAKES`) differ from them.
 
     Empty answers where the judge needs none.
+
+    Args:
+        exercise, reference: see `grade`.
+        instances: from `instances_of`.
+        answered: what a mistake answers, for who has that already; by default it is asked.
 
     Raises:
         RuntimeError: the reference itself raised, or changed what it must not.
@@ -53,30 +63,19 @@ def expected_answers(exercise: Exercise, reference: Any, instances: Sequence[Ins
             raise RuntimeError(f"the reference of {exercise.name} changes {', '.join(answer.changed)}")
     if not isinstance(exercise, ValueExercise):
         return Expected(answers)
-    return Expected(answers, lambda: _known(exercise, reference, instances, answers))
+    sound = [instance for instance in instances if "bad" not in instance]  # they stand first
 
+    def asked(mistake: Any) -> Sequence[Answer]:
+        wrong = InProcess({exercise.name: mistake.make(reference)}, seconds=MISTAKE_SECONDS)
+        return wrong.collect(exercise, exercise.name, sound)
 
-def _known(
-    exercise: ValueExercise, reference: Any, instances: Sequence[Instance], right: Sequence[Answer]
-) -> list[Known]:
+    def known(mistake: Any) -> Known:
+        found = zip((answered or asked)(mistake), answers[: len(sound)])
+        differs = [exercise.difference(wrong, right) for wrong, right in found]
+        return Known(mistake.concept, mistake.message, differs + [None] * (len(instances) - len(sound)))
+
     told = [one for one in getattr(reference, "MISTAKES", {}).get(exercise.name, ()) if one.message]
-    return [_differing(exercise, one, reference, instances, right) for one in told]
-
-
-def _differing(
-    exercise: ValueExercise,
-    mistake: Any,
-    reference: Any,
-    instances: Sequence[Instance],
-    right: Sequence[Answer],
-) -> Known:
-    wrong = InProcess({exercise.name: mistake.make(reference)}, seconds=MISTAKE_SECONDS)
-    sound = [place for place, instance in enumerate(instances) if "bad" not in instance]
-    answers = wrong.collect(exercise, exercise.name, [instances[place] for place in sound])
-    differs: list[Any] = [None] * len(instances)
-    for place, answer in zip(sound, answers):
-        differs[place] = exercise.difference(answer, right[place])
-    return Known(mistake.concept, mistake.message, differs)
+    return Expected(answers, lambda: list(map(known, told)))
 
 
 def grading_seed(secret: str, lesson: str, exercise: str) -> int:

@@ -245,7 +245,7 @@ def _settings() -> Iterator[tuple[str, Any]]:
     state: Any = np.random.get_state()  # noqa: NPY002
     yield "NumPy's global generator", (state[0], state[1].tobytes(), *state[2:])
     yield "NumPy's error settings", tuple(np.geterr().items())
-    yield _WARNINGS, tuple(map(repr, warnings.filters))
+    yield _WARNINGS, tuple(warnings.filters)
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
         yield "torch's global generator", torch.get_rng_state().numpy().tobytes()

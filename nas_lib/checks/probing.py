@@ -6,6 +6,7 @@ costs at most its own points.
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import sys
 import traceback
@@ -19,6 +20,8 @@ from nas_lib.checks.holding import Watch, settings_kept, stir
 from nas_lib.checks.oracles import Oracle, RemoteOracle
 from nas_lib.checks.questions import ConceptQuestion
 
+UNLIMITED = contextlib.nullcontext()
+
 
 class OutOfTime(BaseException):
     """Raised inside the learner's code when its time is up. No Exception, so that `except Exception` lets it pass."""
@@ -29,18 +32,28 @@ class Endless(RuntimeError):
 
 
 def run_probe(
-    exercise: Exercise, fn: Any, instance: Instance, oracle: RemoteOracle | None = None
+    exercise: Exercise,
+    fn: Any,
+    instance: Instance,
+    oracle: RemoteOracle | None = None,
+    limit: contextlib.AbstractContextManager[Any] = UNLIMITED,
 ) -> dict[str, Any]:
     """Probe the learner's `fn` on one instance, in the learner's process, and tell what came of it, JSON-able.
 
     Whatever Exception the learner's code raises becomes one line; what no code should swallow (KeyboardInterrupt, a
     time limit's BaseException) passes.
 
+    Args:
+        exercise, fn, instance: what is probed, the learner's code, and on what.
+        oracle: answers what the learner's code asks for.
+        limit: is around the learner's code alone: no alarm rings while settings are brought back.
+
     Returns:
         {"value": …} or {"error": "…", "raised": [names of its classes]}, with "changed" and "kinds" as in `Answer`.
     """
     if isinstance(exercise, ConceptQuestion):
-        return _told(lambda: exercise.probe(fn, public_part(instance), oracle), fn)
+        with limit:
+            return _told(lambda: exercise.probe(fn, public_part(instance), oracle), fn)
     if not callable(fn):
         return {
             "error": f"Missing: {exercise.name} is {describe(fn)}, not a function: pass its name, not a call"
@@ -49,7 +62,8 @@ def run_probe(
     watched = watch.over(fn)
     with settings_kept():
         stir()
-        told = _told(lambda: exercise.probe(watched, public_part(instance), oracle), fn)
+        with limit:
+            told = _told(lambda: exercise.probe(watched, public_part(instance), oracle), fn)
     return told | {"changed": watch.changed, "kinds": watch.kinds}
 
 

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from nas_lib.checks.codec import decode, encode
 from nas_lib.checks.exercise import Answer, Exercise, Instance, public_part
 from nas_lib.checks.hiding import hidden
-from nas_lib.checks.holding import settings_kept
 from nas_lib.checks.oracles import RemoteOracle, serve
 from nas_lib.checks.probing import OutOfTime, read_answer, run_probe
 
@@ -54,10 +53,13 @@ class InProcess:
         given = decode(_through_json(encode(public_part(instance))))
         started = time.perf_counter()
         try:
-            # No alarm rings while counterparts are switched on again and settings are brought back.
-            with hidden(exercise), settings_kept(), alarm(self._seconds):
+            with hidden(exercise):
                 message = run_probe(
-                    exercise, self._namespace[target], given, remote if oracle is not None else None
+                    exercise,
+                    self._namespace[target],
+                    given,
+                    remote if oracle is not None else None,
+                    alarm(self._seconds),
                 )
         except OutOfTime:
             message = {

@@ -95,10 +95,10 @@ class Part:
         """Equal, up to the tolerance? What is no number equals what is none."""
         if self.exact:
             return type(one) is type(right) and one == right
+        if one.shape != right.shape or np.array_equal(one, right):
+            return one.shape == right.shape
         scale = max(np.abs(right[np.isfinite(right)]).max(initial=0.0), self.floor)
-        return one.shape == right.shape and np.allclose(
-            one, right, rtol=0, atol=self.tolerance * scale, equal_nan=True
-        )
+        return np.allclose(one, right, rtol=0, atol=self.tolerance * scale, equal_nan=True)
 
     def difference(self, wrong: Any, right: Any) -> dict[str, Any]:
         """What a mistake gives here, as data: all of it where `exact` or small, else a sample of where it differs."""

@@ -23,11 +23,11 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import solutions
+from autograder.gate import registry
 from autograder.gate.registry import Row as Grade
 from autograder.gate.registry import variants
 from nas_lib import checks
-from nas_lib.checks import Answer, ConceptQuestion, Exercise, InProcess, Instance
+from nas_lib.checks import ConceptQuestion, Exercise
 from nas_lib.checks.registry import module_of
 from scripts import recording
 from scripts.recording import Recording, Row, Rows
@@ -36,7 +36,6 @@ from solutions.mistakes import Mistake
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = 20
 FIRST_SEED = 1_000_000
-SECONDS = 2.0  # of CPU for an instance, after which an answer is given up
 REFERENCE = "the reference"
 
 
@@ -130,12 +129,13 @@ def graded(lesson: str, name: str, wrong: Sequence[int], right: Sequence[int]) -
     """Grade the mistakes of an exercise on some seeds, and the right answers on others."""
     item = checks.exercise(name, lesson)
     known: dict[str, Tally] = {}
+    itself = Mistake(REFERENCE, "", "", lambda names: getattr(names, item.name))
     for seed in sorted({*wrong, *right}):
         tried = [one for one in variants(name) if seed in (wrong if one.is_wrong else right)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # wrong answers divide by zero
-            for variant, grade in on_seed(item, tried, FIRST_SEED + seed):
-                known.setdefault(variant, Tally()).add(FIRST_SEED + seed, grade)
+            for grade in registry.grade(item, [itself, *tried], [FIRST_SEED + seed]):
+                known.setdefault(grade.variant.name, Tally()).add(FIRST_SEED + seed, grade)
     return {"exercise": name, "variants": {variant: asdict(tally) for variant, tally in known.items()}}
 
 
@@ -156,30 +156,6 @@ class Tally:
         self.failed = self.failed or {}
         if not grade.holds:
             self.failed[str(seed)] = f"{grade.score:.2f} [{grade.concepts[0]}] {grade.messages[0]}"
-
-
-def on_seed(item: Exercise, tried: Sequence[Mistake], seed: int) -> Iterator[tuple[str, Grade]]:
-    """The reference and some variants graded on the instances of a seed."""
-    reference = solutions.load(item.lesson)
-    instances = checks.instances_of(item, seed)
-    expected = checks.expected_answers(item, reference, instances)
-    itself = Mistake(REFERENCE, "", "", lambda names: getattr(names, item.name))
-    for variant in (itself, *tried):
-        if variant is itself and item.has_reference:
-            answers = list(expected.answers)
-        else:
-            answers = answers_of(item, variant.make(reference), instances)
-        verdict = checks.worst(checks.verdicts(item, instances, answers, expected))
-        yield variant.name, Grade(item.name, variant, verdict.score, (verdict.concept,), (verdict.message,))
-
-
-def answers_of(item: Exercise, fn: Any, instances: Sequence[Instance]) -> list[Answer]:
-    """Answers to the instances; after one that never ends, the others are not waited for."""
-    transport, found = InProcess({item.name: fn}, seconds=SECONDS), []
-    for instance in instances:
-        endless = bool(found) and found[-1].error_type == "OutOfTime"
-        found += [found[-1]] if endless else transport.collect(item, item.name, [instance])
-    return found
 
 
 # ---------------------------------------------------------------------- what came of it
