@@ -27,6 +27,9 @@ UNITS: tuple[Unit, ...] = ("evaluations", "seconds")
 GRID = 200
 """Points of the time axis on which runs with a budget in seconds are compared."""
 
+REPETITIONS = 10_000
+"""Draws in a row that were all proposed before: then a space that cannot be counted is taken to be used up."""
+
 
 # ------------------------------------------------------------------------------------------------ history
 
@@ -134,7 +137,7 @@ class RandomSearch:
         self._space, self._rng = space, rng
         try:
             self._size: int | None = len(space)
-        except OverflowError:  # more than 2^63 architectures: a repetition is as good as impossible
+        except OverflowError:  # more than 2^63 architectures, or nobody knows how many: draw until one is new
             self._size = None
         self._drawn = 0
         self._places: list[int] = []
@@ -159,11 +162,14 @@ class RandomSearch:
         return self._space.from_index(index)
 
     def _ask_huge(self) -> Arch:
-        while True:
+        for _ in range(REPETITIONS):
             arch = self._space.sample(self._rng)
             if arch not in self._seen:
                 self._seen.add(arch)
                 return arch
+        raise StopIteration(
+            f"{REPETITIONS} draws in a row were among the {len(self._seen)} that have been proposed"
+        )
 
     def tell(self, arch: Arch, value: float) -> None:
         """Random search does not learn."""

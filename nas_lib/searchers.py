@@ -225,7 +225,8 @@ class ConstrainedEvolution(_TurnTaking):
     and none twice. Where children are hard to get (`TRIES` in vain), a random architecture comes instead; after the
     last one within the limit comes StopIteration.
 
-    Works on spaces whose `index` takes the tuple of one option per decision, as `CellSpace` and `MobileSpace` do.
+    Works on spaces whose `index` takes the tuple of one option per decision, as `CellSpace`, `MobileSpace` and
+    `ProductSpace` do.
 
     Args:
         space: where to search.
@@ -328,7 +329,12 @@ class ConstrainedEvolution(_TurnTaking):
         other = best[int(self._rng.integers(len(best)))]
         mask = self._rng.random(len(self._space.choices)) < 0.5
         crossed = tuple(a if first else b for a, b, first in zip(one, other, mask))
-        return self._space.from_index(self._space.index(crossed))
+        try:
+            return self._space.from_index(self._space.index(crossed))
+        except (
+            ValueError
+        ):  # conditions or constraints of the space, which both parents keep and this child breaks
+            return self._space.mutate(one, self._rng)
 
     def _learn(self, arch: Arch, value: float) -> None:
         insort(self._told, (value, arch), key=lambda told: -told[0])
@@ -344,7 +350,9 @@ class Reinforce(_TurnTaking):
     value R is one step of Adam up (R − b)·∇log p(arch), b being the exponential moving average of the earlier
     values, from 0. Proposals may repeat: towards the end the policy concentrates.
 
-    Works on spaces whose `index` takes the tuple of one option per decision, as `CellSpace` does.
+    Works on spaces whose `index` takes the tuple of one option per decision, as `CellSpace` does. Where a space has
+    conditions or constraints (`ProductSpace.options`), each decision's softmax is over the options that are left after
+    the earlier decisions, so that only architectures of the space are proposed and the gradient is that of this policy.
 
     Args:
         space: where to search.
@@ -359,6 +367,7 @@ class Reinforce(_TurnTaking):
 
     BETAS = (0.9, 0.999)
     EPSILON = 1e-8
+    TRIES = 1_000
 
     def __init__(self, space: Space, rng: Generator, learning_rate: float = 0.01, decay: float = 0.9) -> None:
         _check_generator(rng)
@@ -378,6 +387,7 @@ class Reinforce(_TurnTaking):
         self._second = np.zeros_like(self.logits)
         self._steps = 0
         self._actions = self._last
+        self._restricted = bool(getattr(space, "restricted", False))
 
     def probabilities(self) -> NDArray[np.float64]:
         """(decisions, most options): the softmax of each row of the logits."""
@@ -386,12 +396,38 @@ class Reinforce(_TurnTaking):
         return weights
 
     def _propose(self) -> Arch:
+        if self._restricted:
+            return self._propose_within()
         self._policy = self.probabilities()
         draws = self._rng.random((len(self._rows), 1))
         actions = (self._policy.cumsum(axis=1) <= draws).sum(axis=1)
         self._actions = np.minimum(actions, self._last)  # a sum that rounding left below 1 must not be passed
         arch = tuple([options[i] for options, i in zip(self._choices, self._actions.tolist())])
         return self._space.from_index(self._space.index(arch))
+
+    def _propose_within(self) -> Arch:
+        """Decision by decision, each among the options that the earlier ones leave; what is not made has no policy."""
+        space: Any = self._space
+        for _ in range(self.TRIES):
+            self._policy = np.zeros_like(self.logits)
+            self._actions = np.zeros_like(self._last)
+            decided: tuple[Any, ...] = ()
+            for row, options in enumerate(self._choices):
+                left = space.options(decided)
+                if left[0] is None:
+                    # Expected is what was chosen: no gradient.
+                    self._policy[row, 0], chosen = 1.0, None
+                else:
+                    columns = [column for column, option in enumerate(options) if option in left]
+                    weights = np.exp(self.logits[row, columns] - self.logits[row, columns].max())
+                    self._policy[row, columns] = weights / weights.sum()
+                    draw = int((self._policy[row, columns].cumsum() <= self._rng.random()).sum())
+                    self._actions[row] = columns[min(draw, len(columns) - 1)]
+                    chosen = options[self._actions[row]]
+                decided = (*decided, chosen)
+            if decided in space:  # else a constraint that the space cannot foresee
+                return space.from_index(space.index(decided))
+        raise StopIteration(f"{self.TRIES} proposals in a row broke the constraints of the space")
 
     def _learn(self, arch: Arch, value: float) -> None:
         gradient = -self._policy  # of log p: what was chosen, minus what was expected

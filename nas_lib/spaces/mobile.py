@@ -10,14 +10,14 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from nas_lib.spaces._protocol import Str, require_generator, require_index
+from nas_lib.spaces._protocol import Str
+from nas_lib.spaces.product import ProductSpace
 
 Option: TypeAlias = float
 """What a decision is settled by: an int, or a float for the width."""
@@ -117,7 +117,7 @@ def _checked(decisions: Any) -> tuple[Option, ...]:
     return (int(values[0]), float(values[1]), *map(int, values[2:]))
 
 
-class MobileSpace:
+class MobileSpace(ProductSpace):
     """All combinations of a few options for each decision: 5,184 networks by default, or as many as you name.
 
     The index is lexicographic in the order of the options, the first decision (resolution) most significant.
@@ -149,30 +149,15 @@ class MobileSpace:
         per_stage = {"depths": depths, "kernels": kernels, "expands": expands}
         for name, options in {"resolutions": resolutions, "widths": widths, **per_stage}.items():
             _check_options(name, options)
-        self._choices: tuple[tuple[Option, ...], ...] = tuple(
-            tuple(options) for options in (resolutions, widths, *([depths, kernels, expands] * stages))
-        )
+        choices = {"resolution": resolutions, "width": widths}
+        for stage in range(1, stages + 1):
+            choices |= {f"depth{stage}": depths, f"kernel{stage}": kernels, f"expand{stage}": expands}
+        first = [options[0] for options in choices.values()]
         # Each option on its own place: reports what no network can have, in the words that architectures use.
-        for place, options in enumerate(self._choices):
+        for place, options in enumerate(choices.values()):
             for option in options:
-                MobileArch(
-                    [
-                        *(o[0] for o in self._choices[:place]),
-                        option,
-                        *(o[0] for o in self._choices[place + 1 :]),
-                    ]
-                )
-        self._ranks = tuple(
-            {option: rank for rank, option in enumerate(options)} for options in self._choices
-        )
-        sizes = [len(options) for options in self._choices]
-        self._places = tuple(math.prod(sizes[place + 1 :]) for place in range(len(sizes)))
-        self._moves = [(place, other) for place, size in enumerate(sizes) for other in range(size - 1)]
-
-    @property
-    def choices(self) -> tuple[tuple[Option, ...], ...]:
-        """The options of each decision: resolution, width, then depth, kernel and expansion of each stage."""
-        return self._choices
+                MobileArch([*first[:place], option, *first[place + 1 :]])
+        super().__init__(choices)
 
     @property
     def largest(self) -> MobileArch:
@@ -184,41 +169,20 @@ class MobileSpace:
         """The architecture with the smallest option of each decision."""
         return MobileArch(min(options) for options in self._choices)
 
-    def sample(self, rng: Generator) -> MobileArch:
-        """One architecture, uniformly at random."""
-        require_generator(rng)
-        return self.from_index(int(rng.integers(len(self))))
-
-    def neighbors(self, arch: Sequence[Option]) -> list[MobileArch]:
-        """Every architecture that differs from `arch` in one decision: by decision, then by option."""
-        ranks = self._ranks_of(arch)
-        return [self._moved(ranks, place, other) for place, other in self._moves]
-
     def mutate(self, arch: Sequence[Option], rng: Generator) -> MobileArch:
         """A neighbour of `arch`: a random decision among those with two options or more gets another one.
 
         Raises:
             ValueError: `arch` is not in the space, or no decision has two options.
         """
-        require_generator(rng)
-        ranks = self._ranks_of(arch)
-        open_decisions = [place for place, options in enumerate(self._choices) if len(options) > 1]
-        if not open_decisions:
+        if all(len(options) == 1 for options in self._choices):
             raise ValueError(f"a mutation needs a decision with two options or more, got {self!r}")
-        place = open_decisions[int(rng.integers(len(open_decisions)))]
-        return self._moved(ranks, place, int(rng.integers(len(self._choices[place]) - 1)))
+        return super().mutate(arch, rng)
 
-    def _moved(self, ranks: Sequence[int], place: int, other: int) -> MobileArch:
-        """The architecture in which decision `place` has the option number `other` of those that it has not."""
-        rank = other if other < ranks[place] else other + 1
-        moved = [*ranks[:place], rank, *ranks[place + 1 :]]
-        return MobileArch(options[r] for options, r in zip(self._choices, moved, strict=True))
+    def _arch(self, values: Iterable[Option]) -> MobileArch:
+        return MobileArch(values)
 
-    def index(self, arch: Sequence[Option]) -> int:
-        """Position of `arch` in the space, 0 ≤ index < len."""
-        return sum(rank * place for rank, place in zip(self._ranks_of(arch), self._places, strict=True))
-
-    def _ranks_of(self, arch: Sequence[Option]) -> list[int]:
+    def _require(self, arch: Sequence[Option]) -> tuple[Option, ...]:
         decisions = MobileArch(arch)
         if len(decisions) != len(self._choices):
             raise ValueError(
@@ -229,27 +193,7 @@ class MobileSpace:
                 raise ValueError(
                     f"arch has {spelt(decision)} where the space offers {options}, got {decisions}"
                 )
-        return [ranks[decision] for ranks, decision in zip(self._ranks, decisions, strict=True)]
-
-    def from_index(self, index: int) -> MobileArch:
-        """The architecture at position `index`.
-
-        Raises:
-            TypeError: `index` is not an integer.
-            ValueError: `index` is outside 0 … len − 1.
-        """
-        require_index(index, len(self))
-        return MobileArch(
-            options[int(index) // place % len(options)]
-            for options, place in zip(self._choices, self._places, strict=True)
-        )
-
-    def encode(self, arch: Sequence[Option]) -> NDArray[np.float64]:
-        """One-hot vector, decision by decision, options in order; its length is the number of all options."""
-        ranks = self._ranks_of(arch)
-        return np.concatenate(
-            [np.eye(len(options))[rank] for options, rank in zip(self._choices, ranks, strict=True)]
-        )
+        return tuple(decisions)
 
     def parse(self, string: Str) -> MobileArch:
         """The architecture that a string such as `r12-w1-d2k3e4-d1k5e3-d3k3e2` spells.
@@ -269,32 +213,13 @@ class MobileSpace:
         # Spelling it again is the whole grammar: whatever the patterns skipped makes the two differ.
         if str(arch) != string:
             raise ValueError(f"{accepted}, got {string!r}")
-        self._ranks_of(arch)
+        self._require(arch)
         return arch
 
     def str(self, arch: Sequence[Option]) -> Str:
         """The spelling of `arch`; `parse` reads it back."""
-        self._ranks_of(arch)
+        self._require(arch)
         return str(MobileArch(arch))
-
-    def __len__(self) -> int:
-        return math.prod(len(options) for options in self._choices)
-
-    def __iter__(self) -> Iterator[MobileArch]:
-        return map(MobileArch, itertools.product(*self._choices))
-
-    def __contains__(self, arch: object) -> bool:
-        try:
-            self._ranks_of(arch)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            return False
-        return True
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, MobileSpace) and self._choices == other._choices
-
-    def __hash__(self) -> int:
-        return hash((MobileSpace, self._choices))
 
     def __repr__(self) -> Str:
         resolutions, widths, depths, kernels, expands = self._choices[:5]
