@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import cycle
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,8 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
 from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib.predictions import Prediction
 from nas_lib.spaces import EDGES, OPS, Cell, live_edges
 
 HOUSE: dict[Any, Any] = {
@@ -82,12 +84,31 @@ LOOKS = (
 )
 """The series of a figure in order: colour, line style, marker, hatch."""
 
-# Width and line style tell the operations apart in grey, and each edge carries its name.
-_OP_LOOKS: dict[str, tuple[str, str, float, Any]] = {
-    "skip_connect": ("skip", "#000000", 1.2, "-"),
-    "nor_conv_1x1": ("conv 1×1", "#0072B2", 2.0, "-"),
-    "nor_conv_3x3": ("conv 3×3", "#D55E00", 3.6, "-"),
-    "avg_pool_3x3": ("pool 3×3", "#007a5a", 2.0, (0, (4, 1.5))),
+OP_NAMES = {
+    "none": "none",
+    "skip_connect": "skip",
+    "nor_conv_1x1": "conv 1×1",
+    "nor_conv_3x3": "conv 3×3",
+    "avg_pool_3x3": "pool 3×3",
+}
+"""The operations of a cell as figures name them."""
+
+OP_LOOKS = {
+    "none": Look("#8c8c8c", ":", "X", "oo"),
+    "skip_connect": Look("#000000", "-.", "^", ".."),
+    "nor_conv_1x1": Look("#0072B2", "-", "o", "//"),
+    "nor_conv_3x3": Look("#D55E00", "--", "s", "\\\\"),
+    "avg_pool_3x3": Look("#007a5a", (0, (6, 1, 1, 1)), "D", "xx"),
+}
+"""An operation looks the same in every figure; a curve of `lines` that bears its name gets its look."""
+
+_BY_NAME = {alias: OP_LOOKS[op] for op, name in OP_NAMES.items() for alias in (op, name)}
+# In a drawing of a cell width and dash tell operations apart in grey, and each edge carries its name.
+_EDGES_DRAWN: dict[str, tuple[float, Any]] = {
+    "skip_connect": (1.2, "-"),
+    "nor_conv_1x1": (2.0, "-"),
+    "nor_conv_3x3": (3.6, "-"),
+    "avg_pool_3x3": (2.0, (0, (4, 1.5))),
 }
 _BENDS = {(0, 2): -0.62, (0, 3): -0.72, (1, 3): 0.62}  # the other three edges are straight
 _POINTS = "percentage points"
@@ -113,6 +134,35 @@ def figure(
 
 def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     return figure(width=width, height=height)[1][0, 0] if ax is None else ax
+
+
+def legend(ax: Axes) -> None:
+    """The legend of a panel, below its axis, where it covers no data; call it once all curves have their names."""
+    handles, names = ax.get_legend_handles_labels()
+    if not handles:
+        return
+    with house_style():
+        room = ax.get_figure().get_size_inches()[0] * ax.get_position().width  # type: ignore[union-attr]
+        widest = 0.45 + 0.075 * max(map(len, names))  # inches, at this size of letters
+        columns = max(1, min(len(names), int(room / widest)))
+        below = ScaledTranslation(0, -0.52, ax.get_figure().dpi_scale_trans)  # type: ignore[union-attr]
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0, 0)}
+        place |= {"bbox_transform": ax.transAxes + below, "ncols": columns}
+        ax.legend(**place, fontsize=8, frameon=False, borderaxespad=0, columnspacing=1.2)
+
+
+def guess(ax: Axes, prediction: Prediction, axis: Literal["x", "y"] = "y") -> None:
+    """A learner's guess as a line across the panel at its place on an axis; nothing where there is no number."""
+    if prediction.value is not None:
+        look: dict[str, Any] = {"color": "#CC79A7", "linestyle": (0, (3, 1, 1, 1)), "linewidth": 1.8}
+        draw = ax.axhline if axis == "y" else ax.axvline
+        draw(prediction.value, **look, label="your guess")
+        legend(ax)
+
+
+def _levels(ax: Axes, levels: Mapping[str, float] | None) -> None:
+    for name, height in (levels or {}).items():
+        ax.axhline(height, color="black", linestyle="--", linewidth=1.1, label=name)
 
 
 # ------------------------------------------------------------------------------------------------ pictures
@@ -145,9 +195,9 @@ def draw_cell(arch: Sequence[str], ax: Axes | None = None, *, title: str | None 
 
 def _draw_edge(ax: Axes, edge: tuple[int, int], op: str, alive: bool) -> None:
     source, target = edge
-    name, color, width, line = _OP_LOOKS[op]
+    name, (width, line) = OP_NAMES[op], _EDGES_DRAWN[op]
     bend = _BENDS.get(edge, 0.0)
-    color = color if alive else "#bdbdbd"
+    color = OP_LOOKS[op].color if alive else "#bdbdbd"
     ax.add_patch(
         FancyArrowPatch(
             (source, 0),
@@ -236,6 +286,8 @@ def regret_bands(
     ylabel: str = f"simple regret ({_POINTS})",
     percentiles: tuple[float, float, float] = (10, 50, 90),
     log_x: bool = True,
+    levels: Mapping[str, float] | None = None,
+    top: float | None = None,
     title: str = "",
 ) -> Axes:
     """Regret of one or several methods over the budget: a line for the median run and a band around it.
@@ -245,6 +297,8 @@ def regret_bands(
         x: the n places of the curves on the budget axis; by default 1 … n.
         unit: of the budget.
         percentiles: lower edge of the band, line, upper edge.
+        levels: dashed lines by name: what takes no search.
+        top: regret at which the axis is cut, so that half a point can be read; without it the axis shows all.
         title: a line above the one that says what band and line are and over how many runs.
     """
     ax = _axes(ax, width=6.2, height=3.6)
@@ -269,7 +323,9 @@ def regret_bands(
     line = "median" if percentiles[1] == 50 else f"{percentiles[1]:g}th percentile"
     caption = f"{_count(arrays)}: {line}, band {percentiles[0]:g}th–{percentiles[2]:g}th percentile"
     ax.set_title(f"{title}\n{caption}" if title else caption)
-    ax.legend()
+    _levels(ax, levels)
+    ax.set_ylim(bottom=0, top=top)
+    legend(ax)
     return ax
 
 
@@ -314,7 +370,7 @@ def learning_curves(
     if any(len(runs) > 1 for runs in arrays.values()):
         caption += ": mean, band from worst to best"
     ax.set_title(f"{title}\n{caption}" if title else caption)
-    ax.legend()
+    legend(ax)
     return ax
 
 
@@ -334,7 +390,7 @@ def lines(
     Args:
         series: name → array (n,), or (runs, n), whose runs are drawn as thinner lines of one look.
         x: the n places; by default 0 … n − 1.
-        levels: horizontal reference lines by name, dotted.
+        levels: horizontal reference lines by name, dashed.
     """
     ax = _axes(ax, width=6.2, height=3.2)
     for look, (name, runs) in _looks(_runs(series).items()):
@@ -346,12 +402,11 @@ def lines(
             # The markers of several runs are shifted, so that they do not cover each other.
             every = (number * marks // len(runs), marks)
             ax.plot(places, values, markevery=every, label=name if number == 0 else None, **style)
-    for name, height in (levels or {}).items():
-        ax.axhline(height, color="black", linestyle=":", linewidth=1, label=name)
+    _levels(ax, levels)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if title:
         ax.set_title(title)
-    ax.legend(fontsize=8)
+    legend(ax)
     return ax
 
 
@@ -404,15 +459,22 @@ def histogram(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if title:
         ax.set_title(title)
-    if several:
-        ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room for the legend
-    ax.legend(loc="upper left")
+    legend(ax)
     return ax
 
 
 def _looks(series: Iterable[T]) -> Iterator[tuple[Look, T]]:
-    """Each of the series with its look; after the last look it starts again with the first."""
-    return zip(cycle(LOOKS), series, strict=False)
+    """Each of the series with its look; after the last look it starts again with the first.
+
+    A series that is named after an operation has that operation's look.
+    """
+    for look, one in zip(cycle(LOOKS), series, strict=False):
+        name = one[0] if isinstance(one, tuple) else one
+        yield (_BY_NAME.get(name, look) if isinstance(name, str) else look), one
+
+
+BOXED = 20
+"""From so many values on `boxes` draws a box: quartiles of fewer are little more than single values."""
 
 
 @house_style()
@@ -422,32 +484,54 @@ def boxes(
     *,
     xlabel: str,
     ylabel: str,
+    point: str = "run",
     title: str = "",
 ) -> Axes:
-    """One box per group: middle half and median, whiskers to the 5th and 95th percentile, its size above."""
+    """Every value of every group as a point, its median as a bar, and its size above; from `BOXED` values on a box.
+
+    Args:
+        groups: name → values; an empty group keeps its place.
+        point: what one value is, for the caption.
+    """
     ax = _axes(ax, width=5.4, height=3.4)
     arrays = {name: np.ravel(np.asarray(values, dtype=float)) for name, values in groups.items()}
     filled = {place: values for place, values in enumerate(arrays.values()) if values.size}
     look = LOOKS[0]
-    ax.boxplot(
-        list(filled.values()),
-        positions=list(filled),
-        whis=(5, 95),
-        widths=0.6,
-        showfliers=False,
-        patch_artist=True,
-        boxprops={"facecolor": (look.color, 0.3), "edgecolor": look.color},
-        medianprops={"color": "black", "linewidth": 2},
-    )
     for place, values in filled.items():
-        top = float(np.percentile(values, 95))
-        label = f"{len(values):,}"
-        ax.annotate(label, (place, top), (0, 3), textcoords="offset points", ha="center", fontsize=7.5)
+        many = len(values) > 200
+        size, alpha = (3, 0.15) if many else (16, 0.7)
+        across = place + 0.5 * _strewn(len(values))
+        ax.scatter(across, values, s=size, color=look.color, alpha=alpha, linewidths=0, rasterized=many)
+        ax.hlines(np.median(values), place - 0.3, place + 0.3, color="black", linewidth=2, zorder=3)
+        label, top = f"{len(values):,}", float(values.max())
+        ax.annotate(label, (place, top), (0, 4), textcoords="offset points", ha="center", fontsize=7.5)
+    boxed = {place: values for place, values in filled.items() if len(values) >= BOXED}
+    if boxed:
+        ax.boxplot(
+            list(boxed.values()),
+            positions=list(boxed),
+            whis=(5, 95),
+            widths=0.6,
+            showfliers=False,
+            boxprops={"color": look.color},
+            medianprops={"alpha": 0},  # drawn already
+        )
     ax.set_xticks(range(len(arrays)), list(arrays))
+    ax.margins(y=0.12)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    caption = "box: middle half, whiskers: 5th–95th percentile, above: n"
+    caption = f"point: one {point}, bar: median, above: n"
+    if boxed:
+        caption += "\nbox: middle half, whiskers: 5th–95th percentile"
+    if boxed and len(boxed) < len(filled):
+        caption += f" (n ≥ {BOXED})"
     ax.set_title(f"{title}\n{caption}" if title else caption)
     return ax
+
+
+def _strewn(n: int) -> NDArray[np.float64]:
+    """n places around 0, less than 1/2 from it, neighbours far apart: points beside each other can be told apart."""
+    places = np.arange(n) * 0.618034 % 1  # multiples of the golden ratio fill an interval evenly
+    return places - places.mean()
 
 
 @house_style()
@@ -562,27 +646,21 @@ def op_paths(
     """
     across = min(across, len(panels))
     made, axes = figure(-(-len(panels) // across), across, width=3.2, height=2.5, sharex=True, sharey=True)
-    names = [_OP_LOOKS[op][0] if op in _OP_LOOKS else op for op in OPS]
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
     for ax, (name, paths) in zip(axes.flat, panels.items()):
-        for op, look, values in zip(names, LOOKS, np.asarray(paths, dtype=float), strict=False):
-            marks = max(1, len(values) // 4)
-            ax.plot(
-                values,
-                color=look.color,
-                linestyle=look.line,
-                marker=look.marker,
-                ms=4,
-                markevery=marks,
-                label=op,
-            )
+        for op, values in zip(OPS, np.asarray(paths, dtype=float), strict=True):
+            color, line, marker, _ = OP_LOOKS[op]
+            style: dict[str, Any] = {"color": color, "linestyle": line, "marker": marker, "ms": 4}
+            ax.plot(values, **style, markevery=max(1, len(values) // 4), label=OP_NAMES[op])
         ax.set_title(name, fontsize=9.5)
     for ax in axes[-1]:
         ax.set_xlabel(xlabel)
     for ax in axes[:, 0]:
         ax.set_ylabel(ylabel)
-    axes[0, 0].legend(fontsize=7)
+    made.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(OPS), fontsize=8
+    )
     if title:
         made.suptitle(title, fontsize=10.5, x=0.01, ha="left")
     return made
@@ -611,7 +689,7 @@ def scatter(
     if diagonal:
         both = [min(xs.min(), ys.min()), max(xs.max(), ys.max())]
         ax.plot(both, both, color="black", linewidth=1, linestyle="--", label="equal")
-        ax.legend()
+        legend(ax)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_title(f"{title} (n = {len(xs):,})" if title else f"n = {len(xs):,}")
     return ax
@@ -636,5 +714,5 @@ def pareto(
     look = LOOKS[1]
     label = f"Pareto front ({len(front)})"
     ax.step(xs[front], ys[front], where="post", color=look.color, marker=look.marker, ms=4, label=label)
-    ax.legend(loc="lower right")
+    legend(ax)
     return ax

@@ -19,6 +19,8 @@ from autograder.author.build import student_notebook
 
 SECONDS = 180  # that a cell may take on two cores
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+GOT = re.compile(r"<details><summary>What we got</summary>(.+?)</details>", re.DOTALL)
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 # As the lesson has it, once, and how often in a rehearsal.
 FEWER: dict[str, dict[str, str]] = {
@@ -104,6 +106,38 @@ def execute(notebook: Any, table: Path) -> dict[str, Any]:
         if one.output_type == "stream":
             streams[one.name] += ANSI.sub("", one.text)
     return streams | {
+        "got": _got(notebook.cells),
         "figures": sum(one.output_type == "display_data" and "image/png" in one.data for one in outputs),
         "shown": [one.data.get("text/plain", "") for one in outputs if one.output_type == "execute_result"],
     }
+
+
+def _got(cells: list[Any]) -> list[tuple[str, str]]:
+    """Each "What we got" of a lesson, with all that was printed since the one before it."""
+    found, printed = [], ""
+    for cell in cells:
+        if cell.cell_type == "code":
+            printed += "".join(ANSI.sub("", one.text) for one in cell.outputs if one.output_type == "stream")
+        for told in GOT.findall(cell.source) if cell.cell_type == "markdown" else ():
+            found.append((told, printed))
+            printed = ""
+    return found
+
+
+def unfounded(told: str, printed: str) -> list[str]:
+    """Numbers of a text that nothing printed bears out.
+
+    A number has to be a printed one, rounded to its digits; behind the word "about" it may lie 15 % off, as what is
+    trained anew on another processor does. What stands in code, in a formula, in "3×3" or behind "lesson" is no result.
+    """
+    prose = re.sub(r"`[^`]*`|\$[^$]*\$|\d+ ?× ?\d+|(?:lesson|section|question) [\d.]*\d|\w+-\d+", "", told)
+    known = [float(one.replace(",", "")) for one in NUMBER.findall(printed)]
+    missing = []
+    for match in NUMBER.finditer(prose):
+        text = match[0].replace(",", "")
+        value, digits = float(text), len(text.partition(".")[2])
+        about = prose[: match.start()].rstrip(" +−\n").endswith("about")
+        width = 0.15 * value if about else 0.5001 * 10.0**-digits
+        if not any(abs(one - value) <= width for one in known):
+            missing.append(match[0])
+    return missing

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from executed import FEWER, execute, notebook_of
+from executed import FEWER, execute, notebook_of, unfounded
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -396,6 +396,33 @@ def test_the_lesson_runs_through_with_the_reference(lesson: str, whole: bool, ta
         printed = shown["stdout"]
         assert printed.count("✓") == len(checks.exercises(lesson))
         assert "✗" not in printed and "stands in for it" not in printed
+
+
+@pytest.mark.skipif(not TABLE_PATH.exists(), reason="the table has not been built")
+@pytest.mark.parametrize(
+    "lesson",
+    [pytest.param(name, marks=pytest.mark.slow) if name in FEWER else name for name in FIGURES],
+)
+def test_what_we_got_is_what_the_lesson_prints(lesson: str, table: Path) -> None:
+    """Of the whole lesson: a rehearsal has other numbers where something is shortened."""
+    with _shown(lesson, True, True, table) as shown:
+        assert len(shown["got"]) >= 3
+        assert {
+            told: missing for told, printed in shown["got"] if (missing := unfounded(told, printed))
+        } == {}
+
+
+def test_a_number_that_nothing_printed_is_found() -> None:
+    printed = "best 87.32 %, rank 1,204 of 15,625"
+    told = "Rank 1,204 of 15,625, 87.3 %, which is about 90, by `conv_3` and 3×3 as in lesson 02."
+    assert unfounded(told, printed) == []
+    assert unfounded("87.31 and 87.4 and 1,205 and about 50, 3", printed) == [
+        "87.31",
+        "87.4",
+        "1,205",
+        "50",
+        "3",
+    ]
 
 
 @pytest.mark.parametrize("whole", AS)

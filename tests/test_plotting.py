@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch
 
 from nas_lib import plotting
-from nas_lib.spaces import EDGES, CellSpace, live_edges
+from nas_lib.spaces import EDGES, OPS, CellSpace, live_edges
 
 SPACE = CellSpace()
 CURVES = {
@@ -100,8 +100,24 @@ def test_dead_operations_are_grey_and_thin() -> None:
 
 
 def test_operations_differ_in_width_or_dash_as_well_as_in_colour() -> None:
-    looks = [(width, line) for _, _, width, line in plotting._OP_LOOKS.values()]
-    assert len(set(looks)) == len(looks)
+    assert len(set(plotting._EDGES_DRAWN.values())) == len(plotting._EDGES_DRAWN)
+    for part in ("color", "line", "marker", "hatch"):
+        values = [getattr(look, part) for look in plotting.OP_LOOKS.values()]
+        assert len(set(values)) == len(values), part
+
+
+@pytest.mark.parametrize("op", OPS[1:])
+def test_an_operation_has_one_colour_in_cells_paths_and_curves(op: str) -> None:
+    drawn = plotting.draw_cell(("none", "none", "none", op, "none", "none")).patches
+    (arrow,) = [patch for patch in drawn if isinstance(patch, FancyArrowPatch)]
+    assert arrow.get_edgecolor()[:3] == to_rgb(plotting.OP_LOOKS[op].color)
+    paths = plotting.op_paths({"edge": np.eye(5)}, xlabel="epoch", ylabel="share").axes[0]
+    path = next(line for line in paths.lines if line.get_label() == plotting.OP_NAMES[op])
+    curves = plotting.lines(
+        {"other": np.arange(3), plotting.OP_NAMES[op]: np.ones(3)}, xlabel="x", ylabel="y"
+    ).lines
+    assert path.get_color() == curves[1].get_color() == plotting.OP_LOOKS[op].color
+    assert np.array_equal(path.get_ydata(), np.eye(5)[OPS.index(op)])
 
 
 def test_unknown_operations_are_refused() -> None:
@@ -139,6 +155,45 @@ def test_bands_name_axes_units_runs_and_methods() -> None:
     legend = ax.get_legend()
     assert legend is not None and [text.get_text() for text in legend.get_texts()] == list(CURVES)
     assert ax.lines[0].get_xdata()[-1] == 15
+
+
+def test_regret_begins_at_zero_is_cut_where_asked_and_shows_what_takes_no_search() -> None:
+    ax = plotting.regret_bands(CURVES, levels={"no search": 0.57}, top=2.5)
+    assert ax.get_ylim() == (0, 2.5)
+    (level,) = [line for line in ax.lines if line.get_label() == "no search"]
+    assert level.get_linestyle() == "--" and set(level.get_ydata()) == {0.57}
+    assert [text.get_text() for text in ax.get_legend().get_texts()][-1] == "no search"  # type: ignore[union-attr]
+
+
+CALLS = {
+    "bands": lambda: plotting.regret_bands(CURVES),
+    "learning curves": lambda: plotting.learning_curves(CURVES),
+    "lines": lambda: plotting.lines(
+        {f"a rather long name {i}": np.arange(5) for i in range(7)}, xlabel="x", ylabel="y"
+    ),
+    "histogram": lambda: plotting.histogram(CURVES, xlabel="x"),
+    "scatter": lambda: plotting.scatter([1, 2], [1, 2], xlabel="x", ylabel="y", diagonal=True),
+    "pareto": lambda: plotting.pareto([1, 2], [1, 2], xlabel="x"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_legend_covers_neither_data_nor_axis_and_stays_within_the_figure(name: str) -> None:
+    ax = CALLS[name]()
+    made = ax.get_figure()
+    made.canvas.draw()  # type: ignore[union-attr]
+    legend, whole = ax.get_legend().get_window_extent(), made.bbox  # type: ignore[union-attr]
+    below = ax.xaxis.label.get_window_extent()
+    assert legend.y1 <= below.y0 + 1
+    assert legend.x0 >= whole.x0 - 1 and legend.x1 <= whole.x1 + 1 and legend.y0 >= whole.y0 - 1
+    assert ax.get_window_extent().height > 100
+
+
+def test_the_legend_of_paths_lies_outside_of_all_panels() -> None:
+    made = plotting.op_paths({f"edge {i}": np.eye(5) for i in range(6)}, xlabel="epoch", ylabel="share")
+    made.canvas.draw()
+    (legend,) = made.legends
+    assert all(legend.get_window_extent().y1 < ax.get_tightbbox().y0 for ax in made.axes)
 
 
 def test_the_lines_of_two_methods_differ_in_style_and_marker() -> None:
@@ -203,14 +258,29 @@ def test_histograms_count_every_value_once_and_are_hatched_when_several() -> Non
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("accuracy (%)", "number of cells")
 
 
-def test_boxes_show_quartiles_and_sizes_and_leave_empty_groups_empty() -> None:
-    values = np.arange(101.0)
-    ax = plotting.boxes({"0": [], "1": values, "2": values + 5}, xlabel="operations", ylabel="accuracy (%)")
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "2"]
-    assert [text.get_text() for text in ax.texts] == ["101", "101"]
-    boxes = [patch.get_path().vertices for patch in ax.patches]
-    assert [(box[:, 1].min(), box[:, 1].max()) for box in boxes] == [(25, 75), (30, 80)]
-    assert [box[:, 0].mean().round() for box in boxes] == [1, 2]
+def test_boxes_show_every_value_and_a_box_only_of_many() -> None:
+    few, values = np.array([3.0, 9.0, 4.0]), np.arange(101.0)
+    groups = {"0": [], "1": values, "2": few, "3": values + 5}
+    ax = plotting.boxes(groups, xlabel="operations", ylabel="accuracy (%)", point="cell")
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(groups)
+    assert [text.get_text() for text in ax.texts] == ["101", "3", "101"]
+    strips = [one.get_offsets() for one in ax.collections if one.get_offsets().size > 2]
+    for place, drawn, strip in zip((1, 2, 3), (values, few, values + 5), strips, strict=True):
+        np.testing.assert_array_equal(strip[:, 1], drawn)
+        assert np.abs(strip[:, 0] - place).max() < 0.3 and len(set(strip[:, 0].tolist())) == len(drawn)
+    boxed = [line for line in ax.lines if len(line.get_xdata()) == 5]
+    assert [(line.get_ydata().min(), line.get_ydata().max()) for line in boxed] == [(25, 75), (30, 80)]
+    assert _title(ax).splitlines() == [
+        "point: one cell, bar: median, above: n",
+        "box: middle half, whiskers: 5th–95th percentile (n ≥ 20)",
+    ]
+    assert ax.get_ylim()[0] < 0 and ax.get_ylim()[1] > 105  # nothing is cut off
+
+
+def test_the_caption_speaks_of_no_box_where_there_is_none() -> None:
+    ax = plotting.boxes({"a": [1, 2, 3], "b": [4.0]}, xlabel="", ylabel="points", title="Runs")
+    assert _title(ax) == "Runs\npoint: one run, bar: median, above: n"
+    assert not [line for line in ax.lines if len(line.get_xdata()) == 5]
 
 
 def test_the_style_leaves_other_settings_to_the_notebook() -> None:
