@@ -145,7 +145,7 @@ def legend(ax: Axes) -> None:
         room = ax.get_figure().get_size_inches()[0] * ax.get_position().width  # type: ignore[union-attr]
         widest = 0.45 + 0.075 * max(map(len, names))  # inches, at this size of letters
         columns = max(1, min(len(names), int(room / widest)))
-        below = ScaledTranslation(0, -0.52, ax.get_figure().dpi_scale_trans)  # type: ignore[union-attr]
+        below = ScaledTranslation(0, -0.48, ax.get_figure().dpi_scale_trans)  # type: ignore[union-attr]
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0, 0)}
         place |= {"bbox_transform": ax.transAxes + below, "ncols": columns}
         ax.legend(**place, fontsize=8, frameon=False, borderaxespad=0, columnspacing=1.2)
