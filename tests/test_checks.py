@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import math
 import sys
+import threading
 import time
 import warnings
 from types import SimpleNamespace
@@ -41,6 +43,7 @@ from nas_lib.checks import (
     encode,
     grade,
     judging,
+    notebook,
     public,
     public_part,
     read_answer,
@@ -50,6 +53,7 @@ from nas_lib.checks import (
 )
 from nas_lib.checks.hiding import function_of, hidden
 from nas_lib.checks.oracles import Refused
+from nas_lib.checks.transports import alarm
 from nas_lib.judges.statistics import Lattice, count_range, mean_range
 from nas_lib.spaces import CellSpace, live_edges
 from nas_lib.standins import STANDINS, standins
@@ -783,6 +787,89 @@ def test_an_exception_is_one_line_with_the_line_of_code():
 
     _, text = printed("cell_index", cell_index)
     assert "KeyError: 'missing'" in text and '`return {}["missing"]`' in text and "Traceback" not in text
+
+
+def test_how_many_cases_fail_is_said_as_that():
+    _, text = printed("cell_index", lambda arch: 3)
+    cases = len(checks.read_public("00_start_here")["cell_index"].instances)
+    assert f"({cases} of {cases} cases fail. Edit your cell" in text
+
+
+def test_the_rest_is_right_follows_one_cross_alone():
+    item = checks.exercise("round_repeats")
+
+    def lines(*wrong):
+        found = [Verdict(0.75, concept, concept) for concept in wrong]
+        return "\n".join(notebook._lines(item, [*found, Verdict(1.0)], None, stopped=False))
+
+    assert "The rest is right; this costs a part" in lines("changes-settings")
+    assert "rest is right" not in lines("changes-settings", "accepts-bad-input")
+    assert "These cost a part of the points." in lines("changes-settings", "accepts-bad-input")
+
+
+def test_a_check_stops_at_the_first_case_that_never_ends(monkeypatch):
+    monkeypatch.setattr(notebook, "SECONDS", 0.2)
+    calls = []
+
+    def cell_index(arch):
+        calls.append(arch)
+        while True:
+            pass
+
+    report, text = printed("cell_index", cell_index)
+    assert not report.right and len(calls) == len(report.verdicts) == 1
+    assert text == (
+        "✗ cell_index: your code took more than 0.2 s: does a loop never end? (No further case was tried.)\n"
+    )
+    assert notebook.SECONDS <= 5
+
+
+def test_time_that_other_threads_take_is_not_the_learner_s(monkeypatch):
+    """Threads that wait for each other on a busy machine burn CPU; right code must not fail of it."""
+    done = threading.Event()
+
+    def burn():
+        while not done.is_set():
+            hashlib.sha256(b"x" * 1_000_000)  # without the interpreter's lock
+
+    others = [threading.Thread(target=burn, daemon=True) for _ in range(2)]
+    with alarm(0.3):
+        for other in others:
+            other.start()
+        before = time.process_time()
+        while time.process_time() - before < 0.9:
+            time.sleep(0.01)
+        done.set()
+    for other in others:
+        other.join()
+
+
+def test_an_interrupt_is_one_sentence_and_no_traceback():
+    def cell_index(arch):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        check("cell_index", cell_index)
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    assert caught.value._render_traceback_() == ["cell_index: the check was interrupted before it knew."]
+
+
+def test_what_the_learner_s_code_prints_is_cut():
+    def talkative(line):
+        def cell_index(arch):
+            for _ in range(50):
+                print(line)
+            return 3
+
+        return cell_index
+
+    _, text = printed("cell_index", talkative("a line"))
+    assert text.count("a line") == notebook.LINES and text.count("is left out here") == 1
+    assert "✗ cell_index" in text
+    _, text = printed("cell_index", talkative("long " * 1000))
+    assert len(text) < notebook.CHARACTERS + 500 and text.count("is left out here") == 1
+    _, text = printed("cell_index", talkative(""))
+    assert text.count("\n") < notebook.LINES + 10
 
 
 def test_warnings_and_progress_bars_do_not_reach_stderr():

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
-from nas_lib.checks.exercise import Exercise, Verdict
+from nas_lib.checks.cells import judges_older
+from nas_lib.checks.exercise import Answer, Exercise, Expected, Instance, Verdict
 from nas_lib.checks.judging import verdicts, worst
 from nas_lib.checks.public import read_public
 from nas_lib.checks.questions import ConceptQuestion
 from nas_lib.checks.registry import exercise
 from nas_lib.checks.transports import InProcess
+
+SECONDS = 5.0
+"""Of the learner's CPU time for one case: the slowest reference takes a fifth of it for all of them."""
+LINES, CHARACTERS = 20, 2000
+"""How much a check lets the learner's code print."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A check that was interrupted. It stops what else was to run, and shows as one sentence in a notebook."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,6 +62,7 @@ def check(name: str, fn: Any, *, lesson: str | None = None) -> Report:
         ValueError: there is no such exercise.
         RuntimeError: nbgrader's autograding executes this cell; nothing can be earned here.
         AssertionError: nbgrader's Validate executes this cell and something is wrong.
+        Interrupted: somebody pressed the button, or Ctrl-C.
     """
     mode = os.environ.get("NBGRADER_EXECUTION")
     if mode and mode != "validate":
@@ -67,17 +82,36 @@ def _report(item: Exercise, fn: Any) -> Report:
     except (OSError, ValueError, KeyError):
         _say(f"– {item.name}: its public checks are missing from this nas_lib; install it again")
         return Report(item.name, False, (Verdict(0.0, "missing", "the public checks are missing"),))
-    # Progress bars and warnings go to stderr, which a notebook paints red and nbgrader takes for an error.
-    with contextlib.redirect_stderr(sys.stdout):
-        answers = InProcess({item.name: fn}).collect(item, item.name, stored.instances)
-    found = verdicts(item, stored.instances, answers, stored.expected)
+    try:
+        with _kept_short():
+            answers = _answers(item, fn, stored.instances)
+    except KeyboardInterrupt:
+        raise Interrupted(f"{item.name}: the check was interrupted before it knew.") from None
+    tried = len(answers)
+    expected = Expected(stored.expected.answers[:tried], lambda: stored.expected.known)
+    found = verdicts(item, stored.instances[:tried], answers, expected)
     report = Report(item.name, worst(found).right, tuple(found))
-    for line in _lines(item, found, fn):
+    if judges_older(item.name, fn):
+        _say(
+            f"! {item.name}: the cell with your newest version broke off with an error before it defined "
+            f"{item.name}. What follows is about the version from before."
+        )
+    for line in _lines(item, found, fn, stopped=answers[-1].error_type == "OutOfTime"):
         _say(line)
     return report
 
 
-def _lines(item: Exercise, found: Sequence[Verdict], fn: Any) -> list[str]:
+def _answers(item: Exercise, fn: Any, instances: Sequence[Instance]) -> list[Answer]:
+    """The answers up to the first that does not come: where one loop never ends, the others hardly will."""
+    transport, answers = InProcess({item.name: fn}, SECONDS), list[Answer]()
+    for instance in instances:
+        answers += transport.collect(item, item.name, [instance])
+        if answers[-1].error_type == "OutOfTime":
+            break
+    return answers
+
+
+def _lines(item: Exercise, found: Sequence[Verdict], fn: Any, stopped: bool) -> list[str]:
     wrong = sorted((verdict for verdict in found if not verdict.right), key=lambda verdict: verdict.score)
     if not wrong and isinstance(item, ConceptQuestion):
         return [f'✓ {item.name}: "{item.letter(fn)}" is an answer; whether it is right, grading will tell']
@@ -88,15 +122,54 @@ def _lines(item: Exercise, found: Sequence[Verdict], fn: Any) -> list[str]:
         return [f"○ {item.name}: {wrong[0].message}"]
     # Missing errors on bad input are worth a word once the rest works.
     main = [verdict for verdict in wrong if verdict.score == 0] or wrong
+    if stopped:  # nothing else is worth a word before that is mended
+        main = [found[-1]]
     by_concept = {verdict.concept: verdict for verdict in reversed(main)}
     first = sorted(by_concept.values(), key=wrong.index)[:3]
     lines = [f"✗ {item.name}: {verdict.message}" for verdict in first]
+    if stopped:
+        return [f"{lines[0]} (No further case was tried.)"]
     if all(verdict.score > 0 for verdict in wrong):
-        lines.append("  The rest is right; this costs a part of the points.")
-    return [
-        *lines,
-        f"  ({len(wrong)} of {len(found)} cases. Edit your cell, run it, then run this cell again.)",
-    ]
+        several = len(lines) > 1
+        lines.append(
+            "  These cost a part of the points."
+            if several
+            else "  The rest is right; this costs a part of the points."
+        )
+    count = f"{len(wrong)} of {len(found)} cases fail" if len(found) > 1 else "The case fails"
+    return [*lines, f"  ({count}. Edit your cell, run it, then run this cell again.)"]
+
+
+class _Short(io.TextIOBase):
+    """Passes on the first lines of what is written to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._lines, self._left = stream, LINES, CHARACTERS
+
+    def write(self, text: str) -> int:
+        if self._lines > 0 and self._left > 0:
+            shown = "".join(text.splitlines(keepends=True)[: self._lines])[: self._left]
+            self._stream.write(shown)
+            self._lines -= shown.count("\n")
+            self._left -= len(shown)
+            if self._lines <= 0 or self._left <= 0:
+                self._stream.write("\n" * (not shown.endswith("\n")))
+                self._stream.write("… (whatever else your code prints is left out here)\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+@contextlib.contextmanager
+def _kept_short() -> Iterator[None]:
+    """What is printed in the block goes to standard output, up to a length.
+
+    Progress bars and warnings write to stderr, which a notebook paints red and nbgrader takes for an error.
+    """
+    short = _Short(sys.stdout)
+    with contextlib.redirect_stdout(short), contextlib.redirect_stderr(short):
+        yield
 
 
 def _say(line: str) -> None:

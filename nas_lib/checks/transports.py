@@ -33,8 +33,8 @@ class InProcess:
 
     Args:
         namespace: the learner's names (or a module): where `target` is looked up.
-        seconds: CPU time limit per instance. It needs a POSIX main thread (a notebook's kernel is one); elsewhere
-            there is none.
+        seconds: limit per instance of the main thread's CPU time. It needs a POSIX main thread (a notebook's kernel
+            is one); elsewhere there is none.
     """
 
     def __init__(self, namespace: Any, seconds: float | None = 20.0) -> None:
@@ -74,15 +74,19 @@ def _through_json(data: Any) -> Any:
 
 @contextlib.contextmanager
 def alarm(seconds: float | None) -> Iterator[None]:
-    """Raise `OutOfTime` in the block after `seconds` of CPU time, or ten times as long by the clock, where the
-    platform has such alarms. CPU time, since a busy machine must not make right code fail."""
+    """Raise `OutOfTime` in the block after `seconds` of this thread's CPU time, or ten times as long by the clock,
+    where the platform has such alarms. CPU time, since a busy machine must not make right code fail; this thread's,
+    since many cores that wait for each other spend a lot of it."""
     main = threading.current_thread() is threading.main_thread()
     if seconds is None or not hasattr(signal, "setitimer") or not main:
         yield
         return
 
-    def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise OutOfTime
+    began = time.thread_time()
+
+    def ring(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGALRM or time.thread_time() - began >= seconds:
+            raise OutOfTime
 
     alarms = (
         (signal.ITIMER_PROF, signal.SIGPROF, seconds),
@@ -91,7 +95,7 @@ def alarm(seconds: float | None) -> Iterator[None]:
     before = [signal.signal(number, ring) for _, number, _ in alarms]
     try:
         for timer, _, limit in alarms:
-            signal.setitimer(timer, limit)
+            signal.setitimer(timer, limit, limit / 20)
         yield
     finally:
         for (timer, number, _), handler in zip(alarms, before):
