@@ -7,9 +7,11 @@ when needed so that `nas-course doctor` stays quick.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,6 +132,18 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     _add_course(extend)
     extend.set_defaults(run=_extend)
 
+    mark = commands.add_parser(
+        "mark", help="open a page with everybody's answers to an open question, to give points by keystrokes"
+    )
+    mark.add_argument("--lesson", required=True, help="lesson, such as 01_random_search")
+    mark.add_argument("--question", default="", help="question to begin with (default: the lesson's first)")
+    _add_course(mark)
+    mark.add_argument(
+        "--port", type=int, default=0, help="port of this machine that the page is served on (default: any)"
+    )
+    mark.add_argument("--no-browser", action="store_true", help="print the page's address alone")
+    mark.set_defaults(run=_mark)
+
     feedback = commands.add_parser(
         "feedback", help="write the feedback pages as the zip that Canvas or Moodle takes back"
     )
@@ -200,6 +214,40 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--out", type=Path, default=Path("dist"), help="folder for the zip (default: %(default)s)"
     )
     release.set_defaults(run=_release)
+
+    for command in commands.choices.values():
+        for action in command._actions:  # argparse lists them nowhere else
+            if action.dest in COMPLETERS:
+                action.completer = COMPLETERS[action.dest]  # type: ignore[attr-defined]
+
+
+def _lessons(**_: object) -> list[str]:
+    import solutions
+
+    return solutions.lessons()
+
+
+def _students(parsed_args: argparse.Namespace, **_: object) -> list[str]:
+    folder = (parsed_args.course or DEFAULT_COURSE) / "submitted"
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def _tasks(parsed_args: argparse.Namespace, **_: object) -> list[str]:
+    from autograder.author.lesson import read_lesson
+
+    open_ones = hasattr(parsed_args, "question")
+    tasks = read_lesson(parsed_args.lesson).tasks if parsed_args.lesson else []
+    return [task.name for task in tasks if (task.kind == "open") == open_ones]
+
+
+COMPLETERS: dict[str, Callable[..., list[str]]] = {
+    "lesson": _lessons,
+    "lessons": _lessons,
+    "student": _students,
+    "exercise": _tasks,
+    "question": _tasks,
+}
+"""What a shell suggests (argcomplete), by argument."""
 
 
 def _add_course(command: argparse.ArgumentParser) -> None:
@@ -369,6 +417,26 @@ def _extend(arguments: argparse.Namespace) -> int:
         print(f"{student}: until {until}")
     if not given:
         print(f"Nobody has more time for {arguments.lesson}.")
+    return 0
+
+
+def _mark(arguments: argparse.Namespace) -> int:
+    import webbrowser
+
+    from autograder.grade import command, marking
+    from autograder.nbgrader import gradebook
+
+    def ready(address: str) -> None:
+        print(f"{address}\nPoints are stored as you give them. Ctrl-C ends it.", flush=True)
+        if not arguments.no_browser:
+            webbrowser.open(address)
+
+    with gradebook.trouble_in_one_sentence(arguments.course):
+        desk = marking.Desk(command.existing(arguments.course), arguments.lesson)
+        with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+            marking.serve(desk, arguments.port, arguments.question, ready)
+        for question, (left, everybody) in desk.waiting().items():
+            print(f"{question}: {left} of {everybody} answers wait.")
     return 0
 
 

@@ -118,4 +118,6 @@ def test_the_second_is_told_and_the_first_ones_points_stand(course):
             status, saved = bob.save(kind, {**again, field: second})  # having seen it, he may
             assert (status, saved[field]) == (200, second)
             assert bob.save(kind, {**saved, field: first})[0] == 200  # the page goes on with what it got back
-        assert re.search(r"409.*alert", ann.page(f"submissions/{submission}/"), re.DOTALL)
+        page = ann.page(f"submissions/{submission}/")
+        assert len(re.findall(r"status === 409.*alert", page)) == 1
+        assert page.count("next that waits for a person") == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.author import student_version
-from autograder.nbgrader import steps, two_graders
+from autograder.nbgrader import formgrader, steps
 from autograder.reports import prose
 from autograder.reports.feedback import TEMPLATES, FeedbackExporter
 
@@ -51,4 +51,4 @@ def configure(config: Any, course: Path, isolation: str | None = None) -> None:
     config.HTMLExporter.filters = prose.FILTERS
     config.HTMLExporter.sanitize_html = True
     config.OverwriteCells.add_missing_cells = True
-    two_graders.watch()
+    formgrader.watch()

@@ -386,7 +386,7 @@ def _waiting(grades: Grades) -> list[str]:
     points = sum(row.pending for row in waiting)
     return [
         f"Waiting for a person: {points:g} points in {_count(len(waiting), 'submission')} "
-        f"({', '.join(tasks)}). Grade them in Formgrader, under Manual Grading."
+        f"({', '.join(tasks)}). Mark them with nas-course mark --lesson {grades.lesson}, or in Formgrader."
     ]
 
 

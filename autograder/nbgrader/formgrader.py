@@ -1,4 +1,5 @@
-"""Two people at one answer in Formgrader: the second is told, and writes over nothing.
+"""What is added to Formgrader in a course: of two people at one answer the second is told and writes over nothing, and
+a submission opens at what waits for a person.
 
 nbgrader keeps what comes last. Here every grade and comment goes to the page with its version, comes back with it, as
 Formgrader's pages send all that they got, and is refused where the gradebook has another one by then.
@@ -10,18 +11,15 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Comment, Grade, MissingEntry
 
+from autograder.nbgrader import marks
+
 FORMGRADER = "nbgrader.server_extensions.formgrader"
-TOLD = """<script>
-window.addEventListener("load", function () {
-  $(document).ajaxError(function (event, answer) {
-    if (answer.status === 409) { alert(JSON.parse(answer.responseText).message); }
-  });
-});
-</script>"""
+SCRIPT = Path(__file__).with_name("formgrader.js")
 
 
 def watch() -> None:
@@ -39,16 +37,9 @@ def watch() -> None:
 def _with_version(to_dict: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
     @functools.wraps(to_dict)
     def told(self: Any) -> dict[str, Any]:
-        return {**to_dict(self), "version": _version(self)}
+        return {**to_dict(self), "version": marks.version(self)}
 
     return told
-
-
-def _version(given: Any) -> str:
-    """What a person has given, in one line."""
-    if isinstance(given, Comment):
-        return json.dumps(given.manual_comment)
-    return json.dumps([given.manual_score, given.extra_credit])
 
 
 def _careful(put: Callable[..., Any], find: str) -> Callable[..., Any]:
@@ -66,40 +57,29 @@ def _careful(put: Callable[..., Any], find: str) -> Callable[..., Any]:
         except MissingEntry:
             raise web.HTTPError(404) from None
         seen = self.get_json_body().get("version")
-        if seen is None or seen == _version(there):
+        if seen is None or seen == marks.version(there):
             return put(self, identity)
         self.set_status(409)
-        return self.finish(json.dumps({"message": _sentence(there)}))
+        return self.finish(json.dumps({"message": marks.overtaken(there)}))
 
     return checked
 
 
-def _sentence(there: Any) -> str:
-    if isinstance(there, Comment):
-        given = (
-            f"the comment is {there.manual_comment!r} now"
-            if there.manual_comment
-            else "there is no comment now"
-        )
-    elif there.manual_score is None:
-        given = "their points have been taken back"
-    else:
-        given = f"{there.manual_score:g} points have been given"
-    return (
-        f"Somebody else was at this answer after you opened the page: {given}. Yours was not kept: load the page "
-        "again, and change theirs if you have to."
-    )
-
-
 def _telling(get: Callable[..., Any]) -> Callable[..., Any]:
-    """The page of a submission, with a script that shows what the server refuses."""
+    """The page of a submission, with our script."""
+    script = f"<script>\n{SCRIPT.read_text(encoding='utf-8')}</script>"
 
     @functools.wraps(get)
     def told(self: Any, *args: Any) -> Any:
         write = self.write
-        self.write = lambda page: write(
-            page.replace("</body>", f"{TOLD}</body>") if isinstance(page, str) else page
-        )
+
+        def with_script(page: Any) -> None:
+            if isinstance(page, str):
+                before, end, after = page.rpartition("</body>")
+                page = f"{before}{script}{end}{after}"
+            write(page)
+
+        self.write = with_script
         return get(self, *args)
 
     return told
