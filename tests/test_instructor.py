@@ -40,7 +40,7 @@ from autograder.judge.seeds import SECRET_FILE, SEEDS_FILE
 from autograder.nbgrader import gradebook
 from autograder.reports import grade_table, lms, signs, spreadsheets
 from autograder.reports.signs import Sign
-from autograder.sandbox import bubblewrap, session
+from autograder.sandbox import bubblewrap, prefork, session
 from nas_lib import cli
 
 LESSON = "00_start_here"
@@ -90,6 +90,12 @@ def test_the_summary_of_a_day(day):
     assert re.search(rf"Waiting for a person: \d+ points in 5 submissions \({OPEN}\)", text)
     assert "Isolation: " in text
     assert "1 cell_index, " in text  # by concept, with the number of students
+
+
+def test_a_slow_start_is_said_where_it_is_slow(day):
+    assert [remark for remark in day.remarks if "lies in" in remark] == list(
+        filter(None, [prefork.covered()])
+    )
 
 
 def test_observations_are_no_accusations_and_say_what_they_may_mean(day):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -627,6 +628,19 @@ def test_a_template_that_dies_is_made_anew_and_one_that_cannot_be_is_done_withou
         made.start()
         assert other.refused
         assert told(made, "import os; print(os.listdir('/tmp'))") == "[]"
+
+
+@pytest.mark.parametrize("place", ["/tmp", "/home/learner", "/dev/shm"])
+def test_a_clone_where_templates_cannot_be_used_is_named_with_the_remedy(place, monkeypatch):
+    from autograder.sandbox import prefork as module
+
+    monkeypatch.setattr(module, "shown", lambda: ["/opt/clone/.venv"])
+    assert module.covered() == ""
+    monkeypatch.setattr(module, "shown", lambda: ["/opt/clone/.venv", f"{place}/clone/worker.py"])
+    assert re.search(
+        rf"^{place}/clone/worker.py lies in {place}, .*; a clone outside of {place}", module.covered()
+    )
+    assert TemplateLauncher().refused == module.covered()
 
 
 def test_nothing_is_left_of_a_template(sandboxed):

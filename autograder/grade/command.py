@@ -26,7 +26,7 @@ from autograder.nbgrader import roster as nbgrader_roster
 from autograder.reports import lms_files
 from autograder.reports.grade_table import Grades, write_csv
 from autograder.reports.spreadsheets import Sheet
-from autograder.sandbox import bubblewrap
+from autograder.sandbox import bubblewrap, prefork
 from nas_lib import checks
 from nas_lib._files import writable
 
@@ -135,10 +135,8 @@ def grade(
     for row in rows:
         row.ungraded = run.broken.get(row.student) or row.ungraded
     names = [task.name for task in source.tasks]
-    remarks = [
-        *found.remarks,
-        *([bubblewrap.unfiltered()] if kind != "none" and bubblewrap.unfiltered() else []),
-    ]
+    sandbox = (bubblewrap.unfiltered(), prefork.covered()) if kind != "none" else ()
+    remarks = [*found.remarks, *filter(None, sandbox)]
     grades = Grades(
         lesson, names, rows, place.root, out, kind, remarks, found.left_out, run.evaluated, seconds
     )
