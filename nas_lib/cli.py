@@ -20,6 +20,8 @@ from nas_lib import __version__
 _ROOT = Path(__file__).resolve().parents[1]
 DEBUG = "NAS_COURSE_DEBUG"
 """Environment variable that, when set, shows the full traceback of an error."""
+COMPLETION = "_ARGCOMPLETE"
+"""Environment variable by which a shell asks what could come next on the line (see argcomplete)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a locale or a log without our letters is no reason to fail
             stream.reconfigure(errors="backslashreplace")
     parser = build_parser()
+    if COMPLETION in os.environ:
+        try:
+            import argcomplete
+        except ModuleNotFoundError:
+            return 1  # never the command itself: nobody has pressed Enter yet
+        argcomplete.autocomplete(parser)
     arguments = parser.parse_args(argv)
     if arguments.run is None:
         parser.print_help()

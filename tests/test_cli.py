@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +13,7 @@ from types import ModuleType
 import pytest
 from packaging.requirements import Requirement
 
+import solutions
 from autograder.sandbox import bubblewrap
 from nas_lib import cli, doctor
 from nas_lib.doctor import Finding
@@ -285,3 +288,66 @@ def test_a_broken_autograder_is_not_hidden(elsewhere: Path):
     autograder(elsewhere, "import autograder.no_such_module\n")
     with pytest.raises(ModuleNotFoundError):
         cli.build_parser(elsewhere)
+
+
+# -- completion ------------------------------------------------------------------------------------
+
+
+def completed(line: str, folder: Path) -> list[str]:
+    """What a shell is told to suggest at the end of a line."""
+    told = folder / "told"
+    subprocess.run(
+        [sys.executable, "-m", "nas_lib.cli"],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(cli._ROOT),
+            cli.COMPLETION: "1",
+            "_ARGCOMPLETE_STDOUT_FILENAME": str(told),
+            "_ARGCOMPLETE_IFS": "\n",
+            "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+            "COMP_LINE": line,
+            "COMP_POINT": str(len(line)),
+        },
+        cwd=folder,
+        check=True,
+    )
+    return told.read_text(encoding="utf-8").split("\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "suggested"),
+    [
+        ("nas-course rep", ["report"]),
+        ("nas-course mark --no", ["--no-browser"]),
+        ("nas-course grade --lesson 01", ["01_random_search"]),
+        ("nas-course assign 0", solutions.lessons()),
+        ("nas-course mark --lesson 00_start_here --question o", ["open_00_1"]),
+        ("nas-course mutants --lesson 00_start_here --exercise cell_i", ["cell_index"]),
+        ("nas-course grade --lesson 00_start_here --student an", ["ann", "anton"]),
+    ],
+)
+def test_a_shell_completes_what_the_course_knows(line: str, suggested: list[str], tmp_path: Path):
+    for student in ("ann", "anton", "bob"):
+        (tmp_path / "course" / "submitted" / student).mkdir(parents=True)
+    assert completed(line, tmp_path) == suggested
+
+
+def test_without_argcomplete_nothing_is_run_that_nobody_entered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(cli.COMPLETION, "1")
+    monkeypatch.setitem(sys.modules, "argcomplete", None)
+    assert cli.main(["doctor"]) == 1
+
+
+# -- start-up --------------------------------------------------------------------------------------
+
+
+def test_no_grammar_is_built_at_the_start_and_notebooks_are_validated_all_the_same():
+    program = (
+        "import sys, autograder, nbformat\n"
+        "assert not {'lark', 'rfc3987_syntax.syntax_helpers'} & sys.modules.keys()\n"
+        "nbformat.validate(nbformat.v4.new_notebook())\n"
+        "try: nbformat.validate({'nbformat': 4, 'nbformat_minor': 5, 'metadata': {}, 'cells': [{'id': 'a'}]})\n"
+        "except nbformat.ValidationError: sys.exit(7)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=cli._ROOT, check=False)
+    assert done.returncode == 7
