@@ -65,7 +65,11 @@ class Benchmark(Protocol):
         ...
 
     def best(self, metric: Metric = "test") -> tuple[Arch, float]:
-        """The best architecture and its value, mean over seeds, after full training."""
+        """The best architecture and its value, mean over seeds, after full training.
+
+        Raises:
+            NotImplementedError: nobody knows it.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ Searchers other than random search are in `nas_lib.searchers`; no training happe
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import warnings
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib._parallel import each
 from nas_lib.benchmark import METRICS, Benchmark, Metric
 from nas_lib.spaces import Arch, Space
 
@@ -26,6 +28,8 @@ UNITS: tuple[Unit, ...] = ("evaluations", "seconds")
 
 GRID = 200
 """Points of the time axis on which runs with a budget in seconds are compared."""
+SHARES = 32
+"""Into how many parts the seeds of a comparison are dealt out to several processes, at least."""
 
 REPETITIONS = 10_000
 """Draws in a row that were all proposed before: then a space that cannot be counted is taken to be used up."""
@@ -43,6 +47,8 @@ class History:
         values: float64 (n,), the value that the search saw for each (percent, to be maximised).
         costs: float64 (n,), what each cost in simulated seconds; 1 each where that is unknown.
         stopped: why the search ended: "budget", "exhausted" (nothing left to propose) or "interrupted".
+        epochs: int64 (n,), how long each was trained in all, where the method decides that; else None. Then the
+            incumbent is the best of those trained longest: values after one epoch and after twelve do not compare.
 
     Raises:
         ValueError: lengths that differ, or values that are not finite numbers.
@@ -52,19 +58,26 @@ class History:
     values: NDArray[np.float64]
     costs: NDArray[np.float64] = None  # type: ignore[assignment]  # a default that __post_init__ replaces
     stopped: str = "budget"
+    epochs: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         self.archs = list(self.archs)
         self.values = _column("values", self.values, len(self.archs))
         costs = np.ones(len(self.archs)) if self.costs is None else self.costs
         self.costs = _column("costs", costs, len(self.archs))
+        if self.epochs is not None:
+            self.epochs = _column("epochs", self.epochs, len(self.archs)).astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.archs)
 
     def leaders(self) -> NDArray[np.int64]:
         """(n,) position of the incumbent after each evaluation: the best so far, the first of equal ones."""
-        records = np.diff(np.maximum.accumulate(self.values), prepend=-np.inf) > 0
+        scores = self.values
+        if self.epochs is not None:  # by epochs, then by value: the rank among all pairs of them
+            pairs = np.column_stack([self.epochs, self.values])
+            scores = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.float64)
+        records = np.diff(np.maximum.accumulate(scores), prepend=-np.inf) > 0
         return np.maximum.accumulate(np.where(records, np.arange(len(self)), 0))
 
     def incumbent(self) -> NDArray[np.float64]:
@@ -76,18 +89,18 @@ class History:
         return float(best) - self.incumbent()
 
     def best(self) -> tuple[Arch, float]:
-        """The architecture with the highest value (the first of equal ones), and that value.
+        """The last incumbent: the architecture with the highest value (the first of equal ones), and that value.
 
         Raises:
             ValueError: nothing was evaluated.
         """
         if not len(self):
             raise ValueError("history must hold at least one evaluation to have a best one, got none")
-        at = int(self.values.argmax())
+        at = int(self.leaders()[-1])
         return self.archs[at], float(self.values[at])
 
     def __repr__(self) -> str:
-        best = f", best {self.values.max():.2f}" if len(self) else ""
+        best = f", best {self.best()[1]:.2f}" if len(self) else ""
         return f"History({len(self)} evaluations{best}, costs {self.costs.sum():.6g}, {self.stopped})"
 
 
@@ -120,7 +133,26 @@ class Searcher(Protocol):
         ...
 
 
-SearcherFactory: TypeAlias = Callable[[Space, Generator], Searcher]
+@runtime_checkable
+class FidelitySearcher(Protocol):
+    """A method that also decides how long each architecture is trained; it says so by `multi_fidelity = True`.
+
+    A training goes on from where a shorter one of the same architecture ended, and costs only what is new, unless
+    the method has an attribute `resume` that is False.
+    """
+
+    multi_fidelity: bool
+
+    def ask(self) -> tuple[Arch, int]:
+        """The next architecture, and to how many epochs it shall be trained. Raises StopIteration at the end."""
+        ...
+
+    def tell(self, arch: Arch, epochs: int, value: float) -> None:
+        """The value of what was asked for last, after that many epochs."""
+        ...
+
+
+SearcherFactory: TypeAlias = Callable[[Space, Generator], Searcher | FidelitySearcher]
 """Makes a fresh searcher for one run, with all its randomness from the generator; `RandomSearch` is one."""
 
 
@@ -179,7 +211,7 @@ class RandomSearch:
 
 
 def run(
-    searcher: SearcherFactory | Searcher,
+    searcher: SearcherFactory | Searcher | FidelitySearcher,
     benchmark: Benchmark,
     budget: float,
     seed: int,
@@ -193,14 +225,15 @@ def run(
 
     Args:
         searcher: a factory, called with the benchmark's space and a generator made from `seed`; or a
-            searcher, which goes on from where it stands.
+            searcher, which goes on from where it stands. A `FidelitySearcher` needs a budget in seconds.
         benchmark: answers the queries; the searcher sees `valid`.
         budget: number of evaluations; or, with `unit="seconds"`, the simulated seconds that the evaluations
             may cost together. The first evaluation that would end later is not made, and the run ends.
         seed: seed of the run, ≥ 0. The same seed gives the same run; noise has a stream of its own.
         unit: what the budget counts.
-        epochs: training epochs of each evaluation, None for full training.
-        noise: each evaluation reads one training seed at random, as a real search would; otherwise the mean.
+        epochs: training epochs of each evaluation, None for full training, or where the method decides.
+        noise: each evaluation reads one training seed at random, as a real search would; otherwise the mean. Of a
+            `FidelitySearcher`, each architecture, whose training goes on.
         progress: show a progress bar.
 
     Returns:
@@ -215,15 +248,19 @@ def run(
     """
     budget = _checked_budget(budget, unit, benchmark)
     search_rng, noise_rng = _generators(seed, noise)
-    searcher = _started(searcher, benchmark.space, search_rng)
-    least = int(getattr(searcher, "least_budget", 1))
+    playing = _started(searcher, benchmark.space, search_rng)
+    least = int(getattr(playing, "least_budget", 1))
     if unit == "evaluations" and budget < least:
         raise ValueError(_too_little(least, f"{budget}"))
-    query = _querier(benchmark, epochs, unit, noise_rng)
-    done = _Done([], [], [])
+    done = _Done([], [], [], [])
     try:
         with _bar(progress, total=budget, unit=unit) as bar:
-            stopped = _spend(searcher, query, budget, done, bar)
+            if getattr(playing, "multi_fidelity", False):
+                _check_fidelity(unit, epochs)
+                stopped = _spend_on_training(playing, benchmark, noise_rng, budget, done, bar)
+            else:
+                query = _querier(benchmark, epochs, unit, noise_rng)
+                stopped = _spend(playing, query, budget, done, bar)
     except KeyboardInterrupt:
         stopped = "interrupted"
         warnings.warn(
@@ -235,7 +272,7 @@ def run(
             error.add_note(f"The {len(done.archs)} evaluations before this are in the exception's `history`.")
         raise
     if not done.archs and stopped == "exhausted":
-        raise ValueError(f"searcher must propose at least one architecture, got none from {searcher!r}")
+        raise ValueError(f"searcher must propose at least one architecture, got none from {playing!r}")
     if not done.archs and stopped == "budget":
         raise ValueError(f"budget must pay for at least one evaluation, got {budget:.6g} {unit}")
     if len(done.archs) < least and stopped == "budget":  # only now: prices are not known beforehand
@@ -255,6 +292,8 @@ class _Done(NamedTuple):
     archs: list[Arch]
     values: list[float]
     costs: list[float]
+    epochs: list[int]
+    """Empty where the method does not decide on them."""
 
 
 _Evaluate: TypeAlias = Callable[[Arch], tuple[float, float, float]]
@@ -265,7 +304,7 @@ def _spend(searcher: Searcher, query: _Evaluate, budget: float, done: _Done, bar
     """Ask, query and tell until the budget is spent; fills `done` and returns why it stopped."""
     # Bound once: a search over a table is so fast that looking a method up is a part of its time.
     ask, tell, update = searcher.ask, searcher.tell, bar.update
-    archs, values, costs = done
+    archs, values, costs, _ = done
     spent: float = 0
     while spent < budget:
         try:
@@ -281,6 +320,50 @@ def _spend(searcher: Searcher, query: _Evaluate, budget: float, done: _Done, bar
         costs.append(cost)
         tell(arch, value)
         update(step)
+    return "budget"
+
+
+def _check_fidelity(unit: Unit, epochs: int | None) -> None:
+    if unit != "seconds":
+        raise ValueError(
+            f"unit must be 'seconds' for a method that trains for different numbers of epochs, got {unit!r}"
+        )
+    if epochs is not None:
+        raise ValueError(f"epochs must be None for a method that decides on them itself, got {epochs!r}")
+
+
+def _spend_on_training(
+    searcher: Any, benchmark: Benchmark, noise: Generator | None, budget: float, done: _Done, bar: Any
+) -> str:
+    """`_spend` for a method that also says how long to train: a longer training goes on from a shorter one."""
+    resume = bool(getattr(searcher, "resume", True))
+    trained: dict[Arch, tuple[int, float]] = {}  # epochs, and the seconds that they took
+    seeds: dict[Arch, int | None] = {}
+    spent = 0.0
+    while spent < budget:
+        try:
+            arch, epochs = searcher.ask()
+        except StopIteration:
+            return "exhausted"
+        if arch not in seeds:
+            seeds[arch] = None if noise is None else int(noise.integers(benchmark.seeds))
+        answer = benchmark.query(arch, epochs, seeds[arch])
+        if not math.isfinite(answer.valid):
+            raise ValueError(f"valid must be finite for every architecture, got {answer.valid} for {arch}")
+        if answer.seconds is None:
+            raise ValueError(f"benchmark must know seconds for a method with fidelities, got none for {arch}")
+        before, paid = trained.get(arch, (0, 0.0))
+        cost = answer.seconds - (paid if resume and before < epochs else 0.0)
+        spent += cost
+        if spent > budget:
+            break
+        trained[arch] = max((before, paid), (epochs, answer.seconds))
+        done.archs.append(arch)
+        done.values.append(answer.valid)
+        done.costs.append(cost)
+        done.epochs.append(epochs)
+        searcher.tell(arch, epochs, answer.valid)
+        bar.update(cost)
     return "budget"
 
 
@@ -302,7 +385,7 @@ def _querier(benchmark: Benchmark, epochs: int | None, unit: Unit, noise: Genera
     return query
 
 
-def _started(searcher: Any, space: Space, rng: Generator) -> Searcher:
+def _started(searcher: Any, space: Space, rng: Generator) -> Any:
     if _is_searcher(searcher):
         return searcher
     if not callable(searcher):
@@ -314,7 +397,8 @@ def _started(searcher: Any, space: Space, rng: Generator) -> Searcher:
 
 
 def _history(done: _Done, stopped: str) -> History:
-    return History(done.archs, np.array(done.values), np.array(done.costs), stopped)
+    epochs = np.array(done.epochs) if done.epochs else None
+    return History(done.archs, np.array(done.values), np.array(done.costs), stopped, epochs)
 
 
 def _is_searcher(candidate: Any) -> bool:
@@ -395,7 +479,8 @@ class Comparison:
             time by which every run has an incumbent to the end of the budget.
         values: per method (runs, T), the metric (percent) of the architecture that was the incumbent at that
             step: chosen by what the search saw, reported as the mean over seeds after full training.
-        best: the best value of the metric in the space.
+        best: the best value of the metric in the space; where the benchmark does not know it, the best one that is in
+            `values`, and `best_is_known` is False.
         histories: per method the runs themselves.
         seeds: their seeds; row i of every method belongs to seed i.
         metric, unit: what is reported, and what the steps count.
@@ -408,6 +493,7 @@ class Comparison:
     seeds: tuple[int, ...] = ()
     metric: Metric = "test"
     unit: Unit = "evaluations"
+    best_is_known: bool = True
 
     @property
     def curves(self) -> dict[str, NDArray[np.float64]]:
@@ -469,8 +555,13 @@ def compare(
     epochs: int | None = None,
     noise: bool = False,
     progress: bool = True,
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> Comparison:
     """Run several methods over the same seeds.
+
+    Results do not depend on `jobs` and `scheduler`, as far as those of the methods and the benchmark depend on nothing
+    but their arguments (a training in several threads may differ in the last digits).
 
     Args:
         searchers: a factory per name; a searcher that is already made would carry over from run to run.
@@ -478,6 +569,8 @@ def compare(
         seeds: the number of runs of each method (seeds 0, 1, …), or the seeds themselves.
         metric: what is reported of the incumbents: "test" or "valid" after full training, mean over seeds.
         progress: show a progress bar.
+        jobs: processes that share the seeds; one that dies is replaced, and its seeds are begun again.
+        scheduler: address of a Dask scheduler whose workers share the seeds instead.
 
     Returns:
         The comparison. An interruption keeps the seeds that all methods have finished, with a warning.
@@ -485,37 +578,80 @@ def compare(
     Raises:
         TypeError, ValueError: an argument out of range.
         KeyboardInterrupt: interrupted before one seed was through.
+        Exception: whatever a method or the benchmark raises, with the seeds that were finished before as the
+            exception's `comparison`, if there are any.
     """
     _check_searchers(searchers)
     if metric not in METRICS:
         raise ValueError(f"metric must be 'valid' or 'test', got {metric!r}")
     _checked_budget(budget, unit, benchmark)
     todo = _seed_list(seeds)
-    best = benchmark.best(metric)[1]
-    histories: dict[str, list[History]] = {name: [] for name in searchers}
-    finished = 0
+    try:
+        best: float | None = benchmark.best(metric)[1]
+    except NotImplementedError:
+        best = None
+    reporter = _Reporter(benchmark, metric)
+    options: dict[str, Any] = {"unit": unit, "epochs": epochs, "noise": noise}
+    work = functools.partial(_runs, searchers, benchmark, budget, options, reporter)
+    finished: dict[int, dict[str, History]] = {}
+
+    def comparison() -> Comparison:
+        done = tuple(seed for seed in todo if seed in finished)
+        histories = {name: [finished[seed][name] for seed in done] for name in searchers}
+        steps = _steps(histories, budget, unit)
+        values = {
+            name: np.stack([_values_at(history, steps, unit, reporter) for history in runs])
+            for name, runs in histories.items()
+        }
+        known = max(float(found.max()) for found in values.values()) if best is None else best
+        return Comparison(steps, values, known, histories, done, metric, unit, best is not None)
+
+    share = 1 if jobs == 1 and scheduler is None else max(1, len(todo) // SHARES)
+    shares = [tuple(todo[i : i + share]) for i in range(0, len(todo), share)]
     try:
         with _bar(progress, total=len(todo) * len(searchers), unit="runs") as bar:
-            for seed in todo:
-                for name, factory in searchers.items():
-                    history = run(factory, benchmark, budget, seed, unit=unit, epochs=epochs, noise=noise)
-                    if history.stopped == "interrupted":
-                        raise KeyboardInterrupt
-                    histories[name].append(history)
-                    bar.update(1)
-                finished += 1
+            for some, (histories, reported) in each(work, shares, jobs, scheduler):
+                finished.update(zip(some, histories, strict=True))
+                reporter.known.update(reported)
+                bar.update(len(some) * len(searchers))
     except KeyboardInterrupt:
-        if finished == 0:
+        if not finished:
             raise
-        warnings.warn(f"interrupted: the comparison holds the {finished} seeds finished so far", stacklevel=2)
-    histories = {name: runs[:finished] for name, runs in histories.items()}
-    steps = _steps(histories, budget, unit)
-    reported = _Reporter(benchmark, metric)
-    values = {
-        name: np.stack([_values_at(history, steps, unit, reported) for history in runs])
-        for name, runs in histories.items()
+        warnings.warn(
+            f"interrupted: the comparison holds the {len(finished)} seeds finished so far", stacklevel=2
+        )
+    except Exception as error:
+        if finished:
+            error.comparison = comparison()  # type: ignore[attr-defined]
+            error.add_note(f"The {len(finished)} seeds before this are in the exception's `comparison`.")
+        raise
+    return comparison()
+
+
+def _runs(
+    searchers: Mapping[str, SearcherFactory],
+    benchmark: Benchmark,
+    budget: float,
+    options: Mapping[str, Any],
+    reporter: _Reporter,
+    seeds: Iterable[int],
+) -> tuple[list[dict[str, History]], dict[Arch, float]]:
+    """The runs of some seeds, and what is reported of their incumbents; in whatever process."""
+    histories = []
+    for seed in seeds:
+        found = {}
+        for name, factory in searchers.items():
+            found[name] = run(factory, benchmark, budget, seed, **options)
+            if found[name].stopped == "interrupted":
+                raise KeyboardInterrupt
+        histories.append(found)
+    leading = {
+        history.archs[at]
+        for found in histories
+        for history in found.values()
+        for at in np.unique(history.leaders()).tolist()
     }
-    return Comparison(steps, values, best, histories, tuple(todo[:finished]), metric, unit)
+    return histories, {arch: reporter(arch) for arch in leading}
 
 
 def _check_searchers(searchers: Any) -> None:
@@ -554,12 +690,17 @@ class _Reporter:
 
     def __init__(self, benchmark: Benchmark, metric: Metric) -> None:
         self._benchmark, self._metric = benchmark, metric
-        self._known: dict[Arch, float] = {}
+        self.known: dict[Arch, float] = {}
 
     def __call__(self, arch: Arch) -> float:
-        if arch not in self._known:
-            self._known[arch] = getattr(self._benchmark.query(arch), self._metric)
-        return self._known[arch]
+        if arch not in self.known:
+            value = getattr(self._benchmark.query(arch), self._metric)
+            if value is None:
+                raise ValueError(
+                    f"metric must be one that the benchmark knows, got {self._metric!r}, unknown for {arch}"
+                )
+            self.known[arch] = value
+        return self.known[arch]
 
 
 def _values_at(

@@ -1,10 +1,10 @@
 """Search methods that learn from what they are told: hill climbing, evolution with and without a limit, REINFORCE,
 halving.
 
-All but the last are `Searcher`s, for `nas_lib.search.run` and `compare`; their options are bound with
-`functools.partial(RegularizedEvolution, population=20)`. `SuccessiveHalving` also decides how long each
-architecture is trained, so that it has a protocol and a runner of its own. Benchmarks answer; nothing is
-trained here.
+`nas_lib.search.run` and `compare` play them; their options are bound with
+`functools.partial(RegularizedEvolution, population=20)`. `SuccessiveHalving`, one bracket, and `HalvingSearch`,
+bracket after bracket, also decide how long each architecture is trained (`FidelitySearcher`). Benchmarks answer;
+nothing is trained here.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from nas_lib.spaces import Arch, Space
 __all__ = [
     "ConstrainedEvolution",
     "FidelityHistory",
+    "HalvingSearch",
     "HillClimbing",
     "RandomSearch",
     "RegularizedEvolution",
@@ -469,6 +470,8 @@ class SuccessiveHalving:
         min_epochs: training of the first rung, 1 … `max_epochs`.
     """
 
+    multi_fidelity = True
+
     def __init__(self, archs: Sequence[Arch], max_epochs: int, *, eta: int = 3, min_epochs: int = 1) -> None:
         self._rungs = _rungs(len(archs), eta, min_epochs, max_epochs)
         if len(set(archs)) != len(archs):
@@ -517,6 +520,65 @@ class SuccessiveHalving:
         order = np.argsort(-np.array(self._values), kind="stable")[:kept].tolist()
         self._racing = [self._racing[i] for i in order]
         self._values = []
+
+
+class HalvingSearch:
+    """Successive halving, bracket after bracket of architectures that were not drawn before, until the budget is spent.
+
+    What comparisons at equal simulated seconds need: `functools.partial(HalvingSearch, max_epochs=12)`.
+
+    Args:
+        space: where to search.
+        rng: all the randomness.
+        max_epochs, eta, min_epochs: as in `SuccessiveHalving`.
+        start: architectures that a bracket begins with; by default as many as leave one for the last rung.
+        resume: a rung goes on from the weights of the one before; otherwise it is paid from the start again.
+    """
+
+    multi_fidelity = True
+
+    def __init__(
+        self,
+        space: Space,
+        rng: Generator,
+        max_epochs: int,
+        *,
+        start: int | None = None,
+        eta: int = 3,
+        min_epochs: int = 1,
+        resume: bool = True,
+    ) -> None:
+        _check_generator(rng)
+        rungs = len(_rungs(1, eta, min_epochs, max_epochs))
+        self.start = eta ** (rungs - 1) if start is None else _whole("start", start, 1)
+        self.resume = bool(resume)
+        self._draw = RandomSearch(space, rng)
+        self._settings: dict[str, Any] = {"max_epochs": max_epochs, "eta": eta, "min_epochs": min_epochs}
+        self._race: SuccessiveHalving | None = None
+
+    def ask(self) -> tuple[Arch, int]:
+        """The next architecture and the epochs to train it to; StopIteration when all have been drawn."""
+        if self._race is not None:
+            try:
+                return self._race.ask()
+            except StopIteration:
+                pass  # decided: the next bracket
+        archs = []
+        for _ in range(self.start):
+            try:
+                archs.append(self._draw.ask())
+            except StopIteration:
+                if not archs:
+                    raise
+                break
+        self._race = SuccessiveHalving(archs, **self._settings)
+        return self._race.ask()
+
+    def tell(self, arch: Arch, epochs: int, value: float) -> None:
+        """The value of what was asked for last, after that many epochs; refuses what `SuccessiveHalving` refuses."""
+        if self._race is None:
+            raise ValueError(f"arch must be the one that was asked for last (nothing), got {arch}")
+        self._race.tell(arch, epochs, value)
 
 
 def _rungs(n: int, eta: int, min_epochs: int, max_epochs: int) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 
 from nas_lib import real_data
 from nas_lib.benchmark import Evaluation, TabularBenchmark
-from nas_lib.search import Comparison, History, RandomSearch, Searcher, compare, run
+from nas_lib.search import Comparison, FidelitySearcher, History, RandomSearch, Searcher, compare, run
+from nas_lib.searchers import HalvingSearch, halve
 from nas_lib.spaces import Cell, CellSpace
 from scripts.benchmarks.search import made_up_table
 
@@ -515,6 +517,157 @@ def test_any_object_with_the_protocol_is_a_benchmark_and_a_space() -> None:
 
     comparison = compare({"random": RandomSearch}, Numbers(), 50, 3, progress=False)  # type: ignore[arg-type]
     assert comparison.final["random"].tolist() == [0.0] * 3
+
+
+# ------------------------------------------------------------------------------------------- fidelities
+
+
+def test_the_incumbent_is_the_best_of_those_trained_longest() -> None:
+    history = History(["a", "b", "c", "a", "b"], [5, 9, 7, 6, 6], epochs=np.array([1, 1, 1, 3, 3]))
+    assert history.leaders().tolist() == [0, 1, 1, 3, 3]  # of equal ones the first
+    assert history.incumbent().tolist() == [5, 9, 9, 6, 6] and history.best() == ("a", 6.0)
+    assert "best 6.00" in repr(history)
+    with pytest.raises(ValueError, match="epochs must have one entry per architecture"):
+        History(["a"], [1], epochs=np.array([1, 2]))
+
+
+@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_of_halving_is_the_race_and_pays_what_is_trained(noise: bool, resume: bool) -> None:
+    """Recomputed with the plain runner `halve`, whose costs are epochs; a cell's epochs cost the same each."""
+    expected = halve(BENCH, 9, 5, noise=noise, resume=resume)
+    method = partial(HalvingSearch, max_epochs=4, resume=resume, start=9)
+    price = {arch: BENCH.query(arch).seconds / 4 for arch in expected.archs}  # type: ignore[operator]
+    costs = np.array([price[arch] for arch in expected.archs]) * expected.costs
+    history = run(method, BENCH, costs.sum() * (1 + 1e-9), 5, unit="seconds", noise=noise)
+    assert history.archs == expected.archs and history.epochs is not None
+    assert history.epochs.tolist() == expected.epochs.tolist()
+    np.testing.assert_allclose(history.costs, costs)
+    assert history.best()[0] == expected.winner and history.stopped == "budget"
+    if not noise:
+        assert history.values.tolist() == expected.values.tolist()
+    # Of each architecture one training is followed through all rungs.
+    for arch in set(history.archs):
+        rows = [i for i, other in enumerate(history.archs) if other == arch]
+        assert any(
+            all(BENCH.query(arch, int(history.epochs[i]), seed).valid == history.values[i] for i in rows)
+            for seed in (range(3) if noise else [None])
+        )
+
+
+def test_brackets_follow_each_other_and_end_with_the_space() -> None:
+    assert HalvingSearch(SMALL, np.random.default_rng(0), max_epochs=4).start == 9
+    history = run(partial(HalvingSearch, max_epochs=4), BENCH, 1e6, 0, unit="seconds")
+    assert history.stopped == "exhausted" and history.epochs is not None
+    first_rungs = [arch for arch, epochs in zip(history.archs, history.epochs, strict=True) if epochs == 1]
+    assert sorted(map(SMALL.index, first_rungs)) == list(range(64))
+    for budget in (0.9, 7.3, 30.0):
+        some = run(partial(HalvingSearch, max_epochs=4), BENCH, budget, 0, unit="seconds")
+        assert some.costs.sum() <= budget < history.costs[: len(some) + 1].sum()
+        assert some.archs == history.archs[: len(some)]
+
+
+def test_a_shorter_training_of_what_was_trained_longer_is_paid_in_full() -> None:
+    class Back:
+        multi_fidelity = True
+
+        def __init__(self) -> None:
+            self.asked = iter([(SMALL.from_index(3), 4), (SMALL.from_index(3), 2), (SMALL.from_index(3), 4)])
+
+        def ask(self) -> Any:
+            for asked in self.asked:
+                return asked
+            raise StopIteration
+
+        def tell(self, arch: Any, epochs: int, value: float) -> None:
+            assert value == BENCH.query(arch, epochs).valid
+
+    full = BENCH.query(SMALL.from_index(3)).seconds
+    assert full is not None
+    history = run(Back(), BENCH, 100, 0, unit="seconds")
+    assert history.costs == pytest.approx([full, full / 2, full])
+    assert isinstance(Back(), FidelitySearcher) and history.stopped == "exhausted"
+
+
+def test_what_a_method_with_fidelities_needs_is_said() -> None:
+    method = partial(HalvingSearch, max_epochs=4)
+    with pytest.raises(
+        ValueError, match="unit must be 'seconds' for a method that trains for different numbers"
+    ):
+        run(method, BENCH, 10, 0)
+    with pytest.raises(
+        ValueError, match="epochs must be None for a method that decides on them itself, got 2"
+    ):
+        run(method, BENCH, 10, 0, unit="seconds", epochs=2)
+    with pytest.raises(ValueError, match="epochs must be an integer from 1 to 4"):
+        run(partial(HalvingSearch, max_epochs=9), BENCH, 1e4, 0, unit="seconds")
+    with pytest.raises(ValueError, match=r"budget must pay for at least one evaluation, got 0\.01 seconds"):
+        run(method, BENCH, 0.01, 0, unit="seconds")
+    for bad in ({"max_epochs": 0}, {"max_epochs": 4, "eta": 1}, {"max_epochs": 4, "start": 0}):
+        with pytest.raises(ValueError, match="must be an integer from"):
+            HalvingSearch(SMALL, np.random.default_rng(0), **bad)
+    with pytest.raises(ValueError, match="arch must be the one that was asked for last"):
+        HalvingSearch(SMALL, np.random.default_rng(0), 4).tell(SMALL.from_index(0), 1, 1.0)
+
+
+def test_methods_with_and_without_fidelities_are_compared_at_equal_seconds() -> None:
+    methods = {"random": RandomSearch, "halving": partial(HalvingSearch, max_epochs=4)}
+    comparison = compare(methods, BENCH, 40, 6, unit="seconds", noise=True, progress=False)
+    for row, history in enumerate(comparison.histories["halving"]):
+        assert history.epochs is not None
+        for t, now in enumerate(comparison.steps):
+            ended = max(1, int((history.costs.cumsum() <= now * (1 + 1e-12)).sum()))
+            rows = range(ended)
+            leader = max(rows, key=lambda i: (history.epochs[i], history.values[i], -i))  # type: ignore[index]
+            reported = BENCH.query(history.archs[leader]).test
+            assert comparison.values["halving"][row, t] == pytest.approx(reported)
+    assert comparison.values["random"].shape == comparison.values["halving"].shape == (6, 200)
+    assert len(comparison.histories["halving"][0]) > 1.5 * len(comparison.histories["random"][0])
+
+
+def test_where_nobody_knows_the_best_it_is_the_best_that_was_found() -> None:
+    class Unknown:
+        space, epochs, seeds = SMALL, 4, 3
+
+        def query(self, arch: Any, epochs: Any = None, seed: Any = None) -> Evaluation:
+            return BENCH.query(arch, epochs, seed)
+
+        def best(self, metric: Any = "test") -> Any:
+            raise NotImplementedError
+
+    comparison = compare({"a": RandomSearch, "b": First}, Unknown(), 10, 4, progress=False)
+    assert not comparison.best_is_known
+    assert comparison.best == max(values.max() for values in comparison.values.values())
+    assert min(final.min() for final in comparison.final.values()) == 0
+    assert compare({"a": RandomSearch}, BENCH, 10, 2, progress=False).best_is_known
+
+
+def test_a_metric_that_a_benchmark_does_not_know_is_an_error() -> None:
+    class Untested:
+        space, epochs, seeds = SMALL, 4, 3
+
+        def query(self, arch: Any, epochs: Any = None, seed: Any = None) -> Evaluation:
+            return BENCH.query(arch, epochs, seed)._replace(test=None)
+
+        def best(self, metric: Any = "test") -> Any:
+            return None, 100.0
+
+    with pytest.raises(
+        ValueError, match="metric must be one that the benchmark knows, got 'test', unknown for"
+    ):
+        compare({"a": RandomSearch}, Untested(), 10, 2, progress=False)
+
+
+def test_an_error_carries_the_seeds_before_it() -> None:
+    def failing(space: Any, rng: np.random.Generator) -> Any:
+        started.append(1)
+        return RandomSearch(space, rng) if len(started) < 4 else Scripted([], after=ZeroDivisionError)
+
+    started: list[int] = []
+    with pytest.raises(ZeroDivisionError) as caught:
+        compare({"a": failing}, BENCH, 10, 8, progress=False)
+    assert caught.value.comparison.seeds == (0, 1, 2)  # type: ignore[attr-defined]
+    assert "3 seeds" in caught.value.__notes__[-1]
 
 
 # ------------------------------------------------------------------------------- speed, and real figures
