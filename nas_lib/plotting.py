@@ -143,12 +143,27 @@ def legend(ax: Axes) -> None:
         return
     with house_style():
         room = ax.get_figure().get_size_inches()[0] * ax.get_position().width  # type: ignore[union-attr]
-        widest = 0.45 + 0.075 * max(map(len, names))  # inches, at this size of letters
-        columns = max(1, min(len(names), int(room / widest)))
+        needed = np.array([0.55 + 0.065 * len(name) for name in names])  # inches, at this size of letters
+        columns = next(n for n in range(len(names), 0, -1) if n == 1 or _widths(needed, n).sum() <= room)
         below = ScaledTranslation(0, -0.48, ax.get_figure().dpi_scale_trans)  # type: ignore[union-attr]
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0, 0)}
         place |= {"bbox_transform": ax.transAxes + below, "ncols": columns}
         ax.legend(**place, fontsize=8, frameon=False, borderaxespad=0, columnspacing=1.2)
+
+
+def _widths(needed: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
+    """Of a legend's columns, which are filled one after the other."""
+    return np.array([part.max() for part in np.array_split(needed, columns)])
+
+
+def half_points(ax: Axes) -> None:
+    """A regret axis that is linear up to half a point, where searches differ, and logarithmic above."""
+    ax.set_yscale("symlog", linthresh=0.5)
+    ax.set_ylim(bottom=0)
+    ticks = (0, 0.25, 0.5, 1, 2, 5, 10, 50)
+    ax.set_yticks([one for one in ticks if one <= ax.get_ylim()[1]])
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def guess(ax: Axes, prediction: Prediction, axis: Literal["x", "y"] = "y") -> None:

@@ -374,8 +374,7 @@ ax = plotting.regret_bands(
     title="Random search on the course's table",
 )
 plotting.guess(ax, guess_regret)
-ax.set_yscale("symlog", linthresh=0.5)  # linear up to half a point, logarithmic above
-ax.set_yticks(ticks := (0, 0.25, 0.5, 1, 2, 5, 10, 50), [f"{one:g}" for one in ticks])
+plotting.half_points(ax)
 for n in (1, 10, 50, BUDGET):
     low, middle, high = np.percentile(regrets[:, n - 1], (10, 50, 90))
     print(f"after {n:3} evaluations: median {middle:5.2f}, from {low:5.2f} to {high:5.2f} points")

@@ -8,7 +8,6 @@ import solutions
 
 MOST = 18
 LONGER = {
-    "02_evolution_and_early_stopping": 7,
     "03_rl_controller": 7,
     "04_darts": 9,
     "05_supernet": 10,
