@@ -207,6 +207,16 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     sweep.set_defaults(run=_sweep)
 
+    reasons = commands.add_parser(
+        "reasons",
+        help="of the concept questions you answered: which option is right, and why the others are not",
+    )
+    reasons.add_argument("lesson", help="a lesson, such as 01_random_search")
+    reasons.add_argument(
+        "--notebook", type=Path, help="with the answers (default: the lesson's in notebooks/)"
+    )
+    reasons.set_defaults(run=_reasons)
+
     release = commands.add_parser(
         "release", help="write the learners' zip: notebooks, library, README, requirements"
     )
@@ -544,6 +554,15 @@ def _sweep(arguments: argparse.Namespace) -> int:
         holes += sum(len(one.holes) for one in found)
     print(f"Solved by something of the library: {holes} times.")
     return 1 if holes else 0
+
+
+def _reasons(arguments: argparse.Namespace) -> int:
+    from autograder.author.build import NOTEBOOKS, ROOT
+    from autograder.reports.reasons import reasons
+
+    usual = ROOT / NOTEBOOKS / arguments.lesson / f"{arguments.lesson}.ipynb"
+    print("\n".join(reasons(arguments.lesson, arguments.notebook or usual)))
+    return 0
 
 
 def _release(arguments: argparse.Namespace) -> int:

@@ -481,11 +481,11 @@ def histogram(
 def _looks(series: Iterable[T]) -> Iterator[tuple[Look, T]]:
     """Each of the series with its look; after the last look it starts again with the first.
 
-    A series that is named after an operation has that operation's look.
+    A series that is named after an operation, whatever stands in brackets behind, has that operation's look.
     """
     for look, one in zip(cycle(LOOKS), series, strict=False):
         name = one[0] if isinstance(one, tuple) else one
-        yield (_BY_NAME.get(name, look) if isinstance(name, str) else look), one
+        yield (_BY_NAME.get(name.partition(" (")[0], look) if isinstance(name, str) else look), one
 
 
 BOXED = 20
@@ -514,7 +514,7 @@ def boxes(
     look = LOOKS[0]
     for place, values in filled.items():
         many = len(values) > 200
-        size, alpha = (3, 0.15) if many else (16, 0.7)
+        size, alpha = (3, 0.15) if many else (24, 0.7)
         across = place + 0.5 * _strewn(len(values))
         ax.scatter(across, values, s=size, color=look.color, alpha=alpha, linewidths=0, rasterized=many)
         ax.hlines(np.median(values), place - 0.3, place + 0.3, color="black", linewidth=2, zorder=3)

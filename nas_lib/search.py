@@ -20,7 +20,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from nas_lib._parallel import each
-from nas_lib.benchmark import METRICS, Benchmark, Metric
+from nas_lib.benchmark import METRICS, Benchmark, Metric, TabularBenchmark
 from nas_lib.spaces import Arch, Space
 
 Unit: TypeAlias = Literal["evaluations", "seconds"]
@@ -714,3 +714,35 @@ def _values_at(
     at_step = leaders[np.maximum(ended, 1) - 1]
     distinct, where = np.unique(at_step, return_inverse=True)
     return np.array([reported(history.archs[at]) for at in distinct.tolist()])[where]
+
+
+def random_winners(
+    benchmark: TabularBenchmark,
+    trainings: int,
+    rng: Generator,
+    runs: int = 2_000,
+    allowed: ArrayLike | None = None,
+) -> NDArray[np.int64]:
+    """What random search hands over on a budget of trainings, each of one architecture with one seed.
+
+    A run has one training seed, draws with replacement, and takes the highest validation accuracy of the last epoch.
+
+    Args:
+        benchmark: the table.
+        trainings: of each run, at least 1.
+        rng: the only source of randomness.
+        runs: independent searches.
+        allowed: (n,) bool, what may be drawn; by default everything.
+
+    Returns:
+        Shape (runs,): the index of each run's choice.
+    """
+    places = np.arange(len(benchmark.space)) if allowed is None else np.flatnonzero(allowed)
+    if trainings < 1:
+        raise ValueError(f"trainings must be at least 1, got {trainings!r}")
+    if len(places) == 0:
+        raise ValueError("allowed must hold at least one architecture, got none")
+    drawn = rng.choice(places, size=(runs, trainings))
+    seen = benchmark.valid[drawn, rng.integers(benchmark.seeds, size=(runs, 1)), -1]
+    winners: NDArray[np.int64] = np.take_along_axis(drawn, seen.argmax(axis=1, keepdims=True), axis=1)[:, 0]
+    return winners

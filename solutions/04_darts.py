@@ -215,14 +215,14 @@ torch.set_num_threads(1)
 benchmark = TabularBenchmark.load()
 splits = load_splits()
 Mixed = or_fallback("CellSupernet", CellSupernet)
+
+# %% tags=["experiment"]
 batch = splits.train[0][:64], splits.train[1][:64]
 one_cell, supernet = build_network(("nor_conv_3x3",) * 6), MixedSupernet(cell=Mixed)
 for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supernet", supernet)):
     cost = milliseconds(lambda net=net: F.cross_entropy(net(batch[0]), batch[1]).backward())
     parameters = sum(one.numel() for one in net.parameters())
-    print(
-        f"{name:36} {parameters:7,} parameters, {cost:5.1f} ms forward and backward for 64 images"
-    )
+    print(f"{name:36} {parameters:7,} parameters, {cost:5.1f} ms for a step of 64 images")
 
 # %% [markdown]
 # The supernet is larger than any one cell, and dearer, by a factor, not by 15,625. That is the
@@ -523,6 +523,11 @@ check("alpha_step_second_order", alpha_step_second_order)
 # $\alpha = w = 1$. Where do the two orders go?
 
 # %% tags=["experiment"]
+from nas_lib.predictions import predict
+
+guess_alpha = predict("On which α does the first order come to rest?", ...)
+
+# %% tags=["experiment"]
 from nas_lib.bilevel_toys import MixedLayers, PaperToy, term_agreement
 
 step_of_weights = or_fallback("weight_step", weight_step)
@@ -544,7 +549,7 @@ def toy_path(xi, steps=400):
         step_of_weights(toy, toy.loss, toy.TRAIN, inner)
     return np.array(path)
 
-
+# %% tags=["experiment"]
 rates = (0.0, 0.1, 0.25, 0.5)
 paths = {xi: toy_path(xi) for xi in rates}
 made, axes = plotting.figure(1, 2, width=4.4, height=3.2)
@@ -553,26 +558,27 @@ for xi, look in zip(rates, plotting.LOOKS):
     axes[0, 0].plot(*paths[xi][-1], color=look.color, marker=look.marker)
 axes[0, 0].plot(1, 1, "k*", markersize=12)
 axes[0, 0].set(xlabel="α", ylabel="w", title="Paths from (2, −2); the star is the optimum")
-axes[0, 0].legend()
+plotting.legend(axes[0, 0])
 losses = {f"ξ = {xi:g}": (paths[xi][:, 0] - 1) ** 2 for xi in rates}
-plotting.lines(
-    losses,
-    axes[0, 1],
-    xlabel="step",
-    ylabel="L_valid at w*(α)",
-    title="What each α is really worth",
-)
+labels = {"xlabel": "step", "ylabel": "L_valid at w*(α)"}
+plotting.lines(losses, axes[0, 1], **labels, title="What each α is really worth")
 for xi in rates:
-    print(
-        f"ξ = {xi:<5g} ends at α = {paths[xi][-1, 0]:.3f}, w = {paths[xi][-1, 1]:.3f}; on paper "
-        f"{4 * xi / (1 + 2 * xi):.3f}"
-    )
+    alpha, w = paths[xi][-1]
+    print(f"ξ = {xi:<5g} rests at α = {alpha:.3f}, w = {w:.3f}; paper {4 * xi / (1 + 2 * xi):.3f}")
+guess_alpha.beside(round(paths[0][-1, 0], 3))
 
 # %% [markdown]
 # "On paper": where the steps come to rest, $w = \alpha$ and $w' + 2\xi(\alpha - 2) = 0$. Hence
 # $\alpha = 4\xi/(1 + 2\xi)$. The first order comes to rest at 0, and only with $\xi = \tfrac12$
 # does one virtual step solve the inner problem completely, so that the optimum is found. The second
 # order is no small correction here.
+#
+# <details><summary>What we got</summary>
+#
+# The first order rests at 0.000, as far from the optimum as one can see; ξ = 0.1, 0.25 and 0.5 rest
+# at 0.333, 0.667 and 1.000, as on paper.
+#
+# </details>
 #
 # A toy is smooth. A network with ReLUs is not: within the radius of the finite difference some
 # units switch on and off, and each switch is a kink in the loss. Two mixed layers, once around tanh
@@ -590,6 +596,8 @@ agreement = {
     ]
     for name, bend in bends.items()
 }
+
+# %% tags=["experiment"]
 ax = plotting.lines(
     agreement,
     x=radii,
@@ -608,6 +616,13 @@ for name, values in agreement.items():
 # will tell you. So test gradients on smooth functions, in float64, and with a small radius. If a
 # formula is wrong there, it is wrong everywhere; if it is right there, it may still be noisy on the
 # real network.
+#
+# <details><summary>What we got</summary>
+#
+# With tanh the two agree up to a radius of 0.1. With ReLU the cosine is 0.80 at the paper's 0.01,
+# and 1.0000 only up to 0.0001.
+#
+# </details>
 
 # %% [markdown]
 # ## 5 · A choice that is drawn
@@ -691,15 +706,16 @@ temperatures = (0.1, 0.5, 2.0, 10.0)
 drawn = {tau: draw(rows, tau, torch.Generator().manual_seed(1)) for tau in temperatures}
 made, axes = plotting.figure(1, 2, width=4.6, height=3.2)
 largest = {f"τ = {tau:g}": one.max(dim=1).values for tau, one in drawn.items()}
-plotting.histogram(
-    largest, axes[0, 0], xlabel="largest entry of a sample", ylabel="number of samples"
-)
+labels = {"xlabel": "largest entry of a sample", "ylabel": "number of samples"}
+plotting.histogram(largest, axes[0, 0], **labels)
 shares = {f"τ = {tau:g}": F.one_hot(one.argmax(1), 5).float().mean(0) for tau, one in drawn.items()}
 ax = plotting.lines(
     shares | {"softmax of the logits": example.softmax(0)}, axes[0, 1],
-    xlabel="option", ylabel="share of samples in which it is largest",
+    xlabel="option", ylabel="share of samples\nin which it is largest",
 )
 ax.set_xticks(range(5))
+
+# %% tags=["experiment"]
 for tau, one in drawn.items():
     print(f"τ = {tau:<4g} the mean of the samples is {np.round(one.mean(0).numpy(), 3)}")
 print(f"the softmax of the logits    {np.round(example.softmax(0).numpy(), 3)}")
@@ -708,6 +724,13 @@ print(f"the softmax of the logits    {np.round(example.softmax(0).numpy(), 3)}")
 # The winner is right at every temperature. The *mean* of the soft samples is not: for a high $\tau$
 # it is far from the probabilities. So SNAS and GDAS begin with a high temperature, whose gradients
 # are tame, and lower it as they go.
+#
+# <details><summary>What we got</summary>
+#
+# The option with probability 0.563 has a mean of about 0.56 at τ = 0.1, but of about 0.35 at τ = 2
+# and about 0.23 at τ = 10, where the samples hardly differ from uniform.
+#
+# </details>
 #
 # What does one update of weights and alphas cost by each method?
 
@@ -718,10 +741,8 @@ for name, method in darts.METHODS.items():
     model = darts.Relaxed(MixedSupernet(), method)
     optimizers = torch.optim.SGD(model.weights(), 0.01), torch.optim.Adam(model.alphas(), 0.01)
     update = darts.Bilevel(model, F.cross_entropy, *optimizers, order=method.order)
-    print(
-        f"{name:20} {milliseconds(lambda update=update: update(batch, other)):6.1f} ms for an "
-        "update of both"
-    )
+    cost = milliseconds(lambda update=update: update(batch, other))
+    print(f"{name:20} {cost:6.1f} ms for an update of both")
 
 # %% [markdown]
 # ## 6 · A search, live
@@ -742,6 +763,8 @@ def one_update(model, weight_optimizer, alpha_optimizer, train_batch, valid_batc
 
 
 run = darts.search(splits, "DARTS, first order", config, seed=0, cell=Mixed, update=one_update)
+
+# %% tags=["experiment"]
 edges = {
     f"edge {source}→{target}": path
     for (source, target), path in zip(EDGES, run.mixing.permute(1, 2, 0))
@@ -751,10 +774,8 @@ cell = choose(run.logits[-1])
 plotting.draw_cell(cell, title="the cell that comes out")
 print(f"{run.seconds:.0f} s of processor time for the search")
 margins = run.mixing[-1][:, 1:].topk(2, dim=1).values
-print(
-    "weight of the chosen operation and of the next:",
-    ", ".join(f"{a:.2f}/{b:.2f}" for a, b in margins.tolist()),
-)
+shown = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in margins.tolist())
+print(f"weight of the chosen operation and of the next: {shown}")
 
 # %% [markdown]
 # Look at the last line before you look at the cell. If the chosen operation carries 0.4 of the
@@ -765,6 +786,9 @@ print(
 # recipe; (4) its place among all 15,625 cells.
 
 # %% tags=["experiment"]
+guess_cell = predict("Accuracy of the chosen cell with its inherited weights?", ..., unit="%")
+
+# %% tags=["experiment"]
 test = benchmark.final("test")  # (cells,), percent, mean over seeds, in the space's index order
 
 
@@ -772,12 +796,7 @@ def rank(arch):
     """1 for the best cell of the table by test accuracy."""
     return 1 + int((test > test[benchmark.space.index(arch)]).sum())
 
-
-def percentile(arch):
-    """Percent of all cells that are better."""
-    return 100 * (rank(arch) - 1) / len(test)
-
-
+# %% tags=["experiment"]
 inherited = darts.inherited_accuracy(run.supernet, cell, splits)
 retrained = darts.retrained_accuracy(cell, splits, seed=100)
 stages = {
@@ -786,20 +805,22 @@ stages = {
     "2b ... and new batch-norm statistics": inherited.renormalised,
     "3  cell, trained from scratch": retrained.valid,
 }
-plotting.dots(
-    {"validation accuracy (%)": stages},
-    xlabel="percent",
-    title="One search: where the accuracy goes",
-)
-print(
-    f"4  in the table: {test[benchmark.space.index(cell)]:.2f} % test accuracy, rank "
-    f"{rank(cell):,} of {len(test):,}"
-)
-print(f"   the best cell has {test.max():.2f} %, the median cell {np.median(test):.2f} %")
+title = "One search: where the accuracy goes"
+plotting.dots({"validation accuracy (%)": stages}, xlabel="percent", title=title)
 lost, back = stages["1  supernet"] - inherited.as_is, retrained.valid - inherited.as_is
-print(
-    f"discretising costs {lost:.1f} points at once; training from scratch brings {back:.1f} points"
-)
+print(f"discretising costs {lost:.1f} points at once; training from scratch brings {back:.1f}")
+found = test[benchmark.space.index(cell)]
+print(f"4  in the table: {found:.2f} % test accuracy, rank {rank(cell):,} of {len(test):,}")
+guess_cell.beside(inherited.as_is)
+
+# %% [markdown]
+# <details><summary>What we got</summary>
+#
+# The supernet had about 84.7 %. With its weights the chosen cell fell to about 16 %, hardly more
+# than guessing, with new batch-norm statistics it had about 66 %, and trained from scratch about 86
+# %. What the supernet can do says little of what its cell can do.
+#
+# </details>
 
 # %% [markdown]
 # ## 7 · Four methods, many seeds
@@ -811,45 +832,46 @@ print(
 # time.
 
 # %% tags=["experiment"]
+guess_ahead = predict("How many of the 20 searches find a better cell than the largest?", ...)
+guess_random = predict("How many of the 10 DARTS searches beat random search?", ...)
+
+# %% tags=["experiment"]
 recorded = darts.recorded_runs()
 methods = list(darts.METHODS)
 by_method = {name: [one for one in recorded if one.method == name] for name in methods}
-print(
-    f"{'method':20} {'seeds':>5} {'supernet':>9} {'as it is':>9} {'new norms':>9} {'retrained':>9} "
-    f"{'table':>7} {'rank: median (all)'}"
-)
+fields = ("supernet", "inherited", "renormalised", "retrained_valid")
+print("means over seeds (%)  supernet  as it is  new norms  retrained  table   ranks")
 for name, runs in by_method.items():
-    means = [
-        np.mean([getattr(one, field) for one in runs])
-        for field in ("supernet", "inherited", "renormalised", "retrained_valid")
-    ]
+    means = [np.mean([getattr(one, field) for one in runs]) for field in fields]
     accuracy = np.mean([test[benchmark.space.index(one.cell)] for one in runs])
     ranks = sorted(rank(one.cell) for one in runs)
-    columns = " ".join(f"{value:9.2f}" for value in means)
-    print(
-        f"{name:20} {len(runs):5} {columns} {accuracy:7.2f} {int(np.median(ranks)):,} "
-        f"({', '.join(f'{one:,}' for one in ranks)})"
-    )
-print(f"\nno search: the cell of six 3x3 convolutions has rank {rank(('nor_conv_3x3',) * 6)}")
-ranks_of = 1 + len(test) - np.searchsorted(np.sort(test), test, "right")
-rng = np.random.default_rng(0)
+    columns = " ".join(f"{value:9.2f}" for value in (*means, accuracy))
+    print(f"{name:20} {columns}   {', '.join(f'{one:,}' for one in ranks)}")
+
+# %% tags=["experiment"]
+from nas_lib.search import random_winners
+
+largest = rank(("nor_conv_3x3",) * 6)
+ranks_of, ahead = np.array([rank(one) for one in benchmark.space]), 0
 for name, runs in by_method.items():
     seconds = np.mean([one.seconds for one in runs])
     trainings = max(1, round(seconds / benchmark.seconds.mean()))
-    drawn = rng.integers(len(test), size=(2_000, trainings))
-    seen = benchmark.valid[drawn, rng.integers(benchmark.seeds, size=(2_000, 1)), -1]
-    winners = np.take_along_axis(drawn, seen.argmax(axis=1, keepdims=True), axis=1)
-    print(
-        f"{name:20} {seconds:5.1f} s; random search trains {trainings:2} cells once in that time: "
-        f"median rank {int(np.median(ranks_of[winners])):,}"
-    )
-boxes = {
-    name.replace(", ", ",\n"): [percentile(one.cell) for one in runs]
-    for name, runs in by_method.items()
+    median = np.median(ranks_of[random_winners(benchmark, trainings, np.random.default_rng(0))])
+    print(f"{name:20} {seconds:5.1f} s: {trainings} random cells, median rank {median:,.0f}")
+    ahead += name.startswith("DARTS") and sum(rank(one.cell) < median for one in runs)
+print(f"no search: the cell of six 3x3 convolutions has rank {largest}")
+guess_ahead.beside(sum(rank(one.cell) < largest for one in recorded))
+guess_random.beside(ahead)
+
+# %% tags=["experiment"]
+ranks = {
+    name.replace(", ", ",\n"): [rank(one.cell) for one in runs] for name, runs in by_method.items()
 }
-plotting.boxes(
-    boxes, xlabel="", ylabel="cells that are better (%)", title="True rank of the found cells"
-);
+labels = {"xlabel": "", "ylabel": f"rank among {len(test):,} cells", "point": "search"}
+ax = plotting.boxes(ranks, **labels, title="True rank of the found cells")
+ax.set_yscale("log")
+ax.axhline(largest, color="black", linestyle="--", label="no search: the largest cell")
+plotting.legend(ax)
 
 # %% [markdown]
 # Read the last rows first. No search of any method is ahead of simply taking the largest cell, rank
@@ -858,39 +880,47 @@ plotting.boxes(
 # operation per edge, it took a fifth of DARTS's time, and each operation got a fifth of the
 # updates. Its ranks say that this was too little, and leave open what GDAS does in equal time.
 #
+# <details><summary>What we got</summary>
+#
+# Median ranks: DARTS 105 (first order) and 161 (second), SNAS 11, GDAS 6,742. Random search of the
+# same time, 18, 33, 10 and 4 trainings, has 753, 420, 1,159 and 2,550. No search is ahead of
+# the largest cell, rank 11, and 8 of the ten DARTS searches are ahead of random search.
+#
+# </details>
+#
 # Two more comparisons are worth a look. Does the supernet's accuracy tell which seed found the
 # better cell? And where do the operations go: does a method **collapse**, onto skip connections, as
 # on the CIFAR-10 version of this space, or onto the largest operation, or not at all?
 
 # %% tags=["experiment"]
-from scipy import stats
+guess_collapse = predict("On how many of the 6 edges does DARTS choose a skip, on average?", ...)
 
+# %% tags=["experiment"]
 counts = {name: np.mean([one.counts for one in runs], axis=0) for name, runs in by_method.items()}
 edges_of = {name: one.T for name, one in counts.items()}  # (operations, epochs)
 plotting.op_paths(
     edges_of, xlabel="epoch", ylabel="edges of the chosen cell,\nmean over seeds", across=4
 )
 for name, one in counts.items():
-    most = int(one[-1].argmax())
-    verdict = (
-        f"collapses onto {OPS[most]}" if one[-1][most] >= 5 else "no collapse onto one operation"
-    )
-    print(
-        f"{name:20} {', '.join(f'{op} {count:.1f}' for op, count in zip(OPS, one[-1]))} of 6 "
-        f"edges: {verdict}"
-    )
-supernet_accuracy, truth = zip(
-    *[
-        (one.supernet, test[benchmark.space.index(one.cell)])
-        for one in recorded
-        if one.method.startswith("DARTS")
-    ]
-)
-tau, p = stats.kendalltau(supernet_accuracy, truth)
-print(
-    f"\nDARTS: supernet accuracy against the table, Kendall tau {tau:.2f} over {len(truth)} "
-    f"searches (p = {p:.2f})"
-)
+    print(f"{name:20} " + ", ".join(f"{op} {count:.1f}" for op, count in zip(OPS, one[-1])))
+guess_collapse.beside(float(counts[methods[0]][-1][OPS.index("skip_connect")]))
+
+# %% tags=["experiment"]
+from scipy import stats
+
+searches = [one for one in recorded if one.method.startswith("DARTS")]
+truth = [test[benchmark.space.index(one.cell)] for one in searches]
+tau, p = stats.kendalltau([one.supernet for one in searches], truth)
+print(f"supernet against table: tau {tau:.2f} over {len(truth)} DARTS searches (p = {p:.2f})")
+
+# %% [markdown]
+# <details><summary>What we got</summary>
+#
+# First-order DARTS ends with 0.4 skips and 4.0 convolutions 3×3 among six edges: no collapse. SNAS
+# collapses onto the 3×3 convolution, 6.0 of 6, which here is no bad cell. The supernet's accuracy
+# does not tell which seed did better: tau 0.18 over 10 searches, p = 0.47.
+#
+# </details>
 
 # %% [markdown]
 # ## 8 · Stop earlier?
@@ -904,39 +934,49 @@ print(
 # of mixing.
 
 # %% tags=["experiment"]
-rules = {
-    "run to the end": lambda one: len(one.cells) - 1,
-    "curvature": lambda one: darts.stop_at_curvature(one.curvature),
-    "at most two skips": lambda one: darts.stop_at_skips(one.cells),
-}
 darts_runs = {name: runs for name, runs in by_method.items() if name.startswith("DARTS")}
 made, axes = plotting.figure(1, 2, width=4.6, height=3.2)
 curves = {name: [one.curvature for one in runs] for name, runs in darts_runs.items()}
 epochs = np.arange(1, len(darts_runs[methods[0]][0].curvature) + 1)
 plotting.lines(curves, axes[0, 0], x=epochs, xlabel="epoch", ylabel="dominant eigenvalue")
+
+
+def regret(cell):
+    """Points of test accuracy behind the best cell."""
+    return test.max() - test[benchmark.space.index(cell)]
+
+
 regrets = {
-    name: [[test.max() - test[benchmark.space.index(cell)] for cell in one.cells] for one in runs]
+    name: [[regret(cell) for cell in one.cells] for one in runs]
     for name, runs in darts_runs.items()
 }
-plotting.lines(
-    regrets,
-    axes[0, 1],
-    xlabel="epoch",
-    ylabel="test regret of the chosen cell\n(percentage points)",
-)
+no_search = {"no search": regret(("nor_conv_3x3",) * 6)}
+labels = {"xlabel": "epoch", "ylabel": "test regret of the\nchosen cell (points)"}
+plotting.half_points(plotting.lines(regrets, axes[0, 1], levels=no_search, **labels))
+
+# %% tags=["experiment"]
+rules = {
+    "run to the end": lambda one: len(one.cells) - 1,
+    "curvature": lambda one: darts.stop_at_curvature(one.curvature),
+    "at most two skips": lambda one: darts.stop_at_skips(one.cells),
+}
 for name, runs in darts_runs.items():
     for rule, keep in rules.items():
         kept = [keep(one) for one in runs]
         cells = [one.cells[epoch] for one, epoch in zip(runs, kept)]
-        regret = np.mean([test.max() - test[benchmark.space.index(cell)] for cell in cells])
-        median = int(np.median([rank(cell) for cell in cells]))
-        print(
-            f"{name:20} {rule:18} epochs kept {kept}, mean regret {regret:5.2f} points, median "
-            f"rank {median:6,}"
-        )
+        mean, median = np.mean(list(map(regret, cells))), np.median(list(map(rank, cells)))
+        print(f"{name:20} {rule:18} epochs {kept}, regret {mean:.2f}, median rank {median:,.0f}")
 
 # %% [markdown]
-# Read the right figure together with the printed rows: did waiting make the cells better or worse?
+# Read the right figure together with the printed rows.
+#
+# <details><summary>What we got</summary>
+#
+# Cells of epoch 3, which the curvature keeps, have a mean regret of 1.10 (first order) and 0.94
+# points (second), those of epoch 20 1.64 and 1.52. The skip rule keeps epoch 20 in all ten.
+#
+# </details>
+#
 # The skip rule kept every epoch: its symptom did not appear, and a remedy for an illness that is
 # not there cannot help. The curvature fired in all ten searches, as early as the rule allows, which
 # is no warning either: the eigenvalue also grows because the supernet learns. The early cells have

@@ -114,7 +114,7 @@ def test_an_operation_has_one_colour_in_cells_paths_and_curves(op: str) -> None:
     paths = plotting.op_paths({"edge": np.eye(5)}, xlabel="epoch", ylabel="share").axes[0]
     path = next(line for line in paths.lines if line.get_label() == plotting.OP_NAMES[op])
     curves = plotting.lines(
-        {"other": np.arange(3), plotting.OP_NAMES[op]: np.ones(3)}, xlabel="x", ylabel="y"
+        {"other": np.arange(3), f"{plotting.OP_NAMES[op]} (85 %)": np.ones(3)}, xlabel="x", ylabel="y"
     ).lines
     assert path.get_color() == curves[1].get_color() == plotting.OP_LOOKS[op].color
     assert np.array_equal(path.get_ydata(), np.eye(5)[OPS.index(op)])

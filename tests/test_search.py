@@ -15,10 +15,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from nas_lib import real_data
 from nas_lib.benchmark import Evaluation, TabularBenchmark
-from nas_lib.search import Comparison, FidelitySearcher, History, RandomSearch, Searcher, compare, run
+from nas_lib.search import (
+    Comparison,
+    FidelitySearcher,
+    History,
+    RandomSearch,
+    Searcher,
+    compare,
+    random_winners,
+    run,
+)
 from nas_lib.searchers import HalvingSearch, halve
 from nas_lib.spaces import Cell, CellSpace
 from scripts.benchmarks.search import made_up_table
@@ -740,3 +750,21 @@ def test_random_search_on_nas_bench_201_by_seconds(nas_bench_201: TabularBenchma
     found = comparison.values["random"][:, -1]
     assert found.mean() == pytest.approx(91.09, abs=0.05) and found.std() == pytest.approx(0.27, abs=0.05)
     assert np.mean([len(run) for run in comparison.histories["random"]]) == pytest.approx(177, abs=2)
+
+
+def test_random_winners_are_the_best_of_their_draws_by_what_the_run_saw() -> None:
+    """Of one training the winner is the draw itself; of very many it is the best for the run's seed."""
+    rng = np.random.default_rng(5)
+    space = CellSpace(ops=("none", "skip_connect"))  # 64 cells
+    table = TabularBenchmark.from_arrays(space, rng.permutation(64 * 2 * 3).reshape(64, 2, 3).astype(float))
+    single = random_winners(table, 1, np.random.default_rng(0), runs=6_400)
+    assert single.shape == (6_400,)
+    assert stats.chisquare(np.bincount(single, minlength=64)).pvalue > 1e-6
+    best = set(table.valid[:, :, -1].argmax(axis=0).tolist())
+    assert set(random_winners(table, 2_000, np.random.default_rng(0), runs=50).tolist()) == best
+    few = np.arange(64) < 3
+    assert set(random_winners(table, 1, rng, runs=200, allowed=few).tolist()) == {0, 1, 2}
+    with pytest.raises(ValueError, match="trainings must be at least 1, got 0"):
+        random_winners(table, 0, rng)
+    with pytest.raises(ValueError, match="allowed must hold at least one architecture"):
+        random_winners(table, 1, rng, allowed=few & ~few)

@@ -8,9 +8,6 @@ import solutions
 
 MOST = 18
 LONGER = {
-    "03_rl_controller": 7,
-    "04_darts": 9,
-    "05_supernet": 10,
     "06_hardware_aware": 8,
     "07_compound_scaling": 7,
 }
