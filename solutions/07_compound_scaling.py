@@ -107,10 +107,8 @@ check("scaled_cost", scaled_cost)
 # %% tags=["experiment"]
 cost_of = or_fallback("scaled_cost", scaled_cost)
 print(f"all three doubled: {cost_of(2, 2, 2, 1):.0f} times the cost")
-print(
-    f"alpha, beta, gamma = 1.2, 1.1, 1.15: {cost_of(1.2, 1.1, 1.15, 1):.3f} times, and "
-    f"{cost_of(1.2, 1.1, 1.15, 6):.1f} times at phi = 6"
-)
+once, six = (cost_of(1.2, 1.1, 1.15, phi) for phi in (1, 6))
+print(f"alpha, beta, gamma = 1.2, 1.1, 1.15: {once:.3f} times, and {six:.1f} times at phi = 6")
 
 # %% [markdown]
 # ## 2 · Whole numbers
@@ -268,28 +266,26 @@ def count(network, side):
     return sum(p.numel() for p in network.parameters()), traced_macs(network, (1, 3, side, side))
 
 
-print(
-    f"{'':5} {'parameters':>12} {'torchvision':>12} {'paper':>7} {'MACs (10⁹)':>11} "
-    f"{'torchvision':>12} {'paper':>6}"
-)
-equal = True
-for variant, (millions, billions) in PUBLISHED.items():
+def plan_of(variant):
+    """The variant's plan, with your stages and your rounding where it is one of B0 to B7."""
     plan = efficientnet_plan(variant)
-    if variant in SCALES:
-        plan = replace(
-            plan,
-            stages=tuple(StagePlan(*s) for s in stages_of(variant)),
-            head=filters_of(1280, SCALES[variant].width),
-        )
+    if variant not in SCALES:
+        return plan
+    stages = tuple(StagePlan(*s) for s in stages_of(variant))
+    return replace(plan, stages=stages, head=filters_of(1280, SCALES[variant].width))
+
+# %% tags=["experiment"]
+equal = True
+print("      parameters  torchvision   paper  MACs (10⁹)  torchvision   paper")
+for variant, (millions, billions) in PUBLISHED.items():
+    plan = plan_of(variant)
     with torch.device("meta"):
         ours, theirs = EfficientNet(plan), getattr(models, f"efficientnet_{variant}")()
     params, macs = count(ours, plan.resolution)
     their_params, their_macs = count(theirs, plan.resolution)
     equal &= params == their_params and macs == their_macs
-    print(
-        f"{variant:5} {params:12,} {their_params:12,} {millions:6g}M {macs / 1e9:11.3f} "
-        f"{their_macs / 1e9:12.3f} {billions:6g}"
-    )
+    sizes = f"{params:12,} {their_params:12,} {millions:6g}M"
+    print(f"{variant:5}{sizes} {macs / 1e9:11.3f} {their_macs / 1e9:12.3f} {billions:7g}")
 print("All counts are equal." if equal else "The counts differ: look at your stages.")
 
 # %% [markdown]
@@ -427,6 +423,11 @@ check("FusedMBConv", FusedMBConv)
 # does in a second.
 
 # %% tags=["experiment"]
+from nas_lib.predictions import predict
+
+guess_fused = predict("At how many of the three places is the fused block faster?", ...)
+
+# %% tags=["experiment"]
 from nas_lib import plotting
 from nas_lib.scaling import seconds_per_batch
 
@@ -438,36 +439,40 @@ places = {
     "middle: 32 channels, 24 px": (32, 24),
     "late: 80 channels, 12 px": (80, 12),
 }
-took = {"MBConv": {}, "Fused-MBConv": {}}
-for place, (channels, side) in places.items():
-    x = torch.randn(8, channels, side, side).to(memory_format=torch.channels_last)
+
+def blocks(channels):
+    """The two blocks with so many channels in and out."""
     made = {
         "MBConv": wide_block(channels, channels, 3, 1, 4, 0.25, 0.0),
         "Fused-MBConv": fused_block(channels, channels, 3, 1, 4, 0.0),
     }
-    macs = {}
-    for name, block in made.items():
-        block = block.to(memory_format=torch.channels_last)
-        macs[name] = 8 * traced_macs(block, (1, channels, side, side))
-        took[name][place] = 1000 * seconds_per_batch(block, x)
-    ratio = took["MBConv"][place] / took["Fused-MBConv"][place]
-    speed = {name: macs[name] / took[name][place] / 1e6 for name in made}
-    verdict = "faster" if ratio > 1.05 else "slower" if ratio < 0.95 else "equally fast"
-    print(
-        f"{place:27} fused: {macs['Fused-MBConv'] / macs['MBConv']:.1f} times the MACs, {verdict} "
-        f"({ratio:.2f} times the speed);"
-        f" {speed['MBConv']:.1f} and {speed['Fused-MBConv']:.1f} billion MACs per second"
-    )
-plotting.dots(
-    took,
-    xlabel="milliseconds per batch of 8",
-    title="MBConv and Fused-MBConv at three places of a network",
-);
+    return {name: one.to(memory_format=torch.channels_last) for name, one in made.items()}
+
+# %% tags=["experiment"]
+took = {"MBConv": {}, "Fused-MBConv": {}}
+for place, (channels, side) in places.items():
+    x = torch.randn(8, channels, side, side).to(memory_format=torch.channels_last)
+    for name, block in blocks(channels).items():
+        seconds = seconds_per_batch(block, x)
+        macs = 8 * traced_macs(block, (1, channels, side, side))
+        took[name][place] = 1000 * seconds
+        print(f"{place:27} {name:13} {macs:12,} MACs, {macs / seconds / 1e9:.1f} billion a second")
+title = "MBConv and Fused-MBConv at three places of a network"
+plotting.dots(took, xlabel="milliseconds per batch of 8", title=title)
+guess_fused.beside(sum(took["Fused-MBConv"][one] < took["MBConv"][one] for one in places))
 
 # %% [markdown]
 # Compare the MACs per second: a block with more MACs can still be faster. Whether it is depends on
 # the place in the network and on the device. So V2 *searched* where to put which block, with
 # measured time in the reward.
+#
+# <details><summary>What we got</summary>
+#
+# On our processor the fused block did two to four times as many MACs in a second everywhere. Early
+# in the network, with 12 channels, that was just about enough for its larger number of them; later,
+# with 32 and 80 channels, it was not, and the fused block was slower.
+#
+# </details>
 #
 # ## 5 · How to divide the budget
 #
@@ -483,9 +488,7 @@ plotting.image_grid(
     {f"{side} px": cluttered_digits("train", 8, side).images for side in (8, 12, 17, 24, 34, 48)}
 )
 base_macs = plan_macs(BASE)
-print(
-    f"base network: {BASE.depth} blocks, {base_macs:,} multiply-accumulates at {BASE.resolution} px"
-)
+print(f"base network: {BASE.depth} blocks, {base_macs:,} MACs at {BASE.resolution} px")
 
 # %% [markdown]
 # Which α, β, γ? Try all points of a grid 1, 1 + step, 1 + 2·step, … whose cost is close enough to
@@ -557,6 +560,10 @@ check("grid_search_coefficients", grid_search_coefficients)
 # for one epoch from two seeds, which is enough to see how noisy a search is.
 
 # %% tags=["experiment"]
+ways = ("depth", "width", "resolution", "two of them")
+guess_best = predict("What does the best of the six points scale?", ..., options=ways)
+
+# %% tags=["experiment"]
 from nas_lib.scaling import Coefficients, ScalingRecipe, digits, fit, usable_device
 
 search = or_fallback("grid_search_coefficients", grid_search_coefficients)
@@ -571,7 +578,7 @@ def by_name(runs):
         for name in dict.fromkeys(run["name"] for run in runs)
     }
 
-
+# %% tags=["experiment"]
 grid_runs = by_name(recorded_runs("grid"))
 bar = progress(range(6), unit="point")
 
@@ -588,37 +595,25 @@ def evaluate(alpha, beta, gamma):
         )
     return grid_runs[name].mean()
 
-
+# %% tags=["experiment"]
 best = search(evaluate, 0.2, 0.1)
 next(bar, None)  # the last point is done as well
 bar.close()
 ranked = sorted(grid_runs, key=lambda name: -grid_runs[name].mean())
 groups = {name.replace(" ", "\n"): grid_runs[name] for name in ranked}
-plotting.boxes(
-    groups,
-    xlabel="alpha, beta, gamma (depth, width, resolution)",
-    ylabel="test accuracy (%)",
-    title="Six ways to spend the fourfold, best mean first",
-)
+labels = {"xlabel": "alpha, beta, gamma (depth, width, resolution)", "ylabel": "test accuracy (%)"}
+plotting.boxes(groups, **labels, title="Six ways to spend the fourfold, best mean first")
+
+# %% tags=["experiment"]
 first, second = (grid_runs[name] for name in ranked[:2])
 spread = np.mean([values.std(ddof=1) for values in grid_runs.values()])
-gap = first.mean() - second.mean()
-print(
-    f"best point: {tuple(round(float(one), 1) for one in best)}, {first.mean():.2f} % over "
-    f"{len(first)} seeds"
-)
-print(
-    f"second best: {gap:.2f} points behind, where one network's seeds spread by {spread:.2f} "
-    "points (sd)"
-)
-print(
-    "The order of these two is "
-    + (
-        "more than chance."
-        if gap > 2 * spread * (2 / len(first)) ** 0.5
-        else "not decided by these runs."
-    )
-)
+gap, error = first.mean() - second.mean(), spread * (2 / len(first)) ** 0.5
+shown = ", ".join(f"{float(one):.1f}" for one in best)
+print(f"best point: ({shown}), {first.mean():.2f} % over {len(first)} seeds")
+print(f"second best: {gap:.2f} points behind; the seeds of one network have an sd of {spread:.2f}")
+print(f"so the order of these two is {'more than chance' if gap > 2 * error else 'not decided'}")
+scaled = [way for way, one in zip(ways, best) if one > 1]
+guess_best.beside(scaled[0] if len(scaled) == 1 else ways[3])
 
 # %% [markdown]
 # Read the last line before you quote the first. And before you use the winner, look at what was
@@ -627,6 +622,13 @@ print(
 # the *test* images: the winner's accuracy is a selected one (lesson 01), and those images are no
 # longer fresh for what follows. EfficientNet's 1.2, 1.1, 1.15 won such a search too, on ImageNet,
 # for B0.
+#
+# <details><summary>What we got</summary>
+#
+# (1.0, 1.4, 1.0) came out ahead with 86.38 %, 0.72 points before the next, where the seeds of one
+# network have a standard deviation of 2.37 points: not decided.
+#
+# </details>
 #
 # ### The families
 #
@@ -639,33 +641,31 @@ short = replace(recipe, epochs=3)
 start = fit(BASE, images, short, seed=9, device=device).accuracy
 live = {}
 for family in progress(FAMILIES, unit="family"):
-    plans = [match_macs(BASE, FAMILIES[family], factor * base_macs) for factor in (2, 4)]
-    live[family] = [
-        start,
-        *(fit(plan, images, short, seed=9, device=device).accuracy for plan in plans),
-    ]
-    print(
-        f"{family:10} "
-        + "; ".join(
-            f"{plan.depth} blocks, {plan.stages[-1].c_out} channels, {plan.resolution} px"
-            for plan in plans
-        )
-    )
-xlabel = "multiply-accumulates, in units of the base network"
-plotting.lines(
-    live, x=(1, 2, 4), xlabel=xlabel, ylabel="test accuracy (%)", title="One seed, three epochs"
-)
+    live[family] = [start]
+    for factor in (2, 4):
+        plan = match_macs(BASE, FAMILIES[family], factor * base_macs)
+        live[family].append(fit(plan, images, short, seed=9, device=device).accuracy)
+        sizes = f"{plan.depth:2} blocks, {plan.stages[-1].c_out:2} channels, {plan.resolution} px"
+        print(f"{family:10} {factor} times: {sizes}")
+
+# %% tags=["experiment"]
+labels = {
+    "xlabel": "multiply-accumulates, in units of the base network",
+    "ylabel": "test accuracy (%)",
+}
+plotting.lines(live, x=(1, 2, 4), **labels, title="One seed, three epochs")
 ahead = max(live, key=lambda family: live[family][-1])
-print(
-    f"At four times the cost {ahead} is ahead, with {live[ahead][-1]:.1f} % (base: {start:.1f} %). "
-    "One seed: would you bet on it?"
-)
+print(f"at four times the cost {ahead} is ahead: {live[ahead][-1]:.1f} %, base {start:.1f} %")
 
 # %% [markdown]
 # `scripts/recordings/scaling_runs.py` repeats this at 2, 4 and 8 times the cost with three seeds,
 # twelve epochs, and a fifth family in the ratio that the grid search found: (1, 1.4, 1), so "found"
 # is "width" under another name, run for run. Seeds are paired (equal seed, equal order of images):
-# look at the differences. Is the order that of three epochs?
+# look at the differences.
+
+# %% tags=["experiment"]
+families = ("compound", "depth", "width", "resolution")
+guess_ahead = predict("Which is ahead at 8 times the cost, on average?", ..., options=families)
 
 # %% tags=["experiment"]
 MISSING = "These runs are not recorded in this version of the course, so nothing is shown here."
@@ -678,45 +678,39 @@ for family in dict.fromkeys(run["name"] for run in scale_runs if run["name"] != 
         for run in scale_runs
         if run["name"] in (family, "base")
     }
-    curves[family] = np.array(
-        [[runs[factor, seed] for factor in factors] for seed in sorted({seed for _, seed in runs})]
-    )
+    seeds = sorted({seed for _, seed in runs})
+    curves[family] = np.array([[runs[factor, seed] for factor in factors] for seed in seeds])
 if curves:
-    means = {f"{family} (mean of {len(runs)})": runs.mean(0) for family, runs in curves.items()}
-    plotting.lines(
-        means,
-        x=factors,
-        xlabel=xlabel,
-        ylabel="test accuracy (%)",
-        title="Recorded: where should the budget go?",
-    ).set_xscale("log", base=2)
-    for name, other in itertools.product(
-        [family for family in curves if family not in singles], singles
-    ):
-        difference = curves[name][:, -1] - curves[other][:, -1]
-        # Student's t, 2 degrees of freedom.
-        half = 4.30 * difference.std(ddof=1) / len(difference) ** 0.5
-        rows[f"{name} − {other}"] = (
-            difference.mean(),
-            (difference.mean() - half, difference.mean() + half),
-        )
-    plotting.intervals(
-        rows,
-        xlabel="difference in test accuracy (points)",
-        title="At 8 times the cost: mean and 95 % interval, paired seeds",
-    )
-wins, losses = (
-    [name for name, (_, ends) in rows.items() if sign * ends[which] > 0]
-    for which, sign in ((0, 1), (1, -1))
-)
-print(
-    f"{len(wins)} of {len(rows)} comparisons are won, {len(losses)} lost, the others not decided "
-    "by the seeds."
-    if rows
-    else MISSING
-)
+    title = f"Recorded, {len(seeds)} seeds each: where should the budget go?"
+    plotting.lines(curves, x=factors, **labels, title=title).set_xscale("log", base=2)
+
+# %% tags=["experiment"]
+ratios = [family for family in curves if family not in singles]
+for name, other in itertools.product(ratios, singles):
+    difference = curves[name][:, -1] - curves[other][:, -1]
+    half = 4.30 * difference.std(ddof=1) / len(difference) ** 0.5  # Student's t, 2 degrees
+    mean = difference.mean()
+    rows[f"{name} − {other}"] = (mean, (mean - half, mean + half))
+if rows:
+    title = "At 8 times the cost: mean and 95 % interval, paired seeds"
+    plotting.intervals(rows, xlabel="difference in test accuracy (points)", title=title)
+    means = {family: curves[family][:, -1].mean() for family in families}
+    for family, mean in means.items():
+        print(f"{family:10} {mean:.1f} % at 8 times the cost")
+    decided = sum(low > 0 or high < 0 for _, (low, high) in rows.values())
+    print(f"{decided} of {len(rows)} comparisons are decided by the seeds")
+    guess_ahead.beside(max(means, key=means.get))
+else:
+    print(MISSING)
 
 # %% [markdown]
+# <details><summary>What we got</summary>
+#
+# At 8 times the cost the paper's ratio has 91.7 %, depth alone 84.9 %, resolution alone 71.4 %; 2
+# of 6 comparisons are decided, both against resolution.
+#
+# </details>
+#
 # At 8 times the cost the paper's ratio is ahead of each single dimension on average: of width,
 # which is what the grid had "found", by 2.8 points. Three seeds do not decide that: the interval
 # reaches from −1.5 to 7.0. Resolution alone ends *below* the base (71.4 against 80.0 %). This is no
@@ -898,26 +892,20 @@ augment, mix = or_fallback("rand_augment", rand_augment), or_fallback("mixup", m
 rng = np.random.default_rng(7)
 scenes = torch.from_numpy(cluttered_digits("train", 10, 24).images)
 mixed, soft = mix(scenes.float(), torch.arange(10) % 10, 0.4, rng, 10)
-rows = {
-    f"n = 2, m = {m}": torch.stack(
-        [torch.as_tensor(augment(one, 2, m, rng)) for one in scenes]
-    ).numpy()
-    for m in (9, 25)
-}
-plotting.image_grid(
-    {
-        "scenes": scenes.numpy(),
-        **rows,
-        "mixup": torch.as_tensor(mixed).round().to(torch.uint8).numpy(),
-    }
-)
-print(
-    f"the first image and its label are mixed with the shares {float(soft[0].max()):.2f} and "
-    f"{1 - float(soft[0].max()):.2f}"
-)
+rows = {"scenes": scenes.numpy()}
+for m in (9, 25):
+    changed = [torch.as_tensor(augment(one, 2, m, rng)) for one in scenes]
+    rows[f"n = 2, m = {m}"] = torch.stack(changed).numpy()
+rows["mixup"] = torch.as_tensor(mixed).round().to(torch.uint8).numpy()
+plotting.image_grid(rows)
+share = float(soft[0].max())
+print(f"the first image and its label are mixed with the shares {share:.2f} and {1 - share:.2f}")
 
 # %% [markdown]
 # Does it help here? Recorded: a network of twice the base's cost, 24 epochs, three seeds.
+
+# %% tags=["experiment"]
+guess_gain = predict("How many points does RandAugment bring?", ..., unit="points")
 
 # %% tags=["experiment"]
 augmented = by_name(recorded_runs("augment"))
@@ -930,14 +918,21 @@ if augmented:
     )
 for name, values in augmented.items():
     gain = values - augmented["none"]
-    print(
-        f"{name:12} {values.mean():.2f} %, {gain.mean():+.2f} ± "
-        f"{gain.std(ddof=1) / len(gain) ** 0.5:.2f} against none (standard error)"
-    )
+    error = gain.std(ddof=1) / len(gain) ** 0.5
+    print(f"{name:12} {values.mean():.2f} %, {gain.mean():+.2f} ± {error:.2f} against none")
+    if name == "RandAugment":
+        guess_gain.beside(gain.mean())
 if not augmented:
     print(MISSING)
 
 # %% [markdown]
+# <details><summary>What we got</summary>
+#
+# Without augmentation 87.43 %. Mixup brings 2.49 points, RandAugment 4.68, both together 4.78: with
+# 4,000 images there is much to gain, and the second one adds next to nothing.
+#
+# </details>
+#
 # ## 7 · Progressive learning
 #
 # Small images train fast, and a network that sees them can be regularised less. EfficientNetV2
@@ -1004,34 +999,25 @@ print("stages:", [schedule(stage, 4, (12, 24), (0.0, 6.0)) for stage in range(4)
 progressive = recorded_runs("progressive")
 ways = by_name(progressive)
 for name, values in ways.items():
-    steps, seconds = (
-        np.mean([run[key] for run in progressive if run["name"] == name])
-        for key in ("steps", "seconds")
-    )
-    print(
-        f"{name:20} {values.mean():.2f} ± {values.std(ddof=1):.2f} %, {steps:,.0f} steps in "
-        f"{seconds:.1f} s"
-    )
+    steps = np.mean([run["steps"] for run in progressive if run["name"] == name])
+    print(f"{name:20} {values.mean():.2f} ± {values.std(ddof=1):.2f} %, {steps:,.0f} steps")
 if ways:
-    plotting.boxes(
-        {name.replace(" ", "\n"): values for name, values in ways.items()},
-        xlabel="images during training",
-        ylabel="test accuracy at 24 px (%)",
-        title="Equal time, other images",
-    )
+    labels = {"xlabel": "images during training", "ylabel": "test accuracy at 24 px (%)"}
+    groups = {name.replace(" ", "\n"): values for name, values in ways.items()}
+    plotting.boxes(groups, **labels, title="Equal time, other images")
     for other in ("large images", "growing images only"):
         gain = ways["growing"] - ways[other]
-        verdict = (
-            "ahead of" if gain.min() > 0 else "behind" if gain.max() < 0 else "not separated from"
-        )
-        print(
-            f"Growing images and regularisation together are {verdict} {other}: {gain.mean():+.2f} "
-            "points on average."
-        )
+        print(f"growing − {other}: {gain.mean():+.2f} ({gain.min():+.2f} … {gain.max():+.2f})")
 else:
     print(MISSING)
 
 # %% [markdown]
+# <details><summary>What we got</summary>
+#
+# Large images 82.41 %, growing images and regularisation 90.07, growing images alone 91.39.
+#
+# </details>
+#
 # Growing images beat large ones in every seed: time is well spent on many cheap steps first. But
 # growing the images *alone* did better still than growing images and regularisation together, also
 # in every seed. That is the opposite of the paper's result on ImageNet. Our trainings are short,

@@ -111,7 +111,7 @@ def test_student_notebook_has_stubs_and_no_answers():
 
 def test_minutes_and_points_are_the_sums_over_the_titles():
     first = student_cells()[0].source
-    assert "**16 minutes of exercises, 1 of reading · 7 points.** It has" in first
+    assert "**16 minutes of exercises, 1 of reading · 7 points.** [Words and symbols](" in first
     counted = contents.contents(read_lesson(FIXTURE, FIXTURES))
     assert (counted.minutes, counted.points, counted.notebook) == (
         16,

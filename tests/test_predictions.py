@@ -85,17 +85,7 @@ def _asked(source: str) -> dict[str, ast.Call]:
     return {name: call for name, call in calls.items() if ast.unparse(call.func) == "predict"}
 
 
-@pytest.mark.parametrize(
-    "lesson",
-    [
-        "00_start_here",
-        "01_random_search",
-        "02_evolution_and_early_stopping",
-        "03_rl_controller",
-        "04_darts",
-        "05_supernet",
-    ],
-)
+@pytest.mark.parametrize("lesson", solutions.lessons())
 def test_every_lesson_asks_first_and_answers_later(lesson):
     """A guess is left to the learner, stands in a short cell, and a later one puts it beside what came out."""
     cells = [cell.source for cell in solutions.read(lesson).cells if cell.cell_type == "code"]

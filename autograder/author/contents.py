@@ -20,6 +20,9 @@ WORDS_PER_MINUTE = 200
 HEADER = "**{minutes} · {points}.**"
 """Stands in the first cell of each source, where learners read minutes and points."""
 
+GLOSSARY = "docs/glossary.md"
+"""The page of words and symbols, to which every lesson leads; it is in the learners' zip too."""
+
 TABLE_HEAD = "| lesson | minutes | points | run it |"
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}/{notebook})"
 
@@ -50,7 +53,7 @@ class Contents:
             minutes=f"{self.minutes} minutes of exercises, {self.reading:.0f} of reading",
             points=f"{self.points:g} points",
         )
-        return source.replace(HEADER, filled)
+        return source.replace(HEADER, f"{filled} [Words and symbols](../../{GLOSSARY})")
 
 
 def contents(lesson: Lesson) -> Contents:

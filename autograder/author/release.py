@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 import solutions
 from autograder.author import build, leaks, verify
-from autograder.author.contents import all_contents
+from autograder.author.contents import GLOSSARY, all_contents
 from nas_lib._files import replacing
 
 NAME = "nas-from-scratch-learners"
@@ -52,6 +52,9 @@ def release(out: Path, root: Path = build.ROOT) -> Path:
         for notebook in notebooks:
             (content / notebook).parent.mkdir(parents=True)
             shutil.copyfile(root / notebook, content / notebook)
+        if (root / GLOSSARY).exists():
+            (content / GLOSSARY).parent.mkdir(parents=True)
+            shutil.copyfile(root / GLOSSARY, content / GLOSSARY)
         (content / "README.md").write_text(readme(root, wheel.name), encoding="utf-8", newline="\n")
         (content / "requirements.txt").write_text(
             requirements(root, wheel.name), encoding="utf-8", newline="\n"
