@@ -395,7 +395,7 @@ for a, b in (
         rows[f"{a} − {b}, {step}"] = (paired.mean, (paired.low, paired.high))
         print(f"{a} − {b}, {step}: {paired.mean:+.2f} ({paired.low:+.2f} … {paired.high:+.2f})")
 title = f"After 50 and {BUDGET} evaluations: mean, 95 % interval, {RUNS} pairs"
-plotting.intervals(rows, xlabel="difference of the incumbents (percentage points)", title=title)
+plotting.intervals(rows, xlabel="difference of the incumbents (percentage points)", title=title);
 
 # %% tags=["experiment"]
 def ahead(a, b, step):

@@ -332,7 +332,7 @@ ax = plotting.lines(
     ylabel="spread of an estimate\n/ length of the gradient",
     title="What a constant baseline does to the noise",
 )
-ax.axvline(mean_reward, color="black", linewidth=1)
+ax.axvline(mean_reward, color="black", linewidth=1);
 
 # %% tags=["experiment"]
 for b, one in zip(tried[[0, 4]], [measured[0], measured[4]]):

@@ -713,7 +713,7 @@ ax = plotting.lines(
     shares | {"softmax of the logits": example.softmax(0)}, axes[0, 1],
     xlabel="option", ylabel="share of samples\nin which it is largest",
 )
-ax.set_xticks(range(5))
+ax.set_xticks(range(5));
 
 # %% tags=["experiment"]
 for tau, one in drawn.items():

@@ -602,7 +602,7 @@ bar.close()
 ranked = sorted(grid_runs, key=lambda name: -grid_runs[name].mean())
 groups = {name.replace(" ", "\n"): grid_runs[name] for name in ranked}
 labels = {"xlabel": "alpha, beta, gamma (depth, width, resolution)", "ylabel": "test accuracy (%)"}
-plotting.boxes(groups, **labels, title="Six ways to spend the fourfold, best mean first")
+plotting.boxes(groups, **labels, title="Six ways to spend the fourfold, best mean first");
 
 # %% tags=["experiment"]
 first, second = (grid_runs[name] for name in ranked[:2])

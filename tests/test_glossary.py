@@ -32,7 +32,9 @@ def test_every_lesson_leads_to_the_page(lesson):
 
 @pytest.mark.parametrize(("word", "meaning"), WORDS, ids=[word for word, _ in WORDS])
 def test_a_word_is_used_where_the_page_says(word, meaning):
-    cited = [number for found in re.findall(r"\((\d\d(?:, \d\d)*)\)", meaning) for number in found.split(", ")]
+    cited = [
+        number for found in re.findall(r"\((\d\d(?:, \d\d)*)\)", meaning) for number in found.split(", ")
+    ]
     assert cited
     variants = [one.strip().lower() for one in word.split(",")]
     for number in cited:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 import solutions
@@ -15,3 +17,17 @@ def test_no_cell_of_an_experiment_is_long(lesson):
     lines = [[line for line in source.splitlines() if line.strip()] for source in cells]
     assert len(lines) > 5
     assert [f"{cell[0]}: {len(cell)} lines" for cell in lines if len(cell) > MOST] == []
+
+
+SILENT = {"print", "print_verdicts", "plotting.legend", "plotting.guess", "plotting.half_points"}
+
+
+@pytest.mark.parametrize("lesson", solutions.lessons())
+def test_no_cell_ends_in_a_value_that_would_show_as_text(lesson):
+    shown = []
+    for cell in solutions.read(lesson).cells:
+        last = ast.parse(cell.source).body[-1] if solutions.tag_of(cell) == "experiment" else None
+        if isinstance(last, ast.Expr) and not cell.source.rstrip().endswith(";"):
+            call = ast.unparse(last.value.func) if isinstance(last.value, ast.Call) else "no call"
+            shown += [] if call in SILENT or call.endswith(".beside") else [ast.unparse(last)]
+    assert shown == []
