@@ -389,8 +389,8 @@ for row, name in zip(panels, spaces):
 # Read the bias first: a raw sum leaves out what lies between the layers. Then compare the ranks
 # with those of the MACs, in both spaces. A cell gets more MACs from more or larger layers; a mobile
 # network from a larger image too, with as many layers as before. What that costs depends on whether
-# a layer's time is its work or its start. The goal in practice is a median error of at most 10 % and
-# a rank correlation of at least 0.95; on a busy machine, try again.
+# a layer's time is its work or its start. The goal in practice is a median error of at most 10 %
+# and a rank correlation of at least 0.95; on a busy machine, try again.
 #
 # <details><summary>What we got</summary>
 #
@@ -603,8 +603,8 @@ guess_soft.beside(len(soft_choices))
 #
 # <details><summary>What we got</summary>
 #
-# The soft reward chose 1 cell for all three targets. The hard one mostly chose the most accurate
-# cell within the target, but not always: its factor is no wall either.
+# The soft reward chose 1 cell for all three targets. The hard one chose the most accurate cell
+# within the target, in some of our runs with one exception: its factor is no wall either.
 #
 # </details>
 #
@@ -846,7 +846,7 @@ def accuracy_of(network):
     return 100 * count_correct(network, *splits.final_valid) / len(splits.final_valid[1])
 
 # %% tags=["experiment"]
-guess_bits = predict("From how many bits on is nothing lost, with a scale per channel?", ...)
+guess_bits = predict("How few bits lose less than a point, with a scale per channel?", ...)
 
 # %% tags=["experiment"]
 widths = [8, 6, 5, 4, 3, 2]
@@ -872,8 +872,8 @@ for bits in (3, 2):
 # %% [markdown]
 # <details><summary>What we got</summary>
 #
-# Down to a few bits hardly a point is lost ("nothing" above means less than one point). At 3 bits
-# two epochs through the quantisation brought most of the loss back, at 2 bits more than half of it.
+# With a scale per channel less than one point is lost down to 5 bits. At 3 bits two epochs through
+# the quantisation brought all of the loss back, at 2 bits about two thirds of it.
 #
 # </details>
 
