@@ -68,7 +68,7 @@ def predict(question: str, guess: Any = ..., *, options: Sequence[str] = (), uni
     if options:
         read: float | str | None = guess if isinstance(guess, str) and guess in options else None
     else:
-        number = isinstance(guess, numbers.Real) and not isinstance(guess, bool) and math.isfinite(guess)
+        number = not isinstance(guess, bool) and isinstance(guess, numbers.Real) and math.isfinite(guess)
         read = float(guess) if number else None
     made = Prediction(question, read, unit)
     said = f"Not {guess!r}. {hint}" if read is None else f"You say {made._shown(read)}."

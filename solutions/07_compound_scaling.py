@@ -468,9 +468,9 @@ guess_fused.beside(sum(took["Fused-MBConv"][one] < took["MBConv"][one] for one i
 #
 # <details><summary>What we got</summary>
 #
-# On our processor the fused block did two to four times as many MACs in a second everywhere. Early
-# in the network, with 12 channels, that was just about enough for its larger number of them; later,
-# with 32 and 80 channels, it was not, and the fused block was slower.
+# On our processor, idle, the fused block did more than twice as many MACs in a second everywhere.
+# Early in the network, with 12 channels, that was just about enough for its larger number of them;
+# with 80 channels it was not, and the fused block was slower.
 #
 # </details>
 #
@@ -706,8 +706,8 @@ else:
 # %% [markdown]
 # <details><summary>What we got</summary>
 #
-# At 8 times the cost the paper's ratio has 91.7 %, depth alone 84.9 %, resolution alone 71.4 %; 2
-# of 6 comparisons are decided, both against resolution.
+# At 8 times the cost the paper's ratio has 91.7 %, width alone 89.0, depth alone 84.9, resolution
+# alone 71.4. 4 of 6 comparisons are decided, those with depth and with resolution.
 #
 # </details>
 #
@@ -929,7 +929,7 @@ if not augmented:
 # <details><summary>What we got</summary>
 #
 # Without augmentation 87.43 %. Mixup brings 2.49 points, RandAugment 4.68, both together 4.78: with
-# 4,000 images there is much to gain, and the second one adds next to nothing.
+# so few images there is much to gain, and the second of them adds next to nothing.
 #
 # </details>
 #
@@ -1014,7 +1014,7 @@ else:
 # %% [markdown]
 # <details><summary>What we got</summary>
 #
-# Large images 82.41 %, growing images and regularisation 90.07, growing images alone 91.39.
+# Large images 82.42 %, growing images and regularisation 90.08, growing images alone 91.39.
 #
 # </details>
 #

@@ -38,7 +38,10 @@ class Place:
             made.mkdir(parents=True, exist_ok=True)
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         self._environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT), "PATH": programs}
-        self._environment |= {"JUPYTER_CONFIG_DIR": str(home / ".jupyter"), "JUPYTER_DATA_DIR": str(home / "data")}
+        self._environment |= {
+            "JUPYTER_CONFIG_DIR": str(home / ".jupyter"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
+        }
         with open(folder / "nbgrader_config.py", "a", encoding="utf-8") as file:
             file.write(config)
 
@@ -66,9 +69,7 @@ def test_what_a_learner_submits_through_the_exchange_comes_back_as_feedback(tmp_
     of_learner = re.search(r"```python\n(c = get_config\(\).*?)```", RECIPE, re.DOTALL)[1]  # type: ignore[index]
     assert settings.COURSE_ID in of_learner
     where = "/srv/nbgrader/exchange"
-    teacher = Place(
-        tmp_path / "course", tmp_path / "teacher", f"\n{setting.replace(where, str(exchange))}\n"
-    )
+    teacher = Place(tmp_path / "course", tmp_path / "teacher", f"\n{setting.replace(where, str(exchange))}\n")
     learner = Place(
         tmp_path / "learner" / "work", tmp_path / "learner", of_learner.replace(where, str(exchange))
     )
