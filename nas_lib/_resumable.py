@@ -109,7 +109,7 @@ class Resumable(ABC):
             )
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Go on from a file that `save` wrote for the same training.
+        """Go on from a file that `save` wrote for the same training, on this device or another.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -118,7 +118,8 @@ class Resumable(ABC):
         accepted = f"path must hold a training that save() wrote, {path}"
         data = io.BytesIO(Path(path).read_bytes())
         try:
-            saved = torch.load(data, weights_only=True)
+            # Wherever it was trained: weights and optimiser take the values to the device that they are on here.
+            saved = torch.load(data, map_location="cpu", weights_only=True)
         except (
             Exception
         ) as error:  # torch raises what it comes upon: EOFError, KeyError, RuntimeError, OSError, …

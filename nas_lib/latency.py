@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,11 +57,12 @@ def pinned_threads(threads: int = 1) -> Iterator[None]:
 def synchronizer(device: torch.device | str) -> Callable[[], None] | None:
     """What waits until a device has done all that was asked of it; None where every call waits by itself (the CPU).
 
-    Calls of a GPU return when the work is *queued*. Without this the clock measures the queue.
+    Calls of a GPU return when the work is *queued*. Without this the clock measures the queue. Of several GPUs it is
+    the given one that is waited for ("cuda:1"); "cuda" is the one that is current when it is called.
     """
     kind = torch.device(device).type
     if kind == "cuda":
-        return torch.cuda.synchronize
+        return partial(torch.cuda.synchronize, torch.device(device))
     if kind == "mps":
         return torch.mps.synchronize
     return None

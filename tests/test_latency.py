@@ -103,9 +103,16 @@ def test_threads_are_put_back_even_after_an_error() -> None:
             pass
 
 
-def test_only_queues_need_to_be_waited_for() -> None:
+def test_only_queues_need_to_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[object] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
     assert latency.synchronizer("cpu") is None
-    assert latency.synchronizer("cuda") is torch.cuda.synchronize
+    for device in ("cuda:1", "cuda", torch.device("cuda", 0)):
+        wait = latency.synchronizer(device)
+        assert wait is not None
+        wait()
+    # PyTorch takes a device without a number for the current one.
+    assert waited == [torch.device("cuda:1"), torch.device("cuda"), torch.device("cuda:0")]
 
 
 def test_measuring_a_network_leaves_it_as_it_was() -> None:
