@@ -11,7 +11,9 @@ import hashlib
 import importlib
 import json
 import os
-from collections.abc import Mapping
+import re
+import tarfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -19,7 +21,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nas_lib.spaces import Arch, CellSpace, Space
+from nas_lib.spaces import Arch, CellSpace, ProductSpace, Space
 
 Metric: TypeAlias = Literal["valid", "test"]
 METRICS: tuple[Metric, ...] = ("valid", "test")
@@ -526,35 +528,96 @@ def _exactly(name: str, values: ArrayLike, dtype: type[np.generic]) -> NDArray[A
 # ---------------------------------------------------------------------------------------------- NATS-Bench
 
 
-class NATSBench:
-    """NATS-Bench's topology space (= NAS-Bench-201), read through its own package and asked as any benchmark.
+SIZE_CHANNELS = tuple(range(8, 65, 8))
+"""NATS-Bench's options for the channels of each of five layers."""
 
-    Needs `pip install nats_bench` and the published file or folder (1–2 GB; the folder, `*-simple`, is read
-    cell by cell). Cells are mapped by their strings: the official index differs from ours.
+
+def size_space() -> ProductSpace:
+    """NATS-Bench's size space: the channels of five layers, 32,768 architectures, spelled `8:64:16:32:40`.
+
+    Dong et al. 2021 (arXiv:2009.00437, section 3.2). As everywhere here, the index is lexicographic and not the
+    official one.
+    """
+    layers = {f"channels{i}": SIZE_CHANNELS for i in range(1, 6)}
+    return ProductSpace(layers, parse=_read_channels, spell=_spell_channels)
+
+
+def _spell_channels(arch: Arch) -> str:
+    return ":".join(map(str, arch))
+
+
+def _read_channels(string: str) -> tuple[int, ...] | None:
+    return tuple(map(int, string.split(":"))) if re.fullmatch(r"[1-9]\d?(:[1-9]\d?){4}", string) else None
+
+
+class _Family(NamedTuple):
+    """One of NATS-Bench's two spaces: what its files are called, and what is in them."""
+
+    tag: str
+    lengths: tuple[int, ...]
+    name: str
+    space: Callable[[], Space]
+    what: str
+
+    def key(self, epochs: int) -> str:
+        """What the files call full training of that length."""
+        return f"{epochs:02d}"
+
+
+_FAMILIES = {
+    "topology": _Family("tss", (12, 200), "NATS-tss-v1_0-3ffb9", CellSpace, "cell"),
+    "size": _Family("sss", (1, 12, 90), "NATS-sss-v1_0-50262", size_space, "architecture"),
+}
+
+
+class NATSBench:
+    """NATS-Bench's two spaces, read through its own package and asked as any benchmark.
+
+    The topology space is NAS-Bench-201's cells, the size space the channels of five layers. Needs `pip install
+    nats_bench` and the published file or folder (1–2 GB; the folder, `*-simple`, is read architecture by
+    architecture). These are pickles, which can run programs: open none but the authors'. Architectures are mapped by
+    their strings: the official index differs from ours. Answers are kept, since the package takes milliseconds for
+    each.
 
     As in the paper's protocol (Dong et al. 2021, arXiv:2009.00437), on CIFAR-10 `valid` comes from networks
     trained on the training half ("cifar10-valid") and `test` from networks trained on both halves; the price
     is the training time up to that epoch plus one pass over the validation set. Cells have one to three
-    trainings: `seed=k` is training k modulo their number, so every answer is a measured one.
+    trainings: `seed=k` is training k modulo their number, so every answer is a measured one. Of the size space,
+    `seeds` is the number of trainings that the files hold.
 
     Args:
-        path: the file `NATS-tss-v1_0-3ffb9.pickle.pbz2` or the folder `NATS-tss-v1_0-3ffb9-simple`.
+        path: the file `NATS-tss-v1_0-3ffb9.pickle.pbz2` or the folder `NATS-tss-v1_0-3ffb9-simple`; of the size
+            space, `NATS-sss-v1_0-50262`.
         dataset: "cifar10", "cifar100" or "ImageNet16-120".
-        epochs: length of full training, 200 or 12 (two separate sets of trainings).
+        epochs: length of full training (separate sets of trainings): 200 or 12; of the size space 90, 12 or 1. None for
+            the longest.
+        space: "topology" or "size"; None to tell by the name of the file.
 
     Raises:
         ModuleNotFoundError: the package is not installed.
         FileNotFoundError: there is nothing at `path`.
-        ValueError: another dataset or length.
+        ValueError: another dataset, length or space, or what is at `path` is not what the package reads.
     """
 
     DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 
-    def __init__(self, path: str | os.PathLike[str], dataset: str = "cifar10", epochs: int = 200) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        dataset: str = "cifar10",
+        epochs: int | None = None,
+        space: Literal["topology", "size"] | None = None,
+    ) -> None:
         if dataset not in self.DATASETS:
             raise ValueError(f"dataset must be one of {', '.join(self.DATASETS)}, got {dataset!r}")
-        if isinstance(epochs, bool) or epochs not in (12, 200):
-            raise ValueError(f"epochs must be 12 or 200, got {epochs!r}")
+        path = Path(path)
+        if space not in (None, *_FAMILIES):
+            raise ValueError(f"space must be 'topology', 'size' or None, got {space!r}")
+        self._family = _FAMILIES[space or ("size" if "sss" in path.name else "topology")]
+        lengths = self._family.lengths
+        if isinstance(epochs, bool) or epochs not in (None, *lengths):
+            accepted = f"{', '.join(map(str, lengths[:-1]))} or {lengths[-1]}"
+            raise ValueError(f"epochs must be {accepted}, got {epochs!r}")
         try:
             package = importlib.import_module("nats_bench")
         except ModuleNotFoundError as error:
@@ -562,79 +625,154 @@ class NATSBench:
                 raise
             message = "NATSBench needs the package nats_bench: `pip install nats_bench`"
             raise ModuleNotFoundError(message, name="nats_bench") from None
-        path = Path(path)
-        if not path.exists():
-            where = "github.com/D-X-Y/NATS-Bench has the addresses"
-            raise FileNotFoundError(f"there is no NATS-Bench file or folder at {path}: {where}")
-        self.space = CellSpace()
+        _check_nats_path(path, self._family)
+        self.space = self._family.space()
         self.dataset = dataset
-        self.epochs = int(epochs)
-        self.seeds = 3
-        self._api = package.create(str(path), "tss", fast_mode=path.is_dir(), verbose=False)
+        self.epochs = lengths[-1] if epochs is None else int(epochs)
+        self._path, self._hp = path, self._family.key(self.epochs)
+        try:
+            self._api = package.create(str(path), self._family.tag, fast_mode=path.is_dir(), verbose=False)
+        except (
+            Exception
+        ) as error:  # a cut-off or foreign file: bz2, pickle and the package raise what they come upon
+            raise ValueError(f"{_nats_accepted(self._family)}, {_unreadable(path, error)}") from error
+        self.seeds = 3 if self._family.tag == "tss" else self._trainings_of_one()
+        self._answers: dict[tuple[Arch, int, int | None], Evaluation] = {}
         self._best: dict[Metric, tuple[Arch, float]] = {}
 
     def query(self, arch: Arch, epochs: int | None = None, seed: int | None = None) -> Evaluation:
         """What training `arch` gave; arguments and result as in `TabularBenchmark.query`.
 
         Raises:
-            TypeError, ValueError: `epochs` or `seed` is out of range, `arch` is not in the space, or there is
-                no validation accuracy after that epoch (CIFAR-100 and ImageNet16-120: only after the last).
+            TypeError, ValueError: `epochs` or `seed` is out of range, `arch` is not in the space or not in the files,
+                or there is no validation accuracy after that epoch (CIFAR-100 and ImageNet16-120: only after the last).
         """
-        index = self._official_index(arch)
         epoch = self.epochs if epochs is None else _count("epochs", epochs, 1, self.epochs, "full training")
         if seed is not None:
             seed = _count("seed", seed, 0, self.seeds - 1, "the mean over seeds")
-        validated_on = "cifar10-valid" if self.dataset == "cifar10" else self.dataset
-        info = self._info(index, validated_on, epoch, seed)
-        if info.get("valid-accuracy") is None:
-            lacks = f"NATS-Bench has no validation accuracy of {self.dataset} after epoch {epoch}"
-            raise ValueError(f"epochs must be None or {self.epochs} here, got {epoch}: {lacks}")
-        test = None
-        if epoch == self.epochs:
-            tested = info if validated_on == self.dataset else self._info(index, self.dataset, epoch, seed)
-            test = None if tested.get("test-accuracy") is None else float(tested["test-accuracy"])
-        seconds = info.get("train-all-time")
-        if seconds is not None:
-            seconds = float(seconds) + float(info.get("valid-per-time") or 0.0)
-        cost = self._api.get_cost_info(index, validated_on, hp=str(self.epochs))
-        # The package gives both in millions; what it calls FLOPs are multiply–accumulates.
-        params, macs = (round(1e6 * float(cost[name])) for name in ("params", "flops"))
-        return Evaluation(float(info["valid-accuracy"]), test, seconds, params, macs)
+        try:
+            return self._answers[arch, epoch, seed]
+        except (KeyError, TypeError):  # new, or spelled as something that cannot be a key
+            pass
+        own = self.space.from_index(self.space.index(arch))
+        answer = self._answers[own, epoch, seed] = self._ask(own, epoch, seed)
+        return answer
 
     def best(self, metric: Metric = "test") -> tuple[Arch, float]:
-        """The best cell and its value, mean over its trainings; asks for every cell once (minutes)."""
+        """The best architecture and its value, mean over its trainings; asks for every one once (minutes)."""
         _require_metric(metric)
         if not self._best:
-            scores = np.array([_final_scores(self.query(cell)) for cell in self.space])
+            archs = [self.space.from_index(i) for i in range(len(self.space))]
+            scores = np.array([_final_scores(self.query(arch)) for arch in archs])
             for column, name in enumerate(METRICS):
                 if not np.isnan(scores[:, column]).all():
                     i = int(np.nanargmax(scores[:, column]))
-                    self._best[name] = (self.space.from_index(i), float(scores[i, column]))
+                    self._best[name] = (archs[i], float(scores[i, column]))
         if metric not in self._best:
             raise ValueError(f"metric must be one that the files hold, got {metric!r}")
         return self._best[metric]
 
+    def _ask(self, arch: Arch, epoch: int, seed: int | None) -> Evaluation:
+        index = self._official_index(arch)
+        validated_on = "cifar10-valid" if self.dataset == "cifar10" else self.dataset
+        try:
+            info = self._info(index, validated_on, epoch, seed)
+            test = None
+            if epoch == self.epochs:
+                tested = (
+                    info if validated_on == self.dataset else self._info(index, self.dataset, epoch, seed)
+                )
+                test = None if tested.get("test-accuracy") is None else float(tested["test-accuracy"])
+            cost = self._api.get_cost_info(index, validated_on, hp=self._hp)
+        except Exception as error:  # the package asserts that files are there, and finds keys or does not
+            lacks = f"which {self._path} lacks ({type(error).__name__}: {error})"
+            raise ValueError(
+                f"arch must be one whose training on {self.dataset} for {self.epochs} epochs the files hold, "
+                f"got {self.space.str(arch)}, {lacks}"
+            ) from error
+        if info.get("valid-accuracy") is None:
+            lacks = f"NATS-Bench has no validation accuracy of {self.dataset} after epoch {epoch}"
+            raise ValueError(f"epochs must be None or {self.epochs} here, got {epoch}: {lacks}")
+        seconds = info.get("train-all-time")
+        if seconds is not None:
+            seconds = float(seconds) + float(info.get("valid-per-time") or 0.0)
+        # The package gives both in millions; what it calls FLOPs are multiply–accumulates.
+        params, macs = (round(1e6 * float(cost[name])) for name in ("params", "flops"))
+        return Evaluation(float(info["valid-accuracy"]), test, seconds, params, macs)
+
+    def _trainings_of_one(self) -> int:
+        """Trainings of one architecture in the files; in the size space all have equally many."""
+        held = [int(file.name.split(".")[0]) for file in self._path.glob("[0-9]*.pickle.pbz2")]
+        held += list(self._api.evaluated_indexes)
+        dataset = "cifar10-valid" if self.dataset == "cifar10" else self.dataset
+        try:
+            info = self._api.query_meta_info_by_index(min(held), self._hp)
+            return max(1, len(info.get_dataset_seeds(dataset)))
+        except Exception:  # that one lacks this dataset or length: a query says so, with its name
+            return 1
+
     def _official_index(self, arch: Arch) -> int:
         index = int(self._api.query_index_by_arch(self.space.str(arch)))
         if index < 0:
-            raise ValueError(f"arch must be a cell of the NATS-Bench files, got {self.space.str(arch)}")
+            what = self._family.what
+            raise ValueError(
+                f"arch must be a{'n' * (what[0] == 'a')} {what} of the NATS-Bench files, got {self.space.str(arch)}"
+            )
         return index
 
     def _info(self, index: int, dataset: str, epoch: int, seed: int | None) -> dict[str, Any]:
         """The package's record of one training (or of the mean over them) after `epoch` epochs."""
-        hp = str(self.epochs)
         which: bool | int = False  # the package's word for the mean
         if seed is not None:
-            trained = self._api.query_meta_info_by_index(index, hp).get_dataset_seeds(dataset)
+            trained = self._api.query_meta_info_by_index(index, self._hp).get_dataset_seeds(dataset)
             which = trained[seed % len(trained)]
         last = epoch == self.epochs
         info: dict[str, Any] = self._api.get_more_info(
-            index, dataset, iepoch=None if last else epoch - 1, hp=hp, is_random=which
+            index, dataset, iepoch=None if last else epoch - 1, hp=self._hp, is_random=which
         )
         return info
 
     def __repr__(self) -> str:
-        return f"NATSBench({self.dataset}, {self.epochs} epochs)"
+        kind = "" if self._family.tag == "tss" else "size space, "
+        return f"NATSBench({kind}{self.dataset}, {self.epochs} epochs)"
+
+
+def _nats_accepted(family: _Family) -> str:
+    return f"path must be NATS-Bench's file {family.name}.pickle.pbz2 or its folder {family.name}-simple"
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path} cannot be read as such: cut off, or another file ({type(error).__name__}: {error})"
+
+
+def _check_nats_path(path: Path, family: _Family) -> None:
+    """Say what is wrong with a path in words, before the package does in its own."""
+    accepted = _nats_accepted(family)
+    if not path.exists():
+        where = "github.com/D-X-Y/NATS-Bench has the addresses"
+        raise FileNotFoundError(f"there is no NATS-Bench file or folder at {path}: {where}")
+    if path.is_dir():
+        if not (path / "meta.pickle.pbz2").is_file():
+            inner = path / path.name
+            found = (
+                f"; is it {inner}?"
+                if (inner / "meta.pickle.pbz2").is_file()
+                else ": unpack the archive again"
+            )
+            raise ValueError(f"{accepted}, got the folder {path} without a meta.pickle.pbz2{found}")
+        return
+    if path.suffix == ".pth":
+        raise ValueError(f"{accepted}, got {path}, the older NAS-Bench-201's, which nats_bench cannot read")
+    with path.open("rb") as file:
+        compressed = file.read(3) == b"BZh"
+    if not compressed and tarfile.is_tarfile(path):
+        raise ValueError(
+            f"{accepted}, got the archive {path}: unpack it (`tar xf {path.name}`) and give the folder"
+        )
+    if not compressed:
+        raise ValueError(
+            f"{accepted}, got {path}, which is not compressed by bzip2: another file, or a broken download"
+        )
 
 
 def _final_scores(evaluation: Evaluation) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import tarfile
 import time
 import types
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from nas_lib import benchmark as benchmark_module
 from nas_lib import spaces
-from nas_lib.benchmark import TABLE_PATH, Evaluation, NATSBench, TableFile, TabularBenchmark
+from nas_lib.benchmark import TABLE_PATH, Evaluation, NATSBench, TableFile, TabularBenchmark, size_space
 from nas_lib.spaces import CellSpace
 from scripts.benchmarks.search import made_up_table, query_seconds
 
@@ -495,6 +496,7 @@ def nats(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     package = types.ModuleType("nats_bench")
     package.create = FakeAPI  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "nats_bench", package)
+    (tmp_path / "meta.pickle.pbz2").touch()
     return tmp_path
 
 
@@ -570,33 +572,155 @@ def test_nats_bench_without_its_package(monkeypatch: pytest.MonkeyPatch, tmp_pat
         NATSBench(tmp_path)
 
 
-def test_nats_bench_with_the_real_package(tmp_path: Path) -> None:
-    """The package's own classes and file format, over two made-up cells."""
+def write_nats(folder: Path, kind: str, form: str, archs: list[str], trainings: int = 2) -> Path:
+    """Files in the real format, by the package's own classes: accuracies follow from index, epoch and seed."""
     package = pytest.importorskip("nats_bench", reason="the optional package nats_bench is not installed")
-    archs = [str(CellSpace().from_index(i)) for i in (4_321, 99)]
-    infos = {}
+    name, lengths = {
+        "topology": ("NATS-tss-v1_0-3ffb9", (12, 200)),
+        "size": ("NATS-sss-v1_0-50262", (1, 12, 90)),
+    }[kind]
+    infos: dict[int, dict[str, Any]] = {}
     for index, arch in enumerate(archs):
-        result = package.ArchResults(index, arch)
-        for dataset, name in (("cifar10-valid", "x-valid"), ("cifar10", "ori-test")):
-            for seed in (777, 888)[: index + 1]:
-                epochs = range(12)
-                count = package.ResultsCount(
-                    dataset, None, {}, {}, 0.5 + index, 20.0 + index, {"arch_str": arch}, seed, 12, None
-                )
-                accuracy = {e: 10 * index + e + seed / 1_000 for e in epochs}
-                count.update_train_info(
-                    accuracy, None, dict.fromkeys(epochs, 1.0), dict.fromkeys(epochs, 7.0)
-                )
-                named = {f"{name}@{e}": accuracy[e] for e in epochs}
-                count.update_eval(named, dict.fromkeys(named, 1.0), dict.fromkeys(named, 2.0))
-                result.update(dataset, seed, count)
-        infos[index] = {"12": result.state_dict(), "200": result.state_dict()}
-    path = tmp_path / "file.pickle.pbz2"
-    content = {"meta_archs": archs, "arch2infos": infos, "evaluated_indexes": [0, 1]}
-    package.pickle_save(content, str(tmp_path / "file.pickle"))
-    bench = NATSBench(path, epochs=12)
-    cell = CellSpace().from_index(99)
-    assert bench.query(cell) == pytest.approx((21 + 0.8325, 21 + 0.8325, 12 * 7 + 2, 1_500_000, 21_000_000))
-    assert bench.query(cell, epochs=3, seed=1) == pytest.approx((12.888, None, 23.0, 1_500_000, 21_000_000))
-    with pytest.raises(ValueError, match="arch must be a cell of the NATS-Bench files"):
-        bench.query(CellSpace().from_index(0))
+        infos[index] = {}
+        for length in lengths:
+            result = package.ArchResults(index, arch)
+            for dataset, sets in (
+                ("cifar10-valid", ("x-valid", "ori-test")),
+                ("cifar10", ("ori-test",)),
+                ("cifar100", ("x-valid", "x-test", "ori-test")),
+            ):
+                for seed in (777, 888, 999)[:trainings]:
+                    epochs = range(length)
+                    config = {"arch_str": arch} if kind == "topology" else {"name": "infer.shape.tiny"}
+                    count = package.ResultsCount(
+                        dataset, None, {}, {}, 0.5 + index, 20.0 + index, config, seed, length, None
+                    )
+                    accuracy = {e: 10 * index + e / 10 + seed / 1_000 for e in epochs}
+                    ones = dict.fromkeys(epochs, 1.0)
+                    count.update_train_info(accuracy, None, ones, dict.fromkeys(epochs, 7.0))
+                    for part in sets:
+                        kept = [length - 1] if dataset == "cifar100" else epochs  # as in the real files
+                        count.eval_names.append(part)
+                        for e in kept:
+                            key = f"{part}@{e}"
+                            count.eval_acc1es[key] = accuracy[e] + len(part) / 100
+                            count.eval_losses[key] = 1.0
+                            count.eval_times.update({f"{part}@{i}": 2.0 for i in epochs})
+                    result.update(dataset, seed, count)
+            infos[index][f"{length:02d}"] = result.state_dict()
+    if form == "file":
+        content = {"meta_archs": archs, "arch2infos": infos, "evaluated_indexes": list(infos)}
+        package.pickle_save(content, str(folder / f"{name}.pickle"))
+        return folder / f"{name}.pickle.pbz2"
+    (folder / f"{name}-simple").mkdir()
+    package.pickle_save({"meta_archs": archs}, str(folder / f"{name}-simple" / "meta.pickle"))
+    for index, info in infos.items():
+        package.pickle_save(info, str(folder / f"{name}-simple" / f"{index:06d}.pickle"))
+    return folder / f"{name}-simple"
+
+
+KINDS: dict[str, tuple[Any, list[str], int]] = {
+    "topology": (CellSpace(), [str(CellSpace().from_index(i)) for i in (4_321, 99)], 200),
+    "size": (size_space(), ["8:64:16:32:40", "64:64:64:64:64"], 90),
+}
+
+
+@pytest.mark.parametrize("form", ["file", "folder"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_nats_bench_with_the_real_package_and_format(kind: str, form: str, tmp_path: Path) -> None:
+    space, archs, longest = KINDS[kind]
+    path = write_nats(tmp_path, kind, form, archs)
+    for epochs in (12, longest):
+        bench = NATSBench(path, epochs=epochs)
+        for index, spelt in enumerate(archs):
+            arch = space.parse(spelt)
+            base = 10 * index + (epochs - 1) / 10
+            cost = (500_000 + index * 1_000_000, 20_000_000 + index * 1_000_000)
+            mean = (0.777 + 0.888) / 2
+            expected = (base + mean + 0.07, base + mean + 0.08, 7.0 * epochs + 2, *cost)
+            assert bench.query(arch) == pytest.approx(expected)
+            early = bench.query(tuple(arch), epochs=3, seed=1)
+            assert early == pytest.approx((10 * index + 0.2 + 0.888 + 0.07, None, 23.0, *cost))
+        assert bench.seeds == (3 if kind == "topology" else 2)
+    assert NATSBench(path).epochs == longest
+    hundred = NATSBench(path, dataset="cifar100", epochs=12)
+    final = hundred.query(space.parse(archs[1]), seed=0)
+    assert final[:2] == pytest.approx((11.1 + 0.777 + 0.07, 11.1 + 0.777 + 0.06))
+    with pytest.raises(
+        ValueError, match=r"arch must be one whose training .*|epochs must be None or 12 here, got 4"
+    ):
+        hundred.query(space.parse(archs[1]), epochs=4)
+
+
+def test_nats_bench_keeps_its_answers(tmp_path: Path) -> None:
+    space, archs, _ = KINDS["topology"]
+    bench = NATSBench(write_nats(tmp_path, "topology", "folder", archs))
+    arch = space.parse(archs[0])
+    answers = [bench.query(arch), bench.query(arch, 5), bench.query(arch, seed=1)]
+    bench._api = None  # whatever asks again fails
+    assert [bench.query(tuple(arch)), bench.query(arch, 5), bench.query(arch, seed=1)] == answers
+    assert bench.query(arch, 200) == answers[0]
+
+
+@pytest.mark.parametrize("form", ["file", "folder"])
+def test_nats_bench_names_an_architecture_that_the_files_lack(form: str, tmp_path: Path) -> None:
+    space, archs, _ = KINDS["topology"]
+    path = write_nats(tmp_path, "topology", form, archs)
+    with pytest.raises(ValueError, match="arch must be a cell of the NATS-Bench files, got"):
+        NATSBench(path).query(space.from_index(0))
+    with pytest.raises(
+        ValueError, match="arch must be one whose training on ImageNet16-120 for 200 epochs the files"
+    ):
+        NATSBench(path, dataset="ImageNet16-120").query(space.parse(archs[0]))
+    if form == "folder":
+        (path / "000001.pickle.pbz2").unlink()
+        (path / "000000.pickle.pbz2").write_bytes(b"BZh91AY")
+        for arch in archs:  # one file is not there, one is cut off
+            with pytest.raises(ValueError, match=r"got \|.*\|, which .*-simple lacks"):
+                NATSBench(path).query(space.parse(arch))
+
+
+def test_nats_bench_says_what_is_at_a_path_that_it_cannot_read(nats: Path) -> None:
+    name = "NATS-tss-v1_0-3ffb9"
+    accepted = rf"path must be NATS-Bench's file {name}\.pickle\.pbz2 or its folder {name}-simple"
+    archive = nats / "NATS-tss-v1_0-3ffb9-simple.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(nats / "meta.pickle.pbz2")
+    empty = nats / "empty"
+    (empty / "empty").mkdir(parents=True)
+    (nats / "NAS-Bench-201-v1_1-096897.pth").write_bytes(b"x")
+    (nats / "text.pickle.pbz2").write_text("<html>not found</html>")
+    for path, message in (
+        (archive, r"got the archive .*\.tar: unpack it \(`tar xf NATS-tss-v1_0-3ffb9-simple\.tar`\)"),
+        (empty, r"got the folder .*empty without a meta\.pickle\.pbz2: unpack the archive again"),
+        (nats / "NAS-Bench-201-v1_1-096897.pth", "the older NAS-Bench-201's, which nats_bench cannot read"),
+        (nats / "text.pickle.pbz2", "which is not compressed by bzip2: another file, or a broken download"),
+    ):
+        with pytest.raises(ValueError, match=f"{accepted}, {message}|{accepted}, got .*, {message}"):
+            NATSBench(path)
+    (empty / "empty" / "meta.pickle.pbz2").touch()
+    with pytest.raises(ValueError, match=r"is it .*empty.empty\?"):
+        NATSBench(empty)
+    with pytest.raises(ValueError, match="space must be 'topology', 'size' or None, got 'sss'"):
+        NATSBench(nats, space="sss")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="epochs must be 1, 12 or 90, got 200"):
+        NATSBench(nats, epochs=200, space="size")
+
+
+def test_nats_bench_with_a_file_that_is_cut_off(tmp_path: Path) -> None:
+    path = write_nats(tmp_path, "topology", "file", KINDS["topology"][1])
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(
+        ValueError, match=r"NATS-tss-v1_0-3ffb9\.pickle\.pbz2 cannot be read as such: cut off, or"
+    ):
+        NATSBench(path)
+
+
+def test_the_size_space_is_spelt_as_in_the_files() -> None:
+    space = size_space()
+    assert len(space) == 32_768 and space.choices == (tuple(range(8, 65, 8)),) * 5
+    arch = space.parse("8:64:16:32:40")
+    assert arch == (8, 64, 16, 32, 40) and space.str(arch) == "8:64:16:32:40"
+    for bad in ("8:64:16:32", "8:64:16:32:41", "8:64:16:32:040", " 8:64:16:32:40", ""):
+        with pytest.raises(ValueError):
+            space.parse(bad)
