@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,13 +87,11 @@ DEVICE_COLUMNS = {
 }
 """Devices whose latencies the file has, and what they are called; the first three are HW-NAS-Bench's."""
 BOGUS_MS = 0.1
-"""Latencies on Raspberry Pi 4 and Pixel 3 below this are no measurements (disconnected cells)."""
+"""Latencies below this are no measurements: on Raspberry Pi 4 and Pixel 3, some disconnected cells have such."""
 
 
 def device_latencies(path: Path | str) -> dict[str, NDArray[np.float64]]:
-    """Measured latencies of the cell space's networks on real devices, in ms, in the space's index order.
-
-    Where a device's entry is no measurement it is NaN. HW-NAS-Bench (Li et al. 2021, arXiv:2103.10584).
+    """Measured latencies of the cell space's networks on the devices of `DEVICE_COLUMNS`, as `latencies` reads them.
 
     Args:
         path: an npz file with the columns `arch` and `lat_<device>_ms`, 15,625 rows in any order.
@@ -100,15 +103,181 @@ def device_latencies(path: Path | str) -> dict[str, NDArray[np.float64]]:
         OSError: the file cannot be read.
         ValueError: a column is missing.
     """
-    space = CellSpace()
     with np.load(path) as data:
-        wanted = {"arch", *(f"lat_{column}_ms" for column in DEVICE_COLUMNS)}
-        missing = wanted - set(data.files)
-        if missing:
-            raise ValueError(f"path must be a file with the column {min(missing)}, got {path}")
-        order = np.argsort([space.index(space.parse(text.decode())) for text in data["arch"]])
-        found = {}
-        for column, name in DEVICE_COLUMNS.items():
-            values = data[f"lat_{column}_ms"][order].astype(float)
-            found[name] = np.where(values < BOGUS_MS, np.nan, values)
-    return found
+        missing = {"arch", *(f"lat_{column}_ms" for column in DEVICE_COLUMNS)} - set(data.files)
+    if missing:
+        raise ValueError(f"path must be a file with the column {min(missing)}, got {path}")
+    return {name: latencies(path, column).ms for column, name in DEVICE_COLUMNS.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Latencies:
+    """Latencies of the cell space's networks on one device.
+
+    Attributes:
+        device: as the file calls it.
+        ms: float64 (15,625,), milliseconds in the space's index order; NaN where the file has no measurement.
+        dropped: how many values were dropped, by the reason.
+    """
+
+    device: str
+    ms: NDArray[np.float64]
+    dropped: Mapping[str, int]
+
+    def __str__(self) -> str:
+        kept = self.ms[np.isfinite(self.ms)]
+        dropped = ", ".join(f"{number} {reason}" for reason, number in self.dropped.items()) or "nothing"
+        spread = f"{kept.min():.3g} to {kept.max():.3g} ms, median {np.median(kept):.3g}"
+        return f"{self.device}: {len(kept):,} cells, {spread}; dropped: {dropped}"
+
+
+def latency_devices(path: Path | str, dataset: str = "cifar10") -> tuple[str, ...]:
+    """The devices that `latencies` can read from a file or folder; arguments and errors are the same."""
+    return tuple(sorted(_latency_source(Path(path), dataset)[0]))
+
+
+def latencies(
+    path: Path | str, device: str, dataset: str = "cifar10", below_ms: float = BOGUS_MS
+) -> Latencies:
+    """Latencies of NAS-Bench-201's networks on a device, from whichever of three formats is at `path`.
+
+    - HW-NAS-Bench's pickle (Li et al. 2021, arXiv:2103.10584), `HW-NAS-Bench-v1_0.pickle`. Only plain data is read from
+      it, no program.
+    - HELP's folder (Lee et al. 2021, arXiv:2106.08630), `data/nasbench201`: `latency/<device>.pt` and
+      `str_arch2idx.pt`.
+    - An npz file with the columns `arch` and `lat_<device>_ms`, 15,625 rows in any order.
+
+    Args:
+        path: the file or folder.
+        device: its name there, such as "raspi4" or "titan_rtx_256"; `latency_devices` lists them.
+        dataset: of HW-NAS-Bench's networks: "cifar10", "cifar100" or "ImageNet16-120".
+        below_ms: what is faster is no measurement, and dropped, as is what is not a positive number.
+
+    Raises:
+        OSError: nothing can be read at `path`.
+        ValueError: it is none of these formats, lacks the device, or its rows are not the space's cells.
+    """
+    columns, cells = _latency_source(Path(path), dataset)
+    if device not in columns:
+        raise ValueError(f"device must be one of {', '.join(sorted(columns))} in {path}, got {device!r}")
+    values = np.asarray(columns[device](), dtype=np.float64)
+    space = CellSpace()
+    try:
+        rows = np.array([space.index(space.parse(text)) for text in cells()])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"path must hold the space's cells, got {path}: {error}") from error
+    if values.shape != (len(space),) or not np.array_equal(np.sort(rows), np.arange(len(space))):
+        raise ValueError(
+            f"path must hold a latency for each of the {len(space)} cells once, got {values.size} for "
+            f"{len(set(rows.tolist()))} cells in {path}"
+        )
+    ms = np.empty(len(space))
+    ms[rows] = values
+    faults = {
+        "not positive numbers": ~(np.isfinite(ms) & (ms > 0)),
+        f"below {below_ms:g} ms": np.isfinite(ms) & (ms > 0) & (ms < below_ms),
+    }
+    dropped = {reason: int(bad.sum()) for reason, bad in faults.items() if bad.any()}
+    return Latencies(device, np.where(np.logical_or(*faults.values()), np.nan, ms), dropped)
+
+
+_Columns: TypeAlias = Mapping[str, Callable[[], Any]]
+_Cells: TypeAlias = Callable[[], list[str]]
+
+
+def _latency_source(path: Path, dataset: str) -> tuple[_Columns, _Cells]:
+    """By device what reads its column, and what gives the official string of each row."""
+    if path.is_dir():
+        return _help_folder(path)
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"PK"
+    return _npz_columns(path) if zipped else _hw_nas_bench(path, dataset)
+
+
+def _npz_columns(path: Path) -> tuple[_Columns, _Cells]:
+    def column(name: str) -> Any:
+        with np.load(path) as data:
+            return data[name]
+
+    try:
+        with np.load(path) as data:
+            names = set(data.files)
+    except ValueError as error:
+        raise ValueError(f"path must be an npz file of numbers, got {path} ({error})") from error
+    if "arch" not in names:
+        raise ValueError(f"path must be a file with the column arch, got {path}")
+    found = {
+        name.removeprefix("lat_").removesuffix("_ms"): partial(column, name)
+        for name in names
+        if name.startswith("lat_") and name.endswith("_ms")
+    }
+    return found, lambda: [bytes(text).decode() for text in column("arch")]
+
+
+def _help_folder(path: Path) -> tuple[_Columns, _Cells]:
+    import torch
+
+    def load(file: Path) -> Any:
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises what it comes upon
+            raise ValueError(
+                f"path must hold HELP's files, {file} cannot be read ({type(error).__name__})"
+            ) from error
+
+    numbers, files = path / "str_arch2idx.pt", sorted(path.glob("latency/*.pt"))
+    if not (numbers.is_file() and files):
+        raise ValueError(
+            f"path must be HELP's folder data/nasbench201 with str_arch2idx.pt and latency/<device>.pt, got {path}"
+        )
+
+    def cells() -> list[str]:
+        known = load(numbers)
+        return sorted(known, key=known.__getitem__)
+
+    return {file.stem: partial(load, file) for file in files}, cells
+
+
+def _hw_nas_bench(path: Path, dataset: str) -> tuple[_Columns, _Cells]:
+    try:
+        with path.open("rb") as file:
+            content = _PlainUnpickler(file).load()
+        spaces = content["nasbench201"]
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+    ) as error:
+        raise ValueError(
+            f"path must be HW-NAS-Bench's pickle, HELP's folder or an npz file, got {path} "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    if dataset not in spaces:
+        raise ValueError(f"dataset must be one of {', '.join(map(str, spaces))} in {path}, got {dataset!r}")
+    table = spaces[dataset]
+    if "config" not in table:
+        raise ValueError(f"path must say which architecture each row is (config), got {path}")
+    found = {
+        name.removesuffix("_latency"): partial(table.__getitem__, name)
+        for name in table
+        if name.endswith("_latency")
+    }
+    return found, lambda: [one["arch_str"] for one in table["config"]]
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads numbers, strings, containers and numpy's arrays, and nothing else, since a pickle can run programs."""
+
+    PLAIN = frozenset(
+        {"ndarray", "dtype", "scalar", "_reconstruct", "_frombuffer", "OrderedDict", "defaultdict"}
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The few classes of plain data."""
+        if name in self.PLAIN and module.split(".")[0] in ("numpy", "collections"):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no plain data")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -364,3 +365,115 @@ def test_a_file_without_latencies_is_refused(tmp_path) -> None:
     np.savez(tmp_path / "other.npz", arch=np.array([b"x"]))
     with pytest.raises(ValueError, match="lat_eyeriss_ms"):
         real_data.device_latencies(tmp_path / "other.npz")
+
+
+# --- published latency tables ---
+
+
+def official_rows(rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
+    """The space's strings in an order of their own, and a latency for each, some of which are no measurements."""
+    order = rng.permutation(len(SPACE))
+    values = 5.0 + order / 1_000
+    values[:6] = (0.01, 0.099, 0.0, -1.0, np.nan, np.inf)
+    return [str(SPACE.from_index(int(i))) for i in order], values
+
+
+def write_hw_nas_bench(path, strings: list[str], values: np.ndarray, **changes) -> None:  # type: ignore[no-untyped-def]
+    """As its own package reads it: a list by row for each metric, and the network's settings."""
+    table = {
+        "config": [
+            {"name": "infer.tiny", "C": 16, "N": 5, "arch_str": text, "num_classes": 10} for text in strings
+        ],
+        "raspi4_latency": values.tolist(),
+        "edgegpu_latency": [np.float64(2 * value) for value in values],
+        "edgegpu_energy": values.tolist(),
+        "eyeriss_arithmetic_intensity": values.tolist(),
+    }
+    content = {"nasbench201": {"cifar10": {**table, **changes}}, "fbnet": {"raspi4_latency": {"FC": 1.0}}}
+    path.write_bytes(pickle.dumps({**content, "more": np.arange(3)}))
+
+
+def write_help(folder, strings: list[str], values: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    (folder / "latency").mkdir(parents=True)
+    torch.save(torch.tensor(values, dtype=torch.float64), folder / "latency" / "raspi4.pt")
+    torch.save((2 * values).tolist(), folder / "latency" / "titan_rtx_256.pt")
+    torch.save({text: i for i, text in enumerate(strings)}, folder / "str_arch2idx.pt")
+
+
+@pytest.mark.parametrize("form", ["hw-nas-bench", "help", "npz"])
+def test_published_latencies_are_read_by_name_and_bogus_ones_are_dropped(form: str, tmp_path) -> None:
+    strings, values = official_rows(np.random.default_rng(0))
+    path, other = tmp_path / "table", "titan_rtx_256"
+    if form == "hw-nas-bench":
+        write_hw_nas_bench(path, strings, values)
+        other = "edgegpu"
+    elif form == "help":
+        write_help(path, strings, values)
+    else:
+        columns = {"lat_raspi4_ms": values, f"lat_{other}_ms": 2 * values, "params_m": values}
+        np.savez(tmp_path / "table.npz", arch=np.array(strings, dtype="S"), **columns)
+        path = tmp_path / "table.npz"
+    assert real_data.latency_devices(path) == tuple(sorted(("raspi4", other)))
+    for device, factor in (("raspi4", 1), (other, 2)):
+        found = real_data.latencies(path, device)
+        rows = [SPACE.index(SPACE.parse(text)) for text in strings]
+        np.testing.assert_allclose(found.ms[rows[6:]], factor * values[6:])
+        dropped = {"not positive numbers": 4, "below 0.1 ms": 2 if factor == 1 else 1}
+        assert found.dropped == dropped and np.isnan(found.ms).sum() == sum(dropped.values())
+    assert "15,619 cells, 5" in str(real_data.latencies(path, "raspi4"))
+    assert "dropped: 4 not positive numbers, 2 below 0.1 ms" in str(real_data.latencies(path, "raspi4"))
+    assert "below" not in str(real_data.latencies(path, "raspi4", below_ms=0.0))
+    with pytest.raises(ValueError, match=r"device must be one of .*raspi4.* in .*table.*, got 'raspi5'"):
+        real_data.latencies(path, "raspi5")
+
+
+def test_the_real_file_s_bogus_values_are_counted(shared_data) -> None:
+    found = {
+        name: real_data.latencies(shared_data / real_data.FILE, name)
+        for name in ("raspi4", "pixel3", "eyeriss")
+    }
+    assert [one.dropped for one in found.values()] == [{"below 0.1 ms": 157}, {"below 0.1 ms": 202}, {}]
+
+
+class Evil:
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        return print, ("a program ran",)
+
+
+def test_latency_files_that_cannot_be_read_are_refused(tmp_path, capsys) -> None:
+    strings, values = official_rows(np.random.default_rng(0))
+    path = tmp_path / "table.pickle"
+    write_hw_nas_bench(path, strings, values)
+    with pytest.raises(ValueError, match=r"dataset must be one of cifar10 in .*, got 'cifar100'"):
+        real_data.latencies(path, "raspi4", dataset="cifar100")
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(
+        ValueError, match="path must be HW-NAS-Bench's pickle, HELP's folder or an npz file, got"
+    ):
+        real_data.latencies(path, "raspi4")
+    write_hw_nas_bench(path, strings, values, config=Evil())
+    with pytest.raises(ValueError, match=r"it holds builtins\.print, which is no plain data"):
+        real_data.latencies(path, "raspi4")
+    assert capsys.readouterr().out == ""
+    path.write_bytes(pickle.dumps([1, 2]))
+    with pytest.raises(ValueError, match="path must be HW-NAS-Bench's pickle"):
+        real_data.latencies(path, "raspi4")
+    path.write_bytes(pickle.dumps({"nasbench201": {"cifar10": {"raspi4_latency": [1.0]}}}))
+    with pytest.raises(ValueError, match="path must say which architecture each row is"):
+        real_data.latencies(path, "raspi4")
+    write_hw_nas_bench(path, [strings[0], *strings[:-1]], values)
+    with pytest.raises(
+        ValueError, match="a latency for each of the 15625 cells once, got 15625 for 15624 cells"
+    ):
+        real_data.latencies(path, "raspi4")
+    write_hw_nas_bench(path, ["|conv~0|", *strings[1:]], values)
+    with pytest.raises(ValueError, match=r"path must hold the space's cells, got .*string must be a cell"):
+        real_data.latencies(path, "raspi4")
+    with pytest.raises(ValueError, match="path must be HELP's folder"):
+        real_data.latencies(tmp_path, "raspi4")
+    write_help(tmp_path / "help", strings, values)
+    (tmp_path / "help" / "latency" / "raspi4.pt").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"path must hold HELP's files, .*raspi4\.pt cannot be read"):
+        real_data.latencies(tmp_path / "help", "raspi4")
+    with pytest.raises(FileNotFoundError):
+        real_data.latencies(tmp_path / "nothing", "raspi4")
