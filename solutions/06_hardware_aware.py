@@ -446,7 +446,8 @@ check("roofline_latency", roofline_latency)
 # %% [markdown]
 # Four devices, one of each class. Each figure has a source, such as `DEVICES["a100"].sources`; only
 # the overhead is our assumption, since nobody publishes it. So believe the ranks here rather than
-# the milliseconds.
+# the milliseconds. The **ridge** is where a roofline bends: a layer with fewer FLOP per byte than
+# that waits for the memory, one with more for the arithmetic.
 
 # %% tags=["experiment"]
 from nas_lib.devices import DEVICES, frame_budget
@@ -501,8 +502,7 @@ else:
 # %% [markdown]
 # The two CPUs order these cells alike; CPU and GPU agree less: on the GPU these small layers are
 # all overhead, so that it counts *how many* operations a cell has, not how large they are. A search
-# has to know its device. (The **ridge** is where a roofline bends: with fewer FLOP per byte than
-# that the memory is the limit, with more the arithmetic.)
+# has to know its device.
 #
 # <details><summary>What we got</summary>
 #

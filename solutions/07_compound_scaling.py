@@ -30,8 +30,9 @@
 # A search gives a network for *one* budget. With eight times the budget one could search again, or
 # scale: more blocks (ResNet-50 to ResNet-152), more channels (Wide ResNet), or larger images. Tan
 # and Le (2019) observed that each of the three alone saturates, and scaled all three together. Of
-# their EfficientNet-B0 to B7 the largest reached 84.3 % top-1 accuracy on ImageNet with 66 million
-# parameters, 8.4 times fewer than the best before it (GPipe), and 6.1 times faster.
+# their EfficientNet-B0 to B7 the largest reached 84.3 % accuracy on ImageNet (top-1: its most
+# probable class is the right one) with 66 million parameters, 8.4 times fewer than the best before
+# it (GPipe), and 6.1 times faster.
 #
 # > **A common mistake.** You will read that the scaling coefficient φ "was found by neural
 # > architecture search". The search, like MnasNet's, found B0. A small *grid search* on B0 then
