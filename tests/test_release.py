@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 import solutions
 from autograder.author import build, leaks, release
+from autograder.author.contents import GLOSSARY
 from autograder.author.lesson import read_lesson, without_markers
 from nas_lib.checks import lessons as checked_lessons
 
@@ -30,6 +31,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(build.ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copyfile(build.ROOT / name, copy / name)
+    (copy / GLOSSARY).parent.mkdir()
+    shutil.copyfile(build.ROOT / GLOSSARY, copy / GLOSSARY)
     build.build(copy)
     return copy
 
@@ -49,7 +52,7 @@ def test_zip_holds_what_a_learner_needs_and_nothing_else(archive):
     wheels = {name for name in names if name.endswith(".whl")}
     notebooks = {f"notebooks/{lesson}/{lesson}.ipynb" for lesson in solutions.lessons()}
     assert len(wheels) == 1
-    assert names == {"README.md", "requirements.txt", "LICENSE"} | wheels | notebooks
+    assert names == {"README.md", "requirements.txt", "LICENSE", GLOSSARY} | wheels | notebooks
 
 
 def test_notebooks_in_the_zip_are_the_student_versions(archive, root):
