@@ -20,6 +20,7 @@ import pytest
 from nbgrader.utils import determine_grade
 
 from autograder.author import build
+from autograder.author.lesson import grade_id
 from autograder.corpus._cases import Sheet
 from autograder.grade import command
 from autograder.grade.course_folder import CUT_OFF, CourseFolder
@@ -402,3 +403,14 @@ def test_no_note_speaks_to_the_terminal_or_the_spreadsheet(tmp_path):
     told = [table(grades), summary(grades), *grades.ungraded, grades.out.read_text("utf-8")]
     assert all(text.replace("\n", "").isprintable() for text in told)
     assert shown(note) in told[0] and len(grades.ungraded) == 2
+
+
+def test_cells_of_a_release_without_ids_are_put_back_in_a_valid_notebook():
+    released = build.student_notebook(LESSON)
+    released.nbformat_minor = 4
+    for cell in released.cells:
+        del cell["id"]
+    notebook = matching.restore(nbformat.v4.new_notebook(), matching.Master.of(released))
+    nbformat.validate(notebook)
+    points = {str(grade_id(cell)) for cell in notebook.cells}
+    assert {"cell_index-check", "open_00_1"} <= points

@@ -135,9 +135,10 @@ def _add_missing(notebook: Any, master: Master, found: dict[int, int]) -> None:
         make = nbformat.v4.new_code_cell if original.cell_type == "code" else nbformat.v4.new_markdown_cell
         cell = make(original.source, metadata=deepcopy(original.metadata))
         taken = {other.get("id") for other in notebook.cells}
-        cell.id = (
-            original.identity if original.identity not in taken else f"{original.identity[:50]}-restored"
-        )
+        if original.identity:  # a notebook of nbformat 4.4 or older has none: then the new one stays
+            cell.id = (
+                original.identity if original.identity not in taken else f"{original.identity[:50]}-restored"
+            )
         before = next((where[earlier] for earlier in range(place - 1, -1, -1) if earlier in where), None)
         at = next((index + 1 for index, other in enumerate(notebook.cells) if other is before), 0)
         notebook.cells.insert(at, cell)
