@@ -96,7 +96,8 @@ class History:
         """
         if not len(self):
             raise ValueError("history must hold at least one evaluation to have a best one, got none")
-        at = int(self.leaders()[-1])
+        longest = True if self.epochs is None else self.epochs == self.epochs.max()
+        at = int(np.where(longest, self.values, -np.inf).argmax())
         return self.archs[at], float(self.values[at])
 
     def __repr__(self) -> str:
