@@ -15,13 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nas_lib.notebooks.cells import TAGS, tag_of
 from solutions import mistakes
 from solutions.titles import mark
 
+__all__ = ["DEFINITION_TAGS", "FOLDER", "TAGS", "lessons", "load", "read", "source_path", "tag_of"]
+
 FOLDER = Path(__file__).resolve().parent
 
-# The one tag that every code cell carries; `load`, the builder, the verifier and the grader all go by it.
-TAGS = ("setup", "exercise", "check", "experiment")
 DEFINITION_TAGS = ("setup", "exercise")
 
 
@@ -50,12 +51,6 @@ def read(lesson: str, folder: Path = FOLDER) -> Any:
     notebook = jupytext.reads(source_path(lesson, folder).read_text(encoding="utf-8"), fmt="py:percent")
     mark(notebook.cells)
     return notebook
-
-
-def tag_of(cell: Any) -> str | None:
-    """The cell's one course tag, or None for prose and untagged cells."""
-    found = [tag for tag in cell.metadata.get("tags", []) if tag in TAGS]
-    return found[0] if len(found) == 1 else None
 
 
 def load(lesson: str, folder: Path | None = None) -> ModuleType:

@@ -271,11 +271,11 @@ def test_a_right_answer_is_not_told_of_builtins():
 
 def test_definitions_are_taken_from_an_experiment_as_they_are_written():
     source = 'import os; x = 1; import re as r\r\n@r.cache\n@r.more(\n  2)\ndef f(): return "é"; y = 2\nclass A: pass  # π\nf()'
-    assert matching._definitions_only(source) == (
+    assert matching.definitions_only(source) == (
         'import os\nimport re as r\n@r.cache\n@r.more(\n  2)\ndef f(): return "é"; y = 2\nclass A: pass'
     )
     long = "def f(x):\n    return " + " + ".join(["1"] * 900)
-    assert matching._definitions_only(f"{long}\nprint(1)") == long
+    assert matching.definitions_only(f"{long}\nprint(1)") == long
 
 
 def test_programs_of_any_depth_are_told_apart():

@@ -15,7 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import solutions
+from nas_lib.notebooks.cells import grade_id, grader_metadata, is_check, is_exercise, is_open
 from solutions.titles import Title, titles
+
+__all__ = [
+    "Lesson",
+    "Task",
+    "concept_answer",
+    "grade_id",
+    "grader_metadata",
+    "is_check",
+    "is_exercise",
+    "is_open",
+    "mark_scheme",
+    "read_lesson",
+    "split_solution",
+    "without_markers",
+]
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_SCHEME, END_SCHEME = "### BEGIN MARK SCHEME", "### END MARK SCHEME"
@@ -71,35 +87,6 @@ def _no_task(lesson: Lesson, name: str) -> Task:
     raise KeyError(
         f"{lesson.name} has no exercise {name!r}; it has {', '.join(task.name for task in lesson.tasks)}"
     )
-
-
-def grader_metadata(cell: Any) -> dict[str, Any]:
-    """nbgrader's metadata of a cell; an empty dict where there is none or where it is not even a mapping."""
-    found = cell.metadata.get("nbgrader", {})
-    return found if isinstance(found, dict) else {}
-
-
-def grade_id(cell: Any) -> str | None:
-    """The cell's nbgrader id, or None."""
-    return grader_metadata(cell).get("grade_id") or None
-
-
-def is_check(cell: Any) -> bool:
-    """True for an autograded cell: it earns points and nothing in it is the learner's."""
-    metadata = grader_metadata(cell)
-    return cell.cell_type == "code" and bool(metadata.get("grade")) and not metadata.get("solution")
-
-
-def is_open(cell: Any) -> bool:
-    """True for a written answer that a person grades."""
-    metadata = grader_metadata(cell)
-    return bool(metadata.get("grade")) and bool(metadata.get("solution"))
-
-
-def is_exercise(cell: Any) -> bool:
-    """True for a code cell in which the learner writes a solution that a check cell grades."""
-    metadata = grader_metadata(cell)
-    return cell.cell_type == "code" and bool(metadata.get("solution")) and not metadata.get("grade")
 
 
 def split_solution(source: str) -> tuple[str, str]:

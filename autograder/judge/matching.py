@@ -1,18 +1,14 @@
 """Which cell of a submission is which cell of the lesson, and what of it has to run before the exercises can
 be probed.
 
-A cell is known by its grade_id, else by its cell id, else by what it says or defines: learners' tools lose
-metadata, and honest work must not be lost with them. What a submission claims about points, locks and tags is
-not believed: the master's stands.
+Cells are known as in `nas_lib.notebooks.matching`. What a submission claims about points, locks and tags is not
+believed: the master's stands.
 """
 
 from __future__ import annotations
 
-import ast
-import functools
 import re
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 import nbformat
@@ -21,62 +17,10 @@ import solutions
 from autograder.author.lesson import NOTE_CELL, grade_id, is_check, is_exercise
 from autograder.sandbox.apart import limited
 from autograder.sandbox.cells import Step
+from nas_lib.notebooks.matching import Master, MasterCell, definitions_only, match, plain
 
 GRADER_KEYS = ("nbgrader", "deletable", "editable")
 STRAYED_CHARACTERS = 20_000  # of an answer that stands in other cells than its own
-# What Python's parser raises on learners' code; the last two where it is nested too deep.
-UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-
-
-@dataclass(frozen=True)
-class MasterCell:
-    """One cell of the lesson as it was released."""
-
-    identity: str
-    grade_id: str | None
-    tag: str | None
-    cell_type: str
-    source: str
-    metadata: dict[str, Any]
-
-    @property
-    def exercise(self) -> str | None:
-        """Name of the exercise whose solution goes into this cell."""
-        return self.grade_id if self.metadata.get("nbgrader") and self.tag == "exercise" else None
-
-    @property
-    def is_answer(self) -> bool:
-        """Does a person grade what is written here?"""
-        return self.cell_type == "markdown" and bool(self.metadata.get("nbgrader", {}).get("grade"))
-
-
-@dataclass(frozen=True)
-class Master:
-    """The lesson as it was released: its cells in order, and the points of each check cell by exercise."""
-
-    cells: tuple[MasterCell, ...]
-    points: dict[str, float]
-
-    @classmethod
-    def of(cls, notebook: Any) -> Master:
-        """Take a student notebook apart."""
-        cells = tuple(
-            MasterCell(
-                identity=cell.get("id", ""),
-                grade_id=grade_id(cell),
-                tag=solutions.tag_of(cell),
-                cell_type=cell.cell_type,
-                source=cell.source,
-                metadata=deepcopy(dict(cell.metadata)),
-            )
-            for cell in notebook.cells
-        )
-        points = {
-            str(grade_id(cell)).removesuffix("-check"): float(cell.metadata["nbgrader"]["points"])
-            for cell in notebook.cells
-            if is_check(cell)
-        }
-        return cls(cells, points)
 
 
 @limited(seconds=20, back=nbformat.from_dict)
@@ -151,7 +95,7 @@ def _strayed(
     """What the cells of written answers shall say that were left as they were, where learners wrote something that
     may be the answer: around that cell, into its prompt, or, failing these, as prose anywhere. With its attachments."""
     where = {place: index for index, place in found.items()}
-    known = {_plain(original.source) for original in master.cells}
+    known = {plain(original.source) for original in master.cells}
     texts = {}
     for index, cell in enumerate(cells):
         original = master.cells[found[index]] if index in found else None
@@ -160,7 +104,7 @@ def _strayed(
     near: dict[str, list[int]] = {}  # by answer that was left as it was
     for place, original in enumerate(master.cells):
         at = where.get(place)
-        if original.is_answer and (at is None or _plain(cells[at].source) == _plain(original.source)):
+        if original.is_answer and (at is None or plain(cells[at].source) == plain(original.source)):
             around = _around(len(cells), found, where.get(place - 1), at)
             near[str(original.grade_id)] = [index for index in around if index in texts]
     taken = {index for indices in near.values() for index in indices}
@@ -181,7 +125,7 @@ def _strayed(
 def _own_text(cell: Any, original: MasterCell | None, known: set[str]) -> str:
     """What of a cell is the learner's own text: all of it, or what was added to the lesson's prose; "" if nothing."""
     if original is None:
-        if _plain(cell.source) in known or cell.get("id") == NOTE_CELL:
+        if plain(cell.source) in known or cell.get("id") == NOTE_CELL:
             return ""
         return str(cell.source).strip() if cell.cell_type != "code" else _fenced(cell.source)
     if original.is_answer or original.cell_type != "markdown":
@@ -207,89 +151,6 @@ def _around(count: int, found: dict[int, int], prompt: int | None, answer: int |
     return sorted(around)
 
 
-def match(cells: list[Any], master: Master) -> dict[int, int]:
-    """Pair cells with the master's, each used once: {place in the submission: place in the master}."""
-    found: dict[int, int] = {}
-    for same in (_same_grade_id, _same_identity, _same_text, _same_definition):
-        for place, original in enumerate(master.cells):
-            if place in found.values():
-                continue
-            candidates = [
-                index for index, cell in enumerate(cells) if index not in found and same(cell, original)
-            ]
-            if candidates:
-                found[candidates[-1]] = (
-                    place  # of several copies the last one is what a run from top to bottom leaves
-                )
-    _match_answers(cells, master, found)
-    return found
-
-
-def _match_answers(cells: list[Any], master: Master, found: dict[int, int]) -> None:
-    """A written answer says what it wants: failing all else it is the prose right below its prompt."""
-    for place, original in enumerate(master.cells):
-        if place in found.values() or not original.is_answer:
-            continue
-        below = next((index + 1 for index, earlier in found.items() if earlier == place - 1), None)
-        if (
-            below is not None
-            and below < len(cells)
-            and below not in found
-            and cells[below].cell_type == "markdown"
-        ):
-            found[below] = place
-
-
-def _same_grade_id(cell: Any, original: MasterCell) -> bool:
-    return original.grade_id is not None and grade_id(cell) == original.grade_id
-
-
-def _same_identity(cell: Any, original: MasterCell) -> bool:
-    return (
-        bool(original.identity)
-        and cell.get("id") == original.identity
-        and cell.cell_type == original.cell_type
-    )
-
-
-def _same_text(cell: Any, original: MasterCell) -> bool:
-    return (
-        cell.cell_type == original.cell_type
-        and not original.is_answer  # all of them say the same as long as nobody has answered
-        and bool(_plain(cell.source))
-        and _plain(cell.source) == _plain(original.source)
-    )
-
-
-def _same_definition(cell: Any, original: MasterCell) -> bool:
-    return (
-        original.exercise is not None
-        and cell.cell_type == "code"
-        and original.exercise in _defined(cell.source)
-    )
-
-
-@functools.lru_cache(maxsize=4096)
-def _plain(source: str) -> str:
-    return re.sub(r"\s+", " ", source).strip()
-
-
-@functools.lru_cache(maxsize=4096)
-def _defined(source: str) -> set[str]:
-    """Names that a cell defines at its top level."""
-    try:
-        body = ast.parse(source).body
-    except UNPARSABLE:
-        return set(re.findall(r"^(?:def|class)\s+(\w+)", source, re.MULTILINE))
-    names = {
-        node.name for node in body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-    }
-    for node in body:
-        if isinstance(node, ast.Assign):
-            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return names
-
-
 @limited(seconds=20, back=lambda found: [Step(**step) for step in found])
 def plan(notebook: Any, master: Master) -> list[Step]:
     """What to run, in order: the master's setup cells, then the learner's own code from top to bottom.
@@ -304,7 +165,7 @@ def plan(notebook: Any, master: Master) -> list[Step]:
             (cell for cell in master.cells if cell.tag == "setup" and cell.cell_type == "code"), start=1
         )
     ]
-    texts = {(cell.tag, _plain(cell.source)) for cell in master.cells}
+    texts = {(cell.tag, plain(cell.source)) for cell in master.cells}
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
@@ -312,31 +173,11 @@ def plan(notebook: Any, master: Master) -> list[Step]:
         if (
             tag == "check"
             or is_check(cell)
-            or (tag in ("setup", "experiment") and (tag, _plain(cell.source)) in texts)
+            or (tag in ("setup", "experiment") and (tag, plain(cell.source)) in texts)
         ):
             continue
-        source = _definitions_only(cell.source) if tag == "experiment" else cell.source
+        source = definitions_only(cell.source) if tag == "experiment" else cell.source
         if source.strip():
             name = grade_id(cell) if is_exercise(cell) else None
             steps.append(Step(name or f"cell {index + 1}", source, index, name is not None))
     return steps
-
-
-def _definitions_only(source: str) -> str:
-    """A cell's imports, functions and classes as they are written there."""
-    source = re.sub(r"\r\n?", "\n", source)
-    try:
-        body = ast.parse(source).body
-        written = source.encode()
-    except UNPARSABLE:
-        return ""
-    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    begins = [0, *(found.end() for found in re.finditer(b"\n", written))]  # places are counted in bytes
-    pieces = []
-    for node in body:
-        if isinstance(node, kinds):
-            first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
-            start = begins[first - 1] + (node.col_offset if first == node.lineno else 0)
-            end = begins[int(node.end_lineno or 0) - 1] + int(node.end_col_offset or 0)
-            pieces.append(written[start:end].decode())
-    return "\n".join(pieces)

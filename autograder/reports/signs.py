@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.author.lesson import grader_metadata
-from autograder.judge import matching
-from autograder.judge.matching import Master
 from autograder.judge.results import Outcome
 from autograder.reports import reach
 from autograder.sandbox.apart import limited
+from nas_lib.notebooks.matching import UNPARSABLE, Master, match
 
 # Kind -> what was seen, and what it may mean. The order is that of the report.
 MEANINGS = {
@@ -113,17 +112,17 @@ def _parsed(source: str) -> ast.Module | None:
             return ast.parse(source)
         except SyntaxError:
             from IPython.core.inputtransformer2 import TransformerManager
-        except matching.UNPARSABLE:
+        except UNPARSABLE:
             return None
         try:
             return ast.parse(TransformerManager().transform_cell(source))
-        except matching.UNPARSABLE:
+        except UNPARSABLE:
             return None
 
 
 def _edited(notebook: Any, master: Master) -> Iterator[str]:
     """Names of the lesson's check cells that were changed. Deleted ones and lost metadata are no sign."""
-    for index, place in matching.match(notebook.cells, master).items():
+    for index, place in match(notebook.cells, master).items():
         original, cell = master.cells[place], notebook.cells[index]
         if original.tag != "check" or original.grade_id is None:
             continue
@@ -140,7 +139,7 @@ def fingerprint(notebook: Any, master: Master) -> tuple[tuple[str, str], ...]:
     names of local variables only; empty where there are fewer than `SHARED`."""
     stubs = {cell.exercise: _normal(cell.source, cell.exercise) for cell in master.cells if cell.exercise}
     found = []
-    for index, place in sorted(matching.match(notebook.cells, master).items(), key=lambda pair: pair[1]):
+    for index, place in sorted(match(notebook.cells, master).items(), key=lambda pair: pair[1]):
         exercise = master.cells[place].exercise
         if exercise is None:
             continue
