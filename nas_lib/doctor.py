@@ -1,17 +1,20 @@
 """Looks at the machine and says whether the course will run on it, one line per requirement.
 
 What it looks for comes from the package's own metadata, so there is no second list of requirements here. It
-repairs nothing and needs no network; every [FAIL] line says what to do.
+repairs nothing and needs no network; every [WARN] and [FAIL] line says what to do.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
+import subprocess
 import sys
 import tomllib
 import warnings
+import webbrowser
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -24,18 +27,21 @@ DISTRIBUTION = "nas-lib"
 PYTHON = (3, 11)
 DISK = 500e6
 """Free bytes below which notebooks, results and downloads soon fail to be written."""
+ROOMY = 2e9
+"""Free bytes below which a data set of real pictures or a larger torch does not fit."""
 
 # Distributions whose module has another name, by normalised name.
 _MODULES = {"scikit-learn": "sklearn"}
-# What each extra is for, as the report calls it; nobody has to have them.
-_OPTIONAL = {"course": "JupyterLab and grading", "onnx": "lesson 06, section 8"}
+# Of the extra "course", what learners work in; the rest builds and grades.
+LEARNERS = ("ipykernel", "jupyterlab")
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
 _INSTALL = f"{sys.executable} -m pip install"
 
 
 class Finding(NamedTuple):
     """One line of the doctor's report; only "FAIL" means that the course will not run as it is."""
 
-    level: Literal["OK", "FAIL", "note"]
+    level: Literal["OK", "WARN", "FAIL"]
     text: str
 
     def __str__(self) -> str:
@@ -43,10 +49,10 @@ class Finding(NamedTuple):
 
 
 def doctor(no_sandbox: Callable[[], str] | None = None) -> bool:
-    """Print one line per requirement: [OK], [FAIL] with the remedy, or [note] for what is optional.
+    """Print one line per requirement: [OK], or with a remedy [FAIL], and [WARN] for what only some need.
 
     Args:
-        no_sandbox: see `bubblewrap`.
+        no_sandbox: see `bubblewrap`; given on the instructor's side alone.
 
     Returns:
         True if nothing failed.
@@ -67,12 +73,16 @@ def examine(no_sandbox: Callable[[], str] | None = None) -> Iterator[Finding]:
         yield Finding("FAIL", f"nas_lib is not installed: {_INSTALL} {Path(__file__).parents[1]}")
     for requirement in wanted:
         yield package(requirement)
-    for extra, purpose in _OPTIONAL.items():
-        yield optional(requirements(extra), purpose)
+    course = requirements("course")
+    yield optional([one for one in course if one.name in LEARNERS], "JupyterLab")
+    if no_sandbox:
+        yield optional([one for one in course if one.name not in LEARNERS], "building and grading")
+    yield optional(requirements("onnx"), "lesson 06, section 8", imports=True)
     yield table()
     yield disk()
     yield threads()
     yield gpu()
+    yield browser()
     yield bubblewrap(no_sandbox)
 
 
@@ -134,17 +144,28 @@ def package(requirement: Requirement) -> Finding:
     return Finding("OK", f"{requirement.name} {version}")
 
 
-def optional(wanted: list[Requirement], purpose: str) -> Finding:
-    """Is there what only some want? It is not needed to use nas_lib, nor on Colab."""
-    lacking = []
+def optional(wanted: list[Requirement], purpose: str, imports: bool = False) -> Finding:
+    """Is there what only some want? It is not needed to use nas_lib, nor on Colab.
+
+    Args:
+        wanted: the packages.
+        purpose: what they are for.
+        imports: whether each is tried as well; some take seconds.
+    """
+    lacking, broken = [], []
     for requirement in wanted:
         try:
             if not _fits(metadata.version(requirement.name), requirement):
                 lacking.append(_asked(requirement))
+            elif imports and package(requirement).level != "OK":
+                broken.append(_asked(requirement))
         except metadata.PackageNotFoundError:
-            lacking.append(requirement.name)
-    if lacking:
-        return Finding("note", f"missing, but only needed for {purpose}: {', '.join(lacking)}")
+            lacking.append(_asked(requirement))
+    if lacking or broken:
+        what = "missing" if lacking else "installed but does not import"
+        asked = " ".join(f'"{one}"' for one in lacking + broken)
+        again = "--force-reinstall " if broken and not lacking else ""
+        return Finding("WARN", f"{what}, but only needed for {purpose}: {_INSTALL} {again}{asked}")
     return Finding("OK", f"{purpose}: {', '.join(requirement.name for requirement in wanted)}")
 
 
@@ -165,30 +186,88 @@ def table(path: Path | None = None) -> Finding:
 def disk(folder: Path | None = None) -> Finding:
     """Is there room to write notebooks and results where the learner works?"""
     folder = Path.cwd() if folder is None else folder
+    if not os.access(folder, os.W_OK):
+        return Finding("FAIL", f"nothing can be written in {folder}: work in a folder of your own")
     free = shutil.disk_usage(folder).free
     if free < DISK:
         return Finding(
-            "FAIL", f"only {free / 1e6:,.0f} MB free in {folder}: at least {DISK / 1e6:.0f} are needed"
+            "FAIL",
+            f"only {free / 1e6:,.0f} MB free in {folder}: at least {DISK / 1e6:.0f} are needed, so delete something",
+        )
+    if free < ROOMY:
+        return Finding(
+            "WARN", f"only {free / 1e9:,.1f} GB free in {folder}: delete something before it is full"
         )
     return Finding("OK", f"{free / 1e9:,.0f} GB free in {folder}")
 
 
 def threads() -> Finding:
-    """How many cores and threads is the learner's training going to have?"""
+    """How many cores and threads is the learner's training going to have, and has it got them for itself?"""
     affinity = getattr(os, "sched_getaffinity", None)  # what a container allows, where the system can say
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     torch = sys.modules.get("torch")
     if torch is None:
-        return Finding("note", f"{cores} CPU cores; how many torch uses is unknown, it was not imported")
-    return Finding("OK", f"{cores} CPU cores, torch uses {torch.get_num_threads()} threads")
+        return Finding("WARN", f"{cores} CPU cores; torch was not imported: mend what is said of it above")
+    used = torch.get_num_threads()
+    told = f"{cores} CPU cores, torch uses {used} threads"
+    if used > cores:
+        return Finding("WARN", f"{told}, which wait for each other: set OMP_NUM_THREADS={cores}")
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > cores and used > 1:
+        return Finding(
+            "WARN", f"{told}, and other programs keep all cores busy: close them, or set OMP_NUM_THREADS=1"
+        )
+    return Finding("OK", told)
 
 
 def gpu() -> Finding:
-    """Is there a GPU? Nothing in the course needs one."""
+    """Is there a GPU, and can this torch use it? Nothing in the course needs one, but what is there is used."""
     torch = sys.modules.get("torch")
+    there = _nvidia_gpu()
     if torch is not None and torch.cuda.is_available():
-        return Finding("note", f"GPU: {torch.cuda.get_device_name(0)}")
-    return Finding("note", "no CUDA GPU found; none is needed")
+        name = torch.cuda.get_device_name(0)
+        try:
+            torch.ones(1, device="cuda").add(1).item()
+        except RuntimeError as error:
+            without = "set CUDA_VISIBLE_DEVICES= (to nothing) and go without, or install a torch built for it"
+            return Finding(
+                "FAIL", f"GPU: {name} does not compute with this torch ({_one_line(error)}): {without}"
+            )
+        return Finding("OK", f"GPU: {name}")
+    if there and torch is not None:
+        built = torch.version.cuda
+        if built is None:
+            remedy = "fine as it is; to use it, reinstall torch and torchvision from the index that pytorch.org names"
+            return Finding("WARN", f"GPU: {there} is here, but this torch is built for CPUs: {remedy}")
+        remedy = "update the driver, or install a torch for an older CUDA"
+        return Finding("WARN", f"GPU: {there} is here, but torch for CUDA {built} cannot use it: {remedy}")
+    return Finding("OK", "no CUDA GPU found; none is needed")
+
+
+def _nvidia_gpu() -> str:
+    """The first NVIDIA GPU that the driver's own tool names, whatever torch thinks; "" if none."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ""
+    try:
+        done = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.match(r"GPU 0: ([^(\n]+)", done.stdout)
+    return found[1].strip() if found and done.returncode == 0 else ""
+
+
+def browser() -> Finding:
+    """Is there a browser that JupyterLab can open itself in?"""
+    named = next((name for name in _BROWSERS if shutil.which(name)), "")
+    try:
+        named = named or webbrowser.get().name
+    except (webbrowser.Error, AttributeError):
+        return Finding(
+            "WARN",
+            "no browser found: start with `nas-course lab --no-browser` and open the address that it prints elsewhere",
+        )
+    return Finding("OK", f"browser: {named}")
 
 
 def bubblewrap(no_sandbox: Callable[[], str] | None = None) -> Finding:
@@ -201,11 +280,10 @@ def bubblewrap(no_sandbox: Callable[[], str] | None = None) -> Finding:
     found = shutil.which("bwrap")
     reason = no_sandbox() if no_sandbox else ""
     if reason:
-        return Finding("note", f"no grading here: {reason}")
+        return Finding("WARN", f"no grading here: {reason}")
     if found:
-        return Finding("note", f"bubblewrap ({found}), for instructors who grade")
-    how = "apt-get install bubblewrap" if sys.platform.startswith("linux") else "it exists for Linux only"
-    return Finding("note", f"no bubblewrap ({how}); only instructors who grade want it")
+        return Finding("OK", f"bubblewrap ({found}), for instructors who grade")
+    return Finding("OK", "no bubblewrap; only instructors who grade want it")
 
 
 def _fits(version: str, requirement: Requirement) -> bool:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -76,7 +76,7 @@ def test_versions_are_compared_as_numbers(
 
 
 @pytest.mark.parametrize(
-    ("version", "level"), [("2.9", "OK"), ("3.0", "note"), ("3.0.0", "note"), ("3.1", "OK")]
+    ("version", "level"), [("2.9", "OK"), ("3.0", "WARN"), ("3.0.0", "WARN"), ("3.1", "OK")]
 )
 def test_a_version_that_does_not_work_is_told(monkeypatch: pytest.MonkeyPatch, version: str, level: str):
     monkeypatch.setattr(doctor.metadata, "version", lambda name: version)
@@ -101,9 +101,123 @@ def test_a_package_that_does_not_import_fails_in_one_line(monkeypatch: pytest.Mo
     assert "(operator torchvision::nms does not exist)" in finding.text
 
 
-def test_what_only_some_want_is_no_failure_and_comes_with_its_purpose():
+def test_what_only_some_want_is_no_failure_and_comes_with_its_purpose_and_its_remedy():
     finding = doctor.optional([Requirement("no-such-lab>=4"), Requirement("numpy>=999")], "grading")
-    assert finding == ("note", "missing, but only needed for grading: no-such-lab, numpy>=999")
+    assert finding == (
+        "WARN",
+        f'missing, but only needed for grading: {sys.executable} -m pip install "no-such-lab>=4" "numpy>=999"',
+    )
+
+
+def test_what_is_installed_and_does_not_import_is_installed_again(monkeypatch: pytest.MonkeyPatch):
+    def broken(name: str) -> ModuleType:
+        raise ImportError("libonnx.so: cannot open shared object file")
+
+    monkeypatch.setattr(doctor.importlib, "import_module", broken)
+    wanted = doctor.requirements("onnx")
+    assert doctor.optional(wanted, "lesson 06").level == "OK"
+    finding = doctor.optional(wanted, "lesson 06", imports=True)
+    assert finding.level == "WARN" and "does not import" in finding.text
+    assert '-m pip install --force-reinstall "onnx>=' in finding.text
+
+
+@pytest.fixture
+def torch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A torch as the doctor sees it, to be broken: four threads, built for CUDA 12.8, one GPU that computes."""
+    computed = SimpleNamespace(add=lambda one: SimpleNamespace(item=lambda: 2.0))
+    cuda = SimpleNamespace(is_available=lambda: True, get_device_name=lambda place: "H200")
+    made = SimpleNamespace(
+        cuda=cuda,
+        version=SimpleNamespace(cuda="12.8"),
+        ones=lambda *_, **__: computed,
+        get_num_threads=lambda: 4,
+    )
+    monkeypatch.setitem(sys.modules, "torch", made)
+    monkeypatch.setattr(doctor.os, "sched_getaffinity", lambda process: set(range(4)), raising=False)
+    monkeypatch.setattr(doctor.os, "getloadavg", lambda: (0.5, 0.5, 0.5), raising=False)
+    monkeypatch.setattr(doctor, "_nvidia_gpu", lambda: "NVIDIA H200")
+    return made
+
+
+def test_a_gpu_that_computes_and_threads_that_fit_are_fine(torch: SimpleNamespace):
+    assert doctor.gpu() == ("OK", "GPU: H200")
+    assert doctor.threads() == ("OK", "4 CPU cores, torch uses 4 threads")
+
+
+def test_a_gpu_that_this_torch_cannot_compute_on_fails(torch: SimpleNamespace):
+    """Lessons would take it, and end in this error."""
+
+    def ones(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
+
+    torch.ones = ones
+    finding = doctor.gpu()
+    assert finding.level == "FAIL" and "no kernel image" in finding.text
+    assert "CUDA_VISIBLE_DEVICES=" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("built", "remedy"), [(None, "reinstall torch and torchvision"), ("12.8", "update the driver")]
+)
+def test_a_gpu_that_torch_does_not_see_is_a_warning(torch: SimpleNamespace, built: str | None, remedy: str):
+    torch.cuda.is_available = lambda: False
+    torch.version.cuda = built
+    finding = doctor.gpu()
+    assert finding.level == "WARN" and "NVIDIA H200 is here" in finding.text and remedy in finding.text
+
+
+def test_no_gpu_is_no_fault(torch: SimpleNamespace, monkeypatch: pytest.MonkeyPatch):
+    torch.cuda.is_available = lambda: False
+    monkeypatch.setattr(doctor, "_nvidia_gpu", lambda: "")
+    assert doctor.gpu() == ("OK", "no CUDA GPU found; none is needed")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "name"),
+    [
+        (0, "GPU 0: NVIDIA H200 (UUID: GPU-1)", "NVIDIA H200"),
+        (0, "", ""),
+        (9, "GPU 0: NVIDIA H200 (UUID", ""),
+    ],
+)
+def test_the_driver_s_own_tool_names_the_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, said: str, name: str
+):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\necho '{said}'\nexit {status}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor._nvidia_gpu() == name
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    assert doctor._nvidia_gpu() == ""
+
+
+def test_more_threads_than_cores_and_a_busy_machine_are_warnings(
+    torch: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(doctor.os, "getloadavg", lambda: (9.0, 9.0, 9.0), raising=False)
+    finding = doctor.threads()
+    assert finding.level == "WARN" and "OMP_NUM_THREADS=1" in finding.text
+    torch.get_num_threads = lambda: 64
+    finding = doctor.threads()
+    assert finding.level == "WARN" and "set OMP_NUM_THREADS=4" in finding.text
+    monkeypatch.delitem(sys.modules, "torch")
+    assert doctor.threads().level == "WARN"
+
+
+def test_without_a_browser_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(
+        doctor.shutil, "which", lambda name: "/usr/bin/chromium" if name == "chromium" else None
+    )
+    assert doctor.browser() == ("OK", "browser: chromium")
+
+    def none() -> None:
+        raise doctor.webbrowser.Error("could not locate runnable browser")
+
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(doctor.webbrowser, "get", none)
+    finding = doctor.browser()
+    assert finding.level == "WARN" and "nas-course lab --no-browser" in finding.text
 
 
 @pytest.mark.parametrize(
@@ -122,12 +236,21 @@ def test_a_missing_or_damaged_table_fails(tmp_path: Path, content: bytes | None)
 def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: usage._replace(free=123_000_000))
-    assert doctor.disk(tmp_path) == ("FAIL", f"only 123 MB free in {tmp_path}: at least 500 are needed")
+    finding = doctor.disk(tmp_path)
+    assert (
+        finding.level == "FAIL" and f"only 123 MB free in {tmp_path}: at least 500 are needed" in finding.text
+    )
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: usage._replace(free=1_200_000_000))
+    finding = doctor.disk(tmp_path)
+    assert finding.level == "WARN" and "only 1.2 GB free" in finding.text and "delete" in finding.text
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: usage._replace(free=7_000_000_000))
     assert doctor.disk(tmp_path) == ("OK", f"7 GB free in {tmp_path}")
+    monkeypatch.setattr(doctor.os, "access", lambda folder, mode: False)
+    finding = doctor.disk(tmp_path)
+    assert finding.level == "FAIL" and "nothing can be written" in finding.text
 
 
-@pytest.mark.parametrize(("level", "healthy"), [("OK", True), ("note", True), ("FAIL", False)])
+@pytest.mark.parametrize(("level", "healthy"), [("OK", True), ("WARN", True), ("FAIL", False)])
 def test_only_a_failure_makes_the_doctor_say_no(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], level: str, healthy: bool
 ):
@@ -145,7 +268,9 @@ def test_only_a_failure_makes_the_doctor_say_no(
 
 def test_the_doctor_tells_an_instructor_why_no_submission_can_be_isolated(monkeypatch: pytest.MonkeyPatch):
     """What is installed may still be forbidden; only the instructor's side can try, and learners have none."""
-    assert "no grading here: forbidden" in doctor.bubblewrap(lambda: "forbidden").text
+    assert doctor.bubblewrap(lambda: "forbidden") == ("WARN", "no grading here: forbidden")
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert doctor.bubblewrap().level == "OK"  # learners need none
     monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/bwrap")
     assert doctor.bubblewrap(lambda: "").text == doctor.bubblewrap().text
     assert "/usr/bin/bwrap" in doctor.bubblewrap().text
@@ -164,6 +289,7 @@ def test_doctor_looks_at_everything_and_prints_nothing_else(capfd: pytest.Captur
         "free in",
         "threads",
         "GPU",
+        "browser",
         "bubblewrap",
     ):
         assert word in text

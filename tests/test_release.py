@@ -18,6 +18,7 @@ import solutions
 from autograder.author import build, leaks, release
 from autograder.author.contents import GLOSSARY
 from autograder.author.lesson import read_lesson, without_markers
+from nas_lib import doctor
 from nas_lib.checks import lessons as checked_lessons
 
 
@@ -52,12 +53,13 @@ def test_zip_holds_what_a_learner_needs_and_nothing_else(archive):
     wheels = {name for name in names if name.endswith(".whl")}
     notebooks = {f"notebooks/{lesson}/{lesson}.ipynb" for lesson in solutions.lessons()}
     assert len(wheels) == 1
-    assert names == {"README.md", "requirements.txt", "LICENSE", GLOSSARY} | wheels | notebooks
+    first = "notebooks/index.ipynb"
+    assert names == {"README.md", "requirements.txt", "LICENSE", GLOSSARY, first} | wheels | notebooks
 
 
 def test_notebooks_in_the_zip_are_the_student_versions(archive, root):
     for name, data in inside(archive).items():
-        if name.endswith(".ipynb"):
+        if name.endswith(".ipynb") and not name.endswith("/index.ipynb"):
             lesson = Path(name).stem
             assert data.decode() == build.render(build.student_notebook(lesson, root / "solutions", root))
             assert all(not cell.get("outputs") for cell in json.loads(data)["cells"])
@@ -81,6 +83,19 @@ def test_requirements_are_the_wheel_jupyter_and_what_deploys_networks(archive):
         "onnx",
         "onnxruntime",
     ]
+
+
+def test_requirements_cover_whatever_a_lesson_imports(archive):
+    """Directly; what a package needs in turn, pip brings."""
+    lines = inside(archive)[f"{release.NAME}/requirements.txt"].decode().splitlines()
+    wanted = [*map(Requirement, lines[1:]), *doctor.requirements()]
+    there = {doctor._module(one) for one in wanted} | {"nas_lib", *sys.stdlib_module_names}
+    for lesson in solutions.lessons():
+        for cell in read_lesson(lesson).cells:
+            for node in ast.walk(ast.parse(cell.source)) if cell.cell_type == "code" else ():
+                names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+                names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+                assert {name.partition(".")[0] for name in names} <= there, (lesson, names)
 
 
 def test_the_wheel_alone_checks_an_answer(archive, tmp_path):

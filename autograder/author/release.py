@@ -20,15 +20,14 @@ from typing import Any
 from packaging.requirements import Requirement
 
 import solutions
-from autograder.author import build, leaks, verify
+from autograder.author import build, index, leaks, verify
 from autograder.author.contents import GLOSSARY, all_contents
+from nas_lib import doctor
 from nas_lib._files import replacing
 
 NAME = "nas-from-scratch-learners"
 # What the wheel is made from; nothing of the instructor's side is even in the folder where it is built.
 WHEEL_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "nas_lib")
-# The part of the `course` extra that a learner needs: the rest builds and grades.
-LEARNER_PACKAGES = ("jupyterlab", "ipykernel")
 EPOCH = 1_577_836_800  # 2020-01-01, the time stamp of everything in wheel and zip
 
 
@@ -49,8 +48,8 @@ def release(out: Path, root: Path = build.ROOT) -> Path:
         content.mkdir()
         wheel = build_wheel(root, content)
         notebooks = [build.NOTEBOOKS / name / f"{name}.ipynb" for name in solutions.lessons(folder)]
-        for notebook in notebooks:
-            (content / notebook).parent.mkdir(parents=True)
+        for notebook in [index.PATH, *notebooks]:
+            (content / notebook).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / notebook, content / notebook)
         if (root / GLOSSARY).exists():
             (content / GLOSSARY).parent.mkdir(parents=True)
@@ -116,7 +115,7 @@ def requirements(root: Path, wheel: str) -> str:
     """The learners' requirements file: the wheel beside it, Jupyter, and what deploys networks."""
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     extras = pyproject["project"]["optional-dependencies"]
-    jupyter = [line for line in extras["course"] if Requirement(line).name in LEARNER_PACKAGES]
+    jupyter = [line for line in extras["course"] if Requirement(line).name in doctor.LEARNERS]
     return "\n".join([f"./{wheel}", *jupyter, *extras["onnx"]]) + "\n"
 
 
@@ -159,14 +158,14 @@ Linux and macOS:
     python3 -m venv .venv
     .venv/bin/python -m pip install -r requirements.txt
     .venv/bin/nas-course doctor
-    .venv/bin/jupyter lab notebooks
+    .venv/bin/nas-course lab
 
 Windows (PowerShell or the command prompt):
 
     py -m venv .venv
     .venv\\Scripts\\python -m pip install -r requirements.txt
     .venv\\Scripts\\nas-course doctor
-    .venv\\Scripts\\jupyter lab notebooks
+    .venv\\Scripts\\nas-course lab
 
 On Linux the usual PyTorch brings gigabytes that only a GPU needs. Without one, install the small version
 before the requirements:
@@ -184,8 +183,17 @@ Minutes are for the exercises; reading comes on top.
 {lessons}
 
 Work through a notebook from top to bottom. Write your code where it says YOUR CODE HERE, then run the check
-below it: it tells you what is wrong, not only that something is. Then hand in the notebook as your instructor
-says. Checks in your notebook earn nothing by themselves: it is graded on other examples of the same kind.
+below it: it tells you what is wrong, not only that something is. Checks in your notebook earn nothing by
+themselves: it is graded on other examples of the same kind.
+
+These commands stand in `.venv/bin` (on Windows in `.venv\\Scripts`), and in a terminal that you open in JupyterLab
+(File, New, Terminal) they are there by name:
+
+- `nas-course lab` opens the lessons. What you add goes to JupyterLab: `--port 9999`, `--no-browser`, `--allow-root`.
+- `nas-course validate 01` runs the checks of a lesson from top to bottom and names what is wrong or unfinished.
+- `nas-course submit 01` does that too, and writes one file for you to upload, `hand-in/01_random_search.ipynb`.
+- `nas-course update FILE.zip` brings a newer release of this folder. Your answers stay in their cells, and your
+  notebooks as they were go to `backup/`.
 
 ## What is here
 
