@@ -36,8 +36,8 @@ help: ## list the targets
 
 venv: $(STAMP) ## make the environment in .venv and install the course
 
-lab: $(STAMP) ## open the lessons in JupyterLab
-	$(PY) -m jupyterlab $(ARGS) notebooks
+lab: $(STAMP) ## open the lessons in JupyterLab; ARGS="--port 9999", --no-browser, --allow-root
+	$(COURSE) lab $(ARGS)
 
 test: $(STAMP) ## run the tests (minutes)
 	$(PY) -m pytest -q $(IN_PARALLEL) $(ARGS)

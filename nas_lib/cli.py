@@ -41,7 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         except ModuleNotFoundError:
             return 1  # never the command itself: nobody has pressed Enter yet
         argcomplete.autocomplete(parser)
-    arguments = parser.parse_args(argv)
+    arguments, more = parser.parse_known_args(argv)
+    arguments.more = more
+    if more and not getattr(arguments, "takes_more", False):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
     if arguments.run is None:
         parser.print_help()
         return 2
@@ -80,6 +83,45 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
     )
     doctor.set_defaults(run=_doctor, no_sandbox=None)
 
+    lab = commands.add_parser(
+        "lab",
+        help="open the lessons in JupyterLab",
+        description="Open the lessons in JupyterLab on their index, without the instructor's menus. What else is "
+        "given goes to JupyterLab: nas-course lab --port 9999, --no-browser, --allow-root (as root).",
+    )
+    lab.add_argument("--folder", type=Path, default=Path(), help="the course's folder (default: this one)")
+    lab.set_defaults(run=_lab, takes_more=True)
+
+    validate = commands.add_parser(
+        "validate",
+        help="run the checks of a lesson from top to bottom: what is right, wrong and unfinished?",
+        description="Run a lesson's notebook in a fresh kernel, without its experiments; exit status 1 if anything "
+        "is wrong or unfinished. Save the notebook first.",
+    )
+    _add_lesson(validate)
+    validate.set_defaults(run=_validate)
+
+    submit = commands.add_parser(
+        "submit",
+        help="hand in: validate, then write the file for the learning platform",
+        description="Validate the notebook, name what is unfinished, and write one file to upload into hand-in/; or "
+        "hand it to nbgrader's exchange, where a course there has released the lesson. Save the notebook first.",
+    )
+    _add_lesson(submit)
+    submit.set_defaults(run=_submit)
+
+    update = commands.add_parser(
+        "update",
+        help="bring a newer release without losing answers",
+        description="Put a newer release's notebooks in place with your answers in them; yours as they were go to "
+        "backup/. Without RELEASE, in a clone, git pulls it.",
+    )
+    update.add_argument(
+        "release", nargs="?", type=Path, metavar="RELEASE", help="the newer learners' zip, or its folder"
+    )
+    update.add_argument("--folder", type=Path, default=Path(), help="the course's folder (default: this one)")
+    update.set_defaults(run=_update)
+
     lacking = _add_instructor_commands(commands, root)
     if lacking:
         parser.epilog = (
@@ -93,6 +135,82 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from nas_lib.doctor import doctor
 
     return 0 if doctor(arguments.no_sandbox) else 1
+
+
+def _add_lesson(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "lesson",
+        nargs="?",
+        metavar="LESSON",
+        help="such as 01 (default: every lesson with an answer of yours in it)",
+    )
+    command.add_argument(
+        "--folder", type=Path, default=Path(), help="the course's folder (default: this one)"
+    )
+
+
+def _lab(arguments: argparse.Namespace) -> int:
+    from nas_lib.notebooks.lab import lab
+
+    return lab(arguments.folder, arguments.more)
+
+
+def _notebooks(arguments: argparse.Namespace) -> list[Path]:
+    """The notebooks that are meant: the one that was named, else those with something written in them."""
+    from nas_lib.notebooks import lessons, validating
+
+    home = lessons.home(arguments.folder)
+    if arguments.lesson:
+        return [lessons.chosen(home, arguments.lesson)]
+    paths = [path for path in lessons.found(home).values() if validating.worked_in(validating.read(path))]
+    if not paths:
+        raise ValueError(f"no answer of yours is in {home} yet: save the notebook first, or name the lesson.")
+    return paths
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    finished = [_is_finished(notebook) for notebook in _notebooks(arguments)]
+    return 0 if all(finished) else 1
+
+
+def _is_finished(notebook: Path) -> bool:
+    """Print what came of a notebook's parts."""
+    from nas_lib.notebooks.validating import validate
+
+    print(f"{notebook.stem}: running its checks …", flush=True)
+    parts = validate(notebook)
+    lacking = [part for part in parts if part.state != "done"]
+    for part in lacking:
+        print(f"  {part}")
+    print(
+        f"  {len(parts) - len(lacking)} of {len(parts)} parts are done"
+        + (".", "; the rest is above.")[bool(lacking)]
+    )
+    return not lacking
+
+
+def _submit(arguments: argparse.Namespace) -> int:
+    from nas_lib.notebooks import handing_in, lessons
+
+    home = lessons.home(arguments.folder)
+    for notebook in _notebooks(arguments):
+        finished = _is_finished(notebook)
+        unfinished = "" if finished else " It is unfinished; you can hand in again."
+        to = handing_in.exchange(notebook.stem, home)
+        if to is not None:
+            handing_in.hand_over(notebook, to)
+            print(f"  Handed in to the course {to.course}, through nbgrader's exchange.{unfinished}")
+        else:
+            into = (home.parent if home.name == "notebooks" else home) / handing_in.FOLDER
+            print(f"  Upload this file: {handing_in.written(notebook, into)}{unfinished}")
+    return 0
+
+
+def _update(arguments: argparse.Namespace) -> None:
+    from nas_lib.notebooks.updating import update
+
+    for line in update(arguments.folder, arguments.release):
+        print(line, flush=True)
 
 
 def _add_instructor_commands(

@@ -24,9 +24,10 @@ from typing import Any
 import nbformat
 
 import solutions
+from autograder.author import index
 from autograder.author.contents import all_contents, contents, with_table
 from autograder.author.lesson import grade_id, read_lesson
-from autograder.author.student_version import digest, release
+from autograder.author.student_version import digest, release, stamped
 from nas_lib import checks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,7 +118,9 @@ def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path
     """The lesson with its solutions and mark schemes, a bootstrap cell, and stable cell ids."""
     source = read_lesson(lesson, folder)
     notebook = source.notebook
-    notebook.cells[0].source = contents(source).with_header(notebook.cells[0].source)
+    first = contents(source).with_header(notebook.cells[0].source).split("\n", 1)
+    notebook.cells[0].source = "\n".join([first[0], "", index.links(lesson, folder), *first[1:]])
+    notebook.cells.append(nbformat.v4.new_markdown_cell(index.hand_in(lesson, folder)))
     cells: list[Any] = []
     for cell in notebook.cells:
         if cell.cell_type == "code" and not any(seen.cell_type == "code" for seen in cells):
@@ -250,6 +253,9 @@ def _keep_digits(fresh: Path, stored: Path) -> None:
 
 
 def _generate(root: Path, folder: Path, into: Path) -> None:
+    (into / index.PATH).parent.mkdir(parents=True, exist_ok=True)
+    first_page = stamped(index.index_notebook(folder))
+    (into / index.PATH).write_text(render(first_page), encoding="utf-8", newline="\n")
     for lesson in solutions.lessons(folder):
         path = into / NOTEBOOKS / lesson / f"{lesson}.ipynb"
         path.parent.mkdir(parents=True)

@@ -23,19 +23,31 @@ HEADER = "**{minutes} · {points}.**"
 GLOSSARY = "docs/glossary.md"
 """The page of words and symbols, to which every lesson leads; it is in the learners' zip too."""
 
+COMPUTING = re.compile(r"\bcomputes for ([^,.;]+?)(?= and |[,.;])|\btakes ([^,.;]+) of computing")
+NEEDS = re.compile(r"\bneeds?\b")
+LESSONS = re.compile(r"\blessons? (\d\d)\b")
+"""How a lesson's first cell says what it takes, and what it builds on."""
+
 TABLE_HEAD = "| lesson | minutes | points | run it |"
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}/{notebook})"
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A lesson in numbers: minutes of its tasks, minutes that its prose takes to read, points."""
+    """A lesson in numbers: minutes of its tasks, minutes that its prose takes to read, points.
+
+    Args:
+        computing: how long the machine is busy, in the words of the lesson's first cell; "" where it doesn't say.
+        needs: numbers of the lessons that the first cell says one needs, such as "00".
+    """
 
     name: str
     heading: str
     minutes: int
     reading: float
     points: float
+    computing: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def notebook(self) -> str:
@@ -60,13 +72,25 @@ def contents(lesson: Lesson) -> Contents:
     """Count a lesson."""
     prose = [cell.source for cell in lesson.cells if cell.cell_type == "markdown"]
     named = [title for source in prose for title in titles(source)]
+    first = _sentences(prose[0]) if prose else []
+    busy = [found for sentence in first if (found := COMPUTING.search(sentence))]
+    needed = {number for sentence in first if NEEDS.search(sentence) for number in LESSONS.findall(sentence)}
     return Contents(
         lesson.name,
         prose[0].splitlines()[0].lstrip("# ") if prose else lesson.name,
         sum(title.minutes for title in named),
         sum(map(_words, _learners(lesson))) / WORDS_PER_MINUTE,
         sum(title.points for title in named),
+        next((found[1] or found[2] for found in busy), ""),
+        tuple(sorted(needed - {lesson.name[:2]})),
     )
+
+
+def heading_of(name: str, folder: Path = solutions.FOLDER) -> str:
+    """A lesson's heading, such as "01 · Random search", without reading all of it; its name where it has none."""
+    text = solutions.source_path(name, folder).read_text(encoding="utf-8")
+    found = re.search(r"^# # (.+)$", text, re.MULTILINE)
+    return found[1] if found else name
 
 
 def all_contents(folder: Path = solutions.FOLDER) -> list[Contents]:
@@ -91,6 +115,10 @@ def _learners(lesson: Lesson) -> Iterator[str]:
         if cell.cell_type == "markdown" and not is_open(cell):
             scheme = mark_scheme(cell.source)
             yield cell.source.replace(scheme, "") if scheme else cell.source
+
+
+def _sentences(markdown: str) -> list[str]:
+    return re.split(r"(?<=[.:;])\s+", re.sub(r"\s+", " ", markdown))
 
 
 def _words(markdown: str) -> int:

@@ -57,8 +57,13 @@ class Stamp(NbGraderPreprocessor):
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Stamp the notebook."""
-        nb.metadata["nas_course"] = {"digest": digest(nb)}
-        return nb, resources
+        return stamped(nb), resources
+
+
+def stamped(notebook: Any) -> Any:
+    """A notebook with the digest of its cells in its metadata."""
+    notebook.metadata["nas_course"] = {"digest": digest(notebook)}
+    return notebook
 
 
 def digest(notebook: Any) -> str:
