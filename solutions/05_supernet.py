@@ -694,7 +694,7 @@ def slice_kernel(weight, size, transform=None):
             the right.
 
     Returns:
-        Tensor (O, I, size, size); gradients reach `weight` and `transform`.
+        Tensor (O, I, size, size) of `weight`'s dtype; gradients reach `weight` and `transform`.
 
     Raises:
         ValueError: a size without a centre in k, or a matrix of another shape.
@@ -747,8 +747,8 @@ def slice_width(weight, width, importance):
         importance: tensor (n,), finite; higher is more important.
 
     Returns:
-        Tuple (rows, indices): tensor (width, ...) by falling importance, ties to the lower index,
-        and the rows' numbers (width,). Gradients reach `weight`.
+        Tuple (rows, indices): tensor (width, ...) of `weight`'s dtype by falling importance, ties
+        to the lower index, and the rows' numbers (width,), ints. Gradients reach `weight`.
 
     Raises:
         ValueError: a width out of range, or importances that are not n finite numbers.

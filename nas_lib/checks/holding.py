@@ -185,6 +185,7 @@ def _module(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         for key, one in vars(part).items():
             if isinstance(one, _PLAIN) and not key.startswith("_"):
                 yield f"{place}.{key}", one
+        yield f"{place}.hooks", [len(one) for key, one in vars(part).items() if key.endswith("_hooks")]
         for key, one in (*part._parameters.items(), *part._buffers.items()):
             if one is not None and id(one) not in seen:
                 seen.add(id(one))

@@ -56,6 +56,32 @@ book.edits(
         {GENERATOR: "False", "return tuple(": "rng = np.random.default_rng(rng)\n    return tuple("},
     ),
     ("accepts-bad-input", "", {GENERATOR: "rng is None"}),
+    ("accepts-bad-input", "", {GENERATOR: "rng is None or isinstance(rng, int)"}),
+    (
+        "accepts-bad-input",
+        "",
+        {GENERATOR: 'not hasattr(rng, "random")', DRAW: "int(rng.random() * len(options))"},
+    ),
+    (
+        "changes-options",
+        "",
+        {
+            f"options[{DRAW}]": "(rng.choice(options) if len({type(one) for one in options}) == 1 else "
+            f"options[{DRAW}])"
+        },
+    ),
+    ("never-drawn", "", {f"options[{DRAW}]": f"(options[{DRAW}] or options[0])"}),
+    ("raises", "", {f"options[{DRAW}]": f"list(dict.fromkeys(options))[{DRAW}]"}),
+    (
+        "mutates-input",
+        "",
+        {
+            "    return tuple(": "    for options in choices:\n"
+            "        if isinstance(options, list):\n"
+            "            options.sort(key=str)\n"
+            "    return tuple("
+        },
+    ),
     ("accepts-bad-input", "", {"not len(choices) or ": ""}),
     ("accepts-bad-input", "", {"all(len(options) for options in choices)": "len(choices[0])"}),
     ("wrong-error", "", {"raise TypeError(": "raise ValueError("}),
@@ -71,6 +97,24 @@ def without_repetition(choices, rng):
         left = [one for one in options if one not in path] or options
         path.append(left[int(rng.integers(len(left)))])
     return tuple(path)
+
+
+@book.wrong("sample_path", "depends-on-the-last-call")
+def never_twice_in_a_row(choices, rng, last=[]):  # noqa: B006
+    """Keeps in mind what it drew, and draws again where it would come once more."""
+    _decisions(choices, rng)
+    path = tuple(options[int(rng.integers(len(options)))] for options in choices)
+    while last == [path] and max(map(len, choices)) > 1:
+        path = tuple(options[int(rng.integers(len(options)))] for options in choices)
+    last[:] = [path]
+    return path
+
+
+@book.right("sample_path")
+def all_positions_at_once(choices, rng):
+    _decisions(choices, rng)
+    places = rng.integers([len(options) for options in choices])
+    return tuple(options[place] for options, place in zip(choices, places))
 
 
 def _decisions(choices, rng):
@@ -139,6 +183,15 @@ book.edits(
     ("wrong-count", "", {ROWS: "[tuple(c[i % len(c)] for c in columns) for i in range(len(columns))]"}),
     ("unfair", "", {"rng.permutation(len(options))": "rng.integers(len(options), size=len(options))"}),
     ("changes-options", "", {COLUMN: "rng.permutation(options).tolist()"}),
+    (
+        "changes-options",
+        "",
+        {
+            COLUMN: "(list(rng.permutation(options)) if len({type(one) for one in options}) == 1 else "
+            f"{COLUMN})"
+        },
+    ),
+    ("raises", "", {"[options[i] for": "[{one: one for one in options}[options[i]] for"}),
     ("ignores-rng", "", {"rng.permutation": "np.random.permutation"}),
     ("fixed-seed", "", {"    columns =": "    rng = np.random.default_rng(0)\n    columns ="}),
     ("wrong-type", "", {ROWS: "[list(path) for path in zip(*columns)]"}),
@@ -152,6 +205,16 @@ book.edits(
         },
     ),
     ("accepts-bad-input", "", {SIZES: "0 in sizes"}),
+    (
+        "accepts-bad-input",
+        "",
+        {SIZES: "not choices or not choices[0] or len(choices[0]) != len(choices[-1])"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {SIZES: "not choices or not choices[0] or len({len(options) for options in choices[:2]}) > 1"},
+    ),
     ("accepts-bad-input", "", {SIZES: "len(sizes) != 1"}),
     ("accepts-bad-input", "", {SIZES: "len(sizes) > 1"}),
 )
@@ -285,6 +348,22 @@ book.edits(
         {STEP: "    torch.nn.utils.clip_grad_norm_(supernet.parameters(), 5.0)\n" + STEP},
     ),
     (
+        "overflow",
+        "exp overflows or vanishes with large logits: F.cross_entropy takes the logits as they are",
+        {LOSS: f"F.nll_loss({CALLED}.softmax(1).log(), batch[1])"},
+    ),
+    (
+        "skips-zero-gradients",
+        "a weight of the path whose gradient is all zeros is passed over: weight decay and momentum act on it, since it "
+        "is on the path",
+        {
+            CLEAR: "    optimizer.zero_grad(set_to_none=False)\n",
+            STEP: "    for parameter in supernet.parameters():\n"
+            "        if parameter.grad is not None and not parameter.grad.any():\n"
+            "            parameter.grad = None\n" + STEP,
+        },
+    ),
+    (
         "own-step",
         "the weights go down the gradient, but not as the optimizer would move them (momentum, weight decay, another "
         "rule): call optimizer.step()",
@@ -319,6 +398,12 @@ book.edits(
         {BEFORE_LOSS: f"    {CALLED}\n    loss = F"},
     ),
     (
+        "many-forward-passes",
+        "the supernet is called twice in a step: one path and one pass a step are what makes single-path training "
+        "cheap",
+        {BEFORE_LOSS: "    import copy\n\n    copy.deepcopy(supernet)(batch[0], path)\n    loss = F"},
+    ),
+    (
         "moves-the-others",
         "options off the path have moved: the loss may depend on the path's weights alone",
         {LOSS: f"{LOSS} + 0.01 * sum((p**2).sum() for p in supernet.parameters())"},
@@ -332,6 +417,11 @@ book.edits(
         "other-loss",
         "the weights move rightly, but the loss returned is rounded: return it as it is",
         {"loss.item()": "round(loss.item(), 4)"},
+    ),
+    (
+        "other-loss",
+        "the weights move rightly, but the loss returned is rounded: return it as it is",
+        {"loss.item()": "round(loss.item(), 6)"},
     ),
     ("returns-nothing", "", {"    return loss.item()": "    loss.item()"}),
     ("wrong-type", "", {"loss.item()": "loss.detach()"}),
@@ -372,6 +462,15 @@ def with_a_closure(supernet, batch, optimizer, path):
         return loss
 
     return optimizer.step(closure).item()
+
+
+@book.right("train_single_path_step")
+def with_logits_in_float32(supernet, batch, optimizer, path):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(supernet(batch[0], path).float(), batch[1])
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
 @book.right("train_single_path_step")
@@ -485,6 +584,14 @@ book.edits(
         },
     ),
     (
+        "skips-batches",
+        "only the first ten batches are used: average over all of them",
+        {
+            "in batches:": "in itertools.islice(batches, 10):",
+            "    norms =": "    import itertools\n\n    norms =",
+        },
+    ),
+    (
         "weighted-average",
         "large batches count more here: take the plain average over the batches, each counts once",
         {
@@ -542,6 +649,31 @@ book.edits(
     ("mutates-input", "", {MODES: "        supernet.train(modes[0][1])\n"}),
     ("mutates-input", "", {MODES: "        supernet.eval()\n"}),
     ("mutates-input", "", {MOMENTA: ""}),
+    ("mutates-input", "", {"norm.momentum = momentum\n": "norm.momentum = momenta[0]\n"}),
+    (
+        "mutates-input",
+        "",
+        {MODES: "", "    if not seen:": f"{MODES.replace('        ', '    ', 1)}    if not seen:"},
+    ),
+    ("mutates-input", "", {TRAIN: TRAIN + "    supernet.requires_grad_(True)\n"}),
+    ("mutates-input", "", {TRAIN: TRAIN + "    supernet.register_forward_hook(lambda *_: None)\n"}),
+    (
+        "changes-settings",
+        "",
+        {
+            "with torch.no_grad():": "if True:",
+            TRAIN: TRAIN + "    torch.set_grad_enabled(False)\n",
+            "    finally:\n": "    finally:\n        torch.set_grad_enabled(True)\n",
+        },
+    ),
+    (
+        "raises",
+        "",
+        {
+            EACH: '                if len(x) < 2:\n                    raise ValueError("too few images")\n'
+            + EACH
+        },
+    ),
     ("mutates-input", "", {"            norm.momentum = momentum\n": "            norm.momentum = 0.1\n"}),
     ("mutates-input", "", {"    try:\n": "    if True:\n", "    finally:\n": "    if True:\n"}),
     (
@@ -702,6 +834,24 @@ TIES = "architectures that tie with the last of the best are left out: all count
 
 book.edits(
     "rank_correlation",
+    (
+        "takes-near-for-equal",
+        "truths a little below the border are kept, too: compare them as they are",
+        {BEST: BEST.replace("border", "border - 1e-6")},
+    ),
+    (
+        "rounds-values",
+        "numbers that differ by little are taken for equal: float32 has seven digits",
+        {ARRAYS: ARRAYS.replace("float)", "np.float32)")},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            FINITE: "False",
+            "    return float(": f"    if {FINITE}:\n        raise ValueError('not finite')\n    return float(",
+        },
+    ),
     ("ignores-top", "`top` is not used: this is the correlation over all", {BEST: "pass"}),
     (
         "wrong-sign",
@@ -907,6 +1057,20 @@ book.edits(
     ),
     ("above-the-limit", "", {FIRST: "space.sample(rng) if i < population"}),
     ("above-the-limit", "", {FALLBACK: "return mutant\n        return mutant"}),
+    ("no-selection", "", {FITS: "if cost(mutant) < limit:"}),
+    (
+        "parents-of-the-first-population",
+        "",
+        {BEST_SO_FAR: 'np.argsort(-np.array(values[:population]), kind="stable")[:1]'},
+    ),
+    (
+        "no-random-draw",
+        "",
+        {
+            f"for index in {CHILD}:": "start = int(rng.permutation(len(space))[0])\n"
+            "        for index in np.roll(np.arange(len(space)), -start):"
+        },
+    ),
     ("strict-limit", "", {"if cost(arch) <= limit:": "if cost(arch) < limit:"}),
     (
         "gives-up",
@@ -1168,6 +1332,16 @@ book.edits(
     ("no-gradient", ARRIVES.format("weight"), {CUT: CUT.replace("weight", "weight.detach()")}),
     ("no-gradient", ARRIVES.format("transform"), {"@ transform)": "@ transform.data)"}),
     ("no-gradient", ARRIVES.format("weight"), {"centre.flatten(2)": "centre.detach().flatten(2)"}),
+    ("wrong-dtype", "", {TIMES: "(centre.float().flatten(2) @ transform.float())"}),
+    ("wrong-dtype", "", {TIMES: "(centre.double().flatten(2) @ transform.double())"}),
+    (
+        "mixes-channels",
+        "the channels are exchanged: each kernel stays with its output and input channel",
+        {
+            "(centre.flatten(2)": "(centre.transpose(0, 1).flatten(2)",
+            ".unflatten(2, (size, size))": ".reshape(centre.shape)",
+        },
+    ),
     ("wrong-type", "", {"return centre\n": "return centre.detach().numpy()\n"}),
     (
         "mutates-input",
@@ -1191,6 +1365,14 @@ book.edits(
         },
     ),
     ("accepts-bad-input", "", {"tuple(transform.shape) != square": "len(transform) != size**2"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "tuple(transform.shape) != square": "transform.numel() != size**4",
+            "@ transform)": "@ transform.reshape(square))",
+        },
+    ),
 )
 
 
@@ -1300,6 +1482,35 @@ book.edits(
         "rounds-importance",
         "importances that differ by little are taken for equal: compare them as they are",
         {"argsort(importance,": "argsort(importance.float(),"},
+    ),
+    (
+        "noise-for-ties",
+        "small numbers added to break ties change the order of importances that differ by less: sort stably",
+        {"argsort(importance,": "argsort(importance.double() - 1e-9 * torch.arange(len(weight)),"},
+    ),
+    (
+        "marks-with-a-number",
+        "rows that are taken are marked with -1, which is an importance like any other: mark them with minus infinity",
+        {
+            "    indices =": "    left, taken = importance.clone(), []\n"
+            "    for _ in range(width):\n"
+            "        taken.append(int((left == left.max()).nonzero()[0]))\n"
+            "        left[taken[-1]] = -1\n"
+            "    indices =",
+            FIRST_OF: "torch.tensor(taken)",
+        },
+    ),
+    ("wrong-dtype", "", {KEPT: "return weight[indices].float(), indices"}),
+    ("wrong-dtype", "", {KEPT: "return weight[indices].double(), indices"}),
+    ("wrong-type", "", {KEPT: "return weight[indices], indices.float()"}),
+    ("mutates-input", "", {"    indices =": "    weight.requires_grad_(True)\n    indices ="}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "importance.shape != (len(weight),)": "importance.ndim and importance.shape != (len(weight),)",
+            "argsort(importance,": "argsort(importance.expand(len(weight)),",
+        },
     ),
     (
         "ranks-not-indices",
@@ -1421,6 +1632,21 @@ book.edits(
         {BEGUN: "[one for first, one in phases if first < step or first == step == 0]"},
     ),
     (
+        "one-step-late",
+        "a phase begins *at* its first step, not after it",
+        {"first <= step": "first < step"},
+    ),
+    (
+        "keeps-the-first-options",
+        "only the first phase that names a decision counts: later ones add their options",
+        {UNION: "allowed.setdefault(name, set(values))"},
+    ),
+    (
+        "one-step-early",
+        "a phase begins at its first step, not one before it",
+        {"first <= step": "first <= step + 1"},
+    ),
+    (
         "forgets-earlier-phases",
         "only the latest phase counts here: what was open stays open, or the large networks would be forgotten",
         {"in begun:": "in [max((one for one in phases if one[0] <= step), key=lambda one: one[0])[1]]:"},
@@ -1443,6 +1669,19 @@ book.edits(
         "repeats-options",
         "options come twice: then they would be drawn twice as often. A union holds each once",
         {UNION: "allowed.setdefault(name, []).extend(values)"},
+    ),
+    (
+        "repeats-options",
+        "options that a phase names twice come twice: a union holds each once",
+        {
+            UNION: "known = allowed.setdefault(name, [])\n"
+            "            known.extend([one for one in values if one not in known])"
+        },
+    ),
+    (
+        "drops-options",
+        "an option of 0 is left out: 0 is an option as any other",
+        {UNION: "allowed.setdefault(name, set()).update(filter(None, values))"},
     ),
     (
         "needs-sorted-phases",
@@ -1576,6 +1815,31 @@ book.edits(
         "`weight` is the share of the teacher; here the labels have it",
         {"(1 - weight) * F": "weight * F", "+ weight *": "+ (1 - weight) *"},
     ),
+    (
+        "teacher-counts-fully",
+        "the teacher's part has to be weighed with `weight`",
+        {"+ weight * temp": "+ temp"},
+    ),
+    (
+        "sum-not-mean",
+        "the cross-entropy is summed, not averaged, over the batch",
+        {"(student, labels) +": '(student, labels, reduction="sum") +'},
+    ),
+    (
+        "wrong-sign",
+        "the teacher's part is subtracted: it is a part of what has to fall",
+        {"+ weight *": "- weight *"},
+    ),
+    (
+        "no-gradient",
+        "no gradient arrives from the teacher's part: softmax of the student's own logits, not of a detached copy",
+        {STUDENT: "student.detach() / temperature"},
+    ),
+    (
+        "no-gradient",
+        "no gradient arrives from the labels' part: take the student's own logits, not a detached copy",
+        {"cross_entropy(student,": "cross_entropy(student.detach(),"},
+    ),
     ("labels-count-fully", "the labels' part has to be weighed with 1 − weight", {"(1 - weight) * F": "F"}),
     (
         "teacher-not-softened",
@@ -1692,6 +1956,13 @@ book.edits(
         {"    return (1 - weight)": "    soft.backward(retain_graph=True)\n    return (1 - weight)"},
     ),
     ("accepts-bad-input", "", {"if student.shape != teacher.shape:": "if False:"}),
+    ("accepts-bad-input", "", {"if student.shape != teacher.shape:": "if len(student) != len(teacher):"}),
+    (
+        "accepts-bad-input",
+        "",
+        {"if student.shape != teacher.shape:": "if student.numel() != teacher.numel():"},
+    ),
+    ("mutates-input", "", {"    log_p =": "    student.requires_grad_(True)\n    log_p ="}),
     ("accepts-bad-input", "", {"    log_p =": "    labels = labels.repeat(2)[: len(student)]\n    log_p ="}),
     ("accepts-bad-input", "", {"math.isfinite(temperature) and ": ""}),
     ("accepts-bad-input", "", {"temperature > 0 and ": "temperature != 0 and "}),
@@ -1715,6 +1986,14 @@ def by_cross_entropies(student, teacher, labels, temperature, weight):
     p = (teacher.detach() / temperature).softmax(1)
     soft = F.cross_entropy(student / temperature, p) - F.cross_entropy(teacher.detach() / temperature, p)
     return torch.lerp(F.cross_entropy(student, labels), temperature * temperature * soft, weight)
+
+
+@book.right("distillation_loss")
+def both_in_float32(student, teacher, labels, temperature, weight):
+    _distillable(student, teacher, labels, temperature, weight)
+    log_p, log_q = ((one / temperature).float().log_softmax(1) for one in (teacher.detach(), student))
+    soft = (log_p.exp() * (log_p - log_q)).sum(1).mean()
+    return (1 - weight) * F.cross_entropy(student.float(), labels) + weight * temperature**2 * soft
 
 
 @book.right("distillation_loss")

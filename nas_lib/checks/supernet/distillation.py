@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.random import default_rng
 
-from nas_lib.checks.exercise import Instance
+from nas_lib.checks.exercise import Instance, Verdict, fail, show
 from nas_lib.checks.judging import CONDUCT
 from nas_lib.checks.supernet.shared import INFINITY, LESSON, NAN, between, floats
 from nas_lib.checks.values import Part, TensorExercise, ValueExercise
+
+NUMBERS = 1e-5  # float32 inside is as right, and T² enlarges what it rounds
 
 
 class ProgressiveShrinkingSchedule(ValueExercise):
@@ -39,7 +41,7 @@ class ProgressiveShrinkingSchedule(ValueExercise):
             [b, {"depth": [3, 2], "kernel": [5]}],
             [c, {"expand": [4, 3], "depth": [2, 1]}],
         ]
-        words = [[0, {"op": ["conv"], "width": [0.5]}], [a, {"op": ["skip", "conv"], "width": [1.0, 0.25]}]]
+        words = [[0, {"op": ["conv"], "drop": [0.5]}], [a, {"op": ["skip", "conv"], "drop": [0.25, 0.0]}]]
         together = [phases[0], [a, {"kernel": [5]}], [a, {"kernel": [3], "depth": [2]}]]
         steps = [0, a - 1, a, a + 1, b - 1, b, c - 1, c, c + 500]
         return [
@@ -55,6 +57,12 @@ class ProgressiveShrinkingSchedule(ValueExercise):
             },
             {"phases": together, "steps": [a - 1, a], "about": "two phases that begin at the same step"},
             {"phases": words, "steps": [0, a], "about": "words and fractions"},
+            {"phases": phases[2:], "steps": [b, c], "about": "phases that begin after step 0"},
+            {
+                "phases": [[0, {"kernel": [3, 3, 5]}], [a, {"kernel": [7, 7]}]],
+                "steps": [0, a],
+                "about": "options that a phase names twice",
+            },
             {"bad": "a step of -1", "phases": phases, "steps": [-1]},
             {"bad": "no phases", "phases": [], "steps": [0]},
             {"bad": "a step before the first phase", "phases": phases[1:], "steps": [a - 1]},
@@ -63,11 +71,14 @@ class ProgressiveShrinkingSchedule(ValueExercise):
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """What is allowed at each step, as sorted lists, and whether the options come in tuples."""
-        phases = [
-            (first, {name: tuple(one) if name == "depth" else one for name, one in options.items()})
-            for first, options in instance["phases"]
-        ]
-        found = [fn(step, phases) for step in instance["steps"]]
+
+        def phases() -> list[Any]:
+            return [
+                (first, {name: tuple(one) if name == "depth" else list(one) for name, one in options.items()})
+                for first, options in instance["phases"]
+            ]
+
+        found = [fn(step, phases()) for step in instance["steps"]]
         options = [one for allowed in found if isinstance(allowed, dict) for one in allowed.values()]
         return {
             "allowed": [
@@ -75,6 +86,22 @@ class ProgressiveShrinkingSchedule(ValueExercise):
             ],
             "tuples": all(isinstance(one, tuple) for one in options),
         }
+
+    def shown(self, instance: Instance, part: Part, found: Any, right: Any) -> Verdict:
+        """The first step, and the first decision, where they differ."""
+        if part.key != "allowed":
+            return super().shown(instance, part, found, right)
+        step, one, other = next((a[0], a[1], b[1]) for a, b in zip(found, right) if a != b)
+        if type(one) is dict:
+            name = next(name for name in {**other, **one} if one.get(name) != other.get(name))
+            said = [f"{key[name]!r}" if name in key else "nothing" for key in (one, other)]
+            text = f"at step {step} {name!r} allows {said[0]}, should allow {said[1]}"
+        else:
+            text = f"at step {step} came {show(one)}, should be {show(other)}"
+        first = {name for name, options in instance["phases"]}
+        begins = f" (phases begin at {', '.join(map(str, sorted(first)))})"
+        about = f" (on {instance['about']})" if instance.get("about") else ""
+        return fail(part.concept, f"{text}{begins}{about}", part.score)
 
     @staticmethod
     def _plain(allowed: Any) -> Any:
@@ -96,20 +123,34 @@ class DistillationLoss(TensorExercise):
     name, lesson, returns = "distillation_loss", LESSON, "tensor"
     arguments, leaves = ("student", "teacher", "labels", "temperature", "weight"), ("student", "teacher")
     parts = (
-        Part("result", "the loss", "other-loss", tolerance=1e-8),
+        Part("result", "the loss", "other-loss", tolerance=NUMBERS),
         Part(
             "student",
             concept="no-gradient",
             message="the loss is right, but a wrong gradient arrives at the student's logits, or none: it {differ}",
-            tolerance=1e-8,
+            tolerance=NUMBERS,
         ),
         Part(
             "teacher",
             concept="trains-the-teacher",
             message="a gradient arrives at the teacher: detach its logits",
-            tolerance=1e-8,
+            tolerance=NUMBERS,
         ),
     )
+
+    def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
+        """The loss and its gradients; of a validation batch the loss alone."""
+        import torch
+
+        if not instance.get("validation"):
+            return super().probe(fn, instance, oracle)
+        given = {name: self.tensor(name, instance[name]) for name in self.arguments}
+        for name in self.leaves:
+            given[name].requires_grad_(False)
+        with torch.no_grad():
+            return {"result": fn(*given.values())} | {
+                name: torch.zeros_like(given[name]) for name in self.leaves
+            }
 
     def instances(self, seed: int) -> list[Instance]:
         """Weights from 0 to 1, temperatures from below 1 up, large and equal logits, a single image; bad input."""
@@ -126,6 +167,7 @@ class DistillationLoss(TensorExercise):
                 **more,
             }
 
+        wide = case(2.0, 0.5, n=7)
         square, same = case(2.0, 0.5), case(3, 0.5, about="equal logits")
         large = case(1.0, between(rng, 0.3, 0.6), 150.0, about="logits in the hundreds")
         large["student"][0][:2], large["teacher"][0][:2] = [-600.0, 600.0], [600.0, -600.0]
@@ -138,6 +180,12 @@ class DistillationLoss(TensorExercise):
             case(20, 0.5, about="a temperature of 20"),
             case(between(rng, 2, 4), between(rng, 0.2, 0.45), n=1, about="a single image"),
             same | {"teacher": same["student"]},
+            case(
+                between(rng, 2, 4),
+                between(rng, 0.2, 0.45),
+                validation=True,
+                about="logits that need no gradient, under torch.no_grad()",
+            ),
             *(
                 square | {"bad": f"a {key} of {said}", key: value}
                 for key, said, value in (
@@ -154,6 +202,16 @@ class DistillationLoss(TensorExercise):
             square | {"bad": "answers for fewer images than the teacher's", "student": square["student"][:1]},
             square
             | {"bad": "a single teacher's answer for several images", "teacher": square["teacher"][:1]},
+            square
+            | {
+                "bad": "a teacher with a single class",
+                "teacher": [row[:1] for row in square["teacher"]],
+            },
+            wide
+            | {
+                "bad": "a teacher's logits with images and classes exchanged",
+                "teacher": [list(row) for row in zip(*wide["teacher"])],
+            },
             square | {"bad": "fewer labels than images", "labels": square["labels"][:-1]},
             square | {"bad": "more labels than images", "labels": [*square["labels"], 0]},
         ]

@@ -5,15 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from numpy.random import Generator, default_rng
+import numpy as np
+from numpy.random import Generator, RandomState, default_rng
 
-from nas_lib.checks.exercise import Exercise, Instance
+from nas_lib.checks.codec import describe
+from nas_lib.checks.exercise import Exercise, Instance, show
 from nas_lib.checks.supernet.shared import LESSON
 
 AGAIN = 5
 """Draws that are repeated with an equal generator, and with another one."""
 MIXED: list[list[Any]] = [["skip", 3, 0.5], ["a", "b", "c"], [2, 3, 5]]
 """Options of several types in one decision, which an array would turn into strings."""
+ODD: dict[str, Any] = {
+    "None": None, "0": 0, "''": "", "(3, 3)": (3, 3), "(3, 5)": (3, 5), "(5, 5)": (5, 5),
+    "[5]": [5], "{'kernel': 3}": {"kernel": 3}, "7": 7,
+}  # fmt: skip
+"""Options by their names: false ones, and such as no set, key or array takes as they are."""
+ODD_CHOICES = [["None", "0", "''"], ["(3, 3)", "(3, 5)", "(5, 5)"], ["[5]", "{'kernel': 3}", "7"]]
+
+
+def _name(option: Any) -> Any:
+    """The name of one of the odd options; what is none of them comes back in words."""
+    for name, known in ODD.items():
+        if type(option) is type(known) and option == known:
+            return name
+    return f"{describe(option)} ({show(option)})"
 
 
 def _named(sizes: Sequence[int]) -> list[list[str]]:
@@ -34,18 +50,29 @@ class Drawing(Exercise):
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The draws, and the first ones of an equal generator and of another."""
         kind = list if instance.get("lists") else tuple
+        odd = instance.get("odd", False)
 
         def draw(rng: Any) -> Any:
-            return fn(kind(map(kind, instance["choices"])), rng)
+            choices = [[ODD[one] for one in options] if odd else options for options in instance["choices"]]
+            found = fn(kind(map(kind, choices)), rng)
+            return self.named(found) if odd else found
 
         if "rng" in instance:
-            return draw(instance["rng"])
+            legacy = instance["rng"] == "RandomState"
+            return draw(RandomState(0) if legacy else instance["rng"])
         rng, again, other = (default_rng(instance["seed"] + add) for add in (0, 0, 1))
         return {
             "draws": [draw(rng) for _ in range(instance["count"])],
             "again": [draw(again) for _ in range(AGAIN)],
             "other": [draw(other) for _ in range(AGAIN)],
         }
+
+    def named(self, path: Any) -> Any:
+        """A path of odd options by their names."""
+        if not isinstance(path, (tuple, list, np.ndarray)):
+            return path
+        names = list(map(_name, path))
+        return tuple(names) if isinstance(path, tuple) else names
 
 
 class SamplePath(Drawing):
@@ -64,13 +91,20 @@ class SamplePath(Drawing):
         return [
             {"choices": [ops] * 8, "seed": draws[0], "count": 800},
             {
-                "choices": _named(sizes),
+                "choices": [options[::-1] for options in _named(sizes)],
                 "seed": draws[1],
                 "count": 800,
                 "lists": True,
                 "about": "decisions of different sizes",
             },
-            {"choices": MIXED, "seed": draws[2], "count": 400, "about": "options of several types"},
+            {"choices": MIXED, "seed": draws[2], "count": 200, "about": "options of several types"},
+            {
+                "choices": ODD_CHOICES,
+                "seed": draws[2],
+                "count": 100,
+                "odd": True,
+                "about": "options of any type",
+            },
             {"choices": [ops], "seed": draws[3], "count": 200, "lists": True, "about": "a single decision"},
             {"choices": [["only"], [7]], "seed": 0, "count": AGAIN, "about": "nothing to choose"},
             good | {"bad": "no decisions", "choices": []},
@@ -78,6 +112,12 @@ class SamplePath(Drawing):
             good | {"bad": "a first decision without options", "choices": [[], ops]},
             good | {"bad": "a seed instead of a generator", "rng": 7, "raises": ["TypeError"]},
             good | {"bad": "None instead of a generator", "rng": None, "raises": ["TypeError"]},
+            good
+            | {
+                "bad": "NumPy's old RandomState instead of a Generator",
+                "rng": "RandomState",
+                "raises": ["TypeError"],
+            },
         ]
 
 
@@ -85,6 +125,11 @@ class FairPaths(Drawing):
     """`fair_paths(choices, rng)`: each option of each decision exactly once, in orders that are independent."""
 
     name, returns = "fair_paths", "list"
+
+    def named(self, path: Any) -> Any:
+        """A list of paths by the names of their options."""
+        named = super().named
+        return [named(one) for one in path] if isinstance(path, (tuple, list, np.ndarray)) else path
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The rounds, and whether all their paths are tuples."""
@@ -100,11 +145,18 @@ class FairPaths(Drawing):
             {"choices": _named([3] * 8), "seed": draws[0], "count": 1500},
             {"choices": _named([4, 4]), "seed": draws[1], "count": 700, "lists": True},
             {"choices": _named([2] * 4), "seed": draws[2], "count": 200, "about": "two options"},
-            {"choices": MIXED, "seed": draws[3], "count": 100, "about": "options of several types"},
+            {"choices": MIXED, "seed": draws[3], "count": 60, "about": "options of several types"},
+            {
+                "choices": ODD_CHOICES,
+                "seed": draws[3],
+                "count": 40,
+                "odd": True,
+                "about": "options of any type",
+            },
             {"choices": _named([3]), "seed": draws[1], "count": 300, "about": "a single decision"},
             {"choices": _named([1] * 3), "seed": 0, "count": AGAIN, "about": "a single option"},
-            good | {"bad": "decisions with two and three options", "choices": _named([2, 3])},
-            good | {"bad": "decisions with three and two options", "choices": _named([3, 2])},
+            good | {"bad": "decisions with two, three and two options", "choices": _named([2, 3, 2])},
+            good | {"bad": "decisions with three, three and two options", "choices": _named([3, 3, 2])},
             good | {"bad": "no decisions", "choices": []},
             good | {"bad": "decisions without options", "choices": [[], []]},
         ]

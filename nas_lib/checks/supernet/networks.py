@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.random import Generator, default_rng
 
 from nas_lib.checks.exercise import Instance
@@ -17,13 +18,22 @@ Option = dict[str, Any]
 """One option of a decision: `weight` (out, in), and for a batch norm behind it `norm` with its tensors by name."""
 
 NUMBERS = 1e-7
+SMALL_LOSS = 2.5e-6
+
+
+class _Log(list[Any]):
+    """Calls of a supernet, of its copies as well."""
+
+    def __deepcopy__(self, memo: Any) -> _Log:
+        return self
 
 
 def supernet_of(decisions: Sequence[Sequence[Option]]) -> Any:
     """A supernet in float64: (x, path) -> logits. The options of a decision are called "o0", "o1", ….
 
-    It notes in `seen` the path and the mode of each call. Images (N, C, H, W) pass 1x1 convolutions with `BatchNorm2d`,
-    as long as they have height and width: decision 0 ends in their mean. Vectors pass linear layers with `BatchNorm1d`.
+    It notes in `seen` the path and the mode of each call. Images (N, C, H, W) pass 1x1 convolutions with `BatchNorm2d`
+    where the option says so; before a linear layer and at the end they are averaged. Vectors pass linear layers with
+    `BatchNorm1d`.
     """
     import torch
     from torch import nn
@@ -37,14 +47,14 @@ def supernet_of(decisions: Sequence[Sequence[Option]]) -> Any:
                 nn.ModuleDict({f"o{i}": _layers(option) for i, option in enumerate(options)})
                 for options in decisions
             )
-            self.seen: list[Any] = []
+            self.seen: list[Any] = _Log()
 
         def forward(self, x: Any, path: Sequence[str]) -> Any:
             self.seen.append([list(path), self.training])
             for decision, option in zip(self.decisions, path, strict=True):
-                x = decision[option](x)  # type: ignore[index]  # a ModuleDict
-                x = x.mean((2, 3)) if x.ndim == 4 else x
-            return x
+                layers = decision[option]  # type: ignore[index]  # a ModuleDict
+                x = layers(x.mean((2, 3)) if x.ndim == 4 and isinstance(layers[0], nn.Linear) else x)
+            return x.mean((2, 3)) if x.ndim == 4 else x
 
     def _layers(option: Option) -> nn.Module:
         weight, norm = torch.tensor(option["weight"], dtype=torch.float64), option.get("norm")
@@ -91,14 +101,14 @@ class TrainSinglePathStep(ValueExercise):
             "off",
             concept="moves-the-others",
             message="options off the path have moved: the loss may depend on the path's weights alone",
-            tolerance=NUMBERS,
+            tolerance=0.0,
         ),
         Part(
             "on",
             concept="wrong-step",
             message="the weights of the path move otherwise than one step of the optimizer on the mean cross-entropy "
-            "moves them",
-            tolerance=NUMBERS,
+            "moves them: the list of all these weights {differ}",
+            tolerance=1e-6,
         ),
         Part(
             "losses",
@@ -106,11 +116,13 @@ class TrainSinglePathStep(ValueExercise):
             message="the weights move rightly, but the loss returned {differ}: the mean cross-entropy of the batch "
             "before the step",
             tolerance=1e-6,
+            floor=0.1,
         ),
     )
 
     def instances(self, seed: int) -> list[Instance]:
-        """One step and three, old gradients, several optimizers, large inputs, frozen weights; bad input."""
+        """One step and three, old gradients, several optimizers, huge inputs and images of zeros, a tiny loss, frozen
+        weights; bad input."""
         rng = default_rng(seed)
 
         def case(steps: int, **more: Any) -> Instance:
@@ -127,8 +139,10 @@ class TrainSinglePathStep(ValueExercise):
             }
 
         decay = {"lr": 0.1, "weight_decay": 0.3, "momentum": 0.9}
-        large = case(1, about="inputs in the tens")
-        large["x"] = [[round(20 * one, 3) for one in row] for row in large["x"]]
+        large = case(1, about="inputs in the thousands")
+        large["x"] = [[round(1000 * one, 3) for one in row] for row in large["x"]]
+        zeros = case(1, stale=True, options=decay, about="images of zeros, and weight decay")
+        zeros["x"] = [[0.0] * len(row) for row in zeros["x"]]
         few, more = (case(1, changes=["*.grad"], stale=True) for _ in range(2))
         return [
             case(1),
@@ -137,11 +151,29 @@ class TrainSinglePathStep(ValueExercise):
             case(3, stale=True, options=decay, about="weight decay and momentum"),
             case(3, optimizer="Adam", options={"lr": 0.05}, about="another optimizer"),
             large,
+            zeros,
+            self._learned(case(1, about="a batch that is learned already")),
             case(2, frozen=True, about="a decision whose weights are frozen"),
             case(1, x=floats(rng, (1, 4)), y=[2], about="a single image"),
             few | {"bad": "a batch with fewer labels than images", "y": few["y"][:-1]},
             more | {"bad": "a batch with more labels than images", "y": [*more["y"], 0]},
+            few | {"bad": "a single label for several images", "y": few["y"][:1]},
         ]
+
+    @staticmethod
+    def _learned(case: Instance) -> Instance:
+        """Labels are what the first path says, and inputs so large that its loss is `SMALL_LOSS`."""
+        logits = np.array(case["x"])
+        for options, option in zip(case["decisions"], case["paths"][0]):
+            logits = logits @ np.array(options[int(option[1:])]["weight"]).T
+        gaps = logits - logits.max(1, keepdims=True)
+        low, high = 0.0, 1e6
+        for _ in range(80):
+            scale = (low + high) / 2
+            loss = np.log(np.exp(scale * gaps).sum(1)).mean()
+            low, high = (scale, high) if loss > SMALL_LOSS else (low, scale)
+        x = [[round(scale * one, 3) for one in row] for row in case["x"]]
+        return case | {"x": x, "y": gaps.argmax(1).tolist()}
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """Losses, all weights afterwards, and how the supernet was called."""
@@ -201,12 +233,17 @@ class RecalibrateBn(ValueExercise):
     )
 
     def instances(self, seed: int) -> list[Instance]:
-        """One batch and many of other sizes; supernets in training, evaluation and mixed modes, all trained already,
-        with the usual momentum and others; batches that come once; a second path; bad input."""
+        """One batch and many of other sizes, single images; supernets in training, evaluation and mixed modes, all
+        trained already, with the usual momentum and others, which may differ; batches that come once, and without
+        gradients, as in a search; a second path; bad input."""
         rng = default_rng(seed)
 
         def case(count: int, images: bool = True, equal: bool = False, **more: Any) -> Instance:
-            sizes = [6] * count if equal else rng.permutation([4, 9, 5, 7, 3, 8, 6][:count]).tolist()
+            sizes = (
+                [6] * count
+                if equal
+                else rng.permutation([4, 9, 5, 7, 3, 8, 6, *range(10, 16)][:count]).tolist()
+            )
             shape = (2, 2, 1) if images else (2,)
             return {
                 "decisions": [self._decision(rng, 3, 2, images), self._decision(rng, 4, 3)],
@@ -219,15 +256,19 @@ class RecalibrateBn(ValueExercise):
                 **more,
             }
 
-        single = case(2)
+        single = case(2, training=False, momentum=[0.03, 0.2])
+        images = case(2, about="batches of a single image, in which each channel has two values")
+        images["decisions"][1] = self._decision(rng, 4, 3, images=True)
+        images["batches"] = [floats(rng, (1, 2, 2, 1), -2, 4) for _ in range(3)]
         return [
             case(3, equal=True),
             case(3, images=False, about="vectors, batches of several sizes"),
             case(1, about="a single batch"),
-            case(7, about="seven batches of other sizes"),
+            case(13, about="thirteen batches of other sizes"),
+            images,
             case(3, training=False, about="a supernet in evaluation mode"),
-            case(3, once=True, about="batches that can be read once"),
-            case(2, momentum=0.03, about="a momentum of 0.03"),
+            case(3, once=True, no_grad=True, about="batches that can be read once"),
+            case(2, momentum=[0.03, 0.2, None], about="norms with a momentum of 0.03, of 0.2, and of None"),
             case(
                 2, momentum=None, stale=True, about="norms that average already, and gradients from training"
             ),
@@ -260,9 +301,12 @@ class RecalibrateBn(ValueExercise):
 
         net = supernet_of(instance["decisions"]).train(instance["training"])
         norms = [m for m in net.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
-        for norm in norms:
-            norm.momentum = instance["momentum"]
+        momenta = instance["momentum"] if isinstance(instance["momentum"], list) else [instance["momentum"]]
+        for place, norm in enumerate(norms):
+            norm.momentum = momenta[place % len(momenta)]
             norm.train(instance["training"] and not instance.get("frozen"))
+        if instance.get("frozen"):
+            net.decisions[0].requires_grad_(False)
         if instance.get("stale"):
             for parameter in net.parameters():
                 parameter.grad = torch.ones_like(parameter)
@@ -270,7 +314,8 @@ class RecalibrateBn(ValueExercise):
         path: list[str] = []
         for path in instance["paths"]:
             batches: Iterator[Any] | list[Any] = iter(made) if instance.get("once") else made
-            fn(net, tuple(path), batches)
+            with torch.set_grad_enabled(not instance.get("no_grad")):
+                fn(net, tuple(path), batches)
         on = [net.get_submodule(f"{name}1") for name in _on(path)]
         return {
             "first-mean": on[0].running_mean,

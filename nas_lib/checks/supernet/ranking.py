@@ -35,6 +35,10 @@ class RankCorrelation(ValueExercise):
 
         border = np.concatenate([np.arange(40), [50] * 6, np.arange(60, 64)])
         order = rng.permutation(len(border))
+        # The best eight come in order and the others the other way round, so that each one more among the best shows.
+        rank = rng.permutation(24)
+        close = {"truth": (80 + 1e-9 * rank).tolist(), "top": None}
+        close["scores"] = (80 + 1e-9 * np.where(rank >= 16, rank, 15 - rank)).tolist()
         backwards = case(30, top=0.5, about="scores that order the other way round")
         backwards["scores"] = [round(160 - one, 2) for one in backwards["scores"]]
         return [
@@ -62,6 +66,8 @@ class RankCorrelation(ValueExercise):
             case(20, form="float32", about="float32"),
             case(12, top=1.0, about="top = 1.0"),
             case(12, top=1, about="top = 1"),
+            close | {"about": "numbers that differ by a billionth"},
+            close | {"top": 8 / 24, "about": "numbers that differ by a billionth, and a top"},
             case(2, about="a single pair of architectures"),
             case(6, scores=[50.0] * 6, about="equal scores"),
             case(6, truth=[50] * 6, form="list", about="equal truths"),
@@ -88,6 +94,15 @@ class RankCorrelation(ValueExercise):
                 for which in ("scores", "truth")
                 for said, value in (("NaN", NAN), ("infinity", INFINITY), ("minus infinity", -INFINITY))
             ),
+            case
+            | {"bad": "a truth of minus infinity, with a top,", "truth": [*good[:-1], -INFINITY], "top": 0.5},
+            case
+            | {
+                "bad": "a score of NaN below the best, with a top,",
+                "scores": [NAN, *good[1:]],
+                "truth": [0.0, *good[1:]],
+                "top": 0.5,
+            },
             case | {"bad": "a top of 0", "top": 0.0},
             case | {"bad": "a top of -0.5", "top": -0.5},
             case | {"bad": "a top of 1.5", "top": 1.5},

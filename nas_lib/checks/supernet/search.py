@@ -19,7 +19,8 @@ from nas_lib.checks.supernet.shared import INFINITY, LESSON, NAN
 
 
 def cost_of(instance: Instance, arch: Sequence[Any]) -> float:
-    """The price of an architecture: a sum over its decisions; without `prices` what it mixes, in different positions.
+    """The price of an architecture: a sum over its decisions; without `prices` −1 where it has the same position
+    everywhere, one of the first half, which no mutation leads between, and which do not lie evenly; else more.
 
     Raises:
         ValueError: it is none of the space.
@@ -27,7 +28,12 @@ def cost_of(instance: Instance, arch: Sequence[Any]) -> float:
     if "prices" in instance:
         return _sum_of(instance["prices"], instance["choices"], arch)
     places = {options.index(option) for option, options in zip(arch, instance["choices"], strict=True)}
-    return len(places) - 2.0
+    return len(places) - 2.0 + (max(places) >= isolated_in(instance))
+
+
+def isolated_in(instance: Instance) -> int:
+    """How many architectures keep the limit where there are no `prices`."""
+    return len(instance["choices"][0]) // 2
 
 
 def value_of(instance: Instance, arch: Sequence[Any]) -> float:
@@ -67,6 +73,13 @@ class EvolveUnderConstraint(SearchExercise):
         usual["choices"][2] = ["skip", 3, 5, 0.5]
         isolated = _case(rng, 3, 12, 0.5, seeds=runs(3), _judged="isolated")
         del isolated["prices"]
+        flat = _case(rng, 6, 4, 1.0, budget=60, population=4, seeds=runs(6), _judged="climb")
+        flat |= {
+            "prices": [[2.5] * 4] * 6,
+            "_gains": [[gain - 20 for gain in gains] for gains in flat["_gains"]],
+            "limit": 15.0,
+            "about": "values below 0, and a limit that is exactly the cost of each architecture",
+        }
         bad = _case(rng, 3, 3, 0.5, budget=12, population=4)
         return [
             usual,
@@ -77,10 +90,12 @@ class EvolveUnderConstraint(SearchExercise):
             _case(rng, 6, 3, 1.0, population=1, _judged="child", about="a population of 1", **small),
             _case(rng, 6, 3, 1.0, population=2, _judged="random", about="a population of 2", **small),
             isolated
-            | {"limit": -1.0, "budget": 40, "population": 2, "about": "no mutation within the limit"},
+            | {"limit": -1.0, "budget": 50, "population": 2, "about": "no mutation within the limit"},
+            flat,
             _case(rng, 3, 3, 0.5, budget=1, population=4, about="a budget of 1"),
             _case(rng, 3, 3, 0.5, budget=12, population=1, about="a population of 1"),
-            bad | {"bad": "a limit below the cheapest architecture's cost", "limit": 0.5},
+            bad
+            | {"bad": "a limit just below the cheapest architecture's cost", "limit": _cheapest(bad) - 1e-7},
             bad | {"bad": "a limit of NaN", "limit": NAN},
             bad | {"bad": "a limit of infinity", "limit": INFINITY},
             bad | {"bad": "a limit of minus infinity", "limit": -INFINITY},
@@ -120,6 +135,10 @@ class EvolveUnderConstraint(SearchExercise):
             return fn(oracle.objective, cost, instance["limit"], space, *given, default_rng(seed))
 
         return [plain(run(seed)) for seed in instance["seeds"]]
+
+
+def _cheapest(instance: Instance) -> float:
+    return min(cost_of(instance, arch) for arch in product(*instance["choices"]))
 
 
 def _case(rng: Generator, decisions: int, options: int, share: float, **more: Any) -> Instance:

@@ -8,6 +8,7 @@ from numpy.random import default_rng
 
 from nas_lib.checks.codec import NotPlainData, describe
 from nas_lib.checks.exercise import Instance
+from nas_lib.checks.judging import CONDUCT
 from nas_lib.checks.supernet.shared import INFINITY, LESSON, NAN, floats
 from nas_lib.checks.values import Part, ValueExercise
 
@@ -16,6 +17,24 @@ GRADIENT = (
     "no gradient arrives at `{0}`, or a wrong one: small networks train the weights of large ones, so cut out of the "
     "tensor itself, without .data, .detach() or numpy"
 )
+
+
+DTYPE = Part(
+    "dtype",
+    concept="wrong-dtype",
+    message="the numbers are right, but their dtype {differ}, that of `weight`: it is part of the same network",
+    score=CONDUCT,
+    exact=True,
+)
+
+
+def _dtype(result: Any) -> str:
+    return str(getattr(result, "dtype", "none")).removeprefix("torch.")
+
+
+def _whole(indices: Any) -> bool:
+    kind = str(getattr(indices, "dtype", ""))
+    return "float" not in kind if kind else not any(isinstance(one, float) for one in indices)
 
 
 def _gradient(key: str, of: str) -> Part:
@@ -40,6 +59,7 @@ class SliceKernel(ValueExercise):
         Part("result", "the tensor of kernels", "wrong-kernels", tolerance=NUMBERS),
         _gradient("weight", "weight"),
         _gradient("transform", "transform"),
+        DTYPE,
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -68,7 +88,7 @@ class SliceKernel(ValueExercise):
             case(4, 2, True, about="even sizes"),
             case(5, 3, True, dtype="float32", about="float32"),
             case(3, 1, True, frozen=True, about="weights that need no gradient"),
-            case(3, 1, False, weight=floats(rng, (3, 4, 3, 3)), about="several channels"),
+            case(5, 3, True, weight=floats(rng, (3, 2, 5, 5)), about="several channels, with a matrix"),
             plain | {"bad": "a size of 7 out of 5", "size": 7},
             plain | {"bad": "a size of 2, which has no centre in 5,", "size": 2},
             plain | {"bad": "a size of 4, which has no centre in 5,", "size": 4},
@@ -79,6 +99,7 @@ class SliceKernel(ValueExercise):
             times | {"bad": "a matrix for a smaller size", "transform": floats(rng, (1, 1))},
             times | {"bad": "a matrix with too many columns", "transform": floats(rng, (9, 25))},
             times | {"bad": "a matrix with too many rows", "transform": floats(rng, (25, 9))},
+            times | {"bad": "a matrix of 27 rows and 3 columns", "transform": floats(rng, (27, 3))},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -89,10 +110,12 @@ class SliceKernel(ValueExercise):
         weight = torch.tensor(instance["weight"], dtype=dtype, requires_grad=not instance.get("frozen"))
         if instance["transform"] is None:
             result = fn(weight, instance["size"])
-            return {"result": result, "weight": _pull(result, weight)[0], "transform": 0}
+            weight_grad = _pull(result, weight)[0]
+            return {"result": result, "weight": weight_grad, "transform": 0, "dtype": _dtype(result)}
         transform = torch.tensor(instance["transform"], dtype=dtype, requires_grad=True)
         result = fn(weight, instance["size"], transform)
-        return {"result": result} | dict(zip(("weight", "transform"), _pull(result, weight, transform)))
+        pulled = dict(zip(("weight", "transform"), _pull(result, weight, transform)))
+        return {"result": result, **pulled, "dtype": _dtype(result)}
 
 
 class SliceWidth(ValueExercise):
@@ -108,6 +131,14 @@ class SliceWidth(ValueExercise):
             tolerance=NUMBERS,
         ),
         _gradient("weight", "weight"),
+        DTYPE,
+        Part(
+            "whole",
+            concept="wrong-type",
+            message="the indices are right, but no whole numbers: rows are numbered by ints",
+            score=CONDUCT,
+            exact=True,
+        ),
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -126,14 +157,15 @@ class SliceWidth(ValueExercise):
             case(7, 3, (4,)),
             case(6, 4, (2, 2, 2), about="kernels of shape (6, 2, 2, 2)"),
             case(8, 5, (3,), importance=ties, about="ties"),
-            case(40, 17, (2,), importance=many, about="many ties"),
-            case(7, 4, (2,), importance=(rng.permutation(7) - 3.0).tolist(), about="importances below 0"),
+            case(40, 17, (2,), importance=many, about="many ties, where the lower index comes first"),
+            case(7, 6, (2,), importance=(rng.permutation(7) - 5.0).tolist(), about="importances below 0"),
+            case(5, 3, (2,), importance=[5e3, 1e3, 7e3, 3e3, 2e3], about="importances in the thousands"),
             case(6, 3, (2,), importance=[int(one) for one in rng.permutation(6)], about="whole numbers"),
             case(
                 5,
                 3,
                 (2,),
-                importance=[1 + 1e-9 * int(i) for i in rng.permutation(5)],
+                importance=[1 + 1e-10 * i for i in (0, 1, 50, 4, 3)],
                 about="tiny differences",
             ),
             case(5, 5, (3,), about="all rows"),
@@ -142,6 +174,7 @@ class SliceWidth(ValueExercise):
             case(6, 2, (), about="a weight of one dimension"),
             case(6, 3, (2,), dtype="float32", about="float32"),
             case(6, 3, (2,), importance=[2.0] * 6, about="equal importances"),
+            case(4, 2, (2,), frozen=True, about="a weight that needs no gradient"),
             five | {"bad": "a width of 0", "width": 0},
             five | {"bad": "a width of -1", "width": -1},
             five | {"bad": "a width of 6 out of 5", "width": 6},
@@ -150,6 +183,7 @@ class SliceWidth(ValueExercise):
             five | {"bad": "an importance of minus infinity", "importance": [-INFINITY, *start]},
             five | {"bad": "too few importances", "importance": start},
             five | {"bad": "too many importances", "importance": [*five["importance"], 0.0]},
+            five | {"bad": "a single importance for all", "importance": 1.5},
             five
             | {"bad": "importances in two dimensions", "importance": [[one] for one in five["importance"]]},
         ]
@@ -159,7 +193,7 @@ class SliceWidth(ValueExercise):
         import torch
 
         dtype = getattr(torch, instance.get("dtype", "float64"))
-        weight = torch.tensor(instance["weight"], dtype=dtype, requires_grad=True)
+        weight = torch.tensor(instance["weight"], dtype=dtype, requires_grad=not instance.get("frozen"))
         importance = torch.tensor(instance["importance"])
         if importance.dtype.is_floating_point:
             importance = torch.tensor(instance["importance"], dtype=dtype)
@@ -167,4 +201,10 @@ class SliceWidth(ValueExercise):
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise NotPlainData(f"returned {describe(result)} where a pair (rows, indices) is expected")
         chosen, indices = result
-        return {"rows": chosen, "indices": indices, "weight": _pull(chosen, weight)[0]}
+        return {
+            "rows": chosen,
+            "indices": indices,
+            "weight": _pull(chosen, weight)[0],
+            "dtype": _dtype(chosen),
+            "whole": _whole(indices),
+        }
