@@ -18,7 +18,7 @@ from nas_lib.checks.codec import describe
 from nas_lib.checks.exercise import RIGHT, Answer, Instance, Unacceptable, Verdict, fail, show
 from nas_lib.checks.judging import CONDUCT
 from nas_lib.checks.supernet.drawing import AGAIN
-from nas_lib.checks.supernet.search import cost_of, isolated_in, value_of
+from nas_lib.checks.supernet.search import ISOLATED, cost_of, value_of
 from nas_lib.checks.supernet.shared import LESSON
 from nas_lib.judges import Judge
 from nas_lib.judges.reading import cell, rows
@@ -413,7 +413,7 @@ class EvolveUnderConstraintJudge(SearchJudge):
 
         The bound holds for every choice of one architecture in each run.
         """
-        within = isolated_in(instance)
+        within = ISOLATED
         most = [Counter(arch for arch, _ in run).most_common(1)[0] for run in runs]
         n, times = instance["budget"] * len(runs), sum(count for _, count in most)
         if times <= count_range(n, 1 / within, 2 * ALPHA / within ** len(runs))[1]:
