@@ -21,6 +21,7 @@ from test_build import FIXTURE, SOURCE, course, write_lesson
 
 import solutions
 from autograder.author import build, index
+from autograder.author.contents import GLOSSARY
 from autograder.author.lesson import without_markers
 from autograder.intake.reading import read as intake_read
 from autograder.intake.search import collected
@@ -281,6 +282,7 @@ def released(text: str, place: Path) -> Path:
             zipped.write(path, f"nas-from-scratch-learners/{path.relative_to(root)}")
         zipped.writestr("nas-from-scratch-learners/nas_lib-9.9-py3-none-any.whl", b"a wheel")
         zipped.writestr("nas-from-scratch-learners/requirements.txt", "./nas_lib-9.9-py3-none-any.whl\n")
+        zipped.writestr(f"nas-from-scratch-learners/{GLOSSARY}", "words")
         zipped.writestr("nas-from-scratch-learners/../../evil.whl/../x.txt", b"never")
     return archive
 
@@ -303,6 +305,7 @@ def test_update_brings_a_release_and_keeps_a_backup(old, tmp_path, capsys, kind)
     assert backup.read_bytes() == before
     assert f"{FIXTURE}: 3 answers kept" in out and str(backup.parents[1]) in out
     assert (tmp_path / "mine" / "notebooks" / "index.ipynb").exists()
+    assert (tmp_path / "mine" / GLOSSARY).read_text(encoding="utf-8") == "words"
     wheel = tmp_path / "mine" / "nas_lib-9.9-py3-none-any.whl"
     assert wheel.read_bytes() == b"a wheel" and f"--no-deps {wheel}" in out
 

@@ -28,7 +28,8 @@ from nas_lib.notebooks.validating import UNANSWERED, UNWRITTEN, read
 BACKUP = "backup"
 # Ids that the build gives by what a cell says: such a cell is the lesson's, and is edited where it says something else.
 _GIVEN = re.compile(r"(?:code|markdown)-([0-9a-f]{12})(?:-\d+)?")
-_OURS = ("index.ipynb", "README.md", "requirements.txt", "LICENSE")
+_OURS = ("index.ipynb", "README.md", "requirements.txt", "LICENSE", "glossary.md")
+_GLOSSARY = "docs/glossary.md"
 
 
 @dataclass
@@ -122,7 +123,8 @@ def update(folder: Path, release: Path | None) -> Iterator[str]:
     yield from _brought(kept, home, contents)
     for name, content in contents.items():
         if name in _OURS or name.endswith(".whl"):
-            target = (home if name == "index.ipynb" else top) / name
+            target = home / name if name == "index.ipynb" else top / (_GLOSSARY if name == "glossary.md" else name)
+            target.parent.mkdir(parents=True, exist_ok=True)
             with replacing(target) as fresh:
                 fresh.write_bytes(content)
     wheel = next((name for name in contents if name.endswith(".whl")), None)
@@ -170,7 +172,7 @@ def _contents(release: Path) -> dict[str, bytes]:
         if path.suffix == ".ipynb":
             fits = folder == (path.stem if path.name != "index.ipynb" else "notebooks")
         else:
-            fits = len(path.parts) <= 2
+            fits = len(path.parts) <= 2 if path.name != "glossary.md" else path.as_posix().endswith(_GLOSSARY)
         if fits and BACKUP not in path.parts and ".venv" not in path.parts:
             brought[path.name] = content
     if not any(lessons.LESSON.fullmatch(PurePosixPath(name).stem) for name in brought):
