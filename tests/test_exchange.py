@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from autograder import samples
 from autograder.grade import command
-from autograder.nbgrader import settings
+from autograder.nbgrader import inlets, settings
 from nas_lib import cli
 
 LESSON = "00_start_here"
@@ -104,3 +107,20 @@ def test_the_recipes_commands_are_commands(line):
     assert program in ("nbgrader", "nas-course", "sudo")
     if program == "nas-course":
         assert callable(cli.build_parser(ROOT).parse_args(arguments).run)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_in_a_course_that_a_group_shares_the_group_can_read_what_is_collected(tmp_path, shared):
+    (tmp_path / "inbound").mkdir()
+    for name in (f"{LESSON}.ipynb", "timestamp.txt", "other.csv"):
+        (tmp_path / "inbound" / name).write_text("{}", encoding="utf-8")
+    collect = SimpleNamespace(log=logging.getLogger(), coursedir=SimpleNamespace(groupshared=shared))
+    umask = os.umask(0o077)
+    try:
+        inlets.PlainCollect.do_copy(collect, str(tmp_path / "inbound"), str(tmp_path / "submitted"))
+    finally:
+        os.umask(umask)
+    taken = [tmp_path / "submitted", *sorted((tmp_path / "submitted").iterdir())]
+    assert [path.name for path in taken] == ["submitted", f"{LESSON}.ipynb", "timestamp.txt"]
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in taken]
+    assert modes == ([0o2770, 0o660, 0o660] if shared else [0o700, 0o600, 0o600])

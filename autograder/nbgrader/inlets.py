@@ -167,6 +167,9 @@ class PlainCollect(ExchangeCollect):
                 self.log.warning(
                     "%s is a link or the like, and was not collected.", shown(os.path.join(src, name))
                 )
+        if self.coursedir.groupshared:
+            for path, more in ((dest, 0o2770), *((entry.path, 0o660) for entry in os.scandir(dest))):
+                os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | more)
 
 
 class ReadableFeedback(ExchangeReleaseFeedback):
@@ -177,7 +180,7 @@ class ReadableFeedback(ExchangeReleaseFeedback):
         super().copy_files()
         for page in Path(self.dest_path).glob("*.html"):
             if page.stat().st_uid == os.getuid():
-                page.chmod(0o644)
+                page.chmod(0o664 if self.coursedir.groupshared else 0o644)
 
 
 def _copy(source: str, target: str, limit: int) -> bool:
