@@ -24,6 +24,7 @@ QUEUED = (
     "the clock is stopped when the call has been *queued*: call synchronize() after fn(), before you "
     "read the clock"
 )
+LINEARLY = "between two times a percentile is interpolated linearly, as np.percentile does by default"
 PULLED = "mean and standard deviation are pulled up by single slow calls: take the median and the quartiles"
 
 book.edits(
@@ -72,8 +73,12 @@ book.edits(
     ),
     (
         "other-percentiles",
-        "between two times a percentile is interpolated linearly, as np.percentile does by default",
+        LINEARLY,
         {LISTED: "np.percentile(seconds, [25, 50, 75], method='lower').tolist()"},
+    ),
+    *(
+        ("other-percentiles", LINEARLY, {LISTED: f"np.percentile(seconds, [25, 50, 75], method={rule!r})"})
+        for rule in ("nearest", "midpoint", "hazen", "weibull")  # the last is statistics.quantiles' default
     ),
     ("not-synchronised", QUEUED, {TIMED: "        fn()\n        seconds"}),
     (
@@ -235,6 +240,7 @@ book.edits(
         "the entries are rounded: keep what `measure` gives",
         {ENTRY: "table[op, tuple(shape)] = round(seconds, 6)"},
     ),
+    ("rounded", "", {ENTRY: "table[op, tuple(shape)] = round(seconds, 9)"}),
     ("accepts-bad-input", "", {"np.isfinite(seconds) and ": ""}),
     ("accepts-bad-input", "", {" and seconds >= 0": ""}),
     ("accepts-bad-input", "", {"min(len(ops), len(shapes)) < 1": "len(ops) < 1"}),
@@ -245,6 +251,40 @@ book.edits(
         {"    table = {}\n": "    ops.sort()\n    shapes.reverse()\n    table = {}\n"},
     ),
 )
+
+
+def _once_for_alike(alike):
+    def table_of_the_alike(ops, shapes, measure):
+        if not ops or not shapes:
+            raise ValueError("ops and shapes must not be empty")
+        table, seen = {}, {}
+        for op, shape in itertools.product(ops, shapes):
+            key = (op, *alike(shape))
+            seconds = seen[key] = seen[key] if key in seen else measure(op, shape)
+            if not 0 <= seconds < math.inf:
+                raise ValueError(f"measure gave {seconds}")
+            table[op, shape] = seconds
+        return table
+
+    return table_of_the_alike
+
+
+# What two shapes have in common is no reason to measure one of them only.
+for _places in ((0, 1), (0, 2), (1, 2)):
+    book.wrong("latency_table", "takes-shapes-for-alike")(
+        _once_for_alike(lambda shape, places=_places: [shape[place] for place in places])
+    )
+
+
+@book.wrong("latency_table", "remembers-another-device")
+def kept_between_calls(ops, shapes, measure, kept={}):  # noqa: B006 — the mistake
+    for pair in itertools.product(ops, shapes):
+        if pair not in kept:
+            kept[pair] = measure(*pair)
+    table = {pair: kept[pair] for pair in itertools.product(ops, shapes)}
+    if not table or not all(0 <= one < math.inf for one in table.values()):
+        raise ValueError(f"nothing to measure, or odd measurements: {table}")
+    return table
 
 
 @book.right("latency_table")
@@ -330,6 +370,29 @@ book.edits(
         {TOTAL: "return float(overhead + sum(table.values()))"},
     ),
     ("rounded", "the sum is rounded: return it as it is", {TOTAL: "return round(float(total), 6)"}),
+    ("rounded", "", {TOTAL: "return round(float(total), 9)"}),
+    (
+        "forgets-the-shape",
+        "an operation takes another time at another shape: look the pair (op, shape) up",
+        {ADD: "total += {op: seconds for (op, _), seconds in table.items()}[key[0]]"},
+    ),
+    ("refuses-what-takes-no-time", "", {"key not in table": "not table.get(key)"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "key not in table": "key[0] not in {op for op, _ in table}",
+            ADD: "total += table.get(key, 0.0)",
+        },
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "key not in table": "key[1] not in {shape for _, shape in table}",
+            ADD: "total += table.get(key, 0.0)",
+        },
+    ),
     (
         "milliseconds",
         "these are milliseconds: return seconds",
@@ -533,7 +596,32 @@ book.edits(
         "an `if` cannot decide for a whole array: `np.where` chooses an exponent for each entry",
         {EXPONENT: "(alpha if latency <= target else beta)"},
     ),
+    (
+        "wrong-type",
+        "",
+        {"return reward if reward.ndim": "return reward.astype(int) if reward.ndim"},
+    ),
+    (
+        "refuses-a-network-that-is-never-right",
+        "",
+        {"not np.isfinite(accuracy).all()": "not (accuracy > 0).all()"},
+    ),
+    (
+        "one-axis-only",
+        "",
+        {"return reward if reward.ndim": "return np.array([float(one) for one in reward]) if reward.ndim"},
+    ),
+    (
+        "exponents-below-0-only",
+        "",
+        {EXPONENT: "-abs(np.where(latency <= target, alpha, beta))"},
+    ),
     ("accepts-bad-input", "", {"not np.isfinite(accuracy).all()": "np.isinf(accuracy).any()"}),
+    (
+        "accepts-bad-input",
+        "",
+        {"not np.isfinite(accuracy).all()": "accuracy.ndim == 0 and not np.isfinite(accuracy)"},
+    ),
     ("accepts-bad-input", "", {" and (latency > 0).all()": ""}),
     ("accepts-bad-input", "", {"np.isfinite(target) and target > 0": "target != 0"}),
     (
@@ -648,6 +736,16 @@ book.edits(
         "the best accuracy so far starts at 0, which a network that is never right does not beat",
         {START: "front, best = [], 0.0"},
     ),
+    (
+        "indices-as-floats",
+        "",
+        {FRONT: "return np.array(front, dtype=float)"},
+    ),
+    ("wrong-shape", "", {FRONT: "return np.array(front)[:, None]"}),
+    ("rounds-first", "", {START: f"accuracy = accuracy.round(3)\n    {START}"}),
+    ("rounds-first", "", {START: f"latency = latency.round(6)\n    {START}"}),
+    ("rounds-first", "", {START: f"accuracy = accuracy.astype(np.float32)\n    {START}"}),
+    ("a-bit-is-not-enough", "", {"accuracy[i] > best": "accuracy[i] > best + 1e-6"}),
     ("wrong-type", "", {FRONT: "return front"}),
     ("accepts-bad-input", "", {" or len(accuracy) < 1": ""}),
     ("accepts-bad-input", "", {" or latency.shape != accuracy.shape": ""}),
@@ -763,6 +861,21 @@ book.edits(
         "swapped",
         "reference holds the worst accuracy first, then the worst latency",
         {CORNER: "area, best, slowest = 0.0, corner[1], corner[0]"},
+    ),
+    ("rounded", "", {"return float(area)": "return round(float(area), 6)"}),
+    (
+        "leaves-out-what-is-below-0",
+        "",
+        {CORNER: f"{CORNER}\n    latency = np.where(accuracy > 0, latency, np.inf)"},
+    ),
+    (
+        "no-running-maximum",
+        "the best accuracy so far must not fall: a slower point that is less accurate adds nothing",
+        {
+            STRIP: "(accuracy[i] - best) * (slowest - latency[i]) if accuracy[i] > corner[0] and "
+            "latency[i] < slowest else 0",
+            BEST: "best = accuracy[i] if accuracy[i] > corner[0] and latency[i] < slowest else best",
+        },
     ),
     ("accepts-bad-input", "", {"corner.shape != (2,) or ": ""}),
     ("accepts-bad-input", "", {" or not np.isfinite(corner).all()": " or np.isnan(corner).any()"}),
@@ -949,6 +1062,8 @@ book.edits(
         "the gradient is divided by the scale: straight-through hands on what comes in",
         {THROUGH: "levels = x / scale\n    return levels + (rounded - levels).detach()"},
     ),
+    ("eight-bits-at-most", "", {"or bits < 2": "or not 2 <= bits <= 8"}),
+    ("mutates-input", "", {"values = x.detach()": "values = x.requires_grad_().detach()"}),
     ("other-dtype", "", {THROUGH: "return (x + (rounded - x).detach()).double()"}),
     ("accepts-bad-input", "", {" or bits < 2": ""}),
     ("accepts-bad-input", "", {"not torch.isfinite(x).all()": "torch.isnan(x).any()"}),

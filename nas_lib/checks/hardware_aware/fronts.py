@@ -45,6 +45,11 @@ def problems(rng: Generator) -> list[Instance]:
         {"accuracy": [81.5], "latency": [4.0], "about": "a single point"},
         {"accuracy": [0.0], "latency": [4.0], "about": "a network that is never right"},
         {"accuracy": [-3.0, -1.0, -2.0], "latency": [1.0, 3.0, 2.0], "about": "values below 0"},
+        {
+            "accuracy": [80 + 5e-7 * place for place in range(5)],
+            "latency": [3e-5 * (1 + 1e-7 * place) for place in range(5)],
+            "about": "points that hardly differ, all on the front",
+        },
     ]
 
 
@@ -101,20 +106,32 @@ class ParetoFront(ValueExercise):
         result = fn(accuracy, latency)
         if result is None:
             return None
-        indices, n = np.asarray(result), len(accuracy)
-        if indices.dtype.kind == "b":
-            return {"form": "a mask of True and False", "front": []}
-        if indices.dtype.kind not in "iu" or indices.ndim != 1 or ((indices < 0) | (indices >= n)).any():
-            return {"form": "numbers that are no indices", "front": []}
-        front = [[float(accuracy[i]), float(latency[i])] for i in indices.tolist()]
+        indices, n = np.asarray(result), len(instance["accuracy"])
+        form = _form(indices, n)
+        if form != "indices":
+            return {"form": form, "front": []}
+        # not from what was passed in, which may have been sorted
+        front = [[float(instance[key][i]) for key in ("accuracy", "latency")] for i in indices.tolist()]
         return {"form": "indices", "front": front}
+
+
+def _form(indices: NDArray[Any], n: int) -> str:
+    """What an array is that should be the indices of some of n points."""
+    if indices.dtype.kind == "b":
+        return "a mask of True and False"
+    if indices.ndim != 1:
+        return f"an array of the shape {indices.shape}"
+    whole = indices.dtype.kind in "iuf" and (indices == np.floor(indices)).all()
+    if not whole or ((indices < 0) | (indices >= n)).any():
+        return "numbers that are no indices"
+    return "indices" if indices.dtype.kind in "iu" else "indices as floats"
 
 
 class Hypervolume(ValueExercise):
     """`hypervolume_2d(accuracy, latency, reference)`."""
 
     name, lesson, returns = "hypervolume_2d", LESSON, "float"
-    parts: ClassVar = (Part("result", "the area", "wrong-area", floor=1.0),)
+    parts: ClassVar = (Part("result", "the area", "wrong-area", floor=1e-4),)
 
     def instances(self, seed: int) -> list[Instance]:
         """The problems with a reference beyond all points, and one that cuts some off; bad input."""
@@ -139,6 +156,18 @@ class Hypervolume(ValueExercise):
             "reference": [70.0, 20.0],
             "about": "no point better than the reference",
         }
+        seconds = {
+            "accuracy": floats(rng, 6, 60, 95),
+            "latency": [1e-6 * one for one in floats(rng, 6, 2, 30)],
+            "reference": [50.0, 4e-5],
+            "about": "latencies of microseconds",
+        }
+        negative = {
+            "accuracy": [-3.0, -1.0, -2.0],
+            "latency": [1.0, 3.0, 2.0],
+            "reference": [-9.0, 4.0],
+            "about": "values below 0, better than the reference",
+        }
         good = {"accuracy": [80.0], "latency": [3.0]}
         references = {
             "a reference of three numbers": [1.0, 2.0, 3.0],
@@ -147,7 +176,8 @@ class Hypervolume(ValueExercise):
             "a reference with an infinite latency": [70.0, INFINITY],
         }
         refused = [good | {"bad": phrase, "reference": one} for phrase, one in references.items()]
-        return [*whole, cut, low, nothing, *(one | {"reference": [50.0, 40.0]} for one in bad()), *refused]
+        sound = [*whole, cut, low, nothing, seconds, negative]
+        return [*sound, *(one | {"reference": [50.0, 40.0]} for one in bad()), *refused]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The area."""

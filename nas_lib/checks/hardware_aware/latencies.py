@@ -18,6 +18,7 @@ from nas_lib.checks.values import Part, ValueExercise
 LESSON = "06_hardware_aware"
 NAN, INFINITY = math.nan, math.inf
 SMALL = 1e-9  # seconds: below this, numbers count as equal to rounding
+MICRO = 2.0**-20  # seconds; a power of 2, so that no rounding to decimals keeps what is measured
 
 
 def floats(rng: Generator, size: int, low: float, high: float) -> list[float]:
@@ -141,11 +142,18 @@ class LatencyTable(ValueExercise):
 
         quick = case(2, 2, about="an operation that takes no time")
         quick["seconds"] = [[0.0, 0.25], [0.5, 2.0]]
+        alike = [[16, 16, 32], [16, 16, 16], [16, 32, 16], [32, 16, 16]]
+        unsorted = case(3, 3)
+        for key in ("ops", "shapes"):  # neither rising nor falling
+            second, first, third = sorted(unsorted[key])
+            unsorted[key] = [first, second, third]
         return [
-            case(3, 2),
-            case(int(rng.integers(2, 5)), 4, 1e-6, about="microseconds"),
+            unsorted,
+            case(int(rng.integers(2, 5)), 4, MICRO, about="microseconds"),
             case(1, 1, about="one operation at one shape"),
             quick,
+            case(2, 4, about="shapes that differ in one number") | {"shapes": alike},
+            case(2, 2, before=True, about="a second device"),
             case(0, 2) | {"bad": "no operations"},
             case(2, 0) | {"bad": "no shapes"},
             odd(NAN, (1, 1), "a measurement of NaN"),
@@ -166,7 +174,9 @@ class LatencyTable(ValueExercise):
             measured += 1
             return float(instance["seconds"][ops.index(op)][shapes.index(shape)])
 
-        table = fn(ops, shapes, measure)
+        if instance.get("before"):
+            fn(list(ops), list(shapes), lambda op, shape: 10.0)
+        table = fn(list(ops), list(shapes), measure)
         if not isinstance(table, dict):
             return {"keys": describe(table), "entries": [], "measured": measured}
         keys = sorted(table, key=repr)
@@ -185,18 +195,23 @@ class PredictLatency(ValueExercise):
         seconds = floats(rng, 5, 1, 9)
 
         def case(places: Sequence[int], overhead: float | None, unit: float = 1.0, **given: Any) -> Instance:
-            table = [[f"op{i}", [8 * (i + 1), 16, 4], unit * value] for i, value in enumerate(seconds)]
+            table = [[f"op{i // 2}", [8 * (i + 1), 16, 4], unit * value] for i, value in enumerate(seconds)]
             return {"places": list(places), "table": table, "overhead": overhead, **given}
 
+        free = case([1, 3, 1], 1.5, about="a layer that takes no time")
+        free["table"][3][2] = 0.0
         repeated = [0, 1, 1, 3, 3, 3, *rng.integers(5, size=3).tolist()]
         return [
             case(repeated, round(float(rng.uniform(2, 5)), 3)),
             case(rng.permutation(5)[:4].tolist(), None, about="no overhead given"),
-            case(repeated[::-1], 2.5e-5, 1e-6, about="microseconds"),
+            case(repeated[::-1], 26 * MICRO, MICRO, about="microseconds"),
             case([2], round(float(rng.uniform(2, 5)), 3), about="a single layer"),
             case([4, 4], 3, about="an overhead that is an int"),
             case([], 2.5, about="a network without layers"),
+            free,
             case([0, 7], 0.0, bad="a last layer that the table does not have"),
+            case([0, 5], 0.0, bad="a layer that the table has at other shapes only"),
+            case([0, 6], 0.0, bad="a layer that the table has for other operations only"),
             case([7, 0], 0.0, bad="a first layer that the table does not have"),
             case([0, 1], -1.0, bad="an overhead of -1 s"),
             case([0, 1], NAN, bad="an overhead of NaN"),
@@ -206,7 +221,7 @@ class PredictLatency(ValueExercise):
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The prediction."""
         table = {(op, tuple(shape)): value for op, shape, value in instance["table"]}
-        known = [*table, *(("unknown", (1, 1, 1)) for _ in range(3))]
+        known = [*table, ("op0", (40, 16, 4)), ("op3", (8, 16, 4)), ("unknown", (1, 1, 1))]
         given = [known[place] for place in instance["places"]], table
         return fn(*given) if instance["overhead"] is None else fn(*given, instance["overhead"])
 

@@ -56,7 +56,9 @@ class FakeQuantize(ValueExercise):
             case((5, 5), 4, True, about="a square matrix with a scale for each row"),
             case((3, 4), 4) | {"x": np.zeros((3, 4)).tolist(), "about": "zeros"},
             dead,
-            case((3, 4), 4, unit=1e-9, about="tiny weights"),
+            case((4, 5), 4, unit=1e-9, about="tiny weights"),
+            case((3, 6), 16, about="sixteen bits"),
+            case((4, 3), 5, True, constant=True, about="an x that needs no gradient"),
             case((6,), 4, about="a vector"),
             case((5,), 4, True, about="a vector with a scale for each entry", _left=0.5),
             case((2, 3, 4, 4), 4, True, layout="channels last", about="a kernel stored channels last"),
@@ -77,7 +79,7 @@ class FakeQuantize(ValueExercise):
         x = torch.tensor(instance["x"], dtype=dtype) * instance.get("unit", 1.0)
         if instance.get("layout"):
             x = x.contiguous(memory_format=torch.channels_last)
-        x.requires_grad_()
+        x.requires_grad_(not instance.get("constant"))
         out = fn(x, instance["bits"], **({"per_channel": True} if instance["per_channel"] else {}))
         if not isinstance(out, torch.Tensor):
             return {"result": out}
@@ -98,9 +100,9 @@ class SearchBits(Exercise):
 
         def case(n: int, bits: list[int], fitting: int, budget: int, **given: Any) -> Instance:
             archs = [f"net{i}" for i in rng.permutation(n).tolist()]
-            sizes = [
-                [weight * width for width in bits] for weight in rng.permutation(range(10, 10 + n)).tolist()
-            ]
+            # So different that the smallest fit with any bits, and the largest with none.
+            weights = [round(10 * 1.6**i) for i in rng.permutation(n).tolist()]
+            sizes = [[weight * width for width in bits] for weight in weights]
             limit = sorted(itertools.chain(*sizes))[fitting - 1] if fitting else 1
             return {
                 "archs": archs,

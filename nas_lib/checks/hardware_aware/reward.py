@@ -35,6 +35,7 @@ class MnasnetReward(ValueExercise):
 
         fast, slow = floats(rng, 1, 2, 8)[0], floats(rng, 1, 12, 30)[0]
         hard = {"alpha": 0.0, "beta": -1.0}
+        table = [floats(rng, 2, 60, 95), floats(rng, 2, 60, 95)]
         return [
             case(slow, about="a network slower than the target"),
             case(fast, about="a network faster than the target"),
@@ -49,10 +50,15 @@ class MnasnetReward(ValueExercise):
             # Code that works on numbers alone loses a part.
             case([fast, slow, 10.0, fast / 3, 2 * slow], about="arrays", _left=0.75),
             case([slow], about="arrays of one entry", _left=0.75),
+            case([[fast, slow], [2 * slow, 10.0]], accuracy=table, about="arrays of two axes", _left=0.75),
+            case([5, 30, 10], accuracy=[80, 75, 92], about="arrays of ints", _left=0.75),
+            case([fast, slow], accuracy=[0.0, 75.0], about="a network that is never right", _left=0.75),
+            case(slow, options={"alpha": 0.2, "beta": 0.3}, about="exponents above 0"),
             case(0.0, bad="a latency of 0"),
             case(-2.0, bad="a latency of -2"),
             case(NAN, bad="a latency of NaN"),
             case([fast, 0.0], bad="a latency of 0 in an array"),
+            case([fast, slow], accuracy=[80.0, NAN], bad="an accuracy of NaN in an array"),
             case(fast, target=0.0, bad="a target of 0"),
             case(fast, target=-10.0, bad="a target of -10"),
             case(fast, target=NAN, bad="a target of NaN"),
