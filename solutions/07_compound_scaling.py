@@ -148,8 +148,8 @@ def round_filters(filters, width, divisor=8):
         ValueError: an argument is out of range, NaN or infinite.
     """
     ### BEGIN SOLUTION
-    if not (filters >= 1 and divisor >= 1):
-        raise ValueError(f"filters and divisor must be at least 1, got {filters!r} and {divisor!r}")
+    if not (1 <= filters < math.inf and 1 <= divisor < math.inf):
+        raise ValueError(f"filters and divisor must be finite, ≥ 1: {filters!r}, {divisor!r}")
     if not (math.isfinite(width) and width > 0):
         raise ValueError(f"width must be a finite number above 0, got {width!r}")
     wanted = filters * width
@@ -185,8 +185,8 @@ def round_repeats(repeats, depth):
         ValueError: an argument is out of range, NaN or infinite.
     """
     ### BEGIN SOLUTION
-    if not repeats >= 1:
-        raise ValueError(f"repeats must be at least 1, got {repeats!r}")
+    if not 1 <= repeats < math.inf:
+        raise ValueError(f"repeats must be finite and at least 1, got {repeats!r}")
     if not (math.isfinite(depth) and depth > 0):
         raise ValueError(f"depth must be a finite number above 0, got {depth!r}")
     return math.ceil(repeats * depth)
@@ -523,13 +523,14 @@ def grid_search_coefficients(evaluate, step, tolerance, limit=2.0):
         Tuple (alpha, beta, gamma) of floats, the point with the highest accuracy (of equals, any).
 
     Raises:
-        ValueError: a number is out of range, no point is within the tolerance, or an accuracy is
-            NaN.
+        ValueError: a number is out of range or infinite, no point is within the tolerance, or an
+            accuracy is NaN.
 
     Source: Tan & Le (2019), section 3.3, step 1.
     """
     ### BEGIN SOLUTION
-    if not (step > 0 and tolerance >= 0 and limit >= 1):
+    sizes = step, tolerance, limit
+    if not (all(map(math.isfinite, sizes)) and step > 0 and tolerance >= 0 and limit >= 1):
         raise ValueError(
             f"step must be > 0, tolerance ≥ 0 and limit ≥ 1, got {step!r}, {tolerance!r} and "
             f"{limit!r}"

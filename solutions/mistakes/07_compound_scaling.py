@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torchvision.ops import SqueezeExcitation, stochastic_depth
 from torchvision.transforms.v2 import functional as pixels
 
-from nas_lib.augmentation import OPERATIONS, apply_operation
+from nas_lib.augmentation import OPERATIONS, apply_operation, level_strengths
 from nas_lib.efficientnet import B0, SCALES, conv_norm
 
 # --------------------------------------------------------------------------------------- scaled_cost
@@ -140,14 +140,19 @@ book.edits(
         {f"max(divisor, {NEAREST})": "round(wanted)", TENTH: ""},
     ),
     ("not-an-int", "", {"int(rounded)": "float(rounded)"}),
-    ("accepts-bad-input", "", {"not (filters >= 1 and divisor >= 1)": "False"}),
+    ("ignores-divisor", "", {"rounded += divisor": "rounded += 8"}),
+    ("accepts-bad-input", "", {"not (1 <= filters < math.inf and 1 <= divisor < math.inf)": "False"}),
+    ("accepts-bad-input", "", {"not (1 <= filters < math.inf and 1": "not (filters >= 1 and 1"}),
+    ("accepts-bad-input", "", {"not (1 <= filters < math.inf and 1": "filters < 1 or not (1"}),
+    ("accepts-bad-input", "", {" and 1 <= divisor < math.inf)": " and divisor >= 1)"}),
+    ("accepts-bad-input", "", {" and 1 <= divisor < math.inf)": ") or divisor < 1"}),
     ("accepts-bad-input", "", {"math.isfinite(width) and ": ""}),
 )
 
 
 @book.right("round_filters")
 def over_all_multiples(filters, width, divisor=8):
-    if not (filters >= 1 and divisor >= 1 and math.isfinite(width) and width > 0):
+    if not (1 <= filters < math.inf and 1 <= divisor < math.inf and math.isfinite(width) and width > 0):
         raise ValueError(f"out of range: {filters}, {width}, {divisor}")
     wanted = filters * width
     multiples = [divisor * i for i in range(1, int(wanted / divisor) + 3)]
@@ -157,7 +162,7 @@ def over_all_multiples(filters, width, divisor=8):
 
 @book.right("round_filters")
 def with_fractions(filters, width, divisor=8):
-    if not (filters >= 1 and divisor >= 1 and math.isfinite(width) and width > 0):
+    if not (1 <= filters < math.inf and 1 <= divisor < math.inf and math.isfinite(width) and width > 0):
         raise ValueError(f"out of range: {filters}, {width}, {divisor}")
     wanted = Fraction(filters * width)
     steps = max(1, (wanted / divisor + Fraction(1, 2)).__floor__())
@@ -206,20 +211,24 @@ book.edits(
     ("ignores-depth", "`depth` is not used", {CEIL: "repeats"}),
     ("not-an-int", "", {CEIL: "float(math.ceil(repeats * depth))"}),
     ("accepts-bad-input", "", {"math.isfinite(depth) and ": ""}),
-    ("accepts-bad-input", "", {"not repeats >= 1": "repeats < -1"}),
+    ("a-bit-is-left-out", "", {CEIL: "math.ceil(repeats * depth - 0.05)"}),
+    ("a-bit-is-left-out", "", {CEIL: "math.ceil(repeats * depth - 0.0005)"}),
+    ("accepts-bad-input", "", {"not 1 <= repeats < math.inf": "repeats < -1"}),
+    ("accepts-bad-input", "", {"not 1 <= repeats < math.inf": "repeats < 1"}),
+    ("accepts-bad-input", "", {"not 1 <= repeats < math.inf": "not repeats >= 1"}),
 )
 
 
 @book.right("round_repeats")
 def by_floor_division(repeats, depth):
-    if not (repeats >= 1 and math.isfinite(depth) and depth > 0):
+    if not (1 <= repeats < math.inf and math.isfinite(depth) and depth > 0):
         raise ValueError(f"out of range: {repeats}, {depth}")
     return int(-(-repeats * depth // 1))
 
 
 @book.right("round_repeats")
 def counts_up(repeats, depth):
-    if not (repeats >= 1 and math.isfinite(depth) and depth > 0):
+    if not (1 <= repeats < math.inf and math.isfinite(depth) and depth > 0):
         raise ValueError(f"out of range: {repeats}, {depth}")
     blocks = 1
     while blocks < repeats * depth:
@@ -303,6 +312,17 @@ book.edits(
         "`repeats` is passed in and not used: call it, so that another rounding can be tried",
         {TIMES: "round_repeats(stage.repeats, scale.depth)"},
     ),
+    ("wrong-type", "", {"return stages": "return [list(stage) for stage in stages]"}),
+    (
+        "not-an-int",
+        "the numbers are right, but floats: channels and blocks are ints",
+        {"return stages": "return [tuple(map(float, stage)) for stage in stages]"},
+    ),
+    (
+        "ignores-filters",
+        "",
+        {CHANNELS: f"*((stage.c_in, stage.c_out) if scale.width == 1 else ({CHANNELS})),"},
+    ),
     ("wrong-error", "", {"variant not in SCALES": "False"}),
     (
         "accepts-bad-input",
@@ -324,7 +344,7 @@ def chained(variant, *, filters, repeats):
     before, found = filters(32, scale.width), []
     for s in B0.stages:
         after = filters(s.c_out, scale.width)
-        found.append([s.expand, s.kernel, s.stride, before, after, repeats(s.repeats, scale.depth)])
+        found.append((s.expand, s.kernel, s.stride, before, after, repeats(s.repeats, scale.depth)))
         before = after
     return found
 
@@ -449,6 +469,11 @@ TRAINS = "if self.training and self.drop_rate > 0:"
 STAYS = "stays = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.drop_rate"
 SCALED = "y = y * stays / (1 - self.drop_rate)"
 DROPPED = f"        {TRAINS}\n            {STAYS}\n            {SCALED}\n"
+AGAIN = (
+    "        for part in self.modules():\n"
+    "            if isinstance(part, nn.BatchNorm2d) and part.num_features == y.shape[1]:\n"
+    "                part(y)\n"
+)
 CONDITION = f"        if {SHORTCUT}:\n            return y\n"
 
 for block in ("MBConv", "FusedMBConv"):
@@ -505,6 +530,15 @@ for block in ("MBConv", "FusedMBConv"):
         ("drops-the-shortcut", "", {SCALED: "return (x + y) * stays / (1 - self.drop_rate)"}),
         ("drops-without-shortcut", "", {DROPPED: "", CONDITION: f"{DROPPED}{CONDITION}"}),
         ("fixed-choice", "", {STAYS: f"torch.manual_seed(0)\n            {STAYS}"}),
+        (
+            "shared-choice",
+            "",
+            {
+                STAYS: "stays = torch.rand((len(x) + 1) // 2, device=x.device) >= self.drop_rate\n"
+                "            stays = torch.cat([stays, stays])[: len(x)].view(-1, 1, 1, 1)"
+            },
+        ),
+        ("computed-again", "", {CONDITION: f"{AGAIN}{CONDITION}"}),
         (
             "exact-share",
             "",
@@ -724,6 +758,7 @@ book.edits(
         "",
         {"step > 0 and tolerance >= 0 and limit >= 1": "step > 0 and tolerance >= 0"},
     ),
+    ("accepts-bad-input", "", {"all(map(math.isfinite, sizes))": "not math.isnan(sum(sizes))"}),
     (
         "accepts-bad-input",
         "",
@@ -733,7 +768,7 @@ book.edits(
 
 
 def _grid_arguments(step, tolerance, limit):
-    if not (step > 0 and tolerance >= 0 and limit >= 1):
+    if not (0 < step < math.inf and 0 <= tolerance < math.inf and 1 <= limit < math.inf):
         raise ValueError(f"out of range: {step}, {tolerance}, {limit}")
 
 
@@ -827,6 +862,10 @@ book.edits(
     ),
     ("more-than-two", "", {IMAGES: "share * x + (1 - share) * x.mean(0, keepdim=True)"}),
     ("wrong-type", "", {f"return {IMAGES}, {LABELS}": f"return [{IMAGES}, {LABELS}]"}),
+    ("wrong-type", "", {f"return {IMAGES}, {LABELS}": f"return ({IMAGES}).numpy(), {LABELS}"}),
+    ("wrong-type", "", {f"return {IMAGES}, {LABELS}": f"return {IMAGES}, ({LABELS}).tolist()"}),
+    ("wrong-shares", "", {SHARE: "min(0.95, max(0.05, float(rng.beta(alpha, alpha))))"}),
+    ("coarse-share", "", {SHARE: "round(float(rng.beta(alpha, alpha)), 1)"}),
     (
         "accepts-bad-input",
         "",
@@ -899,6 +938,24 @@ book.edits(
     ("wrong-strength", "", {"m / 30": "min(1.0, m / 10)"}),
     ("wrong-strength", "", {'"Rotate": 30': '"Rotate": 45'}),
     ("one-sign", "", {SIGN: ""}),
+    ("one-sign", "", {SIGN: " * rng.choice([-1, 1, 1, 1])"}),
+    ("one-sign", "", {SIGN: " * (1 if rng.random() < 0.6 else -1)"}),
+    (
+        "one-sign-for-all",
+        "",
+        {SIGN: " * one", "    for name in [": "    one = rng.choice([-1, 1])\n    for name in ["},
+    ),
+    ("unequal-chances", "", {"list(OPERATIONS))": 'list(OPERATIONS) + ["Posterize"])'}),
+    ("unequal-chances", "", {"list(OPERATIONS))": "list(OPERATIONS) + list(OPERATIONS)[:10])"}),
+    (
+        "unequal-chances",
+        "",
+        {"list(OPERATIONS))": 'list(OPERATIONS) + [one for one in OPERATIONS if one != "Equalize"])'},
+    ),
+    ("in-order", "", {NAMES: "[list(OPERATIONS)[i] for i in sorted(rng.integers(14, size=n))]"}),
+    ("ignores-n", "", {"range(n)": "range(min(n, 2))"}),
+    ("wrong-strength", "", {POSTERIZE: "math.ceil(8 - 4 * share)"}),
+    ("wrong-strength", "", {POSTERIZE: "int(8 - 4 * share)"}),
     ("misses-an-operation", "", {"list(OPERATIONS))": "list(OPERATIONS)[1:])"}),
     ("unequal-chances", "", {"list(OPERATIONS))": 'list(OPERATIONS) + ["Rotate"] * 6)'}),
     ("without-replacement", "", {NAMES: "[list(OPERATIONS)[i] for i in rng.permutation(14)[:n]]"}),
@@ -961,6 +1018,15 @@ def _strength(name, share, height, width):
     if name == "Posterize":
         return round(8 - 4 * share)
     return 1 - share if name == "Solarize" else most.get(name, 0.0) * share
+
+
+@book.right("rand_augment")
+def from_the_librarys_levels(image, n, m, rng):
+    _augmented_arguments(image, n, m)
+    for name in rng.choice(list(OPERATIONS), size=n):
+        strength = level_strengths(name, *image.shape[1:])[m]
+        image = apply_operation(image, name, -strength if name in SIGNED and rng.random() < 0.5 else strength)
+    return image.clone()
 
 
 @book.right("rand_augment")
@@ -1071,6 +1137,8 @@ book.edits(
         {"return round(side), float(strength)": "return float(strength), round(side)"},
     ),
     ("not-an-int", "", {"round(side)": "float(round(side))"}),
+    ("other-schedule", "", {"round(side)": "int(side + 0.4)"}),
+    ("other-schedule", "", {"round(side)": "int(side + 0.6)"}),
     (
         "wrong-type",
         "",

@@ -63,6 +63,14 @@ class Block(PartlyRandom):
             ".data) on the way",
             tolerance=TOLERANCE,
         ),
+        Part(
+            "batches",
+            "what the batch norms have seen",
+            "computed-again",
+            "after one pass in training the batch norms have seen {found} batches: the branch is computed once",
+            score=0.5,
+            exact=True,
+        ),
     )
 
     def shapes(self, rng: Generator) -> list[dict[str, Any]]:
@@ -132,7 +140,8 @@ class Block(PartlyRandom):
             gradients = _gradients(output, [leaf, *block.parameters()])
             with torch.no_grad():
                 again = block(x)
-                whole = self._made(fn, instance, 0.0).train()(x.clone())
+                undropped = self._made(fn, instance, 0.0).train()
+                whole = undropped(x.clone())
                 block.train()
                 passes = DRAWS if has_shortcut(instance) else 2
                 drawn = torch.stack([block(x.clone()) for _ in range(passes)])
@@ -143,6 +152,7 @@ class Block(PartlyRandom):
             "eval": output[:SHOWN].detach().float(),
             "train": whole[:SHOWN].float(),
             "gradients": gradients.float(),
+            "batches": sorted({int(n) for name, n in undropped.named_buffers() if name.endswith("_tracked")}),
             "whole": whole.float(),
             "drawn": drawn.float(),
         }

@@ -68,6 +68,7 @@ class Mixup(Exercise):
         rng = default_rng(instance["seed"])
         made = [call(rng) for _ in range(BATCHES)]
         found = {"images": [one[0] for one in made], "labels": [one[1] for one in made]}
+        found["kinds"] = list(dict.fromkeys(describe(part) for part in made[0] if not torch.is_tensor(part)))
         np.random.seed(1)  # noqa: NPY002 — what is drawn may not depend on the global generators
         torch.manual_seed(1)
         found["again"] = call(default_rng(instance["seed"]))[0]

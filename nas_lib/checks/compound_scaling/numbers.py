@@ -11,6 +11,7 @@ from nas_lib.checks.compound_scaling.shared import LESSON, NAN
 from nas_lib.checks.values import FunctionExercise
 
 INFINITY = float("inf")
+NO_NUMBERS = (("NaN", NAN), ("infinity", INFINITY))
 
 
 class ScaledCost(FunctionExercise):
@@ -82,6 +83,7 @@ class RoundFilters(FunctionExercise):
             ("", some),
             ("halfway between two multiples", halves),
             ("the nearest multiple would lose more than a tenth", lost),
+            ("a tenth of another divisor's multiples", [[22, 1.0, 16], [5, 1.0, 4], [11, 0.5, 4]]),
             ("fewer channels than the divisor", [[3, 1.0, 8], [1, 1.0, 4], [5, 0.5, 16]]),
             ("another divisor", divisors),
             ("exactly a tenth is lost", tenths),
@@ -100,6 +102,8 @@ class RoundFilters(FunctionExercise):
             ("filters of 0", [0, 1.0, 8]),
             ("a divisor of 0", [32, 1.0, 0]),
             ("a divisor of -8", [32, 1.0, -8]),
+            *((f"filters of {said}", [value, 1.0, 8]) for said, value in NO_NUMBERS),
+            *((f"a divisor of {said}", [32, 1.0, value]) for said, value in NO_NUMBERS),
         ]
 
 
@@ -120,6 +124,7 @@ class RoundRepeats(FunctionExercise):
         return [
             ("", some),
             ("one block", [[1, float(depth)] for depth in rng.permutation(depths)]),
+            ("a product just above a whole number", [[2, 1.0001], [3, 1.34], [5, 1.61], [1, 2.01]]),
             ("a product that is whole", [[int(rng.integers(1, 6)), 2.0], [4, 1.5], [3, 1.0], [2, 2.5]]),
             ("a depth below 1", [[int(rng.integers(3, 8)), 0.6], [1, 0.3], [4, 0.5]]),
         ]
@@ -133,4 +138,5 @@ class RoundRepeats(FunctionExercise):
             ("a depth of -1.2", [3, -1.2]),
             ("an infinite depth", [3, INFINITY]),
             ("repeats of -2", [-2, 1.2]),
+            *((f"repeats of {said}", [value, 1.2]) for said, value in NO_NUMBERS),
         ]

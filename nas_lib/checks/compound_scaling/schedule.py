@@ -63,6 +63,7 @@ class ProgressiveSchedule(ValueExercise):
             case(4, resolution=[24, 24], about="a resolution that stays"),
             case(4, resolution=[32, 17], about="a resolution that falls"),
             case(4, resolution=[1, 13], about="a resolution that begins at 1"),
+            case(10, resolution=[100, 195], about="a bit more or less than half a pixel"),
             case(4, stage=4, bad="stage 4 of 4 (they begin at 0)"),
             case(4, stage=6, bad="stage 6 of 4"),
             case(4, stage=-1, bad="stage -1"),

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import default_rng
 
+from nas_lib.checks.codec import describe
 from nas_lib.checks.compound_scaling.shared import LESSON
 from nas_lib.checks.exercise import Instance
 from nas_lib.checks.oracles import Oracle
@@ -24,6 +25,14 @@ class EfficientNetStages(ValueExercise):
             "the table of stages (expand, kernel, stride, channels in, channels out, blocks)",
             "wrong-stage",
         ),
+        Part(
+            "rows",
+            "the stages",
+            "wrong-type",
+            "the numbers are right, but a stage is {found}: a tuple of ints is asked for",
+            score=0.5,
+            exact=True,
+        ),
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -34,8 +43,11 @@ class EfficientNetStages(ValueExercise):
         others = [f"b{i}" for i in rng.permutation(np.arange(1, 8)) if f"b{i}" != telling]
         return [
             *({"variant": one, "about": one} for one in ("b0", telling, *others)),
-            {"variant": telling, "odd": True, "about": f"{telling} with other `filters` and `repeats`"}
-            | {"_left": 0.5},
+            *(
+                {"variant": one, "odd": True, "about": f"{one} with other `filters` and `repeats`"}
+                | {"_left": 0.5}
+                for one in (telling, "b0")  # where both multipliers are 1
+            ),
             *({"bad": f"the variant {one!r}", "variant": one} for one in ("b8", "", "B0", "b", 3, None)),
         ]
 
@@ -57,4 +69,15 @@ class EfficientNetStages(ValueExercise):
         }
         # A version without these arguments rounds by itself, and is right wherever nothing else is asked for.
         taken = inspect.signature(fn).parameters
-        return fn(instance["variant"], **{name: one for name, one in given.items() if name in taken})
+        found = fn(instance["variant"], **{name: one for name, one in given.items() if name in taken})
+        rows = found if isinstance(found, (list, tuple)) else []
+        return {"result": found, "rows": next(filter(None, map(_oddity, rows)), "a tuple of ints")}
+
+
+def _oddity(row: Any) -> str:
+    """What a stage is, where it is no tuple of ints."""
+    if not isinstance(row, tuple):
+        return describe(row)
+    return next(
+        (f"a tuple with {describe(one)}" for one in row if not isinstance(one, (int, np.integer))), ""
+    )

@@ -21,9 +21,9 @@ class _Drops(Judge):
     """Which images a block drops, and how those that stay are scaled; what it computes has been compared before."""
 
     lesson = LESSON
-    # In each of three instances one count of dropped images, the chance that all or none of them are, and that each
-    # pass drops as many as the first.
-    false_fail = 3 * (ALPHA + 2 * 0.75 ** (DRAWS * ROWS) + SAME_COUNT)
+    # In each of three instances one count of dropped images, the chance that all or none of them are, that each pass
+    # drops as many as the first, and that images share their fates (most likely in pairs, of fewer than 4140 ways).
+    false_fail = 3 * (ALPHA + 2 * 0.75 ** (DRAWS * ROWS) + SAME_COUNT + 4140 * 0.625 ** (4 * DRAWS))
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """The share of the branch in each of many outputs."""
@@ -79,6 +79,13 @@ class _Drops(Judge):
             )
         if (dropped == dropped[0]).all():
             return fail("fixed-choice", "the same images are dropped at every pass: draw anew each time")
+        alike = (dropped[:, :, None] == dropped[:, None, :]).all(0) & ~np.eye(ROWS, dtype=bool)
+        if alike.any(1).all():
+            return fail(
+                "shared-choice",
+                "each image of a batch is dropped together with another one, pass after pass: draw one number per "
+                "*image*, of shape (B, 1, 1, 1)",
+            )
         if (dropped.sum(1) == dropped[0].sum()).all():
             return fail(
                 "exact-share",

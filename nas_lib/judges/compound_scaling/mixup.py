@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 from nas_lib.checks.compound_scaling.mixup import BATCHES, batch
 from nas_lib.checks.compound_scaling.shared import LESSON, NAN, Array
 from nas_lib.checks.exercise import RIGHT, Answer, Instance, Unacceptable, Verdict, fail, show
+from nas_lib.checks.judging import CONDUCT
 from nas_lib.judges import Judge
 from nas_lib.judges.reading import rows
 from nas_lib.judges.statistics import count_range
 
 ALPHA = 5e-10  # how likely one count of right code leaves its range
+EDGES = (0.02, 0.1, 0.25, 0.75, 0.9, 0.98)  # shares of λ below them are compared
 
 
 class Mixup(Judge):
     """`mixup`: who was mixed with whom, how much, and what the labels say of it."""
 
     exercise, lesson = "mixup", LESSON
-    false_fail = 3 * 3 * ALPHA
+    false_fail = 3 * len(EDGES) * ALPHA
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Form, then pairs, labels and shares."""
@@ -50,7 +52,11 @@ class Mixup(Judge):
             )
         if all(np.allclose(np.asarray(one, dtype=float), images[0]) for one in found["other"]):
             return fail("fixed-seed", "generators with different seeds give the same batch: draw from `rng`")
-        return _wrong_shares(instance, share, itself) or RIGHT
+        verdict = _wrong_shares(instance, share, itself)
+        if verdict is None and found["kinds"]:
+            said = show(found["kinds"][0], quote=False)
+            return fail("wrong-type", f"images and labels should be tensors, not {said}", CONDUCT)
+        return verdict or RIGHT
 
 
 def _stacked(value: Any, shape: tuple[int, ...], what: str) -> Array:
@@ -169,15 +175,18 @@ def _wrong_shares(instance: Instance, share: Array, itself: NDArray[np.bool_]) -
     values, alpha, n = np.array(seen), instance["alpha"], len(seen)
 
     def fits(law: Any) -> bool:
-        inside = int(((values > 0.25) & (values < 0.75)).sum())
-        counts = ((values < 0.25).sum(), (values > 0.75).sum(), inside)
-        chances = (law.cdf(0.25), 1 - law.cdf(0.75), law.cdf(0.75) - law.cdf(0.25))
-        ranges = [count_range(n, float(chance), ALPHA) for chance in chances]
+        counts = [int((values < edge).sum()) for edge in EDGES]
+        ranges = [count_range(n, float(law.cdf(edge)), ALPHA) for edge in EDGES]
         return all(low <= count <= high for count, (low, high) in zip(counts, ranges))
 
     if np.ptp(values) < 1e-6:
         return fail(
             "constant-share", f"λ is always {show(float(values[0]))}: it is drawn anew for each batch"
+        )
+    different = len(np.unique(values.round(6)))
+    if different < n / 3:
+        return fail(
+            "coarse-share", f"λ takes only {different} values in {n} batches: it is any number in (0, 1)"
         )
     if fits(beta(alpha, alpha)):
         return None
@@ -190,7 +199,7 @@ def _wrong_shares(instance: Instance, share: Array, itself: NDArray[np.bool_]) -
         return fail(
             "folded", "λ is never above 0.5: it follows the Beta distribution itself, not min(λ, 1 − λ)"
         )
-    if alpha != 1 and fits(beta(1, 1)):
+    if alpha != 1 and different > 0.9 * n and fits(beta(1, 1)):
         return fail("uniform-share", "all λ are equally likely: `alpha` is not used")
     if abs(mean - 0.5) > 0.1:
         return fail(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,15 +16,15 @@ from nas_lib.checks.exercise import RIGHT, Answer, Instance, Verdict, fail, show
 from nas_lib.judges import Judge
 from nas_lib.judges.statistics import count_range
 
-ALPHA = 5e-10  # how likely one count of right code leaves its range
+ALPHA = 1e-8  # how likely one count of right code leaves its range
 
 
 class RandAugment(Judge):
     """`rand_augment`: every result has to be one that the operations can give, as often as it should."""
 
     exercise, lesson = "rand_augment", LESSON
-    # in each of two instances 14 counts of operations and 9 of signs; in another, one of equal pairs
-    false_fail = (2 * (14 + 9) + 1) * ALPHA
+    # in each of two instances 14 counts of operations, 9 of signs and one of all signs; in another, five of pairs
+    false_fail = (2 * (14 + 9 + 1) + 5) * ALPHA
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Form, then what each result is, then how often."""
@@ -46,6 +47,8 @@ class RandAugment(Judge):
             return fail("fixed-seed", "generators with different seeds give the same image: draw from `rng`")
         if instance["n"] == 1:
             return _of_one(instance, image, unique, counts)
+        if instance["n"] > 2:
+            return _of_more(instance, image, unique, counts)
         return _of_two(instance, image, unique, counts)
 
 
@@ -99,7 +102,8 @@ def _of_one(
         else:
             tally[match[:2]] = tally.get(match[:2], 0) + int(count)
     if foreign:
-        return _foreign(instance, image, foreign)
+        names = dict.fromkeys(name for name, sign, _ in results if not tally.get((name, sign)))
+        return _foreign(instance, image, foreign, list(names))
     if _at_an_end(instance):
         return RIGHT
     total = int(counts.sum())
@@ -115,10 +119,15 @@ def _of_one(
             return fail(
                 "unequal-chances",
                 f"{name} came {sum(of_name)} times in {total} draws, expected are {show(total / 14)}: all 14 "
-                "operations are equally likely (does one come twice in your list, or act like another?)",
+                "operations are equally likely (does one come twice in your list, or act like another?)"
+                if name != "Identity" or sum(of_name) < low
+                else f"Identity, or nothing, came {sum(of_name)} times in {total} draws, expected are "
+                f"{show(total / 14)}: each of the n is one of the 14 operations, all equally likely",
             )
-    for name in dict.fromkeys(result[0] for result in results if result[1] == -1):
-        plus, minus = (tally.get((name, sign), 0) for sign in (1, -1))
+    signed = dict.fromkeys(result[0] for result in results if result[1] == -1)
+    pairs = {name: [tally.get((name, sign), 0) for sign in (1, -1)] for name in signed}
+    together = [sum(of_sign) for of_sign in zip(*pairs.values())]
+    for name, (plus, minus) in {**pairs, "such an operation": together}.items():
         low, high = count_range(plus + minus, 0.5, ALPHA)
         if not low <= minus <= high:
             return fail(
@@ -129,8 +138,10 @@ def _of_one(
     return RIGHT
 
 
-def _foreign(instance: Instance, image: NDArray[np.uint8], foreign: list[NDArray[np.uint8]]) -> Verdict:
-    """What images are that no operation gives at this magnitude."""
+def _foreign(
+    instance: Instance, image: NDArray[np.uint8], foreign: list[NDArray[np.uint8]], missing: list[str]
+) -> Verdict:
+    """What images are that no operation gives at this magnitude, where some operations never gave theirs."""
     m, found = instance["m"], foreign[0]
     # one wrong strength makes an image or two, a second operation makes hundreds
     if len(foreign) > 2 * len(OPERATION_SIGNS):
@@ -149,6 +160,12 @@ def _foreign(instance: Instance, image: NDArray[np.uint8], foreign: list[NDArray
         match = _matching(found, _results(image, level))
         if match is not None and match[0] not in ("Identity", "AutoContrast", "Equalize"):
             return _at_another_level(match[0], level, m)
+    if 0 < len(missing) <= 4:
+        return fail(
+            "wrong-strength",
+            f"with m = {m} an image comes out that no operation gives at that magnitude, and not all that "
+            f"{' and '.join(missing)} should give: compare the strength there, and its sign, with the table",
+        )
     return fail(
         "wrong-strength",
         f"with m = {m} an image comes out that no operation gives at that magnitude: compare your strengths with "
@@ -169,21 +186,43 @@ def _at_another_level(name: str, level: float, m: int) -> Verdict:
     )
 
 
+def _of_more(
+    instance: Instance, image: NDArray[np.uint8], unique: NDArray[np.uint8], counts: NDArray[Any]
+) -> Verdict:
+    """Most of what more than two operations make is nothing that two of them make."""
+    m = instance["m"]
+    two = {result[2].tobytes() for one in _results(image, m) for result in _results(one[2], m)}
+    known = sum(int(count) for found, count in zip(unique, counts) if found.tobytes() in two)
+    if known > 0.8 * counts.sum():
+        return fail(
+            "ignores-n",
+            f"with n = {instance['n']} no more than two operations were applied: the number of operations is n",
+        )
+    return RIGHT
+
+
 def _of_two(
     instance: Instance, image: NDArray[np.uint8], unique: NDArray[np.uint8], counts: NDArray[Any]
 ) -> Verdict:
     m, draws = instance["m"], int(counts.sum())
     first = _results(image, m)
     signed = {name for name, sign, _ in first if sign == -1}
-    ways: dict[bytes, list[tuple[bool, float]]] = {}  # is it one operation twice, and how likely
+    place = {name: i for i, name in enumerate(dict.fromkeys(name for name, _, _ in first))}
+    ways: dict[
+        bytes, list[tuple[set[str], float]]
+    ] = {}  # what is so in each way to make an image, and how likely
     for one in first:
         for two in _results(one[2], m):
             chance = math.prod(1 / 28 if name in signed else 1 / 14 for name in (one[0], two[0]))
-            ways.setdefault(two[2].tobytes(), []).append((one[0] == two[0], chance))
-    twice = {pixels for pixels, found in ways.items() if all(same for same, _ in found)}
+            so = {"twice" if one[0] == two[0] else "rising" if place[one[0]] < place[two[0]] else "falling"}
+            if {one[0], two[0]} <= signed:
+                so.add("same sign" if one[1] == two[1] else "other sign")
+            ways.setdefault(two[2].tobytes(), []).append((so, chance))
+    sure = {pixels: set.intersection(*(so for so, _ in found)) for pixels, found in ways.items()}
     images = list(ways)
     everything = np.stack([np.frombuffer(one, np.uint8) for one in images]).astype(np.int16)
-    equal, unknown, alone = 0, 0, 0
+    unknown, alone = 0, 0
+    came: Counter[str] = Counter()
     for found, count in zip(unique, counts):
         pixels = found.tobytes()
         if pixels not in ways:
@@ -192,16 +231,18 @@ def _of_two(
             # a rounded pixel of the first may be spread by the second
             pixels = images[best] if (differences[best] > 0).mean() < 0.02 else b""
         unknown += int(count) if not pixels else 0
-        equal += int(count) if pixels in twice else 0
+        came.update(dict.fromkeys(sure.get(pixels, ()), int(count)))
         alone += _matching(found, first) is not None
     if alone == len(unique):
         return fail(
             "ignores-n",
             "with n = 2 only one operation was applied: the second works on what the first has made",
         )
-    chance = sum(one for pixels in twice for _, one in ways[pixels])
-    low, high = count_range(draws, chance, ALPHA)
-    if equal > high:
+    chances: Counter[str] = Counter()
+    for pixels, found_ways in ways.items():
+        chances.update(dict.fromkeys(sure[pixels], sum(chance for _, chance in found_ways)))
+    ranges = {so: count_range(draws, chance, ALPHA) for so, chance in chances.items()}
+    if came["twice"] > ranges["twice"][1]:
         return fail("one-draw-for-all", "the same operation is applied n times: each of the n is drawn anew")
     if unknown > 0.02 * draws:
         return fail(
@@ -209,9 +250,23 @@ def _of_two(
             f"{unknown} of {draws} images are not what two operations give, the second working on what "
             "the first has made",
         )
-    if equal < low:
+    if came["twice"] < ranges["twice"][0]:
         return fail(
             "without-replacement",
             f"in {draws} draws no operation came twice, or hardly ever: each of the n is drawn anew, from all 14",
         )
+    told = {
+        ("rising", "falling"): (
+            "in-order",
+            "the operation that stands first in `OPERATIONS` came first {} times and second {} times: each is drawn "
+            "from all 14, whatever came before",
+        ),
+        ("same sign", "other sign"): (
+            "one-sign-for-all",
+            "two operations with directions had the same sign {} times and different ones {} times: each draws its own",
+        ),
+    }
+    for sides, (concept, message) in told.items():
+        if any(not ranges[so][0] <= came[so] <= ranges[so][1] for so in sides):
+            return fail(concept, message.format(*(came[so] for so in sides)))
     return RIGHT
