@@ -14,7 +14,7 @@ from nas_lib.checks.codec import NotPlainData, describe
 from nas_lib.checks.compound_scaling.shared import LESSON
 from nas_lib.checks.exercise import Exercise, Instance
 
-_SINGLE, _PAIRS = 4400, 400
+_SINGLE, _PAIRS = 4400, 600
 """So many that an operation drawn half as often as the others is told from chance, or a sign one time in four."""
 _SIZE = (3, 22, 17)
 _SMALL = [3, 16, 12]
