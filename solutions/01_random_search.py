@@ -175,8 +175,8 @@ def random_search(objective, space, budget, rng):
         distinct architectures) and `values` (float array of shape (budget,)).
 
     Raises:
-        ValueError: `budget` is below 1 or above len(space), or the objective returned NaN or an
-            infinite value.
+        ValueError: `budget` is below 1 or above len(space) (then nothing is evaluated), or the
+            objective returned NaN or an infinite value.
     """
     ### BEGIN SOLUTION
     if not 1 <= budget <= len(space):
@@ -452,7 +452,7 @@ def samples_for_top_fraction(fraction, confidence):
         confidence: the probability asked for, 0 < confidence < 1.
 
     Returns:
-        The least integer n ≥ 1 with 1 − (1 − fraction)^n ≥ confidence, a Python int.
+        The least integer n ≥ 1 with 1 − (1 − fraction)^n ≥ confidence, rounding errors aside: an int.
 
     Raises:
         ValueError: `fraction` or `confidence` is outside its range.

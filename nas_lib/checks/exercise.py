@@ -21,7 +21,8 @@ Instance = dict[str, Any]
 """One concrete problem: plain data, different for each seed.
 
 `"about"` may name it in a phrase for messages. `"bad"` (a phrase such as "a budget of 0") makes it bad input: the probe
-is driven as ever, and an error of the class that the exercise declares has to come of it. `"_left"` is the share of the
+is driven as ever, and an error of the class that the exercise declares has to come of it; with `"_uncalled"`, before
+anything that costs is called. `"_left"` is the share of the
 points that stays where this instance alone goes wrong: for what few would think of.
 """
 
@@ -178,6 +179,14 @@ class Exercise(ABC):
     def false_fail(self) -> float:
         """How likely bad luck fails right code, at most; 0 where everything is exact."""
         return self._judge().false_fail
+
+    def returned(self, value: Any) -> Any:
+        """What the learner's function returned, out of what the probe made of it; None where that says nothing."""
+        if type(value) is list and len(value) == 1:  # of a single call
+            return self.returned(value[0])
+        if type(value) is dict:
+            return value.get("result")
+        return value
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Judge an answer without error; `expected` is the reference's. May raise `Unacceptable`."""

@@ -58,4 +58,6 @@ def plain(history: Any) -> dict[str, Any]:
         return {"archs": None, "values": None}
     if not hasattr(history, "archs") or not hasattr(history, "values") or callable(history.values):
         raise NotPlainData(f"returned {describe(history)} where a History(archs, values) is expected")
-    return {"archs": list(history.archs), "values": history.values}
+    archs = list(history.archs)
+    odd = next((describe(arch) for arch in archs if not isinstance(arch, tuple)), None)
+    return {"archs": archs, "values": history.values, "odd": odd}

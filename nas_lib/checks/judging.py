@@ -148,7 +148,8 @@ def judge_bad(exercise: Exercise, instance: Instance, answer: Answer) -> Verdict
     what, wanted = instance["bad"], tuple(instance.get("raises", exercise.raises))
     raised, text = list(answer.raised), (answer.error or "").partition(":")[2]
     if answer.error is None or answer.error_type == NotPlainData.__name__:
-        returned = f" (it returned {show(answer.value)})" if answer.error is None else ""
+        found = exercise.returned(answer.value) if answer.error is None else None
+        returned = "" if found is None else f" (it returned {show(found)})"
         return _accepts(f"{what} is accepted{returned}: raise {with_article(wanted[0])} instead")
     if answer.error_type == "OutOfTime" or "Endless" in raised:
         return _accepts(f"with {what} your code never ends: raise {with_article(wanted[0])} before you start")
@@ -167,6 +168,13 @@ def judge_bad(exercise: Exercise, instance: Instance, answer: Answer) -> Verdict
         return fail(
             "wrong-error",
             f"{what} ends in {with_article(clean(raised[0]))}: the docstring says {' or '.join(wanted)}",
+            1.0 - BAD_INPUT,
+        )
+    if answer.calls and instance.get("_uncalled"):
+        return fail(
+            "late-error",
+            f"with {what} the {answer.calls[0].method} is called {len(answer.calls)} times before the error: "
+            "each call costs, so test the arguments first",
             1.0 - BAD_INPUT,
         )
     return RIGHT

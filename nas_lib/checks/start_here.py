@@ -16,7 +16,7 @@ from numpy.random import Generator, default_rng
 from nas_lib.checks.exercise import Instance, Verdict, fail, show
 from nas_lib.checks.questions import ConceptQuestion
 from nas_lib.checks.registry import register
-from nas_lib.checks.values import Part, ValueExercise, apart
+from nas_lib.checks.values import Numbers, Part, ValueExercise, apart
 from nas_lib.spaces import EDGES, OPS
 
 LESSON = "00_start_here"
@@ -26,7 +26,10 @@ LETTERS = {
     "nor_conv_1x1": "1",
     "nor_conv_3x3": "3",
     "avg_pool_3x3": "p",
-    "max_pool_3x3": "m",  # no operation of the space
+    # No operations of the space, though the last two are near.
+    "max_pool_3x3": "m",
+    "nor_conv": "c",
+    "None": "N",
 }
 NAMES = {letter: name for name, letter in LETTERS.items()}
 SHOWN = 160  # characters of a cell in a message
@@ -39,9 +42,12 @@ def arch_of(word: str) -> tuple[str, ...]:
 
 
 def word_of(arch: Any) -> Any:
-    """A cell (of any length) as a word; what is no tuple or list of names as it is."""
-    if isinstance(arch, (tuple, list)) and all(isinstance(name, str) and name in LETTERS for name in arch):
-        return "".join(LETTERS[name] for name in arch)
+    """A cell (of any length) as a word; what are no names in a row as it is, and text so that it is no word."""
+    if isinstance(arch, str):
+        return {"text": str(arch)}
+    names = arch.tolist() if isinstance(arch, np.ndarray) else arch
+    if isinstance(names, (tuple, list)) and all(isinstance(name, str) and name in LETTERS for name in names):
+        return "".join(LETTERS[name] for name in names)
     return arch
 
 
@@ -58,7 +64,7 @@ class OfCells(ValueExercise):
     """A whole number for each of an instance's cells."""
 
     returns = "int"
-    parts: ClassVar = (Part(concept="wrong-number"),)
+    parts: ClassVar = (Numbers(concept="wrong-number"),)
 
     def cells(self, rng: Generator) -> list[tuple[str, Sequence[str]]]:
         """(what is special, words) of the instances."""
@@ -76,6 +82,9 @@ class OfCells(ValueExercise):
                 ("an unknown op ('max_pool_3x3')", f"{word[:edge]}m{word[edge + 1 :]}")
                 for edge in range(len(EDGES))
             ),
+            ("an unknown op ('max_pool_3x3') that leads nowhere", "nnnsmn"),
+            ("an unknown op ('nor_conv')", f"{word[:-1]}c"),
+            ("an unknown op ('None')", f"{word[:-1]}N"),
             ("a cell of five ops", word[:-1]),
             ("a cell of seven ops", word + words(rng, 1)[0][0]),
             ("a cell of twelve ops", word + word),
@@ -117,7 +126,7 @@ class CountActiveOps(OfCells):
     """`count_active_ops(arch)`: every pattern of present and missing edges."""
 
     name, lesson = "count_active_ops", LESSON
-    parts: ClassVar = (Part(concept="wrong-count"),)
+    parts: ClassVar = (Numbers(concept="wrong-count"),)
 
     def cells(self, rng: Generator) -> list[tuple[str, Sequence[str]]]:
         """All 64 patterns, with drawn operations; and all operations alike."""
@@ -161,13 +170,20 @@ class CellFromIndex(ValueExercise):
         if type(found) is not list or len(found) != len(right):
             return super().shown(instance, part, found, right)
         at = next(at for at, pair in enumerate(zip(found, right)) if pair[0] != pair[1])
-        one, other = (arch_of(word) if type(word) is str else word for word in (found[at], right[at]))
+        one, other = self.returned(found[at]), arch_of(right[at])
         if one is None:
             return fail("returns-nothing", f"{self.name} returned None: is there a return statement?")
         return fail(
             part.concept,
             f"{self.name}({instance['numbers'][at]}) is {show(one, SHOWN)}, should be {show(other, SHOWN)}",
         )
+
+    def returned(self, value: Any) -> Any:
+        """The cell that a word stands for, or what else came back."""
+        found = super().returned(value)
+        if type(value) is dict:
+            return value.get("text")
+        return arch_of(found) if type(found) is str else found
 
 
 register(

@@ -145,16 +145,36 @@ class Part:
         """Where found and right differ, in words, with as many digits as it takes to see it."""
         if self.exact:
             return f"is {show(found)}, should be {show(right)}"
+        if found.shape != right.shape and right.ndim == 0:
+            return f"is an array of the shape {found.shape}, should be one number, {show(right.item())}"
         if found.shape != right.shape:
             return f"has the shape {found.shape}, should have {right.shape}"
         if found.ndim == 0:
             return "is {}, should be {}".format(*apart(found.item(), right.item()))
-        wide = np.where(np.isfinite(found) & np.isfinite(right), np.abs(found - right), np.inf)
+        with np.errstate(invalid="ignore"):  # inf − inf
+            wide = np.where(np.isfinite(found) & np.isfinite(right), np.abs(found - right), np.inf)
         wide[(found == right) | (np.isnan(found) & np.isnan(right))] = 0.0
         first = np.argmax(wide.ravel() > self.tolerance * max(np.abs(right).max(initial=0.0), self.floor))
         at = [int(one) for one in np.unravel_index(first, found.shape)]
         one, other = apart(found.ravel()[first].item(), right.ravel()[first].item())
         return f"has {one} at [{', '.join(map(str, at))}], should have {other}"
+
+
+class Numbers(Part):
+    """What several calls return, a number each: what is none is shown as it came back from its call."""
+
+    def _numbers(self, found: Any) -> np.ndarray:
+        for one in found if type(found) is list else ():
+            if one is None:
+                raise Unacceptable(
+                    "returns-nothing", "the function returned None: is there a return statement?"
+                )
+            if type(one) not in (bool, int, float):
+                odd = one.tolist() if isinstance(one, np.ndarray) else one
+                raise Unacceptable(
+                    "wrong-type", f"a call should return a number, not {describe(one)}: {show(odd)}"
+                )
+        return super()._numbers(found)
 
 
 def apart(one: float, other: float) -> tuple[str, str]:
@@ -292,7 +312,7 @@ def _agreed(mistakes: Sequence[Known]) -> Known | None:
 class FunctionExercise(ValueExercise):
     """A function of a few numbers: several calls per instance, each with one number as its result."""
 
-    parts: ClassVar[tuple[Part, ...]] = (Part(concept="wrong-number"),)
+    parts: ClassVar[tuple[Part, ...]] = (Numbers(concept="wrong-number"),)
 
     forgiving: ClassVar[dict[str, float]] = {}
     """What is left ("_left") where a case alone is wrong, by what is special about it."""

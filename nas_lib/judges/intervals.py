@@ -3,15 +3,15 @@ instead.
 
 The differences are whole numbers of a unit, so that distribution is a convolution, known exactly. Whether an
 interval is right is decided by proven bounds alone; only the name of the mistake is a guess, the closest of
-the usual ones.
+the usual ones that can give all of what came back.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,12 @@ from nas_lib.checks.exercise import Verdict, show
 from nas_lib.judges.statistics import Lattice
 
 LEVELS = (0.025, 0.975)
+NAMED = 1e-4  # how likely a mistake is not told by its name, for either side of either end
 OTHER_LEVELS = (
     (0.05, 0.95),
+    (0.02, 0.98),
+    (0.03, 0.97),
+    (0.04, 0.96),
     (0.035, 0.965),
     (0.015, 0.985),
     (0.005, 0.995),
@@ -32,13 +36,9 @@ OTHER_LEVELS = (
 )
 
 
-class Guess(NamedTuple):
-    """A usual mistake: its name, a sentence, and the interval that it gives (in units)."""
-
-    concept: str
-    message: str
-    low: float
-    high: float
+Allows = Callable[[float, float], bool]
+Guess = tuple[str, str, float, float, Allows]
+"""A usual mistake: its concept, a sentence, the interval that it gives on average, and whether it may give another."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,11 @@ class PairedSample:
             return Verdict(0.0, "swapped", f"the mean is of b − a, not of a − b: {found} instead of {right}")
         if abs(mean - float(np.median(self.d)) * self.unit) <= self.near:
             return Verdict(0.0, "median", f"{found} is the median of the differences; the mean is {right}")
-        if abs(mean - self.mean) < 0.5 * self._error():
+        if any(mean == round(self.mean, digits) for digits in range(6)):
+            return Verdict(
+                0.0, "rounded", f"the mean of a − b is {right}; {found} is rounded: keep all digits"
+            )
+        if abs(mean - self.mean) < 6 * self._error() / math.sqrt(self.resamples):
             return Verdict(
                 0.0,
                 "mean-of-resamples",
@@ -113,8 +117,7 @@ class PairedSample:
                 f"{self.resamples} resamples have different means, but both ends are equal: "
                 "draw as many as `resamples` says",
             )
-        right = Lattice.draws(self.d.tolist(), len(self.d))
-        if self._allows(right, low, high):
+        if self.is_right(low, high):
             return None
         if high - low <= self.near:
             return Verdict(
@@ -122,16 +125,7 @@ class PairedSample:
                 "no-resampling",
                 f"both ends are {show(low)}: draw n pairs *with* replacement for each resample",
             )
-        if high < self.mean - self.near or low > self.mean + self.near:
-            return self._beside_the_mean(low, high)
-        scale = len(self.d) / self.unit
-        expected = [right.quantile(level) / scale for level in LEVELS]
-        width = max(expected[1] - expected[0], self.near)
-        closest = min(
-            self._guesses(right), key=lambda guess: max(abs(guess.low - low), abs(guess.high - high))
-        )
-        if max(abs(closest.low - low), abs(closest.high - high)) < 0.08 * max(width, high - low):
-            return Verdict(0.0, closest.concept, closest.message)
+        expected = [self._right.quantile(level) * self.unit / len(self.d) for level in LEVELS]
         return Verdict(
             0.0,
             "wrong-interval",
@@ -139,110 +133,151 @@ class PairedSample:
             f"about ({show(expected[0])}, {show(expected[1])}) was expected",
         )
 
-    def _beside_the_mean(self, low: float, high: float) -> Verdict:
-        shifted = low + self.mean, high + self.mean
-        if self._allows(Lattice.draws(self.d.tolist(), len(self.d)), *shifted):
-            return Verdict(
-                0.0, "centred", "the interval is centred at zero: resample the differences themselves"
-            )
-        return Verdict(
-            0.0,
-            "wrong-level",
-            f"the mean is not in ({show(low)}, {show(high)}): np.percentile counts to 100, np.quantile to 1",
-        )
+    def is_right(self, low: float, high: float) -> bool:
+        """Is it an interval that right code may give?"""
+        return self._may_be(self._right, len(self.d))(low, high)
 
-    def _allows(self, right: Lattice, low: float, high: float) -> bool:
-        scale = self.unit / len(self.d)
-        for end, level in zip((low, high), LEVELS):
-            least, most = right.percentile_range(level, self.resamples, self.alpha)
-            if not least * scale - self.near <= end <= most * scale + self.near:
-                return False
-        return True
+    def explanations(self, low: float, high: float) -> dict[tuple[str, str], float]:
+        """The usual mistakes that may give this interval, as (concept, sentence), and how far off theirs is."""
+        return {
+            (concept, message): max(abs(low - least), abs(high - most))
+            for concept, message, least, most, allows in self._guesses()
+            if allows(low, high)
+        }
+
+    @functools.cached_property
+    def _right(self) -> Lattice:
+        return Lattice.draws(self.d.tolist(), len(self.d))
+
+    def _may_be(
+        self, distribution: Lattice, size: float, levels: tuple[float, float] = LEVELS, resamples: int = 0
+    ) -> Allows:
+        """Whether an interval can be that of so many draws from a distribution of `size` times the mean, in units."""
+        scale, count = self.unit / size, resamples or self.resamples
+        alpha = self.alpha if distribution is self._right and levels == LEVELS else NAMED
+        ranges = [distribution.percentile_range(level, count, alpha) for level in levels]
+
+        def allows(low: float, high: float) -> bool:
+            return all(
+                least * scale - self.near <= end <= most * scale + self.near
+                for end, (least, most) in zip((low, high), ranges)
+            )
+
+        return allows
 
     def _error(self) -> float:
         return float(self.d.std()) * self.unit / math.sqrt(len(self.d))
 
-    def _guesses(self, right: Lattice) -> Iterator[Guess]:
-        """The intervals that the usual mistakes give, with infinitely many resamples."""
-        d, n, unit = self.d.tolist(), len(self.d), self.unit
+    def _guesses(self) -> Iterator[Guess]:
+        """What the usual mistakes give."""
+        d, n = self.d.tolist(), len(self.d)
 
-        def ends(
-            distribution: Lattice, size: int, levels: tuple[float, float] = LEVELS
-        ) -> tuple[float, float]:
-            return (
-                distribution.quantile(levels[0]) / size * unit,
-                distribution.quantile(levels[1]) / size * unit,
-            )
+        def drawn(
+            concept: str,
+            message: str,
+            distribution: Lattice,
+            size: int = n,
+            levels: tuple[float, float] = LEVELS,
+        ) -> Guess:
+            ends = [distribution.quantile(level) / size * self.unit for level in levels]
+            return concept, message, *ends, self._may_be(distribution, size, levels)  # type: ignore[return-value]
 
-        both = Lattice.draws(self.a.tolist(), n).minus(Lattice.draws(self.b.tolist(), n))
-        yield Guess(
+        yield drawn(
             "unpaired",
-            "bootstrap resamples a and b independently, which throws the pairing away: "
-            "the interval is too wide",
-            *ends(both, n),
+            "bootstrap resamples a and b independently, which throws the pairing away: the interval is too wide",
+            Lattice.draws(self.a.tolist(), n).minus(Lattice.draws(self.b.tolist(), n)),
         )
-        yield Guess(
+        yield drawn(
             "no-mean",
             "these are percentiles of single differences: take the mean of each resample first",
-            *ends(Lattice.draws(d, 1), 1),
+            Lattice.draws(d, 1),
+            1,
         )
         for part, which in ((d[:-1], "last"), (d[1:], "first")):
-            yield Guess(
+            yield drawn(
                 f"never-draws-the-{which}",
                 f"the {which} pair is never drawn: rng.integers(n) gives 0 to n − 1",
-                *ends(Lattice.draws(part, n), n),
+                Lattice.draws(part, n),
             )
-        for size in sorted({n - 1, n + 1, n // 2, 2 * n} - {0, n}):
-            yield Guess(
+        sizes = (
+            (n - 1, "one less than there are"),
+            (n + 1, "one more than there are"),
+            (max(1, n // 2), "half of them"),
+            (2 * n, "twice as many"),
+        )
+        for size, how in sizes:
+            yield drawn(
                 "wrong-size",
-                f"each resample seems to have {size} pairs; it must have all n = {n}",
-                *ends(Lattice.draws(d, size), size),
+                f"each resample seems to hold another number of pairs than n, {how}: draw n pairs",
+                Lattice.draws(d, size),
+                size,
             )
-        both_or_one = [
-            pair for low, high in OTHER_LEVELS for pair in ((low, high), (low, LEVELS[1]), (LEVELS[0], high))
-        ]
-        for levels in both_or_one:
-            yield Guess(
-                "wrong-level",
-                f"the ends are about the percentiles {100 * levels[0]:g} and {100 * levels[1]:g}: "
-                "95 % lie between 2.5 and 97.5",
-                *ends(right, n, levels),
-            )
-        low, high = ends(right, n)
-        yield Guess(
-            "centred",
-            "the interval is centred at zero: resample the differences themselves",
-            low - self.mean,
-            high - self.mean,
+        for levels in OTHER_LEVELS:
+            for pair in (levels, (levels[0], LEVELS[1]), (LEVELS[0], levels[1])):
+                yield drawn(
+                    "wrong-level",
+                    f"the ends are about the percentiles {100 * pair[0]:g} and {100 * pair[1]:g}: "
+                    "95 % lie between 2.5 and 97.5",
+                    self._right,
+                    levels=pair,
+                )
+        yield drawn(
+            "wrong-level",
+            "these are the percentiles 0.025 and 0.975: np.percentile counts to 100, np.quantile to 1",
+            self._right,
+            levels=(LEVELS[0] / 100, LEVELS[1] / 100),
         )
-        yield Guess(
-            "basic-interval",
-            "this interval is mirrored at the mean (2·mean − percentile): "
-            "the percentiles themselves are the ends",
-            2 * self.mean - high,
-            2 * self.mean - low,
-        )
+        yield from self._moved()
         yield from self._formulas()
         yield self._medians()
 
+    def _moved(self) -> Iterator[Guess]:
+        """The right ends, shifted or mirrored."""
+        low, high = (self._right.quantile(level) * self.unit / len(self.d) for level in LEVELS)
+        mean = self.mean
+        yield (
+            "centred",
+            "the interval is centred at zero: resample the differences themselves",
+            low - mean,
+            high - mean,
+            lambda one, other: self.is_right(one + mean, other + mean),
+        )
+        yield (
+            "basic-interval",
+            "this interval is mirrored at the mean (2·mean − percentile): the percentiles themselves are the ends",
+            2 * mean - high,
+            2 * mean - low,
+            lambda one, other: self.is_right(2 * mean - other, 2 * mean - one),
+        )
+
     def _formulas(self) -> Iterator[Guess]:
-        """mean ± a multiple of the standard error."""
+        """mean ± a multiple of the standard error, from a formula or from the resamples."""
         from scipy import stats  # slow to import, and only wrong intervals need it
 
         n = len(self.d)
         for multiple in (1.96, float(stats.t.ppf(0.975, n - 1))):
             for error in (self._error(), self._error() * math.sqrt(n / (n - 1))):
-                yield Guess(
+                low, high = self.mean - multiple * error, self.mean + multiple * error
+                spread = 2 * self.near + multiple * error * (8 / math.sqrt(2 * self.resamples) + 1e-3)
+
+                def allows(one: float, other: float, low: float = low, spread: float = spread) -> bool:
+                    middle = abs((one + other) / 2 - self.mean) <= 2 * self.near
+                    return middle and abs(one - low) <= spread
+
+                yield (
                     "normal-approximation",
                     "this interval is the mean ± a multiple of the standard error, a normal approximation: "
                     "take percentiles of the resampled means",
-                    self.mean - multiple * error,
-                    self.mean + multiple * error,
+                    low,
+                    high,
+                    allows,
                 )
 
     def _medians(self) -> Guess:
         rng = np.random.default_rng(0)  # for a message only: nothing is decided here
-        n = len(self.d)
-        medians = np.median(self.d[rng.integers(n, size=(40_000, n))], axis=1) * self.unit
-        low, high = np.quantile(medians, LEVELS)
-        return Guess("median", "the medians of the resamples were taken: take their means", low, high)
+        n, count = len(self.d), 40_000
+        medians = np.median(self.d[rng.integers(n, size=(count, n))], axis=1)
+        twice = Lattice.draws(np.round(2 * medians).astype(int).tolist(), 1)
+        low, high = (float(end) * self.unit for end in np.quantile(medians, LEVELS))
+        allows = self._may_be(twice, 2, resamples=min(self.resamples, count // 4))
+        return "median", "the medians of the resamples were taken: take their means", low, high, allows

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 
 from nas_lib.checks.exercise import RIGHT, Answer, Instance, Unacceptable, Verdict, fail, show
 from nas_lib.checks.histories import space_of
-from nas_lib.checks.judging import error_verdict
+from nas_lib.checks.judging import CONDUCT, error_verdict
 from nas_lib.checks.spaces import ChoiceSpace
 from nas_lib.judges import Judge
 from nas_lib.judges.intervals import PairedSample
@@ -22,11 +22,10 @@ from nas_lib.judges.statistics import count_range
 
 LESSON = "01_random_search"
 # How likely one count, or one end of an interval on one side, of right code leaves its range; and how many there are.
-DRAW_ALPHA, DRAW_COUNTS = 2e-10, 600
-RUN_ALPHA, RUN_COUNTS = (
-    1e-9,
-    64 + 24 + 1 + 63,
-)  # architectures, options, neighbours, steps from one to the next
+DRAW_ALPHA, DRAW_COUNTS = 2e-10, 820
+# Architectures, options, neighbours, steps from one to the next, in two cases; and what stands beside the seen.
+SEEN_ALPHA, SEEN_COUNTS = 2e-8, 2 * 3
+RUN_ALPHA, RUN_COUNTS = 1e-9, 2 * (64 + 24 + 1 + 63)
 END_ALPHA, INTERVALS = 4e-9, 15
 
 
@@ -61,6 +60,7 @@ class UniformSample(Judge):
             _uniform_options(choices, draws)
             or _independent(choices, draws)
             or _uniform_archs(choices, draws)
+            or _anew(choices, draws)
             or RIGHT
         )
 
@@ -126,6 +126,15 @@ def _uniform_options(choices: Sequence[Sequence[Any]], draws: Sequence[tuple[Any
                     f"draws are biased: {show(option)} came {count} times in {n} draws "
                     f"of one of {len(options)} options (about {n / len(options):.0f} expected)",
                 )
+        half = len(options) // 2
+        count = sum(seen[place][option] for option in options[:half])
+        low, high = count_range(n, half / len(options), DRAW_ALPHA)
+        if not low <= count <= high:
+            return fail(
+                "biased",
+                f"draws are biased: one of the first {half} of {len(options)} options came {count} times in {n} "
+                f"draws (about {n * half / len(options):.0f} expected)",
+            )
     return None
 
 
@@ -160,12 +169,25 @@ def _uniform_archs(choices: Sequence[Sequence[Any]], draws: Sequence[tuple[Any, 
     )
 
 
+def _anew(choices: Sequence[Sequence[Any]], draws: Sequence[tuple[Any, ...]]) -> Verdict | None:
+    """Is a draw independent of the one before? Whether two in a row are equal is, of uniform draws, independent."""
+    size, n = math.prod(len(options) for options in choices), len(draws) - 1
+    equal = sum(one == other for one, other in pairwise(draws))
+    low, high = count_range(n, 1 / size, DRAW_ALPHA)
+    if low <= equal <= high:
+        return None
+    return fail(
+        "dependent-draws",
+        f"{equal} of {n} draws repeat the one before, about {n / size:.0f} expected: each call draws anew",
+    )
+
+
 class RandomSearch(SearchJudge):
     """`random_search`: each history against the log of calls, many of them against the uniform distribution."""
 
     exercise, lesson = "random_search", LESSON
     twice = ("repeats-proposals", "samples with replacement: {} was proposed twice")
-    false_fail = RUN_COUNTS * RUN_ALPHA
+    false_fail = RUN_COUNTS * RUN_ALPHA + SEEN_COUNTS * SEEN_ALPHA
 
     def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
         """Over many runs, the distribution of what was proposed."""
@@ -214,6 +236,43 @@ def _random_runs(space: Any, runs: list[list[tuple[Any, ...]]], budget: int) -> 
                         f"draws are not uniform: {times} of {n} architectures ({what} of each run) "
                         f"have {show(option)} as decision {place}",
                     )
+    return _beside_the_seen(space, runs)
+
+
+def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict | None:
+    """What is drawn in place of a repeat: any of the unseen, or one that stands beside what was seen?
+
+    Given what was seen, the next is uniform among the unseen; so are the counts' bounds (Hoeffding 1956).
+    """
+    archs = list(space)
+    place = {arch: number for number, arch in enumerate(archs)}
+    near = np.zeros((len(archs), len(archs)), dtype=int)
+    for number, arch in enumerate(archs):
+        near[number, [place[one] for one in space.neighbors(arch)]] = 1
+    events: dict[str, list[tuple[bool, float]]] = {}
+    for run in runs:
+        seen = np.zeros(len(archs), dtype=bool)
+        for arch in run:
+            around = near @ seen
+            if seen.any():
+                many = around >= max(np.median(around[~seen]), around[~seen].min() + 1)
+                for what, some in (
+                    ("that follow one in the order of the space", np.roll(seen, 1)),
+                    ("that come before one in the order of the space", np.roll(seen, -1)),
+                    ("with most neighbours", many),
+                ):
+                    events.setdefault(what, []).append((bool(some[place[arch]]), some[~seen].mean()))
+            seen[place[arch]] = True
+    for what, found in events.items():
+        hits, chances = zip(*found)
+        expected = float(np.mean(chances))
+        low, high = count_range(len(found), expected, SEEN_ALPHA)
+        if not low <= sum(hits) <= high:
+            return fail(
+                "not-independent",
+                f"of the architectures not seen yet, those {what} among the seen are taken in {sum(hits)} of "
+                f"{len(found)} cases, about {len(found) * expected:.0f} expected: draw anew instead of a repeat",
+            )
     return None
 
 
@@ -223,16 +282,37 @@ class PairedBootstrap(Judge):
     exercise, lesson = "paired_bootstrap", LESSON
     false_fail = INTERVALS * 4 * END_ALPHA
 
+    def explained(self, instances: Sequence[Instance], answers: Sequence[Answer]) -> dict[int, Verdict]:
+        """The mistake that explains all intervals, where some are wrong."""
+        try:
+            found = {
+                place: (_sample(instance), _result(answer.value["results"][0]))
+                for place, (instance, answer) in enumerate(zip(instances, answers))
+                if "bad" not in instance and answer.error is None
+            }
+        except Exception:  # plain data can be anything: `judge` says what is wrong with it
+            return {}
+        wrong = [place for place, (sample, (_, *ends)) in found.items() if not sample.is_right(*ends)]
+        if not wrong or any(sample.judge_mean(mean) for sample, (mean, *_) in found.values()):
+            return {}
+        fewer = {place: sample.judge_interval(*ends) for place, (sample, (_, *ends)) in found.items()}
+        fewer = {place: one for place, one in fewer.items() if one and one.concept.endswith("-resamples")}
+        if all(high - low <= sample.near for sample, (_, low, high) in found.values()):
+            return {}
+        too_few = next((one for one in fewer.values() if one.concept == "too-few-resamples"), None)
+        if too_few:
+            return dict.fromkeys([*wrong, *fewer], too_few)
+        fits = [sample.explanations(*ends) for sample, (_, *ends) in found.values()]
+        common = set.intersection(*map(set, fits))
+        if len({concept for concept, _ in common}) == 1:
+            concept, message = min(common, key=lambda one: sum(fit[one] for fit in fits))
+            return dict.fromkeys(wrong, fail(concept, message))
+        return dict.fromkeys([*wrong, *fewer], next(iter(fewer.values()))) if fewer else {}
+
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """The mean, then the interval, then where the randomness comes from."""
         results = [_result(one) for one in rows(answer.value["results"], len(instance["seeds"]), self.name)]
-        sample = PairedSample(
-            np.array(instance["a"]),
-            np.array(instance["b"]),
-            instance["unit"],
-            instance["resamples"],
-            END_ALPHA,
-        )
+        sample = _sample(instance)
         for mean, low, high in results:
             verdict = sample.judge_mean(mean) or sample.judge_interval(low, high)
             if verdict:
@@ -257,7 +337,16 @@ class PairedBootstrap(Judge):
                     "without `resamples` it must draw 10,000 resamples: your result is not that of "
                     "resamples=10_000 with the same seed",
                 )
+        if answer.value["odd"] is not None:
+            what = show(answer.value["odd"], quote=False)
+            return fail("wrong-type", f"the interval should be a tuple (low, high), not {what}", CONDUCT)
         return RIGHT
+
+
+def _sample(instance: Instance) -> PairedSample:
+    return PairedSample(
+        np.array(instance["a"]), np.array(instance["b"]), instance["unit"], instance["resamples"], END_ALPHA
+    )
 
 
 def _result(value: Any) -> tuple[float, float, float]:
@@ -272,8 +361,8 @@ def _result(value: Any) -> tuple[float, float, float]:
         )
     if len(value) != 2:
         raise Unacceptable("wrong-shape", f"paired_bootstrap should return {form}, not {len(value)} things")
-    mean, interval = value
-    ends = interval.tolist() if isinstance(interval, np.ndarray) else interval
+    mean, ends = value
+    ends = ends.tolist() if isinstance(ends, np.ndarray) else ends
     if type(ends) is not list or len(ends) != 2:
         raise Unacceptable(
             "wrong-shape", f"paired_bootstrap should return {form}, its second part is {show(ends)}"

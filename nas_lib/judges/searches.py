@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nas_lib.checks.exercise import RIGHT, Answer, Instance, Unacceptable, Verdict, show
-from nas_lib.checks.judging import error_verdict
+from nas_lib.checks.judging import CONDUCT, error_verdict
 from nas_lib.judges import Judge
 from nas_lib.judges.reading import cell, column, entries, rows
 
@@ -34,9 +34,8 @@ class SearchJudge(Judge):
             verdict = self.judge_run(instance, run)
             if verdict:
                 return verdict
-        if len(runs) == 1:
-            return RIGHT
-        return _judge_seeds(runs) or self.judge_runs(instance, runs[:-1]) or RIGHT
+        verdict = None if len(runs) == 1 else _judge_seeds(runs) or self.judge_runs(instance, runs[:-1])
+        return verdict or _judge_form(answer) or RIGHT
 
     def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
         """An endless loop, or an objective called too often, says more than the exception does."""
@@ -120,6 +119,18 @@ def _search_error(instance: Instance, answer: Answer) -> Verdict | None:
     if answer.error_type not in ("NotPlainData", "NotImplementedError") and len(answer.calls) > allowed:
         return Verdict(0.0, *_over_budget(answer.calls, instance))
     return None
+
+
+def _judge_form(answer: Answer) -> Verdict | None:
+    """Are the architectures still what the space gave?"""
+    odd = next((history["odd"] for history in answer.value if history.get("odd")), None)
+    if odd is None:
+        return None
+    return Verdict(
+        CONDUCT,
+        "wrong-type",
+        f"the history holds {show(odd, quote=False)} as an architecture: keep the tuples that the space gave",
+    )
 
 
 def _judge_seeds(runs: Sequence[Run]) -> Verdict | None:

@@ -75,6 +75,19 @@ book.edits(
     ),
     ("wrong-type", "", {"return number": "return float(number)"}),
     ("wrong-type", "", {"return number": "return np.base_repr(number, 5)"}),
+    ("wrong-type", "", {"return number": "return [number]"}),
+    ("wrong-type", "", {"return number": "return np.array([number])"}),
+    ("changes-settings", "", {"return number": "np.random.seed(0)\n    return number"}),
+    (
+        "accepts-bad-input",
+        "",
+        {"name not in OPS": "not any(one.startswith(name) for one in OPS)", DIGIT: "'|'.join(OPS).index(name)"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {"name not in OPS": "name.lower() not in OPS", DIGIT: "OPS.index(name.lower())"},
+    ),
     ("returns-nothing", "", {"return number": "number"}),
     ("accepts-bad-input", "", {"name not in OPS": "False", DIGIT: "(OPS.index(name) if name in OPS else 0)"}),
     ("accepts-bad-input", "", {SIX: "len(arch) < len(EDGES)"}),
@@ -192,7 +205,12 @@ book.edits(
     ),
     ("wrong-base", "", {"divmod(i, len(OPS))": "divmod(i, len(EDGES))"}),
     ("wrong-type", "", {TURNED: "names[::-1]"}),
-    ("wrong-type", "", {TURNED: "CellSpace().str(tuple(reversed(names)))"}),
+    ("wrong-type", "", {TURNED: "np.array(names[::-1])"}),
+    ("wrong-type", "", {TURNED: "(name for name in names[::-1])"}),
+    ("wrong-cell", "", {TURNED: "CellSpace().str(tuple(reversed(names)))"}),
+    ("not-one-to-one", "", {TURNED: "tuple(reversed(names))[:5]"}),
+    ("accepts-bad-input", "", {"names = []": "names = []\n    i %= last + 1", RANGE: "False"}),
+    ("changes-settings", "", {f"return {TURNED}": f"np.random.seed(0)\n    return {TURNED}"}),
     ("returns-nothing", "", {f"return {TURNED}": TURNED}),
     ("accepts-bad-input", "", {RANGE: "i > last"}),
     ("accepts-bad-input", "", {RANGE: "i < 0"}),
@@ -328,6 +346,59 @@ book.edits(
         "counts-nodes",
         "these are the nodes on paths, not the operations on them",
         {COUNT: "len(fed & heard - {0, 3})"},
+    ),
+    (
+        "wrong-edges",
+        "the six operations are taken for the edges 0→1, 0→2, 0→3, 1→2, …: `EDGES` has 1→2 before 0→3",
+        {"zip(EDGES, arch)": "zip(sorted(EDGES), arch)"},
+    ),
+    (
+        "one-step-only",
+        "one sweep over the edges in the order of `EDGES` is too little on the way back from the output: "
+        "repeat it until nothing changes",
+        {
+            "range(3)": "range(1)",
+            "fed |= {target for source, target in present if source in fed}": "for source, target in "
+            "present:\n            fed |= {target} if source in fed else set()",
+            "heard |= {source for source, target in present if target in heard}": "for source, target in "
+            "present:\n            heard |= {source} if target in heard else set()",
+        },
+    ),
+    (
+        "ignores-an-op",
+        "avg_pool_3x3 is taken for a missing edge: it hands something on, and counts",
+        {PRESENT: 'if name not in ("none", "avg_pool_3x3")]'},
+    ),
+    (
+        "counts-kinds",
+        "these are the different kinds of active operations: each edge counts for itself",
+        {
+            COUNT: "len({name for (a, b), name in zip(EDGES, arch) if name != 'none' and a in fed and b in "
+            "heard})"
+        },
+    ),
+    (
+        "wrong-ends",
+        "an edge counts if where it *begins* is reached from the input, and the output from where it *ends*: "
+        "the two are swapped here",
+        {"source in fed and target in heard": "target in fed and source in heard"},
+    ),
+    (
+        "counts-nodes",
+        "these are the nodes on paths, the two ends included, not the operations on them",
+        {COUNT: "len(fed & heard)"},
+    ),
+    ("wrong-count", "", {f"return {COUNT}": f"return {COUNT} if 3 in fed else -1"}),
+    ("wrong-type", "", {COUNT: f"[{COUNT}]"}),
+    ("changes-settings", "", {f"return {COUNT}": f"np.random.seed(0)\n    return {COUNT}"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            " or any(name not in OPS for name in arch)": "",
+            f"return {COUNT}": "if any(name not in OPS and a in fed and b in heard for (a, b), name in "
+            f"zip(EDGES, arch)):\n        raise ValueError(arch)\n    return {COUNT}",
+        },
     ),
     ("wrong-type", "", {COUNT: f"float({COUNT})"}),
     ("wrong-type", "", {COUNT: f"{COUNT} > 0"}),

@@ -43,6 +43,12 @@ book.edits(
         {DRAW: "options[0 if rng.random() < 0.5 else rng.integers(len(options))] for options in choices"},
     ),
     ("biased", "", {DRAW: "options[int(rng.random() * 10) % len(options)] for options in choices"}),
+    ("biased", "", {DRAW: "options[rng.integers(100) % len(options)] for options in choices"}),
+    (
+        "biased",
+        "",
+        {DRAW: "options[0 if rng.random() < 0.03 else rng.integers(len(options))] for options in choices"},
+    ),
     (
         "dependent-decisions",
         "",
@@ -72,6 +78,17 @@ book.edits(
         {"choices = space.choices": "choices, rng = space.choices, np.random.default_rng(0)"},
     ),
     ("wrong-length", "", {"for options in choices)": "for options in choices[:-1])"}),
+    ("wrong-options", "", {f"tuple({DRAW})": f"tuple({DRAW})[::-1]"}),
+    ("wrong-options", "", {DRAW: "str(options[rng.integers(len(options))]) for options in choices"}),
+    ("changes-settings", "", {f"return tuple({DRAW})": f"np.random.seed(0)\n    return tuple({DRAW})"}),
+    (
+        "wrong-error",
+        "",
+        {
+            "not choices or not all(choices)": "not choices",
+            DRAW: "options[int(rng.random() * len(options))] for options in choices",
+        },
+    ),
     ("wrong-type", "", {f"tuple({DRAW})": f"[{DRAW}]"}),
     ("wrong-options", "", {DRAW: "rng.choice(options) for options in choices"}),
     ("accepts-bad-input", "", {"not choices or not all(choices)": "not choices"}),
@@ -91,6 +108,24 @@ def no_option_twice_in_a_row(space, rng):
     return tuple(names)
 
 
+def never_the_same_again():
+    last = []
+
+    def sample_uniform(space, rng):
+        if not space.choices or not all(space.choices):
+            raise ValueError(f"space must offer options for each decision, got {space.choices!r}")
+        while True:
+            arch = tuple(options[rng.integers(len(options))] for options in space.choices)
+            if last != [arch]:
+                last[:] = [arch]
+                return arch
+
+    return sample_uniform
+
+
+book.wrong("sample_uniform", "dependent-draws")(never_the_same_again())
+
+
 @book.wrong("sample_uniform", "ignores-rng")
 def python_s_own_generator(space, rng):
     if not space.choices or not all(space.choices):
@@ -104,6 +139,14 @@ def by_scaled_uniforms(space, rng):
         raise ValueError(f"space must offer options for each decision, got {space.choices!r}")
     draws = rng.random(len(space.choices))
     return tuple(options[int(u * len(options))] for options, u in zip(space.choices, draws))
+
+
+@book.right("sample_uniform")
+def by_another_generator(space, rng):
+    if not space.choices or not all(space.choices):
+        raise ValueError(f"space must offer options for each decision, got {space.choices!r}")
+    own = random.Random(int(rng.integers(2**62)))
+    return tuple(own.choice(options) for options in space.choices)
 
 
 @book.right("sample_uniform")
@@ -200,7 +243,44 @@ book.edits(
         },
     ),
     ("changes-settings", "", {START: f"{START}\n    np.random.seed(0)"}),
+    (
+        "not-independent",
+        "",
+        {SKIP: "while arch in seen:\n            arch = space.mutate(arch, rng)"},
+    ),
+    (
+        "not-independent",
+        "",
+        {
+            SKIP: "while arch in seen:\n            arch = space.from_index((space.index(arch) + 1) % len(space))"
+        },
+    ),
+    (
+        "not-independent",
+        "",
+        {
+            SKIP: "while arch in seen:\n            arch = space.from_index((space.index(arch) - 1) % len(space))"
+        },
+    ),
+    ("wrong-values", "", {VALUES: "np.round(values, 3)"}),
+    ("wrong-type", "", {HISTORY: "return History([list(arch) for arch in archs], np.array(values))"}),
+    ("wrong-type", "", {HISTORY: "return archs, np.array(values)"}),
+    ("raises", "", {"not 1 <= budget <= len(space)": "not 1 <= budget < len(space)"}),
+    (
+        "accepts-bad-input",
+        "",
+        {"        if not math.isfinite": "        value = max(value, -1e9)\n        if not math.isfinite"},
+    ),
 )
+
+
+@book.wrong("random_search", "late-error")
+def tests_its_budget_last(objective, space, budget, rng):
+    archs = [space.from_index(int(index)) for index in rng.permutation(len(space))[: max(1, budget)]]
+    values = np.array([objective(arch) for arch in archs])
+    if len(archs) != budget or not np.isfinite(values).all():
+        raise ValueError(f"budget must be from 1 to {len(space)}, got {budget!r}, and values finite")
+    return History(archs, values)
 
 
 @book.wrong("random_search", "uses-the-library")
@@ -325,6 +405,20 @@ book.edits(
         {CURVE: "return np.unique(np.maximum.accumulate(values))"},
     ),
     ("wrong-type", "", {CURVE: "return np.maximum.accumulate(values).tolist()"}),
+    ("wrong-type", "", {"values = np.asarray(values, dtype=float)": "values = np.asarray(values)"}),
+    ("raises", "", {NAN_TEST: " or not np.isfinite(values).all()"}),
+    ("accepts-bad-input", "", {NAN_TEST: " or np.isnan(values[0])"}),
+    ("wrong-curve", "", {CURVE: "return np.round(np.maximum.accumulate(values), 4)"}),
+    (
+        "small-steps",
+        "a small improvement is passed over: any larger value is a new best",
+        {
+            CURVE: "curve = [values[0]]\n    for value in values[1:]:\n"
+            "        curve.append(value if value > curve[-1] + 1e-4 * abs(curve[-1]) else curve[-1])\n"
+            "    return np.array(curve)"
+        },
+    ),
+    ("changes-settings", "", {CURVE: f"np.seterr(all='ignore')\n    {CURVE}"}),
     ("accepts-bad-input", "", {NAN_TEST: ""}),
     ("accepts-bad-input", "", {"not values.size or ": ""}),
     ("uses-the-library", "", {CURVE: "return History(list(values), values).incumbent()"}),
@@ -416,6 +510,41 @@ book.edits(
     ("cumulative", SUMS, {REGRET: "return np.cumsum(best - np.maximum.accumulate(values))"}),
     ("final-best", EVERYWHERE, {REGRET: "return np.full(len(values), best - values.max())"}),
     ("one-number", ONE_NUMBER, {REGRET: "return best - values.max()"}),
+    (
+        "starts-at-zero",
+        "the best so far starts at 0, which negative values never reach",
+        {REGRET: "return best - np.maximum.accumulate(np.maximum(values, 0))"},
+    ),
+    (
+        "late-by-one",
+        "the regret is late by one: entry t includes values[t]",
+        {REGRET: "return best - np.maximum.accumulate([values[0], *values[:-1]])"},
+    ),
+    (
+        "own-best",
+        "an optimum of 0 is taken for none at all: use `best` whatever it is",
+        {REGRET: "return (best or values.max()) - np.maximum.accumulate(values)"},
+    ),
+    (
+        "hundred",
+        "this is the distance to 100: use `best`",
+        {REGRET: "return 100 - np.maximum.accumulate(values)"},
+    ),
+    ("wrong-curve", "", {REGRET: "return np.round(best - np.maximum.accumulate(values), 4)"}),
+    ("wrong-curve", "", {REGRET: "return int(best) - np.maximum.accumulate(values)"}),
+    ("wrong-type", "", {"values = np.asarray(values, dtype=float)": "values = np.asarray(values)"}),
+    (
+        "wrong-type",
+        "",
+        {
+            REGRET: f"{REGRET}.tolist()".replace(
+                "return best - np.maximum.accumulate(values)", "return (best - np.maximum.accumulate(values))"
+            )
+        },
+    ),
+    ("raises", "", {NAN_TEST: " or not np.isfinite(values).all()"}),
+    ("raises", "", {NAN_TEST: f"{NAN_TEST} or values.max() > best"}),
+    ("changes-settings", "", {REGRET: f"np.seterr(all='ignore')\n    {REGRET}"}),
     ("accepts-bad-input", "", {NAN_TEST: ""}),
     ("accepts-bad-input", "", {"not values.size or ": ""}),
     ("uses-the-library", "", {REGRET: "return History(list(values), values).regret(best)"}),
@@ -444,7 +573,7 @@ book.edits(
 def of_the_smallest_distance(values, best):
     if len(values) == 0 or any(map(math.isnan, values)):
         raise ValueError(f"values must be numbers, got {values!r}")
-    return np.array(list(itertools.accumulate((best - value for value in values), min)))
+    return np.array(list(itertools.accumulate((best - value for value in values), min)), dtype=float)
 
 
 # -------------------------------------------------------------------------- samples_for_top_fraction
@@ -500,6 +629,18 @@ book.edits(
         TINY,
         {EXACT: "math.log(1 - confidence) / math.log(1 - fraction)"},
     ),
+    (
+        "whole-quotients",
+        "where the quotient should be a whole number, rounding can leave it a hair above: test whether one draw "
+        "less is enough already, up to rounding",
+        {CEIL: "max(1, math.ceil(exact))"},
+    ),
+    (
+        "stops-short",
+        "a confidence that these draws miss, if only by a millionth, takes one more: allow for rounding only",
+        {CEIL: "max(1, math.ceil(exact - 1e-3))"},
+    ),
+    ("wrong-type", "", {CEIL: "[max(1, math.ceil(exact * (1 - 1e-12)))]"}),
     ("not-rounded", "half a draw cannot be made: round up", {CEIL: "max(1, exact)"}),
     ("not-an-int", "", {CEIL: "float(max(1, math.ceil(exact * (1 - 1e-12))))"}),
     ("below-one", "", {CEIL: "math.ceil(exact - 1)"}),
@@ -571,6 +712,27 @@ book.edits(
     ("wrong-level", "", {"[2.5, 97.5]": "[2.5, 96.5]"}),
     ("wrong-level", "", {"[2.5, 97.5]": "[5, 97.5]"}),
     ("wrong-level", "", {"[2.5, 97.5]": "[0.025, 0.975]"}),
+    ("wrong-level", "", {"[2.5, 97.5]": "[2, 98]"}),
+    ("wrong-level", "", {"[2.5, 97.5]": "[3, 97]"}),
+    ("wrong-interval", "", {ENDS: "means.min(), means.max()"}),
+    ("wrong-interval", "", {MEANS: "rng.dirichlet(np.ones(n), resamples) @ difference"}),
+    (
+        "wrong-interval",
+        "",
+        {MEANS: "(rng.choice([-1, 1], (resamples, n)) * difference).mean(axis=1) + difference.mean()"},
+    ),
+    ("rounded", "", {MEAN: f"round({MEAN}, 3)"}),
+    ("wrong-mean", "", {"difference = a - b": "difference = np.abs(a - b)"}),
+    ("wrong-type", "", {"(float(low), float(high))": "[float(low), float(high)]"}),
+    ("wrong-type", "", {"(float(low), float(high))": "np.array([low, high])"}),
+    ("wrong-size", "", {RESAMPLE: "rng.integers(n, size=(resamples, n + 1))"}),
+    ("ignores-resamples", "", {RESAMPLE: "rng.integers(n, size=(1_000, n))"}),
+    ("accepts-bad-input", "", {"np.isnan(difference).any()": "np.isnan(b).any()"}),
+    (
+        "changes-settings",
+        "",
+        {"    n = len(difference)\n": "    n = len(difference)\n    np.random.seed(0)\n"},
+    ),
     (
         "normal-approximation",
         "",
@@ -651,7 +813,7 @@ def by_counts_of_pairs(a, b, rng, resamples=10_000):
     weights = rng.multinomial(len(a), np.full(len(a), 1 / len(a)), size=resamples) / len(a)
     means = np.sort(weights @ a - weights @ b)
     low, high = means[int(0.025 * resamples)], means[min(resamples - 1, int(0.975 * resamples))]
-    return np.mean(a - b), [low, high]
+    return np.mean(a - b), (low, high)
 
 
 @book.right("paired_bootstrap")

@@ -21,6 +21,7 @@ def _series(rng: Generator) -> list[Instance]:
     tied = [float(one) for one in rng.integers(80, 84, size=15)]
     whole = [int(one) for one in rng.integers(0, 100, size=12)]
     climbing = sorted(noisy[:9])
+    tiny = [float(f"{one:.4g}") for one in rng.uniform(1e-6, 9e-5, size=12)]
     return [
         {"values": noisy, "form": "array"},
         {"values": noisy[::-1], "form": "list", "about": "values given as a list"},
@@ -32,6 +33,9 @@ def _series(rng: Generator) -> list[Instance]:
         {"values": climbing[::-1], "form": "tuple", "about": "values that only fall, given as a tuple"},
         {"values": [-math.inf, *noisy[:4]], "form": "array", "about": "minus infinity at first"},
         {"values": noisy[:1], "form": "list", "about": "a single value"},
+        {"values": [*noisy[:3], math.inf, noisy[3]], "form": "list", "about": "infinity among the values"},
+        {"values": tiny, "form": "array", "about": "values of a hundred-thousandth"},
+        {"values": [0.5 * one for one in negative], "form": "tuple", "about": "a tuple of negative values"},
     ]
 
 
@@ -49,14 +53,19 @@ def _bad_series(rng: Generator) -> list[Instance]:
 class IncumbentCurve(ValueExercise):
     """`incumbent_curve(values)`."""
 
-    name, lesson, returns = "incumbent_curve", "01_random_search", "array"
-    # float32 has seven digits, and the values here have four.
-    parts: ClassVar = (Part("result", "the curve", "wrong-curve", tolerance=1e-5),)
+    name, lesson, returns = "incumbent_curve", "01_random_search", "floats"
+    # What float32 rounds off is right as well.
+    parts: ClassVar = (Part("result", "the curve", "wrong-curve", tolerance=2e-7, floor=1e-6),)
 
     def instances(self, seed: int) -> list[Instance]:
         """Sequences of every kind, and bad ones."""
         rng = default_rng(seed)
-        return [*_series(rng), *_bad_series(rng)]
+        close = [round(0.9 + 1e-6 * int(step), 6) for step in rng.permutation(15)]
+        return [
+            *_series(rng),
+            {"values": close, "form": "list", "about": "values that are close together"},
+            *_bad_series(rng),
+        ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """The curve."""
@@ -67,15 +76,20 @@ class SimpleRegret(IncumbentCurve):
     """`simple_regret(values, best)`."""
 
     name = "simple_regret"
-    parts: ClassVar = (Part("result", "the regret", "wrong-curve", tolerance=1e-5),)
+    parts: ClassVar = (Part("result", "the regret", "wrong-curve", tolerance=1e-5, floor=1e-6),)
 
     def instances(self, seed: int) -> list[Instance]:
         """Sequences with an optimum above them, at their top, or (from noise) below it; and bad ones."""
         rng = default_rng(seed)
         cases = [
-            {**case, "best": round(max(case["values"]) + float(rng.uniform(0.5, 4)), 2)}
+            {
+                **case,
+                "best": round(max(filter(math.isfinite, case["values"])) + float(rng.uniform(0.5, 4)), 2),
+            }
             for case in _series(rng)
         ]
+        cases[-2]["best"] = float(f"{1.1 * max(cases[-2]['values']):.4g}")
+        cases[-1] |= {"best": 0, "about": "an optimum of 0"}
         cases[3]["best"] = float(max(cases[3]["values"]))
         cases[4]["best"] = int(max(cases[4]["values"]) + 3)
         # The first value is below `best`, later ones above: a sign changes on the way.

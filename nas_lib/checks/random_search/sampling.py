@@ -18,7 +18,7 @@ class SampleUniform(Exercise):
     has_reference = False
 
     def instances(self, seed: int) -> list[Instance]:
-        """A space shaped like the cells', one with 1 to 7 options, a tiny one, and impossible ones."""
+        """A space shaped like the cells', one with 1 to 7 options, one with many, a tiny one, and impossible ones."""
         rng = default_rng(seed)
         ops = list(rng.permutation(OPS))
         sizes = [1, 2, 3, 7]
@@ -37,6 +37,14 @@ class SampleUniform(Exercise):
                 "seed": seeds[2],
                 "other": seeds[3],
                 "about": f"decisions with {sizes} options",
+            },
+            {
+                # Of so many options, some come more often where a number from 0 to 9 or 99 is cut to fit.
+                "choices": [[f"option {step}" for step in range(67)], [True, False]],
+                "draws": 6000,
+                "seed": seeds[5],
+                "other": seeds[2],
+                "about": "a decision with 67 options",
             },
             {
                 "choices": tiny,
@@ -62,6 +70,10 @@ class SampleUniform(Exercise):
                 )
             ),
         ]
+
+    def returned(self, value: Any) -> Any:
+        """The first draw."""
+        return value["draws"][0] if type(value) is dict and value.get("draws") else None
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """Draws from one generator; the first ones again from a generator of the same seed, and from

@@ -46,17 +46,27 @@ class RandomSearch(SearchExercise):
             case(ops=some(2), budget=64, _range=[-9.0, -1.0], _levels=4, about="negative values with ties"),
             case(ops=some(4), budget=1, about="a budget of 1"),
             case(ops=some(2), budget=6, seeds=[*seeds, seeds[0]], about="120 runs of 6 out of 64 cells"),
+            case(  # so many that what replaces a repeat shows
+                choices=[["off", "on"]] * 6,
+                budget=58,
+                seeds=[*seeds[:112], seeds[0]],
+                about="112 runs of 58 out of 64 architectures",
+            ),
+            case(ops=some(2), budget=30, _range=[1e-6, 9e-5], about="values of a hundred-thousandth"),
             case(bad="a budget of 0", budget=0, **nothing),
             case(bad="a budget of -3", budget=-3, **nothing),
             case(
                 bad=f"a budget above the {len(ChoiceSpace(small))} architectures of the space",
                 choices=small,
                 budget=19,
+                _uncalled=True,
             ),
             *(
                 case(bad=f"an objective that returns {what}", budget=18, choices=small, _odd=[odd, value])
                 for odd, what, value in zip(
-                    rng.integers(18, size=2).tolist(), ("NaN", "infinity"), (math.nan, math.inf)
+                    rng.integers(18, size=3).tolist(),
+                    ("NaN", "infinity", "minus infinity"),
+                    (math.nan, math.inf, -math.inf),
                 )
             ),
         ]
