@@ -452,7 +452,7 @@ def samples_for_top_fraction(fraction, confidence):
         confidence: the probability asked for, 0 < confidence < 1.
 
     Returns:
-        The least integer n ≥ 1 with 1 − (1 − fraction)^n ≥ confidence, rounding errors aside: an int.
+        The least integer n ≥ 1 with 1 − (1 − fraction)^n ≥ confidence, rounding errors aside.
 
     Raises:
         ValueError: `fraction` or `confidence` is outside its range.

@@ -95,7 +95,8 @@ def hill_climb(objective, space, budget, rng):
     From a random architecture: evaluate all its neighbours that were never evaluated, in random
     order; move to the best of them if its value is higher than that of the present architecture,
     and go on from there; otherwise (also if no neighbour is left) start again at an architecture
-    drawn at random among the unseen.
+    drawn at random among the unseen. (Whether neighbours that an earlier climb evaluated count as
+    well where the best one is looked for is left to you.)
 
     Args:
         objective: function of one architecture that returns a float to be maximised. It is called
@@ -109,8 +110,8 @@ def hill_climb(objective, space, budget, rng):
         distinct architectures) and `values` (float array of shape (budget,)).
 
     Raises:
-        ValueError: `budget` is below 1 or above len(space), or the objective returned NaN or an
-            infinite value.
+        ValueError: `budget` is below 1 or above len(space) (then nothing is evaluated), or the
+            objective returned NaN or an infinite value.
 
     Source: White, Nolen and Savani (2021), algorithm 1, with restarts.
     """
@@ -270,8 +271,8 @@ def regularized_evolution(objective, space, budget, population, sample, rng):
         `archs` (list of `budget` architectures) and `values` (float array of shape (budget,)).
 
     Raises:
-        ValueError: `population`, `sample` or `budget` is out of range, or the objective returned
-            NaN or an infinite value.
+        ValueError: `population`, `sample` or `budget` is out of range (then nothing is evaluated),
+            or the objective returned NaN or an infinite value.
 
     Source: Real, Aggarwal, Huang and Le (2019), algorithm 1.
     """
@@ -505,12 +506,12 @@ def successive_halving(train_to, configs, eta, min_epochs, max_epochs):
         max_epochs: epochs of the last rung.
 
     Returns:
-        (winner, trials): a config, and the list of all (config, epochs, value) in the order of the
-        calls. A rung calls its configs one after the other.
+        (winner, trials): a config, and the list of all tuples (config, epochs, value) in the order
+        of the calls. A rung calls its configs one after the other.
 
     Raises:
-        ValueError: no configs, `eta` below 2, `min_epochs` below 1 or above `max_epochs`, or a
-            value that is NaN or infinite.
+        ValueError: no configs, `eta` below 2, `min_epochs` below 1 or above `max_epochs` (then
+            nothing is trained), or a value that is NaN or infinite.
 
     Source: Jamieson and Talwalkar (2016); one bracket of Hyperband (Li et al. 2018).
     """

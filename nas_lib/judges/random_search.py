@@ -245,10 +245,10 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
     Given what was seen, the next is uniform among the unseen; so are the counts' bounds (Hoeffding 1956).
     """
     archs = list(space)
-    place = {arch: number for number, arch in enumerate(archs)}
+    place = {arch: row for row, arch in enumerate(archs)}
     near = np.zeros((len(archs), len(archs)), dtype=int)
-    for number, arch in enumerate(archs):
-        near[number, [place[one] for one in space.neighbors(arch)]] = 1
+    for row, arch in enumerate(archs):
+        near[row, [place[one] for one in space.neighbors(arch)]] = 1
     events: dict[str, list[tuple[bool, float]]] = {}
     for run in runs:
         seen = np.zeros(len(archs), dtype=bool)

@@ -45,6 +45,24 @@ book.edits(
     ("moves-on-ties", "", {"max(found) <= height": "max(found) < height"}),
     ("never-moves", "", {STOP: "if True"}),
     ("never-moves", "", {"max(found) <= height": "max(found) <= max(height, 0)"}),
+    ("never-moves", "", {"max(found) <= height": "max(found) <= height + 1e-3"}),
+    (
+        "wrong-type",
+        "",
+        {f"History(archs, {VALUES})": "History([list(arch) for arch in archs], np.array(values))"},
+    ),
+    ("wrong-type", "", {f"History(archs, {VALUES})": f"(archs, {VALUES})"}),
+    ("raises", "", {BUDGET: "if not 1 <= budget < len(space)"}),
+    (
+        "late-error",
+        "",
+        {
+            BUDGET: f"last, budget = budget, min(budget, len(space))\n    {BUDGET}",
+            BEGIN: f"{BEGIN}\n    spent = last != budget",
+            f"    return History(archs, {VALUES})": "    if spent:\n        raise ValueError(f'budget must be "
+            f"from 1 to {{len(space)}}, got {{last!r}}')\n    return History(archs, {VALUES})",
+        },
+    ),
     (
         "minimises",
         "",
@@ -247,6 +265,38 @@ book.edits(
         "kills-the-worst",
         "",
         {ALIVE: "[]", JOIN: f"if born >= population:\n            {WORST}\n        {JOIN}"},
+    ),
+    ("best-of-all", "", {BEST: "archs[values.index(max(values))]"}),
+    (
+        "first-population",
+        "",
+        {
+            FIRST: f"{FIRST}\n            for _ in range(100):\n                arch = {FIRST.partition(' = ')[2]} if arch in archs else arch"
+        },
+    ),
+    (
+        "refuses-repeats",
+        "",
+        {
+            CHILD: f"{CHILD}\n            for _ in range(100):\n                arch = {CHILD} if arch in archs else arch"
+        },
+    ),
+    ("raises", "", {"if budget < population": "if budget <= population"}),
+    ("raises", "", {"if not 1 <= sample <= population": "if not 1 <= sample < population"}),
+    ("raises", "", {"if not 1 <= sample <= population": "if not 2 <= sample <= population"}),
+    ("raises", "", {"if budget < population": "if budget < population or budget > len(space)"}),
+    ("changes-settings", "", {"archs, values = [], []": "np.random.seed(0)\n    archs, values = [], []"}),
+    (
+        "wrong-type",
+        "",
+        {f"History(archs, {VALUES})": "History([list(arch) for arch in archs], np.array(values))"},
+    ),
+    (
+        "late-error",
+        "",
+        {
+            "    if not 1 <= sample <= population": "    objective(space.sample(rng))\n    if not 1 <= sample <= population"
+        },
     ),
     ("kills-the-youngest", "", {JOIN: f"if born >= population:\n            alive.pop()\n        {JOIN}"}),
     ("kills-the-youngest", "", {JOIN: f"if born < population:\n            {JOIN}"}),
@@ -562,6 +612,57 @@ book.edits(
             RESULT: "isinstance(configs, list) and configs.clear()\n            return racing[order[0]], trials"
         },
     ),
+    (
+        "wrong-trials",
+        "a trial is (config, epochs, value), in this order: here the value comes second",
+        {NOTE: "trials.append((config, value, epochs))"},
+    ),
+    ("wrong-trials", "", {NOTE: "trials.append((config, epochs, round(value, 2)))"}),
+    ("wrong-type", "", {NOTE: "trials.append([config, epochs, value])"}),
+    (
+        "wrong-winner",
+        "the winner is a config, not its trial",
+        {RESULT: "return trials[order[0] - len(racing)], trials"},
+    ),
+    (
+        "drops-too-few",
+        "two configs go on although n/eta is less than two: at least one is enough",
+        {COUNT: "max(2, len(racing) // eta)"},
+    ),
+    (
+        "wrong-epochs",
+        f"{GROWTH}: here eta is added each time",
+        {EPOCHS: "min(epochs + eta, max_epochs)"},
+    ),
+    (
+        "trains-twice",
+        "the winner is trained once more at the end: every call costs, and its value is known",
+        {RESULT: f"train_to(racing[order[0]], epochs)\n            {RESULT}"},
+    ),
+    (
+        "merges-equals",
+        "configs that are equal stay two: here each is raced once",
+        {
+            START: "racing, epochs, trials = [], min_epochs, []\n    for one in configs:\n"
+            "        racing += [one] if one not in racing else []"
+        },
+    ),
+    (
+        "ties",
+        "where values tie, all of the tied go on, more than ⌊n/eta⌋: take so many, whichever they are",
+        {
+            RANK: f"{RANK}\n        least = sorted(values)[-max(1, len(racing) // eta)]",
+            f"order[: {COUNT}]": "order if values[i] >= least",
+            "racing = [racing[i] for i in": "racing = [racing[i] for i in",
+        },
+    ),
+    ("raises", "", {"if not 1 <= min_epochs <= max_epochs": "if not 1 <= min_epochs < max_epochs"}),
+    ("changes-settings", "", {START: f"np.random.seed(0)\n    {START}"}),
+    (
+        "late-error",
+        "",
+        {"    if eta < 2": "    if len(configs):\n        train_to(configs[0], 1)\n    if eta < 2"},
+    ),
     ("accepts-bad-input", "", {"if eta < 2": "if eta < 1"}),
     ("accepts-bad-input", "", {"if eta < 2": "if eta == 1"}),
     ("accepts-bad-input", "", {"if len(configs) < 1": "if False"}),
@@ -630,7 +731,7 @@ def with_the_lengths_listed_first(train_to, configs, eta, min_epochs, max_epochs
     racing, trials = np.arange(len(configs)), []
     for length in [*growing, max_epochs]:
         values = np.array([_finite(train_to(configs[i], length)) for i in racing])
-        trials += [[configs[i], length, value] for i, value in zip(racing, values)]
+        trials += [(configs[i], length, value) for i, value in zip(racing, values)]
         winner = configs[racing[values.argmax()]]
         racing = racing[np.argsort(values)[::-1][: max(1, math.floor(len(racing) / eta))]]
     return winner, trials
@@ -639,6 +740,7 @@ def with_the_lengths_listed_first(train_to, configs, eta, min_epochs, max_epochs
 # ------------------------------------------------------------------------------------------ spearman
 
 RANKS, PEARSON = "(np.cumsum(size) - size / 2)[group]", "float(x @ y / math.sqrt((x @ x) * (y @ y)))"
+ORDINAL = 'np.argsort(np.argsort(values, kind="stable"), kind="stable")'
 CENTRED, PAIRS = "deviations.append(ranks - ranks.mean())", "paired_numbers(a, b)"
 TIES = "equal numbers share the mean of their ranks"
 DIFFERENT = f"equal numbers get different ranks here: {TIES}"
@@ -653,6 +755,22 @@ book.edits(
         "the numbers of `a` are ranked here, those of `b` are not",
         {RANKS: f"values if deviations else {RANKS}"},
     ),
+    (
+        "values-not-ranks",
+        "the numbers of `b` are ranked here, those of `a` are not",
+        {RANKS: f"{RANKS} if deviations else values"},
+    ),
+    (
+        "ties",
+        f"in `a` equal numbers get different ranks here: {TIES}",
+        {RANKS: f"{RANKS} if deviations else {ORDINAL}"},
+    ),
+    (
+        "ties",
+        f"in `b` equal numbers get different ranks here: {TIES}",
+        {RANKS: f"{ORDINAL} if deviations else {RANKS}"},
+    ),
+    ("other-type", "", {PEARSON: "np.corrcoef(x, y)"}),
     # Stable sorts: how a plain one leaves equal numbers is the processor's affair.
     ("argsort-not-ranks", POSITIONS, {RANKS: 'np.argsort(values, kind="stable")'}),
     ("ties", DIFFERENT, {RANKS: 'np.argsort(np.argsort(values, kind="stable"), kind="stable")'}),
@@ -680,6 +798,16 @@ book.edits(
         "not-centred",
         "the mean of the ranks is not subtracted: Pearson's correlation is one of deviations from the mean",
         {CENTRED: "deviations.append(ranks)"},
+    ),
+    (
+        "mixed-denominators",
+        "the covariance is divided by n and the standard deviations by n − 1: use the same for both",
+        {PEARSON: "float(x @ y / len(x) / (x.std(ddof=1) * y.std(ddof=1)))"},
+    ),
+    (
+        "covariance",
+        "this is the covariance of the ranks, divided by n − 1: divide by both standard deviations",
+        {PEARSON: "float(x @ y / (len(x) - 1))"},
     ),
     (
         "mixed-denominators",
@@ -805,6 +933,36 @@ book.edits(
     ("one-sided", ONE_SIDED, {TAU: "float(agreement / untied_a)"}),
     ("one-sided", ONE_SIDED, {TAU: "float(agreement / untied_b)"}),
     ("one-sided", ONE_SIDED, {TAU: "float(agreement / max(untied_a, untied_b))"}),
+    ("one-sided", ONE_SIDED, {TAU: "float(agreement / min(untied_a, untied_b))"}),
+    (
+        "other-mean",
+        "divides by the mean of A and B: it is their geometric mean, √(A·B)",
+        {TAU: "float(agreement / ((untied_a + untied_b) / 2))"},
+    ),
+    (
+        "tau-c",
+        "this is tau-c (Stuart's): divide by √(A·B)",
+        {
+            TAU: "(lambda m: float(2 * agreement / (len(a) ** 2 * (m - 1) / m)))"
+            "(min(len(np.unique(a)), len(np.unique(b))))"
+        },
+    ),
+    (
+        "twice-the-discordant",
+        "1 − 2·discordant/√(A·B) holds without ties only: subtract the discordant from the concordant",
+        {
+            AGREE: "agreement += (order_a * order_b < 0).sum()",
+            TAU: "1 - 2 * float(agreement / math.sqrt(untied_a * untied_b))",
+        },
+    ),
+    (
+        "products-vanish",
+        "the product of two tiny differences counts as a tie here: take the sign of each difference",
+        {
+            AGREE: "gaps = (a[i] - a[:i]) * (b[i] - b[:i])\n        agreement += np.sign(np.where(abs(gaps) > 1e-9, gaps, 0)).sum()"
+        },
+    ),
+    ("changes-settings", "", {TAU: f"(np.seterr(all='ignore'), {TAU})[1]"}),
     (
         "share-of-concordant",
         SHARE,
@@ -1008,6 +1166,35 @@ book.edits(
         },
     ),
     ("gradient-only", "the gradients are summed without θ: the score sums θ · ∂R/∂θ", {PRODUCT: "g.sum()"}),
+    (
+        "other-flow",
+        "R is the sum of the outputs as they are: here their absolute values are summed",
+        {"dtype=torch.float64)).sum()": "dtype=torch.float64)).abs().sum()"},
+    ),
+    (
+        "other-flow",
+        "R is the sum of the outputs: here it is the largest alone",
+        {"dtype=torch.float64)).sum()": "dtype=torch.float64)).max()"},
+    ),
+    (
+        "other-flow",
+        "R is the sum of the outputs: here it is the first alone",
+        {"dtype=torch.float64)).sum()": "dtype=torch.float64)).flatten()[0]"},
+    ),
+    (
+        "logarithm",
+        "R is the sum of the outputs, not its logarithm",
+        {"dtype=torch.float64)).sum()": "dtype=torch.float64)).sum().log()"},
+    ),
+    (
+        "frozen",
+        f"frozen parameters are left out here: {FROZEN}",
+        {
+            EVAL: "linear.eval()",
+            "torch.autograd.grad(flow, parameters, allow_unused=True)": "[torch.autograd.grad(flow, p, retain_graph=True, allow_unused=True)[0] if p.requires_grad else None "
+            "for p in parameters]",
+        },
+    ),
     ("squared", "θ · ∂R/∂θ is summed, not its square", {PRODUCT: "((p.detach() * g) ** 2).sum()"}),
     (
         "mean",
@@ -1279,6 +1466,31 @@ book.edits(
             "    gradients = [p.grad for p in parameters]"
         },
     ),
+    (
+        "other-loss",
+        "the labels are smoothed here: take the plain cross-entropy",
+        {LOSS: "F.cross_entropy(probe(x), y, label_smoothing=0.1)"},
+    ),
+    (
+        "one-image",
+        "the loss is the mean over the whole batch: here only its first image counts",
+        {LOSS: "F.cross_entropy(probe(x)[:1], y[:1]) + 0 * probe(x).sum()"},
+    ),
+    (
+        "norm-of-rows",
+        "a norm is taken of each row of a tensor: take one of the whole tensor",
+        {
+            "gradient.norm()": "gradient.flatten(1).norm(dim=1).sum() if gradient.ndim > 1 else gradient.norm()"
+        },
+    ),
+    (
+        "norm-of-rows",
+        "a norm is taken of each row of a tensor, and of each number of a bias: take one of the whole tensor",
+        {"gradient.norm()": "gradient.reshape(len(gradient), -1).norm(dim=1).sum()"},
+    ),
+    ("accepts-bad-input", "", {"not loss.isfinite()": "loss.isnan()"}),
+    ("changes-settings", "", {LOSS: f"{LOSS}\n    torch.manual_seed(0)"}),
+    ("mutates-input", "", {LOSS: f"{LOSS}\n    x.requires_grad_()"}),
     ("mutates-input", "", {PROBE: "net.requires_grad_()"}),
     ("mutates-input", "", {f"gradients = {FRESH}": f"gradients = {FRESH}\n    net.zero_grad()"}),
     (

@@ -11,6 +11,7 @@ from numpy.random import Generator, default_rng
 from nas_lib.checks.codec import NotPlainData, describe
 from nas_lib.checks.evolution_and_early_stopping.shared import INFINITY, LESSON, NAN
 from nas_lib.checks.exercise import Instance, Unacceptable, show
+from nas_lib.checks.judging import CONDUCT
 from nas_lib.checks.oracles import Oracle, Refused
 from nas_lib.checks.values import Part, ValueExercise
 
@@ -112,6 +113,14 @@ class Trials(Part):
         return f"the trials are {found}; they should be all (config, epochs, value) in the order of the calls"
 
 
+class Form(Part):
+    """What a trial is."""
+
+    def differ(self, found: Any, right: Any) -> str:
+        """What it is, and should be."""
+        return f"a trial should be {right} (config, epochs, value), not {found}"
+
+
 def _triples(value: Any, key: str) -> list[list[Any]]:
     """The triples under a key of an answer.
 
@@ -141,6 +150,7 @@ class SuccessiveHalving(ValueExercise):
             "the winner {differ}: the best of the last rung",
             exact=True,
         ),
+        Form("form", "the form", "wrong-type", "{differ}", exact=True, score=CONDUCT),
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -158,6 +168,7 @@ class SuccessiveHalving(ValueExercise):
                 **more,
             }
 
+        twice = _settings(rng, 5)  # of ten, five go on: one of two equal ones is left behind
         odd, ok = _names(rng, int(rng.choice([22, 23, 29, 31]))), _names(rng, 6)
         kernels, widths = (
             rng.permutation([1, 3, 5, 7]).tolist(),
@@ -175,16 +186,17 @@ class SuccessiveHalving(ValueExercise):
             race(
                 _names(rng, 12), 3, 1, 3, _base=-60, as_tuple=True, about="a tuple of configs, values below 0"
             ),
+            race([*twice, *twice], 2, 1, 8, about="configs that come twice"),
             race(_names(rng, 17), 2, 4, 4, about="min_epochs = max_epochs"),
             race(_names(rng, 3), 5, 1, 7, about="fewer configs than eta"),
             race(_names(rng, 1), 3, 1, 9, about="a single config"),
-            race(ok, 1, 1, 4, bad="eta = 1"),
-            race(ok, 0, 1, 4, bad="eta = 0"),
-            race(ok, -2, 1, 4, bad="eta = -2"),
+            race(ok, 1, 1, 4, bad="eta = 1", _uncalled=True),
+            race(ok, 0, 1, 4, bad="eta = 0", _uncalled=True),
+            race(ok, -2, 1, 4, bad="eta = -2", _uncalled=True),
             race([], 2, 1, 4, bad="no configs"),
-            race(ok, 2, 0, 4, bad="min_epochs = 0"),
-            race(ok, 2, -1, 4, bad="min_epochs = -1"),
-            race(ok, 2, 5, 4, bad="min_epochs above max_epochs"),
+            race(ok, 2, 0, 4, bad="min_epochs = 0", _uncalled=True),
+            race(ok, 2, -1, 4, bad="min_epochs = -1", _uncalled=True),
+            race(ok, 2, 5, 4, bad="min_epochs above max_epochs", _uncalled=True),
             race(ok, 2, 1, 4, _odd_at=[int(rng.integers(2, 6)), NAN], bad="a value that is NaN"),
             race(ok, 2, 1, 4, _odd_at=[7, INFINITY], bad="an infinite value in the second rung"),
             race(ok, 2, 1, 4, _odd_at=[10, -INFINITY], bad="a value of minus infinity in the last rung"),
@@ -208,7 +220,13 @@ class SuccessiveHalving(ValueExercise):
         given = tuple(configs) if instance.get("as_tuple") else configs
         result = fn(train_to, given, instance["eta"], instance["min_epochs"], instance["max_epochs"])
         winner, trials = _read(result)
-        return {"calls": calls, "trials": {"calls": made, "trials": trials}, "winner": winner}
+        odd = next((describe(trial) for trial in trials if not isinstance(trial, tuple)), "a tuple")
+        both = {"calls": made, "trials": trials}
+        return {"calls": calls, "trials": both, "winner": winner, "form": odd}
+
+    def returned(self, value: Any) -> Any:
+        """The winner."""
+        return value["winner"] if type(value) is dict and value.get("winner") else None
 
 
 def _read(result: Any) -> tuple[Any, list[Any]]:

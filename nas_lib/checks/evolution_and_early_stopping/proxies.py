@@ -76,6 +76,9 @@ class SynflowScore(NetworkScore):
         first, last = (linear(rng, *one, bias=False, positive=True) for one in ((n, h), (h, k)))
         biased = linear(rng, n, k, positive=True) | {"bias": rng.uniform(0.5, 2, size=k).round(3)}
         images = [conv(rng, 2, 3), norm(rng, 3), RELU, conv(rng, 3, 2), norm(rng, 2)]
+        # A stored mean so large that what leaves the batch norm is negative.
+        low = norm(rng, 2)
+        low["mean"] = np.array([900.0, 700.0])
         deep = [linear(rng, 4, 4, bias=False) for _ in range(8)]
         for layer in deep:
             layer["weight"] = layer["weight"] * 1e6
@@ -96,6 +99,7 @@ class SynflowScore(NetworkScore):
             case(
                 [*images, FLATTEN], [2, side, side], "batch norms of which one is in training", evaluating=[5]
             ),
+            case([*images[:3], conv(rng, 3, 2), low], [2, side, side], "outputs below 0", training=False),
             case([linear(rng, n, h), DROPOUT, linear(rng, h, k)], [n], "dropout"),
             case([*mlp, dead], [n], "parameters that lead nowhere"),
             case(mlp, [n], "frozen parameters", frozen=[0, 3], _left=0.5),
@@ -135,6 +139,7 @@ class GradNormScore(NetworkScore):
         dead = linear(rng, 3, 3) | {"kind": "dead"}
         square = [linear(rng, n, n), RELU, linear(rng, n, n) | {"kind": "tied"}, RELU, linear(rng, n, k)]
         large = layer | {"weight": layer["weight"] * 1000}
+        far = linear(rng, 1, 2) | {"weight": np.array([[1e8], [-1e8]]), "bias": np.zeros(2)}
         gradient = round(float(rng.uniform(2, 9)), 3)
 
         def case(layers: list[Layer], about: str = "", x: Any = x, y: Any = y, **more: Any) -> Instance:
@@ -166,6 +171,12 @@ class GradNormScore(NetworkScore):
             case(mlp, x=odd(INFINITY, slice(None)), bad="infinity in x"),
             case(mlp, x=x[:0], y=y[:0], bad="an empty batch"),
             case(_with(mlp, 0, "weight", NAN), bad="NaN among the weights"),
+            case(
+                [far],
+                x=np.array([[1.5e300]]),
+                y=np.array([1]),
+                bad="logits so far apart that the loss is infinite",
+            ),
         ]
 
     def call(self, fn: Any, net: Any, instance: Instance) -> Any:

@@ -60,13 +60,21 @@ class HillClimb(SearchExercise):
             ),
             _case(rng, ops=_some_ops(rng, 2), budget=60, _levels=5, about="values with ties"),
             _case(rng, ops=_some_ops(rng, 2), budget=40, _levels=1, about="equal values everywhere"),
+            _case(
+                rng, ops=_some_ops(rng, 2), budget=60, _range=[0.3, 0.3009], about="values that differ little"
+            ),
             _case(rng, ops=_some_ops(rng, 4), budget=1, about="a budget of 1"),
             _case(rng, choices=[["a"], ["b"]], budget=1, about="a space of one architecture"),
             _case(rng, choices=small, budget=13, seeds=_seeds(rng, 120), about="120 runs of 13 out of 18"),
             _case(rng, choices=wide, budget=30, seeds=_seeds(rng, 40), about="40 runs of 30 out of 64"),
             _case(rng, **nothing | {"budget": 0}, bad="a budget of 0"),
             _case(rng, **nothing | {"budget": -3}, bad="a budget of -3"),
-            _case(rng, **nothing | {"budget": 19}, bad="a budget above the 18 architectures of the space"),
+            _case(
+                rng,
+                **nothing | {"budget": 19},
+                bad="a budget above the 18 architectures of the space",
+                _uncalled=True,
+            ),
             *_odd_objectives(rng, nothing, (1, 7, 18)),
         ]
 
@@ -162,13 +170,26 @@ class RegularizedEvolution(SearchExercise):
                 seeds=_seeds(rng, 45),
                 about="45 short runs",
             ),
-            _case(rng, **plain | {"population": 1, "sample": 1}, bad="a population of 1"),
-            _case(rng, **plain | {"population": 0, "sample": 0}, bad="a population of 0"),
-            _case(rng, **plain | {"sample": 0}, bad="tournaments of 0"),
-            _case(rng, **plain | {"sample": -1}, bad="tournaments of -1"),
-            _case(rng, **plain | {"sample": 11}, bad="tournaments of 11 in a population of 10"),
-            _case(rng, **plain | {"budget": 9}, bad="a budget of 9 with a population of 10"),
-            _case(rng, **plain | {"budget": 0}, bad="a budget of 0"),
+            _case(
+                rng,
+                choices=small,
+                budget=100,
+                population=10,
+                sample=3,
+                about="more evaluations than the 81 architectures of the space",
+            ),
+            *(
+                _case(rng, **plain | given, bad=said, _uncalled=True)
+                for said, given in (
+                    ("a population of 1", {"population": 1, "sample": 1}),
+                    ("a population of 0", {"population": 0, "sample": 0}),
+                    ("tournaments of 0", {"sample": 0}),
+                    ("tournaments of -1", {"sample": -1}),
+                    ("tournaments of 11 in a population of 10", {"sample": 11}),
+                    ("a budget of 9 with a population of 10", {"budget": 9}),
+                    ("a budget of 0", {"budget": 0}),
+                )
+            ),
             *_odd_objectives(rng, plain, (4, 17, 30)),
         ]
 

@@ -18,7 +18,7 @@ class RegularizedEvolutionJudge(SearchJudge):
     tournaments."""
 
     exercise, lesson = "regularized_evolution", LESSON
-    false_fail = 41 * ALPHA + 1e-10
+    false_fail = 43 * ALPHA + 1e-10
 
     def judge_run(self, instance: Instance, run: Run) -> Verdict | None:
         """Every child's parent, then how good the parents were among those alive."""
@@ -28,7 +28,7 @@ class RegularizedEvolutionJudge(SearchJudge):
         if orphans:
             return _orphan(run, orphans, population)
         if len(parents) < 100:
-            return None
+            return _repeats(instance, run, parents)
         return _tournaments(instance, run, parents) or _mutations(instance, run, parents)
 
     def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
@@ -49,8 +49,12 @@ class RegularizedEvolutionJudge(SearchJudge):
         size = math.prod(len(options) for options in choices)
         near = sum(len(options) - 1 for options in choices) / size
         close = sum(differences(run[0][0], run[1][0]) == 1 for run in runs)
+        double = sum(len({arch for arch, _ in run[:population]}) < population for run in runs)
+        chance = 1 - math.prod(1 - one / size for one in range(population))
         return count_verdict(
             close, len(runs), near, "first-population", "the second member is a neighbour of the first"
+        ) or count_verdict(
+            double, len(runs), chance, "first-population", "an architecture is twice among the first members"
         )
 
 
@@ -73,9 +77,15 @@ def _orphan(run: Run, orphans: list[int], population: int) -> Verdict:
             "no-mutation",
             f"evaluation {repeats[0] + 1} repeats a living member: a child must differ from its parent by a mutation",
         )
+    if _from_the_best(run, population):
+        return fail(
+            "best-of-all",
+            "each child descends from the best of all evaluations so far: the parent is the best of `sample` members "
+            "that are drawn from those alive",
+        )
     for concept, who, deaths in _WRONG_DEATHS:
         if _fits(run, population, deaths):
-            return fail(concept, f"{who} dies here: it is the oldest member that leaves, however good it is")
+            return fail(concept, f"{who} here: it is the oldest member that leaves, however good it is")
     with_dead = [one for one in orphans if _parents(run, one, range(one - population))]
     if 2 * len(with_dead) > len(orphans):
         parent = _parents(run, with_dead[0], range(with_dead[0] - population))[-1]
@@ -101,10 +111,18 @@ def _worst_first(alive: list[int], run: Run) -> list[int]:
 
 # Each mistake in the two orders in which people write it: before the child joins, and after.
 _WRONG_DEATHS: tuple[tuple[str, str, Deaths], ...] = (
-    ("kills-the-worst", "the worst member", lambda alive, at, run: _worst_first([*alive, at], run)[1:]),
-    ("kills-the-worst", "the worst member", lambda alive, at, run: [*_worst_first(alive, run)[1:], at]),
-    ("kills-the-youngest", "the youngest member", lambda alive, at, run: alive),
-    ("kills-the-youngest", "the youngest member", lambda alive, at, run: [*alive[:-1], at]),
+    (
+        "kills-the-worst",
+        "old members stay if they are good, and bad ones leave",
+        lambda alive, at, run: _worst_first([*alive, at], run)[1:],
+    ),
+    (
+        "kills-the-worst",
+        "old members stay if they are good, and bad ones leave",
+        lambda alive, at, run: [*_worst_first(alive, run)[1:], at],
+    ),
+    ("kills-the-youngest", "the youngest member dies", lambda alive, at, run: alive),
+    ("kills-the-youngest", "the youngest member dies", lambda alive, at, run: [*alive[:-1], at]),
 )
 
 
@@ -116,6 +134,42 @@ def _fits(run: Run, population: int, deaths: Deaths) -> bool:
             return False
         alive = deaths(alive, at, run)
     return True
+
+
+def _from_the_best(run: Run, population: int) -> bool:
+    """Can each child's parent be the best evaluation so far?"""
+    for at in range(population, len(run)):
+        best = max(run[:at], key=lambda entry: entry[1])
+        if differences(best[0], run[at][0]) != 1:
+            return False
+    return True
+
+
+def _repeats(instance: Instance, run: Run, parents: Parents) -> Verdict | None:
+    """Do children repeat what was evaluated, where most of a small space was?
+
+    Whoever the parent is, at least so many of its neighbours are known: the chance of each child is not below that.
+    """
+    space = space_of(instance)
+    if len(run) < len(space):
+        return None
+    chances, hits = [], 0
+    for at in parents:
+        seen = {arch for arch, _ in run[:at]}
+        shares = []
+        for arch, _ in run[at - instance["population"] : at]:
+            near = space.neighbors(arch)
+            shares.append(sum(one in seen for one in near) / len(near))
+        chances.append(min(shares))
+        hits += run[at][0] in seen
+    expected = sum(chances)
+    if hits >= count_range(len(chances), expected / len(chances), ALPHA)[0]:
+        return None
+    return fail(
+        "refuses-repeats",
+        f"{hits} of {len(chances)} children repeat an earlier architecture, {expected:.0f} or more expected: a child "
+        "may repeat one, and is evaluated again",
+    )
 
 
 _AGES = {"falling": "oldest", "rising": "youngest"}  # who is best, by the order of values
