@@ -294,9 +294,7 @@ book.edits(
     (
         "late-error",
         "",
-        {
-            "    if not 1 <= sample <= population": "    objective(space.sample(rng))\n    if not 1 <= sample <= population"
-        },
+        {"if budget < population:\n": "if budget < population:\n        objective(space.sample(rng))\n"},
     ),
     ("kills-the-youngest", "", {JOIN: f"if born >= population:\n            alive.pop()\n        {JOIN}"}),
     ("kills-the-youngest", "", {JOIN: f"if born < population:\n            {JOIN}"}),
@@ -1166,11 +1164,6 @@ book.edits(
         },
     ),
     ("gradient-only", "the gradients are summed without θ: the score sums θ · ∂R/∂θ", {PRODUCT: "g.sum()"}),
-    (
-        "other-flow",
-        "R is the sum of the outputs as they are: here their absolute values are summed",
-        {"dtype=torch.float64)).sum()": "dtype=torch.float64)).abs().sum()"},
-    ),
     (
         "other-flow",
         "R is the sum of the outputs: here it is the largest alone",

@@ -76,9 +76,6 @@ class SynflowScore(NetworkScore):
         first, last = (linear(rng, *one, bias=False, positive=True) for one in ((n, h), (h, k)))
         biased = linear(rng, n, k, positive=True) | {"bias": rng.uniform(0.5, 2, size=k).round(3)}
         images = [conv(rng, 2, 3), norm(rng, 3), RELU, conv(rng, 3, 2), norm(rng, 2)]
-        # A stored mean so large that what leaves the batch norm is negative.
-        low = norm(rng, 2)
-        low["mean"] = np.array([900.0, 700.0])
         deep = [linear(rng, 4, 4, bias=False) for _ in range(8)]
         for layer in deep:
             layer["weight"] = layer["weight"] * 1e6
@@ -99,7 +96,6 @@ class SynflowScore(NetworkScore):
             case(
                 [*images, FLATTEN], [2, side, side], "batch norms of which one is in training", evaluating=[5]
             ),
-            case([*images[:3], conv(rng, 3, 2), low], [2, side, side], "outputs below 0", training=False),
             case([linear(rng, n, h), DROPOUT, linear(rng, h, k)], [n], "dropout"),
             case([*mlp, dead], [n], "parameters that lead nowhere"),
             case(mlp, [n], "frozen parameters", frozen=[0, 3], _left=0.5),

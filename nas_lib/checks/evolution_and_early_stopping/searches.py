@@ -172,11 +172,11 @@ class RegularizedEvolution(SearchExercise):
             ),
             _case(
                 rng,
-                choices=small,
-                budget=100,
-                population=10,
-                sample=3,
-                about="more evaluations than the 81 architectures of the space",
+                choices=[list(range(60))],
+                budget=60,
+                population=5,
+                sample=2,
+                about="a single decision with 60 options",
             ),
             *(
                 _case(rng, **plain | given, bad=said, _uncalled=True)
