@@ -254,8 +254,9 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
         seen = np.zeros(len(archs), dtype=bool)
         for arch in run:
             around = near @ seen
+            of_unseen = np.sort(around[~seen])
             if seen.any():
-                many = around >= max(np.median(around[~seen]), around[~seen].min() + 1)
+                many = around >= max(of_unseen[len(of_unseen) // 2], of_unseen[0] + 1)
                 for what, some in (
                     ("that follow one in the order of the space", np.roll(seen, 1)),
                     ("that come before one in the order of the space", np.roll(seen, -1)),

@@ -246,11 +246,6 @@ book.edits(
     (
         "not-independent",
         "",
-        {SKIP: "while arch in seen:\n            arch = space.mutate(arch, rng)"},
-    ),
-    (
-        "not-independent",
-        "",
         {
             SKIP: "while arch in seen:\n            arch = space.from_index((space.index(arch) + 1) % len(space))"
         },

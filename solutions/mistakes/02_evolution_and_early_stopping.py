@@ -659,7 +659,7 @@ book.edits(
     (
         "late-error",
         "",
-        {"    if eta < 2": "    if len(configs):\n        train_to(configs[0], 1)\n    if eta < 2"},
+        {"if eta < 2:\n": "if eta < 2:\n        train_to(configs[0], 1)\n"},
     ),
     ("accepts-bad-input", "", {"if eta < 2": "if eta < 1"}),
     ("accepts-bad-input", "", {"if eta < 2": "if eta == 1"}),
