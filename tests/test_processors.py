@@ -19,7 +19,7 @@ from products import ROOT, kept
 from autograder.author.build import PUBLIC_CHECKS, same_content
 from nas_lib import checks
 
-# Writes the public checks of every lesson into the folder named, and tells which instances some seeds give.
+# Writes the public checks of the lessons named into the folder named, and tells which instances some seeds give.
 REBUILD = """
 import hashlib, json, sys
 import solutions
@@ -27,7 +27,8 @@ from nas_lib import checks
 
 drawn = hashlib.sha256()
 for lesson in checks.lessons():
-    checks.write_public(lesson, solutions.load(lesson), sys.argv[1])
+    if lesson in sys.argv[2:]:
+        checks.write_public(lesson, solutions.load(lesson), sys.argv[1])
     for item in checks.exercises(lesson).values():
         drawn.update(json.dumps([checks.encode(item.instances(seed)) for seed in range(3)]).encode())
 print(drawn.hexdigest())
@@ -57,11 +58,13 @@ def rebuild() -> dict[str, Any]:
     """By processor: a digest of the instances of some seeds, to the last bit, and which files are not as committed."""
     found = {}
     for processor, settings in PROCESSORS.items():
+        # This processor's own files are compared in test_build.
+        lessons = checks.lessons() if settings else []
         with tempfile.TemporaryDirectory(prefix="nas-public-") as folder:
-            command = [sys.executable, "-W", "ignore", "-c", REBUILD, folder]
+            command = [sys.executable, "-W", "ignore", "-c", REBUILD, folder, *lessons]
             env = os.environ | {"PYTHONPATH": str(ROOT)} | settings
             drawn = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
-            names = [f"{lesson}.json" for lesson in checks.lessons()]
+            names = [f"{lesson}.json" for lesson in lessons]
             differ = [
                 name for name in names if not same_content(Path(folder) / name, ROOT / PUBLIC_CHECKS / name)
             ]
