@@ -169,7 +169,7 @@ def _tensor(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     yield path, (str(value.dtype), tuple(value.shape), bits)
     yield f"{path}.requires_grad", value.requires_grad
     if value.is_leaf:
-        if value.grad is None:
+        if value.grad is None or not value.grad.any():  # zeros are what a cleared gradient may leave
             yield f"{path}.grad", None
         else:
             yield from (

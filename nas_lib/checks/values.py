@@ -247,7 +247,8 @@ class ValueExercise(Exercise):
     def explained(
         self, instances: Sequence[Instance], answers: Sequence[Answer], expected: Expected
     ) -> dict[int, Verdict]:
-        """A mistake that explains all answers is named; else one that alone explains an answer."""
+        """A mistake that explains all answers is named; else one that alone explains an answer, and would not have
+        made another wrong that is right: of two mistakes in one answer, neither is refuted so."""
         sound = [
             place
             for place, (instance, _) in enumerate(zip(instances, answers))
@@ -265,9 +266,15 @@ class ValueExercise(Exercise):
             for one in expected.known
         ]
         whole = [one for one, row in zip(expected.known, fits) if all(row)]
+        right = set(sound) - {place for _, place in wrong}
+        possible = [
+            (one, row)
+            for one, row in zip(expected.known, fits)
+            if not any(one.differs[place] for place in right)
+        ]
         found = {}
         for column, place in wrong:
-            here = [one for one, row in zip(expected.known, fits) if row[column] and one.differs[place]]
+            here = [one for one, row in possible if row[column] and one.differs[place]]
             said = _agreed([one for one in here if one in whole]) or (None if whole else _agreed(here))
             if said is not None:
                 found[place] = fail(said.concept, said.message, self._left(said, place))
