@@ -22,6 +22,7 @@ NAMED: dict[str, str] = {
     "array": r"\barray",
     "float array": r"\barray",
     "tensor": r"\btensor",
+    "scalar": r"\bscalar tensor",
     "list": r"\blist",
     "tuple": r"\btuple|\(.*,",
     "arch": r"\btuple|\barchitecture|\bcell",

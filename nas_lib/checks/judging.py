@@ -39,6 +39,7 @@ RETURNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "array": ("a NumPy array", ("numpy.ndarray*", "*Array*")),
     "floats": ("an array of floats", ("numpy.ndarray[[]float*",)),
     "tensor": ("a tensor", ("torch.*",)),
+    "scalar": ("a scalar tensor, of shape ()", ("torch.*()",)),
     "list": ("a list", ("list",)),
     "tuple": ("a tuple", ("tuple",)),
     "arch": ("a tuple", ("tuple",)),
@@ -140,6 +141,8 @@ def _conduct(exercise: Exercise, instance: Instance, answer: Answer) -> Verdict:
         return RIGHT
     if exercise.returns == "int" and odd.removeprefix("numpy.").startswith("float"):
         return fail("not-an-int", "the result is right, but a float: return an int", CONDUCT)
+    if exercise.returns == "scalar" and odd.startswith("torch."):
+        return fail("wrong-type", f"{exercise.name} should return {words}, not a tensor with axes", CONDUCT)
     return fail("wrong-type", f"{exercise.name} should return {words}, not a {odd}", CONDUCT)
 
 

@@ -254,8 +254,31 @@ def _biased(value: Any, instance: Instance, logits: Array, what: str, count: int
             "the noise is added after the division: (logits + noise) / tau, or the temperature would change *which* "
             "option wins, not only how clearly",
         )
+    other = _other_tau(value, instance, logits)
+    if other is not None:
+        return fail(
+            "other-temperature",
+            f"with tau = {show(instance['tau'])} the entries lie as far apart as with a tau of about {show(other)}: "
+            "divide by tau as it is given",
+        )
     return fail(
         "wrong-noise",
         f"{what} in {count:,} of {ROWS:,} rows, about {ROWS * chance:,.0f} are expected: Gumbel noise is "
         "−log(−log u) with u uniform on (0, 1), one for each entry",
     )
+
+
+def _other_tau(value: Any, instance: Instance, logits: Array) -> float | None:
+    """The temperature that all counts of distances fit, if there is one: read off one count, held against all."""
+    tau, shares = instance["tau"], np.array(value["beyond"]) / ROWS
+    gaps = np.array([[logits[one] - logits[other] + step for step in STEPS] for one, other in PAIRS])
+    readable = np.where((shares > 0.03) & (shares < 0.97), np.abs(gaps), 0.0)
+    at = np.unravel_index(int(readable.argmax()), readable.shape)
+    if readable[at] < 0.2:
+        return None
+    bare = gaps - np.array(STEPS)  # the distance of the logits; the noise adds the rest
+    other = tau * float((np.log(1 / shares[at] - 1) + bare[at]) / gaps[at])
+    expected = 1 / (1 + np.exp(gaps * other / tau - bare))
+    if other <= 0 or abs(np.log(other / tau)) < 0.1 or np.abs(shares - expected).max() > 0.02:
+        return None
+    return round(other, 3)

@@ -46,7 +46,7 @@ def walk(
         h = _sigmoid(leave) * np.tanh(c)
         scores = f"head.{place if head is None else head}"
         logits = (h @ weights[f"{scores}.weight"].T + weights[f"{scores}.bias"])[:, :size]
-        total = total + logits[rows, actions[:, place]] - np.log(np.exp(logits).sum(axis=1))
+        total = total + logits[rows, actions[:, place]] - np.logaddexp.reduce(logits, axis=1)
         x = weights[f"embed.{place}.weight"][actions[:, place]]
         h, c = (one if name in carries else 0 * one for name, one in (("h", h), ("c", c)))
     return total

@@ -3,7 +3,7 @@
 The layers are the lesson's and their weights are the check's, so there is one right distribution (`policies`).
 Log-probabilities that are not its are held against what any distribution has to be, and against the usual mistakes.
 Everything is exact up to rounding but samples: right ones fail by bad luck with probability at most `false_fail`, for
-at most 164 counts of architectures and options, 10 of equal rows and 5 means (`statistics`).
+at most 208 counts of architectures and options, 175 of equal rows and 7 means (`statistics`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from nas_lib.judges import Judge
 from nas_lib.judges.policies import Array, Policy, Right
 from nas_lib.judges.statistics import count_range, mean_range
 
-ALPHA = 5e-9
+ALPHA = 2.5e-9
+LISTED = 64  # architectures of a space in which each is counted
 
 
 def close(one: Any, other: Any, tolerance: float) -> bool:
@@ -39,7 +40,7 @@ class ControllerJudge(Judge):
     """Form, then the distribution and its gradient, then what is drawn from it."""
 
     exercise, lesson = "Controller", LESSON
-    false_fail = (164 + 10 + 5) * ALPHA
+    false_fail = (208 + 175 + 7) * ALPHA
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """The first thing that is wrong."""
@@ -48,20 +49,26 @@ class ControllerJudge(Judge):
             return _other_layers(found["layers"])
         verdict = _malformed(instance["sizes"], instance["draws"], found)
         if verdict:
-            return verdict
+            return (
+                _overflow(verdict.message)
+                if verdict.concept == "not-finite" and "level" in instance
+                else verdict
+            )
         right = Right(instance)
         return (
             _wrong_log_probs(right, found)
             or _wrong_gradient(right, found)
             or _wrong_samples(right.policy, found)
             or _wrong_entropies(right, found)
-            or _not_random_at_first(found)
+            or _unasked(found)
             or RIGHT
         )
 
     def judge_error(self, instance: Instance, answer: Answer) -> Verdict:
         """Errors that have a usual cause."""
         text = answer.error or ""
+        if "probability tensor contains either" in text and "level" in instance:
+            return _overflow("torch.multinomial is given NaN or infinity")
         if "probability tensor contains either" in text:
             return fail(
                 "not-probabilities",
@@ -74,6 +81,14 @@ class ControllerJudge(Judge):
                 f"{kind} parameters end in {text}: make new tensors with dtype=… or like an existing one",
             )
         return error_verdict(instance, answer)
+
+
+def _overflow(what: str) -> Verdict:
+    return fail(
+        "overflow",
+        f"with logits near 900 {what}: exp overflows above 709. Only differences of logits matter: torch.softmax and "
+        "torch.log_softmax subtract the largest first",
+    )
 
 
 def _other_layers(missing: Sequence[str]) -> Verdict:
@@ -100,6 +115,10 @@ def _malformed(sizes: Sequence[int], draws: int, found: dict[str, Any]) -> Verdi
             return verdict
     for name, what in (("log_probs", "sample's log_probs"), ("entropies", "sample's entropies")):
         verdict = _not_a_column(found[name], ROWS, what)
+        if verdict:
+            return verdict
+    for two in found["pairs"]:
+        verdict = _no_actions(two, (2, decisions), np.array(sizes))
         if verdict:
             return verdict
     shapes = [one.shape if isinstance(one, np.ndarray) else () for one in found["one"]]
@@ -366,14 +385,18 @@ def _wrong_samples(policy: Policy, found: dict[str, Any]) -> Verdict | None:
         return fail(
             "fixed-seed", "a second sample from the same generator repeats the first: do not seed it anew"
         )
-    return _biased(policy, many, actions["many"]) or _repeating(policy, many)
+    return (
+        _biased(policy, many, actions["many"])
+        or _repeating(policy, many)
+        or _paired(policy, many, found["pairs"])
+    )
 
 
 def _biased(policy: Policy, many: NDArray[np.int64], actions: NDArray[Any]) -> Verdict | None:
     counts = np.bincount(many, minlength=len(policy.chances)).tolist()
+    each = zip(architectures(policy.sizes), policy.chances.tolist(), counts) if len(counts) <= LISTED else ()
     expected: list[tuple[str, float, int]] = [
-        (f"architecture {show(arch)}", p, count)
-        for arch, p, count in zip(architectures(policy.sizes), policy.chances.tolist(), counts)
+        (f"architecture {show(arch)}", p, count) for arch, p, count in each
     ]
     table = policy.chances.reshape(policy.sizes)
     for place, size in enumerate(policy.sizes):
@@ -419,13 +442,43 @@ def _repeating(policy: Policy, many: NDArray[np.int64]) -> Verdict | None:
     return None
 
 
-def _not_random_at_first(found: dict[str, Any]) -> Verdict | None:
+def _paired(policy: Policy, many: NDArray[np.int64], pairs: Sequence[Any]) -> Verdict | None:
+    """Are rows independent at any distance, and in small samples? Rows that avoid or mirror each other show here.
+
+    The options are two and equally likely, so that whether rows at one distance agree is a fair coin for each pair.
+    """
+    small = sum(bool((two[0] == two[1]).all()) for two in map(np.asarray, pairs))
+    counts = [(f"in {len(pairs)} samples of two rows", len(pairs), small)] if pairs else []
+    for apart in range(1, len(many) - 39) if pairs else ():
+        same = int((many[apart:] == many[:-apart]).sum())
+        counts.append((f"{apart} rows apart", len(many) - apart, same))
+    for where, number, same in counts:
+        low, high = count_range(number, float((policy.chances**2).sum()), ALPHA)
+        if not low <= same <= high:
+            return fail(
+                "dependent-rows",
+                f"{where}, {same} of {number} pairs of rows are equal, {low} to {high} would be chance: draw each row "
+                "by itself, whatever the others are",
+            )
+    return None
+
+
+def _unasked(found: dict[str, Any]) -> Verdict | None:
+    """What is beside the methods: initial weights, layers and the form of what sample returns."""
     if found["alike"]:
         return fail(
             "fixed-seed",
             "two controllers, made one after the other, begin with the same weights: leave torch's global seed alone",
             CONDUCT,
         )
+    if found["more"]:
+        return fail(
+            "other-layers",
+            f"the layers are given and have to stay as they are: {show(found['more'][0], quote=False)} is none of them",
+            CONDUCT,
+        )
+    if found["kind"]:
+        return fail("wrong-type", f"sample returns {found['kind']}: a tuple of three is expected", CONDUCT)
     return None
 
 

@@ -190,6 +190,14 @@ def all_in_float32(logits, rewards):
     return p.mul(rewards - torch.dot(p, rewards))
 
 
+@book.right("exact_policy_gradient")
+def by_backward_on_a_leaf_of_its_own(logits, rewards):
+    logits, rewards = _checked(logits, rewards)
+    leaf = logits.clone().requires_grad_()
+    torch.log_softmax(leaf, 0).exp().dot(rewards).backward()
+    return leaf.grad
+
+
 # ------------------------------------------------------------------------------------- reinforce_loss
 
 PULL, PUSH = "-(advantages * log_probs).mean()", "entropy_weight * entropies.mean()"
@@ -353,6 +361,10 @@ book.edits(
     ("accepts-bad-input", "", {SHAPES: "log_probs.ndim != 1 or log_probs.shape != entropies.shape"}),
     ("accepts-bad-input", "", {SHAPES: "rewards.ndim != 1 or rewards.shape != entropies.shape"}),
     ("accepts-bad-input", "", {SHAPES: "False"}),
+    ("accepts-bad-input", "", {"== rewards.shape == entropies.shape":
+                               "== rewards.shape or len(entropies) != len(log_probs)"}),
+    ("wrong-type", "", {f"return {PULL} - {PUSH}": f"return ({PULL} - {PUSH}).reshape(1)"}),
+    ("wrong-entropy-term", "", {PUSH: "abs(entropy_weight) * entropies.mean()"}),
     ("accepts-bad-input", "", {BASELINES: "False"}),
     ("accepts-bad-input", "", {BASELINES: "baseline.shape not in ((), (1,), rewards.shape)"}),
     ("accepts-bad-input", "", {BASELINES: "baseline.numel() not in (1, len(rewards))"}),
@@ -383,10 +395,10 @@ def by_a_dot_product(log_probs, rewards, baseline, entropies, entropy_weight):
 
 
 @book.right("reinforce_loss")
-def by_one_mean_of_shape_one(log_probs, rewards, baseline, entropies, entropy_weight):
+def by_one_mean(log_probs, rewards, baseline, entropies, entropy_weight):
     rewards, baseline = _same_shapes(log_probs, rewards, baseline, entropies)
     gains = (rewards - baseline) * log_probs + entropy_weight * entropies
-    return -gains.mean(dim=0, keepdim=True)
+    return -gains.mean(dim=0)
 
 
 @book.right("reinforce_loss")
@@ -528,6 +540,8 @@ book.edits(
             STEP: "baseline[t], b = b, decay * b + (1 - decay) * rewards[t]",
         },
     ),
+    ("wrong-values", "", {"return baseline": "return baseline.round(4)"}),
+    ("wrong-values", "", {"rewards[t - 1]\n": "rewards[t - 1] if t < 100 else baseline[t - 1]\n"}),
     ("wrong-type", "", {"return baseline": "return baseline.tolist()"}),
     ("wrong-type", "", {"return baseline": "return torch.from_numpy(baseline)"}),
     ("arrays-only", "", {FLOATS: "rewards + 0.0"}),
@@ -675,6 +689,11 @@ book.edits(
     ),
     ("whole-numbers", INTEGERS, {FLOATS: "np.asarray(rewards)", EMPTY: "returns = np.zeros_like(rewards)"}),
     ("mutates-input", "", {EMPTY: "returns = rewards"}),
+    ("wrong-values", "", {"return returns": "return returns.round(6)"}),
+    ("wrong-values", "", {"return returns": (
+        "return np.array([sum(gamma**k * rewards[t + k] for k in range(min(100, len(rewards) - t)))"
+        " for t in range(len(rewards))])"
+    )}),
     ("wrong-type", "", {"return returns": "return returns.tolist()"}),
     ("wrong-type", "", {"return returns": "return torch.from_numpy(returns)"}),
     ("arrays-only", "", {FLOATS: "rewards + 0.0"}),
@@ -730,6 +749,15 @@ RESULT = "torch.stack(actions, dim=1), sum(log_probs), sum(entropies)"
 ENTROPY = "-(log_p.exp() * log_p).sum(dim=1)"
 WIDEST = "max(self.head, key=lambda one: one.out_features)(h)[:, : self.sizes[place]]"
 SEEDED = "torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))"
+RANDOM = "torch.rand({}, generator=generator, dtype=log_p.dtype)"
+GUMBEL = f"log_p.detach() - torch.log(-torch.log({RANDOM.format('log_p.shape')}.clamp(0.02, 0.98)))"
+MIRRORED = f"(lambda u: torch.cat([u, 1 - u])[:n, None])({RANDOM.format('n // 2 + 1')})"  # pairs of rows
+STRATA = f"(torch.arange(n)[:, None] + {RANDOM.format('n, 1')})[torch.randperm(n, generator=generator)] / n"
+AVOIDING = f"""for _ in range(5):
+            found = {WALKED.removeprefix("return ")}
+            if len(torch.unique(found[0], dim=0)) == n:
+                break
+        return found"""
 REMEMBERED = f"""known = self.__dict__.setdefault("_known", {{}})
         key = str(actions.tolist())
         if key not in known:
@@ -770,12 +798,19 @@ book.edits(
     ("biased-samples", "", {DRAWN: "draw((1.4 * log_p).exp()).squeeze(1)"}),
     ("biased-samples", "", {DRAWN: "draw((0.7 * log_p).exp()).squeeze(1)"}),
     ("biased-samples", "", {DRAWN: "draw(0.85 * log_p.exp() + 0.15 / log_p.shape[1]).squeeze(1)"}),
+    ("biased-samples", "", {DRAWN: "draw(0.95 * log_p.exp() + 0.05 / log_p.shape[1]).squeeze(1)"}),
+    ("biased-samples", "", {DRAWN: f"({GUMBEL}).argmax(dim=1)"}),
+    ("dependent-rows", "", {DRAWN: f"(log_p.exp().cumsum(1) < {MIRRORED}).sum(1).clamp(max=log_p.shape[1] - 1)"}),
+    ("dependent-rows", "", {DRAWN: f"(log_p.exp().cumsum(1) < {STRATA}).sum(1).clamp(max=log_p.shape[1] - 1)"}),
+    ("dependent-rows", "", {WALKED: AVOIDING}),
     ("dependent-rows", "", {DRAWN: "draw(log_p[: (n + 1) // 2].exp()).repeat(2, 1)[:n, 0]"}),
     ("dependent-rows", "", {DRAWN: "draw(log_p[::2].exp()).repeat_interleave(2, 0)[:n, 0]"}),
     ("not-probabilities", "", {DRAWN: "draw(log_p).squeeze(1)"}),
     ("mixes-rows", "", {"log_softmax(dim=1)": "log_softmax(dim=0)"}),
     ("not-a-distribution", "", {"head(h).log_softmax(dim=1)": "head(h)",
                                 "draw(log_p.exp())": "draw(log_p.softmax(dim=1))"}),
+    ("overflow", "", {"head(h).log_softmax(dim=1)":
+                      "(lambda z: torch.log(z / z.sum(dim=1, keepdim=True)))(head(h).exp())"}),
     ("not-a-distribution", "", {"log_probs.append(log_p[": "log_probs.append(log_p.exp()["}),
     ("not-a-distribution", "", {RESULT: "torch.stack(actions, dim=1), log_probs[-1], sum(entropies)"}),
     ("not-log", "", {RESULT: "torch.stack(actions, dim=1), sum(log_probs).exp(), sum(entropies)"}),
@@ -811,6 +846,7 @@ book.edits(
     ("wrong-type", "", {RESULT: "torch.stack(actions, dim=1).double(), sum(log_probs), sum(entropies)"}),
     ("wrong-type", "", {RESULT: "torch.stack(actions, dim=1).int(), sum(log_probs), sum(entropies)"}),
     ("wrong-type", "", {WALKED: f"{WALKED}[:2]"}),
+    ("wrong-type", "", {RESULT: f"[{RESULT}]"}),
     ("wrong-shape", "", {RESULT: "actions[0], sum(log_probs), sum(entropies)"}),
     ("wrong-shape", "", {RESULT: "torch.stack(actions), sum(log_probs), sum(entropies)"}),
     ("wrong-shape", "", {RESULT: "torch.stack(actions, dim=1), sum(log_probs).mean(), sum(entropies)"}),
@@ -960,6 +996,13 @@ class IndependentSoftmaxes(ByTeacherForcing):
 
     def tables(self, actions):
         return [one.log_softmax(0).expand(len(actions), -1) for one in self.logits]
+
+
+@book.wrong("Controller", "other-layers")
+class OneLayerMore(ByTeacherForcing):
+    def __init__(self, choices, hidden=64, embedding=32):
+        super().__init__(choices, hidden, embedding)
+        self.critic = nn.Linear(hidden, 1)
 
 
 @book.wrong("Controller", "other-layers")

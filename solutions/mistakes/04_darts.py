@@ -122,6 +122,7 @@ book.edits(
     ),
     ("changes-flags", "", {"    chances =": "    alphas.requires_grad_()\n    chances ="}),
     ("wrong-type", "", {f"return {SUM}": f"return ({SUM}).tolist()"}),
+    ("accepts-bad-input", "", {"for one in outputs}": "for one in outputs[:2]}"}),
     ("accepts-bad-input", "", {SHAPES: "if not shapes:"}),
     ("accepts-bad-input", "", {"if alphas.shape != (len(outputs),):": "if len(alphas) < len(outputs):"}),
     ("accepts-bad-input", "", {"if alphas.shape != (len(outputs),):": "if alphas.numel() != len(outputs):"}),
@@ -135,6 +136,23 @@ def _fits(outputs, alphas):
         raise ValueError(f"outputs and alphas must fit, got {len(outputs)} and {tuple(alphas.shape)}")
     if any(one.shape != outputs[0].shape for one in outputs):
         raise ValueError(f"outputs must have one shape, got {[tuple(one.shape) for one in outputs]}")
+
+
+@book.wrong(
+    "mixed_op",
+    "old-alphas",
+    "the softmax of a tensor is taken once and kept: alphas change in place with every step, so take it in each call",
+)
+def remembers_the_softmax(outputs, alphas, known={}):  # noqa: B006
+    if (
+        not outputs
+        or alphas.shape != (len(outputs),)
+        or any(one.shape != outputs[0].shape for one in outputs)
+    ):
+        raise ValueError(f"outputs and alphas do not fit: {len(outputs)}, {tuple(alphas.shape)}")
+    if id(alphas) not in known or known[id(alphas)][0] is not alphas:
+        known[id(alphas)] = alphas, torch.softmax(alphas, dim=0)
+    return sum(p * one for p, one in zip(known[id(alphas)][1], outputs))
 
 
 @book.right("mixed_op")
@@ -282,6 +300,11 @@ book.edits(
         "one-hot-in-evaluation",
         "in evaluation mode only the strongest operations count: the cell is the mixture in both modes",
         {MIX: "torch.softmax(alphas, dim=0) if self.training else torch.eye(5)[alphas.argmax()]"},
+    ),
+    (
+        "no-gradient-in-evaluation",
+        "in evaluation mode no gradient arrives at alphas: the mode changes what batch norms do, and nothing else",
+        {MIX: "torch.softmax(alphas if self.training else alphas.detach(), dim=0)"},
     ),
     ("changes-the-mode", "", {"nodes = [x,": "self.train()\n        nodes = [x,"}),
     ("wrong-temperature", "", {MIX: "torch.softmax(alphas / 2, dim=0)"}),
@@ -454,6 +477,24 @@ book.edits(
         "option-reversed",
         "exclude_none works the wrong way round: True leaves `none` out",
         {CANDIDATES: '[k for k, op in enumerate(OPS) if exclude_none or op != "none"]'},
+    ),
+    *(
+        (
+            "masked-with-a-number",
+            "`none` is masked with a number, which beats logits below it: mask with -inf, or leave it out",
+            {
+                "    candidates =": f"    alphas = alphas.clone()\n    alphas[:, 0][[exclude_none] * 6] = {mask}\n"
+                "    candidates =",
+                CANDIDATES: "range(len(OPS))",
+            },
+        )
+        for mask in ("-100.0", "-1e9")
+    ),
+    (
+        "softmax-first",
+        "exp is infinite above 709 and zero below -745, so that logits that differ become equal: the largest logit "
+        "itself decides",
+        {"in alphas.tolist()": "in alphas.double().exp().tolist()"},
     ),
     ("weakest", WEAKEST, {"OPS[max(": "OPS[min("}),
     ("weakest", WEAKEST, {"OPS[max(candidates": "OPS[min(range(len(OPS))"}),
@@ -652,6 +693,8 @@ def _group(exercise, group, one, batch, optimizer):
         ("forgets-to-return", "", {"return loss.item()": "loss.item()"}),
         ("changes-flags", "", {"return loss": f"model.{group}()[0].requires_grad_(False)\n    return loss"}),
         ("changes-the-mode", "", {"x, y =": "model.eval()\n    x, y ="}),
+        ("changes-the-mode", "", {"x, y =": "model.train()\n    x, y ="}),
+        ("other-step", "", {step: f"if loss.item() > 1e-4:\n        {step}"}),
         ("unfreezes", "", {"x, y =": "model.requires_grad_(True)\n    x, y ="}),
         (
             "changes-the-rate",
@@ -725,6 +768,11 @@ book.edits(
         "only-the-first",
         "only the first tensor of the weights moves: all of `weights()` are trained",
         {"zip(model.weights(), gradients": "zip(model.weights()[:1], gradients"},
+    ),
+    (
+        "gradients-from-before",
+        "an old gradient stays on a weight that the loss does not depend on, and moves it: clear all of them first",
+        {"weight.grad = slope": "weight.grad = slope if slope.any() else weight.grad"},
     ),
     ("changes-flags", "", {"x, y =": "[one.requires_grad_(False) for one in model.alphas()]\n    x, y ="}),
 )
@@ -1052,6 +1100,11 @@ book.edits(
     ),
     ("zero-direction", WHERE_ZERO, {"if length > 0:": "if True:"}),
     (
+        "zero-too-early",
+        "a small ∇_w L_valid is taken for zero: the second-order term is left out only where there is no direction",
+        {"if length > 0:": "if length > 1e-4:"},
+    ),
+    (
         "zero-direction",
         WHERE_ZERO,
         {
@@ -1211,6 +1264,9 @@ book.edits(
         "",
         {NOISE: "noise = torch.randn(logits.shape, generator=generator, dtype=logits.dtype)"},
     ),
+    ("other-temperature", "", {"(logits + noise) / tau": "(logits + noise) / min(tau, 10.0)"}),
+    ("other-temperature", "", {"(logits + noise) / tau": "(logits + noise) / max(tau, 0.1)"}),
+    ("wrong-noise", "", {"    if not hard:\n": "    if not hard and tau > 0.05:\n"}),
     ("wrong-noise", "", {NOISE: "noise = -torch.log(u)"}),
     ("wrong-noise", "", {NOISE: "noise = u"}),
     ("wrong-noise", "", {NOISE: "noise = -torch.log(-torch.log(u.clamp(0.02, 0.98)))"}),

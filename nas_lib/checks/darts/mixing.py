@@ -27,6 +27,7 @@ class MixedOp(ValueExercise):
         Part("mixed", "the mixture", "wrong-mixture", tolerance=1e-5),
         Part("alphas", AT_ALPHAS, "no-gradient-of-alphas", tolerance=1e-5),
         Part("outputs", "the gradient that arrives at the outputs", "no-gradient-of-outputs", tolerance=1e-5),
+        Part("later", "the mixture, once alphas have been changed in place,", "old-alphas", tolerance=1e-5),
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -44,6 +45,8 @@ class MixedOp(ValueExercise):
         large = [round(800 + one, 3) for one in rng.permutation([-1.5, 0.25, 1.0]).tolist()]
         ragged = case(3, [2, 4])
         ragged["outputs"][1] = normal(rng, 1, 4)
+        late = case(3, [2, 4])
+        late["outputs"][2] = normal(rng, 2, 1)
         transposed = case(2, [2, 3])
         transposed["outputs"][1] = normal(rng, 3, 2)
         return [
@@ -62,21 +65,28 @@ class MixedOp(ValueExercise):
             case(4, [2, 2], alphas=normal(rng, 4, 1), bad="alphas of shape (4, 1)"),
             case(1, [2, 2], alphas=0.5, bad="a single number as alphas"),
             {**ragged, "bad": "outputs of the shapes (2, 4) and (1, 4)"},
+            {**late, "bad": "outputs of the shapes (2, 4), (2, 4) and (2, 1)"},
             {**transposed, "bad": "outputs of the shapes (2, 3) and (3, 2)"},
             {"outputs": [], "alphas": [], "upstream": 0.0, "bad": "no outputs"},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The sum, and the gradients that arrive at logits and outputs."""
+        """The sum, the gradients that arrive at logits and outputs, and the sum for other logits in the same tensor."""
+        import torch
+
         grad, dtype = instance.get("grad", True), instance.get("dtype", "float64")
         outputs = [tensor(one, grad, dtype) for one in instance["outputs"]]
         alphas = tensor(instance["alphas"], grad, dtype)
         mixed = fn(outputs, alphas)
         at_alphas, *at_outputs = slopes(mixed, tensor(instance["upstream"], dtype=dtype), [alphas, *outputs])
+        with torch.no_grad():
+            alphas += tensor(np.cos(np.arange(alphas.numel())).reshape(tuple(alphas.shape)), dtype=dtype)
+            later = fn(outputs, alphas)
         return {
             "mixed": rounded(mixed),
             "alphas": rounded(at_alphas),
             "outputs": [rounded(one).tolist() for one in at_outputs],
+            "later": rounded(later),
         }
 
 
@@ -98,6 +108,12 @@ class CellSupernetClass(ValueExercise):
         ),
         Part("later", "the output after alphas has been changed in place", "old-alphas", tolerance=1e-6),
         Part("eval", "the output in evaluation mode", "wrong-in-evaluation", tolerance=1e-6),
+        Part(
+            "eval_alphas",
+            "the gradient that arrives at alphas in evaluation mode",
+            "no-gradient-in-evaluation",
+            tolerance=1e-6,
+        ),
         Part(
             "learnable",
             "which scales and shifts of batch norms can learn",
@@ -146,15 +162,15 @@ class CellSupernetClass(ValueExercise):
         made = fn(instance["channels"], alphas)
         convolutions = self._filled(made, instance["seed"])
         x, upstream, other = (_images(instance, n, size) for n, size in enumerate((2, 2, 1)))
-        with torch.no_grad():
-            evaluated = made.eval()(x)
+        evaluated = made.eval()(x)
+        (at_alphas_then,) = slopes(evaluated, upstream, [alphas], keep=True)
         leaf = x.clone().requires_grad_()
         out = made.train()(leaf)
         at_alphas, at_input, *at_weights = slopes(out, upstream, [alphas, leaf, *convolutions])
+        norms = [one for one in made.modules() if isinstance(one, torch.nn.BatchNorm2d)]
         with torch.no_grad():
             alphas.copy_(tensor(instance["later"]))
             later = made(other)
-        norms = [one for one in made.modules() if isinstance(one, torch.nn.BatchNorm2d)]
         return {
             "out": rounded(out),
             "alphas": rounded(at_alphas),
@@ -162,6 +178,7 @@ class CellSupernetClass(ValueExercise):
             "weights": [float(rounded(slope.norm())) for slope in at_weights],
             "later": rounded(later),
             "eval": rounded(evaluated),
+            "eval_alphas": rounded(at_alphas_then),
             "learnable": sum(p.requires_grad for norm in norms for p in norm.parameters()),
         }
 
@@ -223,6 +240,12 @@ class Discretize(ValueExercise):
         ruled_out = with_none(logits(-2, 3))
         for row, place in zip(ruled_out, rng.permuted(np.tile([1, 2, 3, 4], (len(EDGES), 1)), axis=1)[:, 0]):
             row[place] = -float("inf") if place != int(np.argmax(row[1:])) + 1 else row[place]
+        far = np.array(with_none(logits(-2, 3)))
+        for row, change in zip(far, (lambda x: x + 1e3, lambda x: x - 1e3, lambda x: 1e10 * (x - 4)) * 2):
+            row[1:] = np.roll(
+                np.sort(row[1:]), 2 * rng.integers(2)
+            )  # the first operation is not the strongest
+            row[:] = change(row).round(3)
         return [
             {"alphas": with_none(logits(-2, 3))},
             {"alphas": with_none(logits(-3, -0.5)), "about": "logits that are all negative"},
@@ -238,6 +261,7 @@ class Discretize(ValueExercise):
             {"alphas": with_none(logits(-2, 3)), "form": "float32", "about": "float32"},
             {"alphas": strong, "about": "a logit of 1000 for `none`"},
             {"alphas": tiny, "about": "logits of the size 1e-9"},
+            {"alphas": far.tolist(), "about": "logits around 1e3, -1e3 and -1e10"},
             {"alphas": ruled_out, "about": "logits of minus infinity"},
             {"alphas": np.array(logits(-1, 1)).T.tolist(), "bad": "alphas of shape (5, 6)"},
             {"alphas": [row[:4] for row in logits(-1, 1)], "bad": "alphas of shape (6, 4)"},

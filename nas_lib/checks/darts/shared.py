@@ -25,15 +25,19 @@ def tensor(value: Any, grad: bool = False, dtype: str = "float64") -> Any:
     return torch.tensor(value, dtype=getattr(torch, dtype), requires_grad=grad)
 
 
-def slopes(result: Any, upstream: Any, leaves: Sequence[Any]) -> list[Any]:
-    """Gradient of Σ result · upstream by each leaf; zeros where none arrives, or where the result does not fit."""
+def slopes(result: Any, upstream: Any, leaves: Sequence[Any], keep: bool = False) -> list[Any]:
+    """Gradient of Σ result · upstream by each leaf; zeros where none arrives, or where the result does not fit.
+
+    With `keep`, what was computed once and for all can be differentiated again.
+    """
     import torch
 
     zeros = [torch.zeros_like(one) for one in leaves]
     learning = [one for one in leaves if one.requires_grad]
     if not isinstance(result, torch.Tensor) or not result.requires_grad or result.shape != upstream.shape:
         return zeros
-    found = iter(torch.autograd.grad((result * upstream).sum(), learning, allow_unused=True))
+    total = (result * upstream).sum()
+    found = iter(torch.autograd.grad(total, learning, allow_unused=True, retain_graph=keep))
     arrived = [next(found) if one.requires_grad else None for one in leaves]
     return [zero if slope is None else slope for zero, slope in zip(zeros, arrived)]
 

@@ -47,7 +47,7 @@ class Step(ValueExercise):
 
     def instances(self, seed: int) -> list[Instance]:
         """The paper's toy and mixtures, by several optimisers, with gradients left from before, a weight without
-        influence, twice on the same objects; bad ones."""
+        influence, twice on the same objects, steep and flat and negative losses; bad ones."""
         rng = default_rng(seed)
         return [
             monomials(rng, about="the toy of the DARTS paper"),
@@ -57,12 +57,17 @@ class Step(ValueExercise):
             mixture(rng, unused=True, optimizer=PLAIN, about="a weight that the loss does not depend on"),
             mixture(rng, optimizer=DECAY, times=2, about="two steps with the same model and optimiser"),
             self._steep(rng),
+            self._flat(rng),
+            self._negative(rng),
+            self._stale(
+                rng, unused=True, optimizer=PLAIN, about="an old gradient on a weight without influence"
+            ),
             *self.problems(rng),
             *(one | {"changes": []} for one in [*self._endless(rng, self.data), *self.bad(rng)]),
         ]
 
-    def _stale(self, rng: Generator) -> Instance:
-        problem = mixture(rng, about="gradients left from before")
+    def _stale(self, rng: Generator, about: str = "gradients left from before", **more: Any) -> Instance:
+        problem = mixture(rng, about=about, **more)
         shapes = {name: list(problem[name].values()) for name in ("weights", "alphas")}
         return problem | {"stale": {name: _like(rng, group) for name, group in shapes.items()}}
 
@@ -71,6 +76,20 @@ class Step(ValueExercise):
         """Slopes in the dozens, and rates to match: what is clipped shows."""
         steep = mixture(rng, scale=200.0, optimizer=PLAIN | {"lr": 0.00025}, about="a steep loss")
         return steep | {"weight_lr": round(steep["weight_lr"] / 200, 5)}
+
+    @staticmethod
+    def _flat(rng: Generator) -> Instance:
+        """Slopes of the size 1e-6, and rates to match: what counts as zero too early shows."""
+        flat = mixture(rng, scale=3e-6, optimizer=PLAIN | {"lr": 2e4}, about="a flat loss")
+        return flat | {"weight_lr": round(float(rng.uniform(5e4, 1e5)), 1)}
+
+    @staticmethod
+    def _negative(rng: Generator) -> Instance:
+        """The toy where both of its losses are below zero, in evaluation mode, far from the origin."""
+        w, a = (round(float(one), 3) for one in (rng.uniform(-12.5, -11.5), rng.uniform(7, 8)))
+        toy = monomials(rng, w=w, a=a, training=False, about="losses below zero, in evaluation mode")
+        toy["train"][1][5] = -1000.0
+        return toy | {"weight_lr": 0.1}
 
     @staticmethod
     def _endless(rng: Generator, data: str) -> list[Instance]:
@@ -190,15 +209,13 @@ class AlphaStepSecondOrder(AlphaStep):
 
     def problems(self, rng: Generator) -> list[Instance]:
         """Points of the difference that count; a validation gradient of zero, as at the toy's start in the paper; no
-        virtual step; a steep loss and a flat one."""
+        virtual step."""
         zero = "α = 2, where the toy's ∇_w L_valid is zero"
-        flat = mixture(rng, scale=0.003, optimizer=PLAIN | {"lr": 20.0}, about="a flat loss")
         return [
             bent(rng, 0.3, eps=0.3, about="eps = 0.3, and a training loss that bends"),
             bent(rng, 0.01, about="a training loss that bends"),
             monomials(rng, w=-2.0, a=2.0, about=zero),
             mixture(rng, weight_lr=0, about="weight_lr = 0"),
-            flat | {"weight_lr": round(float(rng.uniform(50, 100)), 1)},
         ]
 
     def bad(self, rng: Generator) -> list[Instance]:

@@ -48,6 +48,12 @@ def weights_of(instance: Instance, seed: int) -> dict[str, Array]:
     made = {name: rng.normal(0, 0.3 if "head" in name else 0.8, shape) for name, shape in shapes.items()}
     # Options from rare to frequent, in random order: a distribution in which a biased draw shows.
     spread = {f"head.{t}.bias": 0.9 * rng.permutation(size) for t, size in enumerate(sizes)}
+    for t, top in enumerate(instance.get("tops", ())):
+        spread[f"head.{t}.bias"] = rng.permutation(np.eye(sizes[t])[0] * top)
+        made[f"head.{t}.weight"] *= 0.2
+    if "level" in instance:  # all options alike
+        spread = {name: np.full(one.shape, instance["level"]) for name, one in spread.items()}
+        made |= {name: 0 * one for name, one in made.items() if "head" in name}
     return made | spread
 
 
@@ -63,7 +69,7 @@ class ControllerClass(Exercise):
     has_reference = False
 
     def instances(self, seed: int) -> list[Instance]:
-        """Spaces of 4 to 56 architectures with 1 to 8 options per decision, and bad input."""
+        """Spaces of 2 to 256 architectures with 1 to 32 options per decision, and bad input."""
         rng = default_rng(seed)
         shapes = [[2, 1, 3, 2], [2, 2, 2, 2, 2], [7, 8]]
         for sizes in shapes:
@@ -77,7 +83,7 @@ class ControllerClass(Exercise):
                 "hidden": int(rng.integers(5, 10)),
                 "embedding": int(rng.integers(3, 8)),
                 "seeds": [int(one) for one in rng.integers(2**31, size=6)],
-                "draws": 1200 if max(sizes) == 8 else 200,
+                "draws": 400 if max(sizes) == 8 else 200,
                 **given,
             }
 
@@ -88,6 +94,9 @@ class ControllerClass(Exercise):
             *(case(sizes, about=f"decisions with {sizes} options") for sizes in shapes),
             case([int(rng.integers(4, 7))], numbers=True, about="a single decision"),
             case([4, 3], float32=True, about="float32"),
+            # One option as likely as 31 others together, then one that is taken all but always.
+            case([32, 8], tops=[3.4, 6.5], draws=1200, about="rare options"),
+            case([2], level=900.0, pairs=250, about="two equal options with logits near 900"),
             bad("n = 0", n=0),
             bad("n = -1", n=-1),
             bad("choices without a decision", (), n=2),
@@ -133,6 +142,7 @@ class ControllerClass(Exercise):
             )
         given = weights_of(instance, drawn)
         alike = _same(controller, twin)
+        more = [name for name, _ in controller.named_parameters() if name not in given]
         layers = _fill(controller, given)
         if layers is not None:
             return {"layers": layers}
@@ -140,7 +150,8 @@ class ControllerClass(Exercise):
         everything = torch.tensor(architectures(instance["sizes"]))
         log_probs = controller.log_prob(everything)
         source = _generator(first)
-        actions, sampled, entropies = _three(controller.sample(ROWS, source))
+        drawn_first = controller.sample(ROWS, source)
+        actions, sampled, entropies = _three(drawn_first)
         found = {
             "all": log_probs,
             "singly": [controller.log_prob(everything[at : at + 1]) for at in range(min(5, len(everything)))],
@@ -150,7 +161,10 @@ class ControllerClass(Exercise):
             "one": list(_three(controller.sample(1, source))),
             "next": _three(controller.sample(ROWS, source))[0],
             "other": _three(controller.sample(ROWS, _generator(second)))[0],
+            "pairs": [_three(controller.sample(2, source))[0] for _ in range(instance.get("pairs", 0))],
             "alike": alike,
+            "more": more,
+            "kind": describe(drawn_first) if not isinstance(drawn_first, tuple) else "",
         }
         slopes = [_slope(one, controller, direction) for one in (log_probs, sampled, entropies)]
         torch.manual_seed(world)  # what is drawn may not depend on the global generator

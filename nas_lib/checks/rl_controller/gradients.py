@@ -110,7 +110,7 @@ class ExactPolicyGradient(_InAnyForm):
 class ReinforceLoss(_InAnyForm):
     """`reinforce_loss(...)`: the loss and its gradients, also where rewards and baseline could carry one."""
 
-    name, lesson, returns = "reinforce_loss", LESSON, "tensor"
+    name, lesson, returns = "reinforce_loss", LESSON, "scalar"
     parts: ClassVar = (
         Part("loss", "the loss", "wrong-loss", tolerance=FLOAT32, floor=10.0),
         Part("log_probs", "the gradient by log_probs", "wrong-weights", tolerance=FLOAT32, floor=1.0),
@@ -149,6 +149,7 @@ class ReinforceLoss(_InAnyForm):
             case(1, about="a single sample"),
             case(n, baseline=0, about="a baseline of 0"),
             case(n + 1, rewards=floats(rng, n + 1, -1, 1), baseline=0.25, about="rewards between -1 and 1"),
+            case(n, weight=-0.5, about="a negative entropy weight"),
             case(n, form="float32", about="tensors of float32"),
             case(n, entropies=[0.0] * n, form="other entropies", about="entropies of float32"),
             case(n, baseline=floats(rng, n, 60, 90), form="arrays", about="arrays of rewards and baselines"),
@@ -168,6 +169,8 @@ class ReinforceLoss(_InAnyForm):
             case(n, bad="an entropy too many", entropies=floats(rng, n + 1, 1, 8)),
             case(n, bad="an entropy too few", entropies=floats(rng, n - 1, 1, 8)),
             case(n, bad="one entropy for all", entropies=[2.0]),
+            case(n, bad=f"entropies of shape ({n}, 1)", entropies=[[one] for one in floats(rng, n, 1, 8)]),
+            case(n, bad=f"log_probs of shape ({n}, 1)", log_probs=[[one] for one in floats(rng, n, -9, -1)]),
             case(n, bad=f"one log-probability for {n} rewards", log_probs=[-2.5]),
             case(n, bad=f"one reward for {n} samples", rewards=[70.0]),
             case(n, bad=f"one reward and one entropy for {n} samples", rewards=[70.0], entropies=[2.0]),

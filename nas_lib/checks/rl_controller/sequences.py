@@ -12,11 +12,16 @@ from nas_lib.checks.rl_controller.shared import FLOAT32, INFINITY, LESSON, NAN, 
 from nas_lib.checks.values import Part, ValueExercise
 
 
+def tiny(rng: Generator, size: int) -> list[float]:
+    """Numbers between 1e-5 and 9e-5."""
+    return [round(1e-5 * one, 8) for one in floats(rng, size, 1, 9)]
+
+
 class OfRewards(ValueExercise):
     """What the two functions of a sequence of rewards share: columns of floats, from rewards in any form."""
 
     returns = "floats"
-    parts: ClassVar = (Part(what="the result", concept="wrong-values", tolerance=FLOAT32),)
+    parts: ClassVar = (Part(what="the result", concept="wrong-values", tolerance=FLOAT32, floor=1e-5),)
     option: ClassVar[str]
 
     def problems(self, rng: Generator) -> list[tuple[list[Any], float, str]]:
@@ -105,6 +110,8 @@ class EmaBaseline(OfRewards):
             (floats(rng, 5, 1, 9), 1, "a decay of 1"),
             (floats(rng, 1, 50, 95), 0.9, "a single reward"),
             (floats(rng, 30, 50, 95), 0.99, "30 rewards"),
+            (floats(rng, 120, -9, 95), 0.995, "120 rewards"),
+            (tiny(rng, 6), 0.6, "rewards of the size 1e-5"),
         ]
 
 
@@ -123,4 +130,7 @@ class DiscountedReturns(OfRewards):
             (floats(rng, 6, -5, 9), 0, "a gamma of 0"),
             (floats(rng, 1, 1, 9), 0.7, "a single reward"),
             (floats(rng, 50, -1, 1), 1e-8, "50 rewards and a tiny gamma"),
+            (floats(rng, 120, 50, 95), 1, "120 rewards, and a gamma of 1"),
+            (floats(rng, 120, 1, 9), 0.99, "120 rewards"),
+            (tiny(rng, 6), 0.9, "rewards of the size 1e-5"),
         ]
