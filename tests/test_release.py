@@ -35,7 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             shutil.copytree(build.ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copyfile(build.ROOT / name, copy / name)
-        (copy / GLOSSARY).parent.mkdir()
+        (copy / GLOSSARY).parent.mkdir(exist_ok=True)
         shutil.copyfile(build.ROOT / GLOSSARY, copy / GLOSSARY)
         build.build(copy)
         yield copy

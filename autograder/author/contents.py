@@ -20,7 +20,7 @@ WORDS_PER_MINUTE = 200
 HEADER = "**{minutes} · {points}.**"
 """Stands in the first cell of each source, where learners read minutes and points."""
 
-GLOSSARY = "docs/glossary.md"
+GLOSSARY = "notebooks/glossary.md"
 """The page of words and symbols, to which every lesson leads; it is in the learners' zip too."""
 
 COMPUTING = re.compile(r"\bcomputes for ([^,.;]+?)(?= and |[,.;])|\btakes ([^,.;]+) of computing")
@@ -65,7 +65,7 @@ class Contents:
             minutes=f"{self.minutes} minutes of exercises, {self.reading:.0f} of reading",
             points=f"{self.points:g} points",
         )
-        return source.replace(HEADER, f"{filled} [Words and symbols](../../{GLOSSARY})")
+        return source.replace(HEADER, f"{filled} [Words and symbols](../{Path(GLOSSARY).name})")
 
 
 def contents(lesson: Lesson) -> Contents:

@@ -48,12 +48,9 @@ def release(out: Path, root: Path = build.ROOT) -> Path:
         content.mkdir()
         wheel = build_wheel(root, content)
         notebooks = [build.NOTEBOOKS / name / f"{name}.ipynb" for name in solutions.lessons(folder)]
-        for notebook in [index.PATH, *notebooks]:
-            (content / notebook).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / notebook, content / notebook)
-        if (root / GLOSSARY).exists():
-            (content / GLOSSARY).parent.mkdir(parents=True)
-            shutil.copyfile(root / GLOSSARY, content / GLOSSARY)
+        for page in [index.PATH, GLOSSARY, *notebooks]:
+            (content / page).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / page, content / page)
         (content / "README.md").write_text(readme(root, wheel.name), encoding="utf-8", newline="\n")
         (content / "requirements.txt").write_text(
             requirements(root, wheel.name), encoding="utf-8", newline="\n"

@@ -28,8 +28,8 @@ from nas_lib.notebooks.validating import UNANSWERED, UNWRITTEN, read
 BACKUP = "backup"
 # Ids that the build gives by what a cell says: such a cell is the lesson's, and is edited where it says something else.
 _GIVEN = re.compile(r"(?:code|markdown)-([0-9a-f]{12})(?:-\d+)?")
-_OURS = ("index.ipynb", "README.md", "requirements.txt", "LICENSE", "glossary.md")
-_GLOSSARY = "docs/glossary.md"
+_PAGES = ("index.ipynb", "glossary.md")  # among the notebooks; the others beside the folder of notebooks
+_OURS = (*_PAGES, "README.md", "requirements.txt", "LICENSE")
 
 
 @dataclass
@@ -123,9 +123,7 @@ def update(folder: Path, release: Path | None) -> Iterator[str]:
     yield from _brought(kept, home, contents)
     for name, content in contents.items():
         if name in _OURS or name.endswith(".whl"):
-            target = home / name if name == "index.ipynb" else top / (_GLOSSARY if name == "glossary.md" else name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(target) as fresh:
+            with replacing((home if name in _PAGES else top) / name) as fresh:
                 fresh.write_bytes(content)
     wheel = next((name for name in contents if name.endswith(".whl")), None)
     if wheel is not None:
@@ -169,10 +167,10 @@ def _contents(release: Path) -> dict[str, bytes]:
     for name, content in found.items():
         path = PurePosixPath(name)
         folder = path.parent.name
-        if path.suffix == ".ipynb":
-            fits = folder == (path.stem if path.name != "index.ipynb" else "notebooks")
+        if path.name in _PAGES:
+            fits = folder == "notebooks"
         else:
-            fits = len(path.parts) <= 2 if path.name != "glossary.md" else path.as_posix().endswith(_GLOSSARY)
+            fits = folder == path.stem if path.suffix == ".ipynb" else len(path.parts) <= 2
         if fits and BACKUP not in path.parts and ".venv" not in path.parts:
             brought[path.name] = content
     if not any(lessons.LESSON.fullmatch(PurePosixPath(name).stem) for name in brought):

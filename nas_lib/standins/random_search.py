@@ -22,7 +22,7 @@ RECORDED_SAMPLES = {0.1: 29, 0.05: 59, 0.02: 149, 0.01: 299, 0.005: 598}
     "sample_uniform",
     hides=(
         "nas_lib.spaces:CellSpace.sample",
-        "nas_lib.spaces:MobileSpace.sample",
+        "nas_lib.spaces:ProductSpace.sample",
         "nas_lib.checks.spaces:ChoiceSpace.sample",
         "nas_lib.checks.spaces:ChoiceSpace.mutate",
         "nas_lib.checks.spaces:GuardedCellSpace.sample",
