@@ -81,7 +81,10 @@ book.edits(
     (
         "accepts-bad-input",
         "",
-        {"name not in OPS": "not any(one.startswith(name) for one in OPS)", DIGIT: "'|'.join(OPS).index(name)"},
+        {
+            "name not in OPS": "not any(one.startswith(name) for one in OPS)",
+            DIGIT: "[one.startswith(name) for one in OPS].index(True)",
+        },
     ),
     (
         "accepts-bad-input",
