@@ -48,7 +48,7 @@ def release(out: Path, root: Path = build.ROOT) -> Path:
         content.mkdir()
         wheel = build_wheel(root, content)
         notebooks = [build.NOTEBOOKS / name / f"{name}.ipynb" for name in solutions.lessons(folder)]
-        for page in [index.PATH, GLOSSARY, *notebooks]:
+        for page in [index.PATH, Path(GLOSSARY), *notebooks]:
             (content / page).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / page, content / page)
         (content / "README.md").write_text(readme(root, wheel.name), encoding="utf-8", newline="\n")

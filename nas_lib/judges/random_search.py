@@ -296,8 +296,11 @@ class PairedBootstrap(Judge):
         wrong = [place for place, (sample, (_, *ends)) in found.items() if not sample.is_right(*ends)]
         if not wrong or any(sample.judge_mean(mean) for sample, (mean, *_) in found.values()):
             return {}
-        fewer = {place: sample.judge_interval(*ends) for place, (sample, (_, *ends)) in found.items()}
-        fewer = {place: one for place, one in fewer.items() if one and one.concept.endswith("-resamples")}
+        fewer = {
+            place: said
+            for place, (sample, (_, *ends)) in found.items()
+            if (said := sample.judge_interval(*ends)) and said.concept.endswith("-resamples")
+        }
         if all(high - low <= sample.near for sample, (_, low, high) in found.values()):
             return {}
         too_few = next((one for one in fewer.values() if one.concept == "too-few-resamples"), None)
