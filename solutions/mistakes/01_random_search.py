@@ -400,7 +400,7 @@ book.edits(
         {CURVE: "return np.unique(np.maximum.accumulate(values))"},
     ),
     ("wrong-type", "", {CURVE: "return np.maximum.accumulate(values).tolist()"}),
-    ("wrong-type", "", {"values = np.asarray(values, dtype=float)": "values = np.asarray(values)"}),
+    ("", "", {"values = np.asarray(values, dtype=float)": "values = np.asarray(values)"}),
     ("raises", "", {NAN_TEST: " or not np.isfinite(values).all()"}),
     ("accepts-bad-input", "", {NAN_TEST: " or np.isnan(values[0])"}),
     ("wrong-curve", "", {CURVE: "return np.round(np.maximum.accumulate(values), 4)"}),
@@ -527,7 +527,7 @@ book.edits(
     ),
     ("wrong-curve", "", {REGRET: "return np.round(best - np.maximum.accumulate(values), 4)"}),
     ("wrong-curve", "", {REGRET: "return int(best) - np.maximum.accumulate(values)"}),
-    ("wrong-type", "", {"values = np.asarray(values, dtype=float)": "values = np.asarray(values)"}),
+    ("", "", {"values = np.asarray(values, dtype=float)": "values = np.asarray(values)"}),
     (
         "wrong-type",
         "",

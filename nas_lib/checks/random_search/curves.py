@@ -53,7 +53,7 @@ def _bad_series(rng: Generator) -> list[Instance]:
 class IncumbentCurve(ValueExercise):
     """`incumbent_curve(values)`."""
 
-    name, lesson, returns = "incumbent_curve", "01_random_search", "floats"
+    name, lesson, returns = "incumbent_curve", "01_random_search", "array"
     # What float32 rounds off is right as well.
     parts: ClassVar = (Part("result", "the curve", "wrong-curve", tolerance=2e-7, floor=1e-6),)
 
