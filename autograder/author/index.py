@@ -49,7 +49,7 @@ nas-course submit {number}
 ```
 
 It runs the checks from top to bottom, names what is unfinished, and writes one file for you to upload, \
-`hand-in/{name}.ipynb`; where your course uses nbgrader's exchange, it hands the notebook in there. \
+`hand-in/{name}.ipynb`; where your course has an exchange folder, it hands the notebook in there. \
 `nas-course validate {number}` only runs the checks.
 
 {links}
