@@ -147,16 +147,20 @@ def _patiently(work: _Work, items: Sequence[Item]) -> Iterator[tuple[Item, Any]]
 
 
 def _undisturbed(work: _Work, item: Item) -> tuple[Item, Any]:
-    """In a process of its own: Ctrl-C is the parent's business, and without the parent there is none."""
     if threading.current_thread() is threading.main_thread():  # a worker of Dask's has its own habits
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _end_with_parent()
+        belong_to_parent()
     return item, work.function()(item)
+
+
+def belong_to_parent() -> None:
+    """In a process that works for another: Ctrl-C is the parent's business, and without the parent there is none."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
 
 
 @functools.cache
 def _end_with_parent() -> None:
-    """Such a process outlives a parent that was killed, and would go on with what it is at."""
+    """Such a process outlives a parent that was killed, by minutes, and would go on with what it is at."""
     parent = os.getppid()
 
     def watch() -> None:

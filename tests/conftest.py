@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +107,21 @@ def _torch_is_left_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_default_dtype(before[0])
     torch.set_grad_enabled(before[1])
     assert after == before, f"{request.node.nodeid} left torch's default dtype and grad mode at {after}"
+
+
+@pytest.fixture
+def saved_on_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Path]:
+    """Saves a training into a file that says "cuda:0" of every tensor, as one does that was written there."""
+
+    def save(training: Any) -> Path:
+        import torch
+
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+            training.save(tmp_path / "gpu.pt")
+        if not torch.cuda.is_available():
+            with pytest.raises(RuntimeError, match="CUDA"):
+                torch.load(tmp_path / "gpu.pt", weights_only=True)
+        return tmp_path / "gpu.pt"
+
+    return save

@@ -194,18 +194,10 @@ def test_a_saved_training_goes_on_as_if_never_interrupted(splits, tmp_path: Path
     assert through.losses == second.losses
 
 
-def test_a_training_that_was_saved_on_a_gpu_goes_on_without_one(splits, tmp_path: Path, monkeypatch):
-    """The file says "cuda:0" of every tensor, as one does that was written there."""
-    first = training(splits)
+def test_a_training_that_was_saved_on_a_gpu_goes_on_without_one(splits, saved_on_gpu):
+    first, second = training(splits), training(splits)
     first.run(3)
-    monkeypatch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
-    first.save(tmp_path / "gpu.pt")
-    monkeypatch.undo()
-    if not torch.cuda.is_available():
-        with pytest.raises(RuntimeError, match="CUDA"):
-            torch.load(tmp_path / "gpu.pt", weights_only=True)
-    second = training(splits)
-    second.load(tmp_path / "gpu.pt")
+    second.load(saved_on_gpu(first))
     first.run(5)
     second.run(5)
     assert first.losses == second.losses and {p.device.type for p in second.supernet.parameters()} == {"cpu"}

@@ -11,11 +11,8 @@ import functools
 import hashlib
 import importlib.metadata
 import itertools
-import os
-import signal
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +27,7 @@ from autograder.sandbox import bubblewrap
 from autograder.sandbox.cells import Step
 from autograder.sandbox.prefork import TemplateLauncher
 from autograder.sandbox.process import Launcher
+from nas_lib._parallel import belong_to_parent
 
 ATTEMPTS = 3  # after which a submission is the grader's fault, and left to a person
 CONNECT_SECONDS = 30
@@ -215,23 +213,8 @@ def _in_parallel(tasks: Iterable[Task], jobs: int) -> Iterator[Evaluated]:
 
 
 def _undisturbed(task: Task) -> Evaluated:
-    """In a process of joblib's: Ctrl-C is the parent's business, and without the parent there is none."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
+    belong_to_parent()  # with it end its sandboxes
     return evaluate(task)
-
-
-@functools.cache
-def _end_with_parent() -> None:
-    """Such a process outlives a parent that was killed, by minutes; with it end its sandboxes."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 # ----------------------------------------------------------------------------------------------------

@@ -68,6 +68,19 @@ def require_generator(rng: Any) -> None:
         raise TypeError(f"rng must be a numpy.random.Generator such as {example}, got {rng!r}")
 
 
+def require_decisions(arch: Any, count: int, accepted: Str) -> tuple[Any, ...]:
+    """`arch` as a plain tuple of `count` entries; TypeError or ValueError, which says what is `accepted`, otherwise."""
+    if isinstance(arch, str):
+        raise TypeError(f"{accepted}, got the string {arch!r} (a space's parse() reads strings)")
+    try:
+        decisions = tuple(arch)
+    except TypeError:
+        raise TypeError(f"{accepted}, got {arch!r}") from None
+    if len(decisions) != count:
+        raise ValueError(f"{accepted}, got {len(decisions)} entries: {decisions!r}")
+    return decisions
+
+
 def require_index(index: Any, size: int) -> None:
     """TypeError unless `index` is an integer, ValueError unless it is from 0 to size − 1."""
     if isinstance(index, (bool, bool_)) or not isinstance(index, (int, integer)):

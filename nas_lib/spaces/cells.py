@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from nas_lib.spaces._protocol import Str, require_generator, require_index
+from nas_lib.spaces._protocol import Str, require_decisions, require_generator, require_index
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """NAS-Bench-201's operations in its own order; the index counts in this order."""
@@ -62,14 +62,7 @@ class Cell(tuple[str, ...]):
 def _checked(arch: Any, ops: Sequence[str]) -> tuple[str, ...]:
     """`arch` as a plain tuple, or an error that says which part of it is wrong."""
     accepted = f"arch must be a tuple of six op names out of {', '.join(ops)}"
-    if isinstance(arch, str):
-        raise TypeError(f"{accepted}, got the string {arch!r} (a space's parse() reads strings)")
-    try:
-        names = tuple(arch)
-    except TypeError:
-        raise TypeError(f"{accepted}, got {arch!r}") from None
-    if len(names) != len(EDGES):
-        raise ValueError(f"{accepted}, got {len(names)} entries: {names!r}")
+    names = require_decisions(arch, len(EDGES), accepted)
     for name, (source, target) in zip(names, EDGES, strict=True):
         if not isinstance(name, str) or name not in ops:
             raise ValueError(f"{accepted}, got {name!r} on edge {source}→{target}")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from nas_lib.spaces._protocol import Str, require_generator, require_index
+from nas_lib.spaces._protocol import Str, require_decisions, require_generator, require_index
 
 COUNT_LIMIT = 500_000
 """Options that are looked at for counting before a space is taken to be too entangled to be counted."""
@@ -443,15 +443,7 @@ class ProductSpace:
     def _values(self, arch: Any) -> Values:
         """`arch` as a plain tuple with one entry per decision."""
         accepted = f"arch must be a tuple of one option per decision ({', '.join(self.names)})"
-        if isinstance(arch, str):
-            raise TypeError(f"{accepted}, got the string {arch!r} (a space's parse() reads strings)")
-        try:
-            values = tuple(arch)
-        except TypeError:
-            raise TypeError(f"{accepted}, got {arch!r}") from None
-        if len(values) != len(self.names):
-            raise ValueError(f"{accepted}, got {len(values)} entries: {values!r}")
-        return values
+        return require_decisions(arch, len(self.names), accepted)
 
     def _require(self, arch: Any) -> Values:
         """`arch` as the tuple of this space's own options; TypeError or ValueError if it is not in it."""

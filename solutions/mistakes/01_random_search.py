@@ -645,14 +645,17 @@ book.edits(
         "",
         {
             "not 0 < fraction <= 1": "fraction > 1",
-            EXACT: "math.log1p(-confidence) / -abs(fraction)",
+            EXACT: "math.log1p(-confidence) / (math.log1p(-fraction) if fraction > 0 else -1.0)",
         },
     ),
     ("accepts-bad-input", "", {"not 0 < confidence < 1": "not 0 <= confidence < 1"}),
     (
         "accepts-bad-input",
         "",
-        {"not 0 < confidence < 1": "not 0 < confidence", "math.log1p(-confidence)": "-confidence"},
+        {
+            "not 0 < confidence < 1": "not 0 < confidence",
+            "math.log1p(-confidence)": "(math.log1p(-confidence) if confidence < 1 else -1.0)",
+        },
     ),
 )
 

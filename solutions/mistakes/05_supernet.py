@@ -1740,7 +1740,7 @@ book.edits(
     ),
     ("accepts-bad-input", "", {"if not begun:": "if not phases:"}),
     ("accepts-bad-input", "", {"if not begun:": "if step < 0:"}),
-    ("accepts-bad-input", "", {"if not begun:": "if step < phases[0][0]:"}),
+    ("accepts-bad-input", "", {"if not begun:": "if phases and not begun:"}),
 )
 
 
