@@ -96,10 +96,13 @@ class KendallTau(RankCorrelation):
 
 
 def _noisy(rng: Generator, n: int, noise: float) -> tuple[list[float], list[float]]:
-    """Numbers that float32 holds exactly, and others that fall with them."""
-    a = rng.normal(80, 6, size=n)
-    b = 3 - 0.2 * a + noise * rng.normal(size=n)
-    return (np.round(a * 512) / 512).tolist(), (np.round(b * 512) / 512).tolist()
+    """Numbers that float32 holds exactly, and others that fall with them; ties have cases of their own."""
+    while True:
+        a = rng.normal(80, 6, size=n)
+        b = 3 - 0.2 * a + noise * rng.normal(size=n)
+        found = [(np.round(one * 512) / 512).tolist() for one in (a, b)]
+        if all(len(set(one)) == n for one in found):
+            return found[0], found[1]
 
 
 def _many(seed: int, count: int) -> tuple[list[int], list[int]]:
