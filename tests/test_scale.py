@@ -9,6 +9,7 @@ Runs are killed for real, at moments that differ, and a Dask cluster is a real o
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import re
@@ -643,16 +644,37 @@ def test_a_clone_where_templates_cannot_be_used_is_named_with_the_remedy(place, 
     assert TemplateLauncher().refused == module.covered()
 
 
+def opened() -> set[tuple[str, str]]:
+    """Every file that this process has open: its number and what it is."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the listing's own is closed by now
+            found.add((name, os.readlink(f"/proc/self/fd/{name}")))
+    return found
+
+
 def test_nothing_is_left_of_a_template(sandboxed):
-    before = {pid for pid in children(os.getpid()) if "bwrap" in command_of(pid)}
-    open_before = len(os.listdir("/proc/self/fd"))
-    with TemplateLauncher() as launcher:
-        if launcher.refused:
-            pytest.skip(launcher.refused)
-        for _ in range(3):
-            with Session(LESSON, [Step("one", "import os\nos.fork()", 0, True)], launcher=launcher) as made:
-                made.start()
-        (outer,) = {pid for pid in children(os.getpid()) if "bwrap" in command_of(pid)} - before
+    def use(times: int) -> int:
+        """Start that many sessions from one template. Returns the process that is outermost."""
+        with TemplateLauncher() as launcher:
+            if launcher.refused:
+                pytest.skip(launcher.refused)
+            for _ in range(times):
+                with Session(
+                    LESSON, [Step("one", "import os\nos.fork()", 0, True)], launcher=launcher
+                ) as made:
+                    made.start()
+            (outer,) = sandboxes() - before
+        return outer
+
+    def sandboxes() -> set[int]:
+        return {pid for pid in children(os.getpid()) if "bwrap" in command_of(pid)}
+
+    before = sandboxes()
+    use(1)  # the lesson's library is made once a process, and stays
+    gc.collect()
+    open_before = opened()
+    outer = use(3)
     assert not Path(f"/proc/{outer}").exists()
-    assert {pid for pid in children(os.getpid()) if "bwrap" in command_of(pid)} == before
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert sandboxes() == before
+    assert not opened() - open_before
