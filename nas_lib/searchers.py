@@ -3,8 +3,8 @@ halving.
 
 `nas_lib.search.run` and `compare` play them; their options are bound with
 `functools.partial(RegularizedEvolution, population=20)`. `SuccessiveHalving`, one bracket, and `HalvingSearch`,
-bracket after bracket, also decide how long each architecture is trained (`FidelitySearcher`). Benchmarks answer;
-nothing is trained here.
+bracket after bracket, also decide how long each architecture is trained (`FidelitySearcher`). Bayesian optimisation is
+in `nas_lib.surrogates`, Hyperband and ASHA are in `nas_lib.hyperband`. Benchmarks answer; nothing is trained here.
 """
 
 from __future__ import annotations

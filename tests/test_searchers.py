@@ -22,6 +22,7 @@ from nas_lib.searchers import (
     largest_start,
 )
 from nas_lib.spaces import CellSpace
+from nas_lib.surrogates import BayesianOptimization
 from tests.test_search import BENCH, SMALL, nas_bench_201  # noqa: F401  (a fixture)
 
 LEARNERS: dict[str, SearcherFactory] = {
@@ -29,6 +30,8 @@ LEARNERS: dict[str, SearcherFactory] = {
     "first": partial(HillClimbing, move="first"),
     "evolution": RegularizedEvolution,
     "reinforce": Reinforce,
+    "bayesian": BayesianOptimization,
+    "bayesian, ridge": partial(BayesianOptimization, surrogate="ridge"),
 }
 
 
@@ -69,7 +72,7 @@ def test_the_seed_decides_the_run(name: str) -> None:
     assert runs[0] == runs[1] != runs[2]
 
 
-@pytest.mark.parametrize("method", [HillClimbing, RegularizedEvolution, Reinforce])
+@pytest.mark.parametrize("method", [HillClimbing, RegularizedEvolution, Reinforce, BayesianOptimization])
 def test_the_generator_is_checked(method: Any) -> None:
     with pytest.raises(TypeError, match=r"rng must be a numpy.random.Generator, got 0"):
         method(SMALL, 0)
