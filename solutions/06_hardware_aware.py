@@ -161,7 +161,7 @@ with latency.pinned_threads(1):
     blocks = [bench(lambda: [forward() for _ in range(20)], 0, 1, wait)[1] / 20 for _ in range(5)]
     print(f"means of 5 blocks of 20     {1e3 * min(blocks):8.3f} to {1e3 * max(blocks):.3f} ms")
 with latency.pinned_threads(2):
-    print("two threads instead of one ", in_ms(bench(forward, 10, 100, wait)))
+    print("two threads instead of one ", in_ms(bench(forward, 5, 25, wait)))
 guess_first.beside(cold[1] / warm[1])
 
 # %% tags=["experiment"]

@@ -36,8 +36,9 @@ FIRST = ("test_mutants", "test_lessons", "test_checks", "test_grading", "test_sc
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto` counts the cores that this process may use, not those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """`-n auto`: one more than the cores that this process may use, since a fifth of the time is spent waiting."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -237,6 +237,8 @@ def test_drift_names_the_file(tmp_path, kind, spoil):
         ('{"a": true}', '{"a": 1}', False),
         ('{"a": "x"}', '{"a": "y"}', False),
         ('{"a": NaN}', '{"a": 1.0}', False),
+        ('{"cases": [{"instance": [1e-12, NaN]}]}', '{"cases": [{"instance": [1e-12, NaN]}]}', True),
+        ('{"cases": [{"instance": [1e-12]}]}', '{"cases": [{"instance": [2e-12]}]}', False),
         ("not JSON", '{"a": 1.0}', False),
     ],
 )
@@ -254,12 +256,18 @@ def test_a_build_keeps_the_digits_that_differ_by_rounding_alone(tmp_path, monkey
 
     monkeypatch.setattr(checks, "lessons", lambda: [FIXTURE])
     monkeypatch.setattr(checks, "write_public", write)
-    root, content = course(tmp_path), {"a": [1.0, 2.5], "b": {"c": [0.1]}}
+
+    def exercise(instance: float, expected: float) -> dict[str, Any]:
+        return {"cases": [{"instance": instance, "expected": expected}]}
+
+    root = course(tmp_path)
+    content = {"a": [1.0, 2.5], "b": {"c": [0.1]}, "e": exercise(0.25, 1e-12), "f": exercise(0.25, 1.0)}
     build.build(root)
-    content = {"a": [1.0000000000000002, 3.5], "b": {"c": [0.1, 0.2]}, "d": 1}
+    rounded = {"a": [1.0000000000000002, 3.5], "f": exercise(0.25, 1.0000000000000002)}
+    content = {**content, **rounded, "b": {"c": [0.1, 0.2]}, "d": 1, "e": exercise(0.5, 2e-12)}
     assert build.build(root) == [build.PUBLIC_CHECKS / f"{FIXTURE}.json"]
     stored = json.loads((root / build.PUBLIC_CHECKS / f"{FIXTURE}.json").read_text())
-    assert stored == content | {"a": [1.0, 3.5]}
+    assert stored == content | {"a": [1.0, 3.5], "f": exercise(0.25, 1.0)}
 
 
 def test_a_changed_source_makes_a_stale_notebook_and_a_removed_one_an_orphan(tmp_path):

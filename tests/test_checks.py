@@ -974,15 +974,6 @@ def _fails(item, namespace, seeds):
 
 
 # Checks that train or sample take a tenth of a second or more; bad luck is looked for in the slow test below.
-FEWER_SEEDS = {
-    "02_evolution_and_early_stopping": 25,
-    "03_rl_controller": 25,
-    "04_darts": 25,
-    "05_supernet": 25,
-    "07_compound_scaling": 15,
-}
-
-
 def _fails_itself(item, seeds):
     """Verdicts against the reference, which answers each instance once: as the learner, and as what is right."""
     found = []
@@ -1026,7 +1017,7 @@ def test_what_is_judged_by_its_distribution_states_a_rate():
 @by_name(FUNCTIONS)
 def test_the_reference_is_never_failed(item):
     def failures():
-        return _fails_itself(item, range(FEWER_SEEDS.get(item.lesson, 100)))
+        return _fails_itself(item, range(10 if item in STOCHASTIC else 40))
 
     with kept(f"never-failed-{item.name}", failures, grading(item.lesson)) as found:
         assert found == []

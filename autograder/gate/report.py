@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autograder.gate import machine
-from autograder.gate.registry import Row, kill_table, render_rows
+from autograder.gate.registry import SEEDS, Row, kill_table, render_rows
 from nas_lib import checks
 
 LEAST_WRONG, LEAST_RIGHT = 5, 2
@@ -71,13 +71,16 @@ class Report:
         return found
 
 
-def of_lesson(lesson: str, with_machine: bool = False, only: str = "") -> Report:
+def of_lesson(
+    lesson: str, with_machine: bool = False, only: str = "", seeds: Sequence[int] = SEEDS
+) -> Report:
     """Grade the checks of a lesson.
 
     Args:
         lesson: the lesson's name.
         with_machine: the machine-made mutants too; they take longer.
         only: this exercise alone.
+        seeds: the named variants are graded on instances of each.
 
     Raises:
         ValueError: there is no such lesson or exercise; or machine-made mutants are asked for and cannot be made here.
@@ -93,7 +96,7 @@ def of_lesson(lesson: str, with_machine: bool = False, only: str = "") -> Report
             if not isinstance(item, checks.ConceptQuestion)
         }
     listed = [one for one in machine.equivalents(lesson) if one.exercise in items]
-    return Report(lesson, list(items), kill_table(items.values()), results, listed)
+    return Report(lesson, list(items), kill_table(items.values(), seeds), results, listed)
 
 
 def render(report: Report) -> str:
