@@ -122,6 +122,22 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
     update.add_argument("--folder", type=Path, default=Path(), help="the course's folder (default: this one)")
     update.set_defaults(run=_update)
 
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="run a published comparison of search methods again",
+        description="nb201: the course's search methods on real NAS-Bench-201 data, beside published figures.",
+    )
+    reproduce.add_argument("what", choices=("nb201",), help="which comparison")
+    reproduce.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="the npz file of docs/reproduce.md (default: where NAS_SHARED_DATA says, or in data/)",
+    )
+    reproduce.add_argument("--seeds", type=int, default=500, help="runs of each method (default: 500)")
+    reproduce.add_argument("--jobs", type=int, help="processes (default: one for each core)")
+    reproduce.set_defaults(run=_reproduce)
+
     lacking = _add_instructor_commands(commands, root)
     if lacking:
         parser.epilog = (
@@ -211,6 +227,18 @@ def _update(arguments: argparse.Namespace) -> None:
 
     for line in update(arguments.folder, arguments.release):
         print(line, flush=True)
+
+
+def _reproduce(arguments: argparse.Namespace) -> None:
+    from nas_lib.real_data import FILE, find_nas_bench_201
+    from nas_lib.reproduce import print_nas_bench_201
+
+    path = arguments.data or find_nas_bench_201()
+    if path is None:
+        raise ValueError(
+            f"--data must name the file with NAS-Bench-201's results, {FILE}: see docs/reproduce.md"
+        )
+    print_nas_bench_201(path, arguments.seeds, arguments.jobs)
 
 
 def _add_instructor_commands(

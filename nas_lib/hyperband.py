@@ -12,41 +12,40 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.random import Generator
 
 from nas_lib.search import FidelitySearcher, RandomSearch
-from nas_lib.searchers import SuccessiveHalving, _check_generator, _not_finite, _rungs, _whole
+from nas_lib.searchers import _check_generator, _not_finite, _rungs, _whole
 from nas_lib.spaces import Arch, Space
 
 
-class Bracket(NamedTuple):
-    """A bracket of Hyperband: successive halving of `start` architectures, whose first rung trains `epochs`."""
-
-    start: int
-    epochs: int
-
-
-def brackets(max_epochs: int, eta: int = 3) -> list[Bracket]:
+def brackets(max_epochs: int, eta: int = 3) -> list[list[tuple[int, int]]]:
     """The brackets of Hyperband (Li et al. 2018, arXiv:1603.06560, algorithm 1), the one that stops earliest first.
 
-    With s_max = ⌊log_eta max_epochs⌋, bracket s = s_max, …, 0 starts with ⌈(s_max + 1)·eta^s / (s + 1)⌉ architectures
-    and trains them for max_epochs / eta^s epochs, rounded down: all brackets cost about the same.
+    With s_max = ⌊log_eta max_epochs⌋, bracket s = s_max, …, 0 starts with n = ⌈(s_max + 1)·eta^s / (s + 1)⌉
+    architectures. Its rung i = 0, …, s trains the best ⌊n / eta^i⌋ of them to max_epochs / eta^(s − i) epochs, rounded
+    down: all brackets cost about the same, and each trains somebody to the end.
 
     Args:
         max_epochs: length of full training, at least 1.
         eta: an integer ≥ 2.
+
+    Returns:
+        For each bracket, (architectures, epochs) of each rung.
     """
     max_epochs, eta = _whole("max_epochs", max_epochs, 1), _whole("eta", eta, 2)
     most = 0
     while eta ** (most + 1) <= max_epochs:
         most += 1
-    return [Bracket(-(-(most + 1) * eta**s // (s + 1)), max_epochs // eta**s) for s in range(most, -1, -1)]
+    starts = [(s, -(-(most + 1) * eta**s // (s + 1))) for s in range(most, -1, -1)]
+    return [[(n // eta**i, max_epochs // eta ** (s - i)) for i in range(s + 1)] for s, n in starts]
 
 
 class Hyperband:
     """Successive halving that hedges how early to stop: bracket after bracket, then all over again.
 
-    Li et al. 2018, arXiv:1603.06560. No architecture is drawn twice.
+    Li et al. 2018, arXiv:1603.06560. No architecture is drawn twice. Of equal values, those that came first stay.
 
     Args:
         space: where to search.
@@ -63,21 +62,22 @@ class Hyperband:
         _check_generator(rng)
         self.resume = bool(resume)
         self._brackets = brackets(max_epochs, eta)
-        self._max_epochs, self._eta = int(max_epochs), int(eta)
         self._draw = RandomSearch(space, rng)
+        self._rungs: list[tuple[int, int]] = []  # of the bracket that runs, those that are left
         self._begun = 0
-        self._race: SuccessiveHalving | None = None
+        self._racing: list[Arch] = []
+        self._values: list[float] = []
 
     def ask(self) -> tuple[Arch, int]:
         """The next architecture and the epochs to train it to; StopIteration when all have been drawn."""
-        if self._race is not None:
-            try:
-                return self._race.ask()
-            except StopIteration:
-                pass  # decided: the next bracket
-        start, epochs = self._brackets[self._begun % len(self._brackets)]
+        if not self._rungs:
+            self._begin()
+        return self._racing[len(self._values)], self._rungs[0][1]
+
+    def _begin(self) -> None:
+        rungs = self._brackets[self._begun % len(self._brackets)]
         archs: list[Arch] = []
-        while len(archs) < start:
+        while len(archs) < rungs[0][0]:
             try:
                 archs.append(self._draw.ask())
             except StopIteration:
@@ -85,14 +85,31 @@ class Hyperband:
                     raise
                 break
         self._begun += 1
-        self._race = SuccessiveHalving(archs, self._max_epochs, eta=self._eta, min_epochs=epochs)
-        return self._race.ask()
+        self._racing, self._rungs = archs, list(rungs)
 
     def tell(self, arch: Arch, epochs: int, value: float) -> None:
-        """The value of what was asked for last, after that many epochs; refuses what `SuccessiveHalving` refuses."""
-        if self._race is None:
-            raise ValueError(f"arch must be the one that was asked for last (nothing), got {arch}")
-        self._race.tell(arch, epochs, value)
+        """The value of what was asked for last, after that many epochs.
+
+        Raises:
+            ValueError: another architecture or length, or a value that is not finite.
+        """
+        asked = (self._racing[len(self._values)], self._rungs[0][1]) if self._rungs else "nothing"
+        if asked != (arch, epochs):
+            raise ValueError(
+                f"arch and epochs must be what was asked for last ({asked}), got {arch}, {epochs}"
+            )
+        if not math.isfinite(value):
+            raise _not_finite(value, arch)
+        self._values.append(value)
+        if len(self._values) == len(self._racing):
+            self._decide()
+
+    def _decide(self) -> None:
+        """The best go on to the next rung; fewer than the bracket says where the space was used up before."""
+        del self._rungs[0]
+        order = np.argsort(-np.array(self._values), kind="stable").tolist()
+        kept = self._rungs[0][0] if self._rungs else 0
+        self._racing, self._values = [self._racing[i] for i in order[:kept]], []
 
 
 class ASHA:

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_lib.benchmark import TabularBenchmark
-from nas_lib.spaces import CellSpace
+from nas_lib.benchmark import Evaluation, Metric, TabularBenchmark
+from nas_lib.spaces import Arch, CellSpace, Space
 
 FOLDER_VARIABLE = "NAS_SHARED_DATA"
 FILE = "nb201_cifar10.npz"
@@ -77,6 +77,52 @@ def nas_bench_201(path: Path | str) -> TabularBenchmark:
         return TabularBenchmark.from_arrays(
             space, data["valid_acc_12"][order], data["valid_acc_200"][order], seconds
         )
+
+
+def two_lengths(path: Path | str) -> TwoLengths:
+    """The same for methods that choose how long to train: for 12 epochs, or for 200 from the start.
+
+    Args, errors: as in `nas_bench_201`.
+    """
+    short = nas_bench_201(path)
+    with np.load(path) as data:
+        rows = np.array([short.space.index(short.space.parse(text.decode())) for text in data["arch"]])
+        seconds = np.empty(len(rows))
+        seconds[rows] = data["train_time_200_s"] + VALIDATION_SECONDS
+    full = TabularBenchmark.from_arrays(short.space, short.final("test"), short.final("test"), seconds)
+    return TwoLengths(short, full)
+
+
+@dataclass(frozen=True, eq=False)
+class TwoLengths:
+    """NAS-Bench-201 as its file has it: trainings of 12 epochs, and others of 200 (`nas_lib.benchmark.Benchmark`).
+
+    A training of 200 epochs is one of its own: it does not go on from that of 12, and costs all of its time. After 200
+    epochs, `valid` and `test` are the same, validation accuracy.
+    """
+
+    short: TabularBenchmark
+    full: TabularBenchmark
+
+    epochs = FULL_EPOCHS
+    seeds = 1
+
+    @property
+    def space(self) -> Space:
+        """The cell space."""
+        return self.full.space
+
+    def query(self, arch: Arch, epochs: int | None = None, seed: int | None = None) -> Evaluation:
+        """What 12 or 200 epochs (None: 200) gave; ValueError for another length."""
+        if epochs not in (None, SEARCH_EPOCHS, FULL_EPOCHS):
+            raise ValueError(f"epochs must be {SEARCH_EPOCHS}, {FULL_EPOCHS} or None for all, got {epochs!r}")
+        if epochs == SEARCH_EPOCHS:
+            return self.short.query(arch, seed=seed)._replace(test=None)
+        return self.full.query(arch, seed=seed)
+
+    def best(self, metric: Metric = "test") -> tuple[Arch, float]:
+        """The best cell after 200 epochs, and its value."""
+        return self.full.best(metric)
 
 
 DEVICE_COLUMNS = {

@@ -285,7 +285,7 @@ class BayesianOptimization(_TurnTaking):
 
     arXiv:1910.11858. The first `initial` proposals are random. Then the one of a pool with the highest expected
     improvement over the best told comes next, in `normal_scores` of the values. Half of the pool is random, the other
-    half are mutants of the `parents` best. No architecture is proposed twice; after the last comes StopIteration.
+    half are neighbours of the `parents` best. No architecture is proposed twice; after the last comes StopIteration.
 
     Args:
         space: where to search.
@@ -296,7 +296,7 @@ class BayesianOptimization(_TurnTaking):
             `Surrogate`.
         encode: "one-hot" is the space's own `encode`; "paths" is `path_features`, for cells; or a function from an
             architecture to a vector.
-        parents: how many of the best have mutants, ≥ 1.
+        parents: of how many of the best neighbours are candidates, ≥ 1.
 
     Attributes:
         least_budget: evaluations that a run must have, or it would be random search by another name.
@@ -325,6 +325,7 @@ class BayesianOptimization(_TurnTaking):
         self._seen: set[Arch] = set()
         self._told: list[tuple[float, Arch]] = []  # best first
         self._values: list[float] = []  # as they were told
+        self._around: dict[Arch, list[Arch]] = {}
 
     def _propose(self) -> Arch:
         if len(self._told) < self.least_budget:
@@ -339,14 +340,27 @@ class BayesianOptimization(_TurnTaking):
         return self._take(pool[int(gains.argmax() if gains.max() > 0 else mean.argmax())])
 
     def _candidates(self) -> list[Arch]:
-        """Different unseen architectures: random ones, and mutants of the best."""
-        sample, mutate, rng = self._space.sample, self._space.mutate, self._rng
+        """Different unseen architectures: random ones, and neighbours of the best."""
         half = self._pool // 2
-        best = [arch for _, arch in self._told[: self._parents]]
-        drawn = [sample(rng) for _ in range(self._pool - half)]
-        drawn += [mutate(best[i], rng) for i in rng.integers(len(best), size=half).tolist()]
+        near = [arch for _, best in self._told[: self._parents] for arch in self._neighbors(best)]
+        drawn = self._sample(self._pool - half)
+        if near:
+            drawn += [near[i] for i in self._rng.integers(len(near), size=half).tolist()]
         seen = self._seen
         return [arch for arch in dict.fromkeys(drawn) if arch not in seen]
+
+    def _sample(self, n: int) -> list[Arch]:
+        try:
+            size = len(self._space)
+        except OverflowError:  # too many to be numbered in 64 bits
+            return [self._space.sample(self._rng) for _ in range(n)]
+        # All at once: a call to the generator costs more than the draw.
+        return [self._space.from_index(i) for i in self._rng.integers(size, size=n).tolist()]
+
+    def _neighbors(self, arch: Arch) -> list[Arch]:
+        if arch not in self._around:
+            self._around[arch] = self._space.neighbors(arch)
+        return self._around[arch]
 
     def _random(self) -> Arch:
         arch = self._order.ask()

@@ -443,7 +443,7 @@ def completed(line: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "suggested"),
     [
-        ("nas-course rep", ["report"]),
+        ("nas-course repo", ["report"]),
         ("nas-course mark --no", ["--no-browser"]),
         ("nas-course grade --lesson 01", ["01_random_search"]),
         ("nas-course assign 0", solutions.lessons()),

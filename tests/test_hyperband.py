@@ -27,15 +27,24 @@ def number(arch: Any) -> int:
 
 def test_the_brackets_of_the_paper() -> None:
     """Table 1 of Li et al. 2018 (R = 81, eta = 3)."""
-    assert brackets(81, 3) == [(81, 1), (34, 3), (15, 9), (8, 27), (5, 81)]
+    assert brackets(81, 3) == [
+        [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
+        [(34, 3), (11, 9), (3, 27), (1, 81)],
+        [(15, 9), (5, 27), (1, 81)],
+        [(8, 27), (2, 81)],
+        [(5, 81)],
+    ]
+    assert brackets(12, 3) == [[(9, 1), (3, 4), (1, 12)], [(5, 4), (1, 12)], [(3, 12)]]
 
 
-@pytest.mark.parametrize(("most", "eta"), [(1, 3), (2, 3), (6, 3), (12, 2), (12, 3), (200, 4)])
-def test_brackets_cost_about_the_same_and_all_train_to_the_end(most: int, eta: int) -> None:
+@pytest.mark.parametrize(("most", "eta"), [(1, 3), (2, 3), (6, 3), (12, 2), (12, 3), (200, 4), (200, 16)])
+def test_every_bracket_trains_somebody_to_the_end(most: int, eta: int) -> None:
     found = brackets(most, eta)
-    assert found[-1].epochs == most and found[0].epochs < eta
-    assert all(a.start >= b.start and a.epochs < b.epochs for a, b in pairwise(found))
     assert len(found) == 1 + math.floor(math.log(most, eta) + 1e-9)
+    for rungs in found:
+        assert rungs[-1][1] == most
+        for (n, epochs), (fewer, longer) in pairwise(rungs):
+            assert 1 <= fewer == n // eta and longer // eta == epochs
 
 
 def test_hyperband_runs_bracket_after_bracket() -> None:
