@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test slow-test build grade corpus sweep table release
+.PHONY: help venv lab test slow-test build grade corpus sweep site table release
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
@@ -57,6 +57,9 @@ corpus: $(STAMP) ## grade hostile, broken and odd submissions and compare with w
 sweep: $(STAMP) ## try every callable of the library as the answer to each exercise; LESSON= one (minutes)
 	$(COURSE) sweep $(if $(LESSON),--lesson $(LESSON)) $(ARGS)
 
+site: $(STAMP) ## make the reading site in dist/site (minutes: it executes lessons that have changed)
+	$(COURSE) site $(ARGS)
+
 table: $(STAMP) ## train the table of all cells, or go on where it was interrupted (hours)
 	$(PY) -m scripts.table.build record $(ARGS)
 	$(PY) -m scripts.table.build merge
@@ -69,7 +72,7 @@ $(STAMP): pyproject.toml constraints.txt | $(PY)
 	@echo "Installing the course into $(VENV); the first time takes minutes (torch is large)."
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade
 	$(if $(TORCH_INDEX),$(PY) -m pip install --index-url $(TORCH_INDEX) $(shell grep -E '^(torch|torchvision)==' constraints.txt))
-	$(PY) -m pip install --constraint constraints.txt --editable ".[course,onnx,cluster,dev]"
+	$(PY) -m pip install --constraint constraints.txt --editable ".[course,onnx,cluster,site,dev]"
 	@touch $@
 
 $(PY):

@@ -50,7 +50,22 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     verify = commands.add_parser(
         "verify", help="look for faults in the lessons' sources and for answers in what learners get"
     )
+    verify.add_argument(
+        "--course",
+        nargs="*",
+        metavar="LESSON",
+        help="execute lessons with the reference (default: all) and print what each takes and gives",
+    )
     verify.set_defaults(run=_verify)
+
+    site = commands.add_parser(
+        "site",
+        help="make the reading site: lessons executed with solutions folded, library, guides (minutes)",
+    )
+    site.add_argument(
+        "--into", default="dist/site", help="folder of its pages, made anew (default: %(default)s)"
+    )
+    site.set_defaults(run=_site)
 
     assign = commands.add_parser(
         "assign", help="make the nbgrader course folder, with lessons to release and the due date"
@@ -314,9 +329,11 @@ def _build(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(_: argparse.Namespace) -> int:
+def _verify(arguments: argparse.Namespace) -> int:
     from autograder.author import build, leaks
 
+    if arguments.course is not None:
+        return _verify_course(arguments.course)
     faults = _faults()
     secrets = leaks.all_answers()
     found = [
@@ -329,6 +346,32 @@ def _verify(_: argparse.Namespace) -> int:
     if not faults and not found:
         print("No faults in the lessons, no answers in notebooks/ and nas_lib/.")
     return 1 if faults or found else 0
+
+
+def _verify_course(lessons: list[str]) -> int:
+    import solutions
+    from autograder.author import running
+
+    names = [solutions.source_path(name).stem for name in lessons] or solutions.lessons()
+    print(running.HEAD)
+    runs = []
+    for name in names:
+        runs.append(running.run(name))
+        print(runs[-1].row, flush=True)
+    print(running.total(runs).row)
+    return 0 if all(one.right == one.checks for one in runs) else 1
+
+
+def _site(arguments: argparse.Namespace) -> int:
+    import solutions
+    from autograder.author import running, site
+
+    for name in solutions.lessons():
+        if running.executed(name) is None:
+            print(f"Executing {name}, whose page is out of date.", flush=True)
+            running.run(name)
+    print(f"Open {site.make(Path(arguments.into).resolve())}")
+    return 0
 
 
 def _faults() -> int:

@@ -407,7 +407,7 @@ class Fit:
     """How well predictions agree with measurements.
 
     Attributes:
-        median_error, worst_error: of |predicted − measured| / measured, as shares.
+        median_error, worst_error: of the absolute value of (predicted − measured) / measured, as shares.
         bias: median of (predicted − measured) / measured.
         spearman: rank correlation.
         networks: how many were compared.

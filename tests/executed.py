@@ -6,15 +6,14 @@ comparison, fewer steps of a training.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
 
 import solutions
+from autograder.author import running
 from autograder.author.build import student_notebook
 
 SECONDS = 180  # that a cell may take on two cores
@@ -96,12 +95,7 @@ def execute(notebook: Any, table: Path) -> dict[str, Any]:
     """
     where = f"from pathlib import Path\nimport nas_lib.benchmark\nnas_lib.benchmark.TABLE_PATH = Path({str(table)!r})"
     notebook.cells.insert(0, nbformat.v4.new_code_cell(where))
-    root = str(solutions.FOLDER.parent)
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    environment["PYTHONPATH"] = os.pathsep.join([root, environment.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    resources = {"metadata": {"path": root}}
-    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources)
-    client.execute(env=environment)
+    running.execute(notebook, SECONDS)
     outputs = [one for cell in notebook.cells if cell.cell_type == "code" for one in cell.outputs]
     streams = dict.fromkeys(("stdout", "stderr"), "")
     for one in outputs:

@@ -46,6 +46,7 @@ TARGETS = (
     "grade",
     "corpus",
     "sweep",
+    "site",
     "table",
     "release",
 )

@@ -1,0 +1,103 @@
+"""The reading site: pages made of lessons, executed or not, with solutions folded and no link that leads nowhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import solutions
+from autograder.author import running, site
+
+LESSON = "03_rl_controller"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site without outputs: Sphinx itself ends with an error where a link leads nowhere."""
+    return site.make(tmp_path_factory.mktemp("site") / "pages", lessons=[]).parent
+
+
+def text(pages: Path, page: str) -> str:
+    return (pages / page).read_text(encoding="utf-8")
+
+
+def test_every_lesson_and_guide_has_its_page(pages: Path) -> None:
+    start = text(pages, "index.html")
+    for lesson in solutions.lessons():
+        assert f'href="notebooks/{lesson}/{lesson}.html"' in start
+    for page in (
+        "notebooks/glossary",
+        "README",
+        "CONTRIBUTING",
+        "docs/instructor_guide",
+        "docs/table/README",
+    ):
+        assert f'href="{page}.html"' in start and (pages / f"{page}.html").is_file()
+    assert "nas_lib.search.compare" in text(pages, "api/nas_lib.search.html")
+    assert not [
+        page for page in (pages / "api").glob("*.html") if re.search("judges|checks|standins", page.name)
+    ]
+
+
+def test_links_within_the_site_lead_somewhere(pages: Path) -> None:
+    for page in pages.rglob("*.html"):
+        for link in re.findall(r'(?:href|src)="([^"#?]+)', page.read_text(encoding="utf-8")):
+            if not re.match(r"[a-z]+:", link):
+                assert (page.parent / link).exists(), f"{page.relative_to(pages)} links {link}"
+
+
+def test_nothing_is_fetched_from_elsewhere(pages: Path) -> None:
+    page = text(pages, f"notebooks/{LESSON}/{LESSON}.html")
+    assert re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:[^"]+', page) == []
+    assert "mathjax" in page.lower()
+
+
+def test_solutions_schemes_and_model_answers_are_folded_away(pages: Path) -> None:
+    page = text(pages, f"notebooks/{LESSON}/{LESSON}.html")
+    assert "BEGIN SOLUTION" not in page and "MARK SCHEME" not in page
+    folded = re.findall(r"<details.*?</details>", page, re.DOTALL)
+    assert sum("Show the solution" in one for one in folded) == sum(
+        "exercise" in cell.metadata.get("tags", []) for cell in solutions.read(LESSON).cells
+    )
+    assert (
+        sum("How it is marked" in one for one in folded)
+        == sum("A model answer" in one for one in folded)
+        == 1
+    )
+
+
+def test_a_page_shows_what_its_lesson_showed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(running, "KEPT", tmp_path)
+    monkeypatch.setattr(running, "execute", _execute_two_cells)
+    found = running.run(LESSON)
+    assert (found.lesson, found.right, found.points) == (LESSON, 1, 24)
+    assert 0.0 < found.processor < found.seconds + 60.0 and 20.0 < found.megabytes < 4_000.0
+    shown = site.readable(LESSON, running.executed(LESSON))
+    assert [one.text for cell in shown.cells for one in cell.get("outputs", ())] == [
+        "✓ exact_policy_gradient\n"
+    ]
+    assert found.row.split()[:4] == [LESSON, "24", "1", "of"]
+    assert running.total([found, found]).points == 48
+
+
+def _execute_two_cells(notebook: nbformat.NotebookNode) -> None:
+    """A check that succeeds, and the cell that measures, which is the last."""
+    check = next(cell for cell in notebook.cells if "check" in cell.metadata.get("tags", []))
+    check.outputs = [nbformat.v4.new_output("stream", text="✓ exact_policy_gradient\n")]
+    last = nbformat.v4.new_notebook(cells=[notebook.cells[-1]])
+    EXECUTE(last)
+
+
+EXECUTE = running.execute
+
+
+def test_a_lesson_that_has_changed_since_is_not_shown_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(running, "KEPT", tmp_path)
+    assert running.executed(LESSON) is None
+    with pytest.raises(ValueError, match=f"verify --course {solutions.lessons()[0]}"):
+        site.make(tmp_path / "pages")
