@@ -46,6 +46,7 @@
 
 # %% tags=["setup"]
 import copy
+import functools
 import itertools
 import tempfile
 import time
@@ -130,6 +131,7 @@ from nas_lib.spaces import CellSpace, MobileSpace, functions
 
 space = CellSpace()
 deployed = NetworkConfig(channels=16, stages=3, in_channels=3, resolution=32, stem_stride=1)
+of_table = NetworkConfig()  # in which the course's table trained every cell
 bench = or_fallback("benchmark_latency", benchmark_latency)
 device = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -225,8 +227,8 @@ for name, conv in kinds.items():
 # long. But a space is made of few operations at few shapes: measure each of them once, and add up.
 #
 # ### Exercise 6.2 · `latency_table` · ●○○○○ · 6 min · 2 points
-# **Why it matters.** The cell space has 15,625 networks and, with three stages, a dozen different
-# layers. Example: two operations at three shapes give six entries,
+# **Why it matters.** The cell space has 15,625 networks and, with two stages, eight different
+# layers that take time. Example: two operations at three shapes give six entries,
 # `table["nor_conv_3x3", (16, 16, 32)]` one of them.
 #
 # <details><summary>Hint: "one shape overwrites the other" or "unhashable type"</summary>
@@ -306,10 +308,11 @@ def predict_latency(keys, table, overhead=0.0):
 check("predict_latency", predict_latency)
 
 # %% [markdown]
-# Is a sum good enough? Ask it in two spaces: the cells, and `MobileSpace`, where a network has a
-# resolution and each stage a depth, a kernel and an expansion. Measure 62 random networks of each.
-# Twelve *calibrate* the sum with a scale and an overhead (what lies between layers is in no entry);
-# the other fifty are new. MACs alone are the baseline.
+# Is a sum good enough? Ask it in two spaces: the cells, in the small network in which the course's
+# table trained them, and `MobileSpace`, where a network has a resolution and each stage a depth, a
+# kernel and an expansion. Measure 62 random networks of each. Twelve *calibrate* the sum with a
+# scale and an overhead (what lies between layers is in no entry); the other fifty are new. MACs
+# alone are the baseline.
 
 # %% tags=["experiment"]
 make_table = or_fallback("latency_table", latency_table)
@@ -331,9 +334,9 @@ def whole(net, stem):
 # %% tags=["experiment"]
 cell_archs = [space.from_index(int(i)) for i in rng.choice(len(space), 62, replace=False)]
 mobile_archs = [MobileSpace().sample(rng) for _ in range(62)]
-spaces = {"cells": [latency.cell_layers(arch, deployed) for arch in cell_archs]}
+spaces = {"cells": [latency.cell_layers(arch, of_table) for arch in cell_archs]}
 spaces["mobile"] = [latency.mobile_layers(arch) for arch in mobile_archs]
-stages = [(w, w, s) for w, s in zip(deployed.widths, deployed.resolutions)]
+stages = [(w, w, s) for w, s in zip(of_table.widths, of_table.resolutions)]
 table = make_table([op for op in space.ops if op != "none"], stages, measure)
 # Stems, heads, bottlenecks too.
 every = {layer for networks in spaces.values() for layer in itertools.chain(*networks)}
@@ -341,7 +344,7 @@ table |= {tuple(layer): measure(*layer) for layer in sorted(every - table.keys()
 
 # %% tags=["experiment"]
 nets = {
-    "cells": [build_network(arch, deployed) for arch in cell_archs],
+    "cells": [build_network(arch, of_table) for arch in cell_archs],
     "mobile": [build_mobile(arch) for arch in mobile_archs],
 }
 measured = {"cells": [], "mobile": []}
@@ -563,10 +566,9 @@ check("mnasnet_reward", mnasnet_reward)
 
 # %% [markdown]
 # Let the reward choose from *all* cells: accuracies come from the course's table, latencies from
-# yours. The targets are quantiles of those latencies. Beside it stands what the target means: the
-# most accurate cell within it. (A row joins two networks of one cell: the accuracy is that on 12×12
-# images with one channel, the latency that on 32×32 with three. It shows what a *reward* chooses,
-# and offers no network to ship. The same holds for the front of section 5.)
+# yours. Both are of one network, the cell in the table's small network for 12×12 images, predicted
+# by the sum that you have just judged. The targets are quantiles of those latencies. Beside it
+# stands what the target means: the most accurate cell within it.
 
 # %% tags=["experiment"]
 guess_soft = predict("How many different cells does the soft reward choose for 3 targets?", ...)
@@ -577,7 +579,7 @@ from nas_lib.benchmark import TabularBenchmark
 reward_of = or_fallback("mnasnet_reward", mnasnet_reward)
 accuracy = TabularBenchmark.load().final("valid")
 cells = [space.from_index(i) for i in range(len(space))]
-layers = ([tuple(layer) for layer in latency.cell_layers(arch, deployed)] for arch in cells)
+layers = ([tuple(layer) for layer in latency.cell_layers(arch, of_table)] for arch in cells)
 lat = np.array([sum_up(one, table) for one in layers])
 lat = 1e3 * (calibrated["cells"].overhead + calibrated["cells"].scale * lat)
 
@@ -808,10 +810,10 @@ def fake_quantize(x, bits, per_channel=False):
 check("fake_quantize", fake_quantize)
 
 # %% [markdown]
-# Train six different cells for real, a short training each. Then round their weights to fewer and
-# fewer bits, without any further training, with one scale per layer and with one per output
-# channel. Where does it break, and can two more epochs of training *through* the quantised weights,
-# with the straight-through gradient, repair it?
+# Train six different cells for real, briefly, from three seeds each. Then round the weights of one
+# to fewer and fewer bits, without any further training, with one scale per layer and with one per
+# output channel. Where does it break, and can two more epochs of training *through* the quantised
+# weights, with the straight-through gradient, repair it?
 #
 # To run this at real scale, set `DATASET = "cifar10"` (on Colab: Runtime → Change runtime type → a
 # GPU). It downloads 170 MB and trains for about an hour on two processor cores
@@ -823,14 +825,14 @@ from nas_lib.training import RECIPE, count_correct, load_splits, train
 
 DATASET = "cluttered_digits"
 quantize = or_fallback("fake_quantize", fake_quantize)
-recipe = replace(RECIPE, epochs=3, train_images=2048, valid_images=1000, final_images=1000)
+recipe = replace(RECIPE, epochs=3, train_images=2048, valid_images=1000, final_images=2000)
 if DATASET != "cluttered_digits":
     recipe = replace(RECIPE, network=deployed, epochs=12, train_images=40_000, final_images=10_000)
-splits = load_splits(recipe, DATASET).to(device)
+splits, SEEDS = load_splits(recipe, DATASET).to(device), range(3)
 candidates = [functions()[0][i] for i in (1753, 3506, 5259)]
 candidates += [cell, (pointwise,) * 6, (dense,) + ("skip_connect",) * 5]
-bar = progress(candidates, unit="network")
-trained = {arch: train(arch, splits, recipe).network.eval() for arch in bar}
+bar = progress([*itertools.product(candidates, SEEDS)], unit="network")
+trained = {job: train(job[0], splits, recipe, job[1]).network.eval() for job in bar}
 
 # %% tags=["experiment"]
 @torch.no_grad()
@@ -842,8 +844,8 @@ def rounded_copy(network, bits, per_channel=True):
             module.weight.copy_(quantize(module.weight, bits, per_channel=per_channel))
     return twin
 
-def accuracy_of(network):
-    return 100 * count_correct(network, *splits.final_valid) / len(splits.final_valid[1])
+def accuracy_of(network, images=splits.final_valid):
+    return 100 * count_correct(network, *images) / len(images[1])
 
 # %% tags=["experiment"]
 guess_bits = predict("How few bits lose less than a point, with a scale per channel?", ...)
@@ -852,10 +854,10 @@ guess_bits = predict("How few bits lose less than a point, with a scale per chan
 widths = [8, 6, 5, 4, 3, 2]
 scales = {"one scale per channel": True, "one scale per layer": False}
 curves = {
-    name: [accuracy_of(rounded_copy(trained[cell], bits, each)) for bits in widths]
+    name: [accuracy_of(rounded_copy(trained[cell, 0], bits, each)) for bits in widths]
     for name, each in scales.items()
 }
-full = accuracy_of(trained[cell])
+full = accuracy_of(trained[cell, 0])
 labels = {"xlabel": "bits per weight", "ylabel": "validation accuracy (%)"}
 title = "One network, rounded after training (1 run)"
 plotting.lines(curves, x=widths, **labels, levels={"float32": full}, title=title)
@@ -864,7 +866,7 @@ guess_bits.beside(min(kept))
 
 # %% tags=["experiment"]
 for bits in (3, 2):
-    aware = quantization_aware(trained[cell], bits)
+    aware = quantization_aware(trained[cell, 0], bits)
     before = accuracy_of(aware.eval())
     after = accuracy_of(settled(fine_tuned(aware, *splits.train).eval()))
     print(f"{bits} bits: {before:.1f} % rounded, {after:.1f} % after two epochs through it")
@@ -934,67 +936,92 @@ def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
 # %% tags=["check"]
 check("search_bits", search_bits)
 
+# %% [markdown]
+# Beside the joint search stands the usual order: first the best network that fits at 8 bits, and
+# that is it. Both choose by validation images, and what they chose is then judged on test images,
+# which neither has seen: the accuracy by which a search chose flatters it (lesson 01). Three seeds,
+# each with trainings and a search of its own.
+
+# %% tags=["experiment"]
+guess_joint = predict("Points of test accuracy that the joint search gains?", ..., unit="points")
+
 # %% tags=["experiment"]
 def kilobytes(arch, bits):
     return deployed_bytes(latency.cell_layers(arch, recipe.network), bits) / 1024
 
-def rounded_accuracy(arch, bits):
-    return accuracy_of(rounded_copy(trained[arch], bits))
-
 joint, choices = or_fallback("search_bits", search_bits), [2, 3, 4, 6, 8]
 limit = float(np.median([kilobytes(arch, 8) for arch in candidates]))
-(arch, bits), history = joint(
-    rounded_accuracy, kilobytes, candidates, choices, limit, 20, np.random.default_rng(0)
-)
+fitting = [one for one in candidates if kilobytes(one, 8) <= limit]
+chosen = {"together": [], "all 8 bits": []}
+
+def rounded_accuracy(seed, arch, bits, images=splits.final_valid):
+    return accuracy_of(rounded_copy(trained[arch, seed], bits), images)
 
 # %% tags=["experiment"]
-fitting = [one for one in candidates if kilobytes(one, 8) <= limit]
-stepwise = max(fitting, key=lambda one: rounded_accuracy(one, 8))
-pairs = itertools.product(candidates, choices)
-grid = np.array([(kilobytes(*pair), rounded_accuracy(*pair)) for pair in pairs])
+for seed in progress(SEEDS, unit="seed"):
+    evaluate, rng = functools.partial(rounded_accuracy, seed), np.random.default_rng(seed)
+    pair, _ = joint(evaluate, kilobytes, candidates, choices, limit, 20, rng)
+    stepwise = max(fitting, key=functools.partial(evaluate, bits=8)), 8
+    for name, (arch, bits) in zip(chosen, (pair, stepwise)):
+        values = evaluate(arch, bits), evaluate(arch, bits, splits.test)
+        chosen[name].append((arch, bits, *values))
+
+# %% tags=["experiment"]
+pairs = list(itertools.product(candidates, choices))
+rounded = [rounded_accuracy(0, *pair) for pair in pairs]
+sizes = np.array([kilobytes(*pair) for pair in pairs])
 xlabel = "size of the deployed network (kB)"
-plotting.pareto(*grid.T, xlabel=xlabel, title="Six cells at five bit widths")
+plotting.pareto(sizes, np.array(rounded), xlabel=xlabel, title="Six cells at five bit widths")
 print(f"limit {limit:.1f} kB")
-for name, one, width in (("together", arch, bits), ("all 8 bits", stepwise, 8)):
-    size, found = kilobytes(one, width), rounded_accuracy(one, width)
-    print(f"{name:10} {found:.1f} % with {width} bits, {size:.1f} kB")
+for name, found in chosen.items():
+    for seed, (arch, bits, valid, test) in zip(SEEDS, found):
+        print(f"{name:10} seed {seed}: {bits} bits, {kilobytes(arch, bits):4.1f} kB, ", end="")
+        print(f"{valid:.1f} % of the images that chose it, {test:.1f} % in the test")
+gain = np.subtract(*([one[3] for one in found] for found in chosen.values()))
+half = 4.30 * gain.std(ddof=1) / len(gain) ** 0.5  # Student's t, 2 degrees of freedom
+print(f"together against all 8 bits: {gain.mean():+.1f} ± {half:.1f} points in the test (95 %)")
+guess_joint.beside(gain.mean())
 
 # %% [markdown]
 # <details><summary>What we got</summary>
 #
-# Within 25.5 kB the joint search took a larger network at 4 bits, about 66 %, where the best that
-# fits at 8 bits had about 50 %.
+# Within 25.5 kB the joint search took a larger network at 4 bits in all three seeds, and that had
+# about 63 % in the test. The best that fits at 8 bits had about 49 %: about 13.5 points less, far
+# more than what three seeds leave to chance.
 #
 # </details>
 
 # %% [markdown]
 # ## 8 · Ship it
-# The camera at 30 frames per second leaves 1000/30 = 33.3 ms per frame. Capture, resizing and
-# display take their part; suppose 10 ms, so that the network has a **budget of 23.3 ms** on a
-# Raspberry Pi 4. The roofline is a bound that nobody reaches; suppose that the network reaches a
-# third of it, and ask at which width and resolution a cell still fits.
+# A camera reads the labels of parcels, at 30 frames per second: 1000/30 = 33.3 ms per frame.
+# Capture, resizing and display take their part; suppose 10 ms, which leaves 23.3 ms on a Raspberry
+# Pi 4. A label has up to 24 digits. They are cut out and read one by one, so that the network has a
+# **budget of 0.97 ms** for each. The roofline is a bound that nobody reaches; suppose that the
+# network reaches a third of it, and ask which of our six cells keep up.
 #
 # An estimate chooses the candidates; the device has the last word. What runs there is rarely
-# PyTorch. So export the network that the search chose to ONNX, run it in onnxruntime, and let it be
-# quantised to int8, weights *and* activations, the latter calibrated on training images. Measure
-# both.
+# PyTorch. So export the most accurate network *that fits this budget* to ONNX, run it in
+# onnxruntime, and let it be quantised to int8, weights *and* activations, the latter calibrated on
+# training images. Measure both.
 
 # %% tags=["experiment"]
-budget_ms, efficiency = frame_budget(30, other_ms=10), 1 / 3
-most_accurate = cells[int(accuracy.argmax())]
-print(f"budget {budget_ms:.1f} ms; the most accurate cell, at a third of the Pi's roofline:")
-for channels, resolution in ((16, 32), (16, 48), (16, 64), (32, 64), (32, 96)):
-    config = replace(deployed, channels=channels, resolution=resolution)
-    estimate = on_device(most_accurate, "raspberry_pi_4", config) / efficiency
-    verdict = "fits" if estimate <= budget_ms else "does NOT fit"
-    macs = count_macs(most_accurate, config) / 1e6
-    print(f"{channels} channels, {resolution} px: {macs:8.1f} MMACs, {estimate:8.2f} ms {verdict}")
+budget_ms, efficiency = frame_budget(30, other_ms=10) / 24, 1 / 3
+print(f"budget {budget_ms:.2f} ms a digit; estimates at a third of the Pi's roofline:")
+in_time = {}
+for arch in candidates:
+    estimate = on_device(arch, "raspberry_pi_4", recipe.network) / efficiency
+    valid, macs = accuracy_of(trained[arch, 0]), count_macs(arch, recipe.network) / 1e6
+    if fits := estimate <= budget_ms:
+        in_time[arch] = valid
+    verdict = "fits" if fits else "does NOT fit"
+    print(f"{valid:5.1f} % (validation), {macs:4.2f} MMACs, {estimate:.2f} ms {verdict}")
+shipped = max(in_time or candidates, key=lambda arch: in_time.get(arch, 0))
 
 # %% tags=["experiment"]
 guess_int8 = predict("How many times faster is int8 than float32 here?", ...)
 
 # %% tags=["experiment"]
-models, chosen = {}, trained[arch].cpu()
+models, chosen = {}, trained[shipped, 0].cpu()
 test_x, test_y = (part.cpu() for part in splits.test)
 if deployment.missing():
     print(deployment.missing(), "The rest of the lesson goes on without.")
@@ -1020,10 +1047,11 @@ if models:
     guess_int8.beside(median["float32"] / median["int8"])
 
 # %% [markdown]
-# Two cautions. The budget was worked out for images of 32 pixels and more, and what was exported
-# reads 12×12: of course it stays within 23.3 ms, and that says nothing about the Pi. And section 7
-# printed the accuracy by which the joint search *chose*, on 1,000 images and from one seed, which
-# flatters it (lesson 01). Quote an accuracy on test images instead.
+# What was exported is the network that the budget was computed for, and its accuracy is of test
+# images that chose nothing. But the milliseconds are of *this* computer; whether the Pi keeps up
+# has to be measured there. And look at what its estimate is made of: the overhead of a dozen small
+# operations, which is our assumption, outweighs their arithmetic by far. The cell of poolings has a
+# fiftieth of the MACs of the first one, and hardly takes less time.
 #
 # Is int8 faster here? Nobody can tell without measuring: it depends on the processor's integer
 # instructions and on how much of the network is convolution. On very small networks the conversions

@@ -29,7 +29,7 @@ FEWER: dict[str, dict[str, str]] = {
     },
     "03_rl_controller": {
         "BATCH, UPDATES = 16, 250": "BATCH, UPDATES = 16, 80",
-        "seeds = (0.0, 0.3, 1.0, 5.0), range(10, 13)": "seeds = (0.0, 0.3, 1.0, 5.0), range(10, 12)",
+        "range(10, 16), range(100)": "range(10, 12), range(40)",
         "BUDGET, RUNS = 200, 30": "BUDGET, RUNS = 200, 3",
     },
     "04_darts": {
@@ -51,7 +51,7 @@ FEWER: dict[str, dict[str, str]] = {
         "module(x), 10, 100, wait)": "module(x), 2, 10, wait)",
         "in_ms(bench(forward, 5, 25, wait))": "in_ms(bench(forward, 1, 3, wait))",
         "warmup=5, repeats=40": "warmup=1, repeats=5",
-        "epochs=3, train_images=2048, valid_images=1000, final_images=1000": (
+        "epochs=3, train_images=2048, valid_images=1000, final_images=2000": (
             "epochs=1, train_images=512, valid_images=200, final_images=200"
         ),
         "for seed in progress(range(20)):": "for seed in progress(range(4)):",
