@@ -11,6 +11,7 @@ import contextlib
 import json
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -309,9 +310,15 @@ def _new_exercise(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # usual mistakes, asked for their answers, divide by zero and worse
+        return _built(arguments.check, arguments.force)
+
+
+def _built(check: bool, force: bool) -> int:
     from autograder.author import build
 
-    if arguments.check:
+    if check:
         found = build.drift()
         for item in found:
             print(item)
@@ -322,7 +329,7 @@ def _build(arguments: argparse.Namespace) -> int:
     faults = _faults()
     if faults:
         return faults
-    changed = build.build(force=arguments.force)
+    changed = build.build(force=force)
     for path in changed:
         print(path)
     print(f"{len(changed)} file(s) changed." if changed else "Nothing changed.")

@@ -101,6 +101,16 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
     _add_lesson(validate)
     validate.set_defaults(run=_validate)
 
+    progress = commands.add_parser(
+        "progress",
+        help="how far am I? points by lesson, as its checks were shown last",
+        description="Read the saved notebooks, without running them.",
+    )
+    progress.add_argument(
+        "--folder", type=Path, default=Path(), help="the course's folder (default: this one)"
+    )
+    progress.set_defaults(run=_progress)
+
     submit = commands.add_parser(
         "submit",
         help="hand in: validate, then write the file for the learning platform",
@@ -187,6 +197,12 @@ def _notebooks(arguments: argparse.Namespace) -> list[Path]:
 def _validate(arguments: argparse.Namespace) -> int:
     finished = [_is_finished(notebook) for notebook in _notebooks(arguments)]
     return 0 if all(finished) else 1
+
+
+def _progress(arguments: argparse.Namespace) -> None:
+    from nas_lib.notebooks.progress import show
+
+    show(arguments.folder)
 
 
 def _is_finished(notebook: Path) -> bool:

@@ -26,7 +26,8 @@ from autograder.author.lesson import without_markers
 from autograder.intake.reading import read as intake_read
 from autograder.intake.search import collected
 from nas_lib import cli
-from nas_lib.notebooks import handing_in, lab, lessons, updating, validating
+from nas_lib.notebooks import handing_in, lab, lessons, progress, updating, validating
+from nas_lib.notebooks.cells import grade_id, grader_metadata
 
 LESSON = "00_start_here"
 
@@ -472,15 +473,54 @@ def _a_course(folder: Path) -> Path:
 
 
 def test_the_index_lists_every_lesson_with_links_that_lead_there():
-    source = index.index_notebook().cells[0].source
+    source = "\n".join(one.source for one in index.index_notebook().cells)
     rows = [line for line in source.splitlines() if line.startswith("| [")]
     assert [row.split("](")[1].split(")")[0] for row in rows] == [
         f"{one}/{one}.ipynb" for one in solutions.lessons()
     ]
     assert "| 20 | [00](00_start_here/00_start_here.ipynb) |" in rows[1]
-    for command in ("doctor", "validate", "submit", "update"):
+    for row in index.METHODS:
+        assert f"| {row[0]} |" in source or f"{row[-1]}_" not in " ".join(solutions.lessons())
+    assert {row[-1] for row in index.METHODS} >= {name[:2] for name in solutions.lessons()} - {"00"}
+    for command in ("doctor", "progress", "validate", "submit", "update"):
         assert f"`nas-course {command}" in source
         cli.build_parser().parse_args([command])
+
+
+# -- how far a learner is ----------------------------------------------------------------------------------
+
+
+def shown(notebook: Any, name: str, said: str) -> None:
+    """Let a check have printed something."""
+    cell(notebook, f"{name}-check").outputs = [nbformat.v4.new_output("stream", text=said)]
+
+
+def test_progress_is_what_the_saved_checks_showed_last(tmp_path, capsys):
+    notebook = build.student_notebook(LESSON)
+    shown(notebook, "cell_index", "✓ cell_index: right in 9 of 9 cases tried here\n")
+    shown(notebook, "cell_from_index", "✗ cell_from_index: ✓ is not enough\n")
+    shown(notebook, "concept_00_1", '✓ concept_00_1: "a" is an answer\n')
+    saved(notebook, tmp_path)
+    worth = {str(grade_id(one)): grader_metadata(one).get("points", 0) for one in notebook.cells}
+    questions = sum(points for name, points in worth.items() if name.startswith(("concept_", "open_")))
+    exercises = sum(worth.values()) - questions
+    [found] = progress.progress(tmp_path)
+    assert (found.points, found.to_earn) == (worth["cell_index-check"], exercises)
+    assert (found.answered, found.to_answer) == (worth["concept_00_1-check"], questions)
+    assert progress.total([found, found]).to_earn == 2 * exercises
+    assert cli.main(["progress", "--folder", str(tmp_path)]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == str(found) and f"{found.points:g} of {exercises:g} points" in last
+    assert 0 < first.count("█") < first.count("░")
+
+
+def test_progress_is_full_only_where_nothing_is_left(tmp_path):
+    assert "░" in str(progress.Progress(LESSON, 9.99, 10.0, 5.0, 5.0))
+    assert "░" not in str(progress.Progress(LESSON, 10.0, 10.0, 5.0, 5.0))
+    path = saved(build.student_notebook(LESSON), tmp_path)
+    path.write_text("no notebook", encoding="utf-8")
+    [found] = progress.progress(tmp_path)
+    assert "no notebook that can be read" in str(found), "one that cannot be read hides no other's progress"
 
 
 def test_every_lesson_leads_to_its_neighbours_and_says_how_to_hand_in():

@@ -6,7 +6,7 @@ All of it is counted and read from the lessons' own sources.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,60 @@ the check below it.
 Exercises and reading are in minutes. Lessons build on each other through the library alone: none needs an answer of \
 yours to an earlier one, so that you can go on while something is unfinished.
 
+## The methods
+
+Every search has a space to look in, a strategy that proposes what to look at, and a way to judge what was proposed.
+
+| method | space | proposes | judges by | lesson |
+| --- | --- | --- | --- | --- |
+{methods}
+
+## Your progress
+
+Run the cell below (Shift-Enter) to see your points, as the checks in your saved notebooks showed them last.
+"""
+
+PROGRESS = """\
+from nas_lib.notebooks.progress import show
+
+show()\
+"""
+
+COMMANDS = """\
 **In a terminal**, in the course's folder (*File → New → Terminal*):
 
 | command | what it does |
 | --- | --- |
 | `nas-course doctor` | says whether this machine has what the lessons use |
+| `nas-course progress` | shows your points by lesson |
 | `nas-course validate 01` | runs the checks of a lesson from top to bottom, and names what is wrong or unfinished |
 | `nas-course submit 01` | validates, then writes the file to hand in |
 | `nas-course update` | brings a newer release without losing answers |
 """
+
+# Method, space, what proposes, what judges, number of the lesson.
+METHODS = (
+    ("random search", "any", "uniform draws", "full training", "01"),
+    ("hill climbing", "any with neighbours", "the best of all neighbours", "full training", "02"),
+    (
+        "regularized evolution",
+        "any with neighbours",
+        "mutants of a tournament's winner",
+        "full training",
+        "02",
+    ),
+    ("successive halving", "any", "uniform draws", "short trainings; the better ones go on", "02"),
+    ("training-free scores", "networks", "uniform draws", "one batch, no training", "02"),
+    ("REINFORCE with a controller", "lists of decisions", "a learned distribution", "full training", "03"),
+    ("DARTS, SNAS, GDAS", "cells", "a gradient in the architecture", "one network that mixes all", "04"),
+    ("single-path supernet", "cells", "evolution within a limit", "weights that all share", "05"),
+    ("once-for-all", "sizes of a network", "evolution within a limit", "weights cut from the largest", "05"),
+    ("hardware-aware search", "any", "any of these", "accuracy and latency in one reward", "06"),
+    ("compound scaling", "depth, width, resolution", "a grid of ratios", "small trainings", "07"),
+    ("Bayesian optimisation", "any with an encoding", "a model of what was seen", "full training", "08"),
+    ("Hyperband, ASHA", "any", "uniform draws", "trainings of many lengths", "08"),
+    ("TuNAS's search", "layers of a network", "a controller", "weights that all share", "09"),
+)
 
 HAND_IN = """\
 ---
@@ -59,11 +104,11 @@ It runs the checks from top to bottom, names what is unfinished, and writes one 
 def index_notebook(folder: Path = solutions.FOLDER) -> Any:
     """The page that `nas-course lab` opens: lessons, what they take, what they build on."""
     lessons = all_contents(folder)
-    source = INDEX.format(rows="\n".join(_row(one, lessons) for one in lessons)).rstrip("\n")
-    identity = hashlib.sha256(source.encode()).hexdigest()[:12]
-    cell = nbformat.v4.new_markdown_cell(source, id=f"markdown-{identity}")
+    rows = "\n".join(_row(one, lessons) for one in lessons)
+    first = INDEX.format(rows=rows, methods="\n".join(_methods(lessons)))
+    cells = [_cell("markdown", first), _cell("code", PROGRESS), _cell("markdown", COMMANDS)]
     metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=metadata)
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     notebook.nbformat_minor = 5
     return notebook
 
@@ -86,6 +131,22 @@ def hand_in(lesson: str, folder: Path = solutions.FOLDER) -> str:
 
 def _from_lesson(name: str) -> str:
     return f"../{name}/{name}.ipynb"
+
+
+def _cell(kind: str, source: str) -> Any:
+    source = source.rstrip("\n")
+    identity = hashlib.sha256(source.encode()).hexdigest()[:12]
+    make = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
+    return make(source, id=f"{kind}-{identity}")
+
+
+def _methods(lessons: Sequence[Contents]) -> Iterator[str]:
+    """The rows of the methods that some lesson teaches."""
+    by_number = {one.name[:2]: one for one in lessons}
+    for method, space, proposes, judges, number in METHODS:
+        if number in by_number:
+            lesson = f"[{number}]({_from_index(by_number[number])})"
+            yield f"| {method} | {space} | {proposes} | {judges} | {lesson} |"
 
 
 def _row(one: Contents, lessons: Sequence[Contents]) -> str:
