@@ -147,6 +147,22 @@ def test_choosing_by_the_mean_of_the_compared_seeds_lowers_their_agreement() -> 
     assert stats.agreement(m.test).top < stats.agreement(m.test).top_elsewhere - 0.05
 
 
+@pytest.mark.parametrize(("noise", "seeds"), [(0.5, 3), (1.0, 3), (1.0, 2), (2.0, 5)])
+def test_the_reliability_of_a_mean_is_that_of_a_table_made_twice(noise: float, seeds: int) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=8_000)
+    once, twice = (truth[:, None] + noise * rng.normal(size=(len(truth), seeds)) for _ in range(2))
+    found = stats.reliability(once)
+    assert found.single == pytest.approx(1 / (1 + noise**2), abs=0.03)
+    assert found.mean == pytest.approx(stats.pearson(once.mean(1), twice.mean(1)), abs=0.03)
+    assert found.tau == pytest.approx(stats.tau(once.mean(1), truth), abs=0.03)
+    top = stats.reliability(once, elsewhere=True)
+    if seeds == 2:
+        assert all(math.isnan(value) for value in top)
+    else:
+        assert top.single < found.single - 0.05 and top.mean < found.mean - 0.02
+
+
 def test_seed_offsets_find_a_lucky_seed() -> None:
     before, after = stats.seed_offsets(M.test), stats.seed_offsets(M.test + np.array([0, 3, 0]))
     assert np.subtract(after, before) == pytest.approx(np.array([-1, 2, -1]))
@@ -272,6 +288,21 @@ def test_the_price_is_taken_apart_and_its_fit_measured() -> None:
     assert 0.8 < stats.price_fit(M) < 0.99
     scrambled = Measured(**vars(M) | {"seconds": np.random.default_rng(0).permutation(M.seconds)})
     assert stats.prices(scrambled) is None
+
+
+def test_functions_timed_on_a_slow_machine_are_found_and_the_prices_with_them() -> None:
+    rng = np.random.default_rng(4)
+    slow = rng.random(len(REPRESENTATIVES)) < 0.3
+    fitted = np.asarray(M.seconds[M.first], dtype=np.float64)
+    timed = fitted * np.where(slow, 3.0, 1.0) * np.exp(rng.normal(0, 0.05, len(fitted)))
+    two = stats.speeds(Measured(**vars(M) | {"function_seconds": timed[:, None]}))
+    assert two is not None
+    assert two.functions == ((~slow).sum(), slow.sum())
+    assert two.factors[1] / two.factors[0] == pytest.approx(3, rel=0.03)
+    assert two.fit > 0.9 and two.agreement > 0.99
+    # Where all ran on one machine, the page says nothing of two.
+    assert "machines of different speed" not in " ".join(datasheet.render(TABLE, SPACE).split())
+    assert stats.speeds(Measured(**vars(M) | {"function_seconds": -timed[:, None]})) is None
 
 
 # --- acceptance ---

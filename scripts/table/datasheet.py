@@ -361,6 +361,15 @@ def _seeds(sheet: Sheet) -> str:
         for kind, array in ((sheet.n, values[m.function]), (sheet.f, values)):
             one = stats.agreement(array)
             rows.append((metric, kind, *(number(value, 3) for value in one)))
+    trust = [
+        (
+            metric,
+            kind,
+            *(number(value, 3) for top in (False, True) for value in stats.reliability(array, top)),
+        )
+        for metric, values in (("validation", valid), ("test", m.test))
+        for kind, array in ((sheet.n, values[m.function]), (sheet.f, values))
+    ]
     pairs = math.comb(m.seeds, 2)
     mean = f"mean over the {pairs} pairs of seeds" if pairs > 1 else "of the pair of seeds"
     offsets = ", ".join(signed(offset) for offset in stats.seed_offsets(m.test))
@@ -370,13 +379,17 @@ def _seeds(sheet: Sheet) -> str:
 
 ![Two seeds against each other, and the noise by accuracy](seeds.png)
 
-Standard deviation between the {m.seeds} seeds of a function in points, pooled (root of the mean variance, n − 1 in the
+Standard deviation between the {
+        m.seeds
+    } seeds of a function in points, pooled (root of the mean variance, n − 1 in the
 denominator), over {sheet.f}; quarters and top 10 % by mean test accuracy:
 
 {grid(noise_titles, noise)}
 
 All cells share the seeds, and a seed can be luckier than another for most of them: relative to the mean of the seeds,
-they lie {offsets} points off in test accuracy (mean over {sheet.f}). Comparing cells at the same seed cancels this.
+they lie {offsets} points off in test accuracy (mean over {
+        sheet.f
+    }). Comparing cells at the same seed cancels this.
 
 Kendall's tau-b between the final accuracies of two seeds, {mean}. *Top 10 %* holds the items in the top
 10 % by the mean of that accuracy over all seeds. This mean contains the two seeds that are compared, which lowers
@@ -384,7 +397,31 @@ tau: among items of about equal mean, one seed is high where another is low. The
 each pair the top 10 % by the mean over the *other* seeds, which has nothing to do with the luck of these two (and
 lets in more cells that are not that good).
 
-{grid(titles, rows, left=2)}"""
+{grid(titles, rows, left=2)}
+
+The order by one seed is not the order by the mean over the seeds, which is what `benchmark.best` and all figures here
+go by. How reliable that mean is follows from split halves: two seeds correlate, and Spearman & Brown's formula says how
+two means over {
+        m.seeds
+    } seeds would. The last column is the tau that this leaves between the mean and the mean of
+endless seeds, were accuracies normal. The top 10 % are again those by the other seeds.
+
+{
+        grid(
+            (
+                "accuracy",
+                "over",
+                "two seeds",
+                "the mean",
+                "tau of the mean",
+                "two seeds, top 10 %",
+                "the mean, top 10 %",
+                "tau of the mean, top 10 %",
+            ),
+            trust,
+            left=2,
+        )
+    }"""
 
 
 def _size(sheet: Sheet) -> str:
@@ -520,6 +557,16 @@ equally. Measured over {sheet.f}: mean {mean} s, from {low} to {high} s, {hours}
 Measured times carry the noise of a shared machine, and a cell with dead edges costs more than its function. So the
 *price* of a cell, `seconds` in the table, is a sum of prices per operation, fitted by least squares to the measured
 times: R² = {fit} over {sheet.f}. Over {sheet.n} the price goes from {cheapest} to {dearest} s."""
+    two = stats.speeds(m)
+    if two is not None and two.factors[1] > 1.5 * two.factors[0]:
+        fast, slow = (f"{count:,}" for count in two.functions)
+        text += f"""
+
+That R² says more of the machines than of the prices. Measured over fitted seconds fall into two groups, {fast}
+functions and {slow} that took {number(two.factors[1] / two.factors[0], 1)} times as long: the trainings ran on
+machines of different speed. With every time divided by its group's factor, prices per operation explain
+R² = {number(two.fit, 3)}, and these prices correlate with the table's at {number(two.agreement, 4)}.
+As long as only their proportions matter, as in a search on a budget of seconds, the table's prices stand."""
     if price is not None:
         rows = [
             (f"`{name}`" if name != "network" else "all but the cells", number(s, 3))

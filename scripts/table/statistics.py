@@ -198,6 +198,46 @@ def agreement(values: ArrayLike, share: float = 0.1) -> Agreement:
     return Agreement(*np.mean(results, axis=0).tolist()) if results else Agreement(*[float("nan")] * 3)
 
 
+class Reliability(NamedTuple):
+    """How far a mean over all seeds can be trusted, where single seeds are noisy."""
+
+    single: float
+    """Pearson's correlation of two seeds, mean over all pairs of seeds."""
+    mean: float
+    """The same of two such means, were the table made twice: Spearman & Brown's formula."""
+    tau: float
+    """Kendall's tau between the mean and the mean of endless seeds, were both normal."""
+
+
+def reliability(values: ArrayLike, elsewhere: bool = False, share: float = 0.1) -> Reliability:
+    """The reliability of the mean over seeds of values (items, seeds), by split halves of one seed each.
+
+    A pair of seeds is a test in two halves. From the correlation r of the halves follows that of two means over S
+    seeds, S·r / (1 + (S − 1)·r) (Spearman 1910, Brown 1910).
+
+    Args:
+        values: accuracies.
+        elsewhere: only the items in the top `share` by the mean over the seeds that are not in the pair: what a pair
+            selects by itself correlates less than it should. Takes three seeds.
+        share: which part is the top.
+    """
+    array = np.asarray(values)
+    seeds = array.shape[1]
+    found = []
+    for pair in combinations(range(seeds), 2):
+        others = [seed for seed in range(seeds) if seed not in pair]
+        if elsewhere and not others:
+            continue
+        which = top(array[:, others].mean(1), share) if elsewhere else np.ones(len(array), dtype=bool)
+        found.append(pearson(*array[which][:, list(pair)].T))
+    if not found:
+        return Reliability(*[float("nan")] * 3)
+    single = float(np.mean(found))
+    mean = seeds * single / (1 + (seeds - 1) * single)
+    # Greiner's relation; the correlation with the truth is the root of the reliability.
+    return Reliability(single, mean, float(2 / np.pi * np.arcsin(np.sqrt(max(mean, 0.0)))))
+
+
 def seed_offsets(values: ArrayLike) -> list[float]:
     """How much better than the mean of the seeds each seed is, in points, mean over the items of (items, seeds)."""
     array = np.asarray(values)
@@ -341,6 +381,46 @@ def price_fit(m: Measured) -> float:
     measured = m.function_seconds.mean(1)
     residual = measured - m.seconds[m.first]
     return float(1 - (residual**2).sum() / ((measured - measured.mean()) ** 2).sum())
+
+
+class Speeds(NamedTuple):
+    """The measured seconds as those of two machines, a fast and a slow one."""
+
+    factors: tuple[float, float]
+    """Measured over fitted seconds on each, the geometric mean being 1."""
+    functions: tuple[int, int]
+    fit: float
+    """R² of prices per operation against the seconds divided by their machine's factor."""
+    agreement: float
+    """Correlation of these prices with those in the table."""
+
+
+def speeds(m: Measured, rounds: int = 10) -> Speeds | None:
+    """Which functions were timed on a fast and which on a slow machine, by the ratio of measured and fitted seconds.
+
+    In turn, the logarithms of the ratios are split in two groups (k-means), and prices per operation are fitted to the
+    seconds without their group's factor. None where seconds or prices are not all positive.
+    """
+    measured, price = m.function_seconds.mean(1), m.seconds[m.first].astype(np.float64)
+    ops = [op for op in m.space.ops if op != "none"]
+    counts = np.array([[1.0, *(m.cells[i].count(op) for op in ops)] for i in m.first])
+    fitted = price
+    for _ in range(rounds):
+        if min(measured.min(), fitted.min()) <= 0:
+            return None
+        ratio = np.log(measured / fitted)
+        centers = np.array([ratio.min(), ratio.max()])
+        for _ in range(50):
+            slow = np.abs(ratio - centers[0]) > np.abs(ratio - centers[1])
+            if slow.all() or not slow.any():
+                return None
+            centers = np.array([ratio[~slow].mean(), ratio[slow].mean()])
+        centers -= centers.mean()
+        even = measured / np.exp(np.where(slow, *centers[::-1]))
+        fitted = counts @ np.linalg.lstsq(counts, even, rcond=None)[0]
+    fit = 1 - float(((even - fitted) ** 2).sum() / ((even - even.mean()) ** 2).sum())
+    factors = tuple(np.exp(centers).tolist())
+    return Speeds(factors, (int((~slow).sum()), int(slow.sum())), fit, pearson(fitted, price))
 
 
 def prices(m: Measured) -> dict[str, float] | None:
