@@ -10,10 +10,11 @@ in `nas_lib.surrogates`, Hyperband and ASHA are in `nas_lib.hyperband`. Benchmar
 from __future__ import annotations
 
 import math
-from bisect import insort
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
@@ -382,12 +383,14 @@ class Reinforce(_TurnTaking):
         sizes = np.array([len(options) for options in self._choices])
         self.logits = np.where(np.arange(sizes.max()) < sizes[:, None], 0.0, -np.inf)
         self.baseline = 0.0
-        self._last = sizes - 1
-        self._rows = np.arange(len(sizes))
-        self._first = np.zeros_like(self.logits)  # Adam's moments
+        self._last: list[int] = (sizes - 1).tolist()
+        self._first = np.zeros_like(self.logits)  # Adam's moments, but for a factor: see _ascend
         self._second = np.zeros_like(self.logits)
         self._steps = 0
-        self._actions = self._last
+        self._policy = self.probabilities()
+        self._ones = np.ones((self.logits.shape[1], 1))  # a product with it is quicker than a sum over so few
+        self._actions: list[int] = [0] * len(sizes)
+        self._draws: list[list[float]] = []
         self._restricted = bool(getattr(space, "restricted", False))
 
     def probabilities(self) -> NDArray[np.float64]:
@@ -399,11 +402,17 @@ class Reinforce(_TurnTaking):
     def _propose(self) -> Arch:
         if self._restricted:
             return self._propose_within()
-        self._policy = self.probabilities()
-        draws = self._rng.random((len(self._rows), 1))
-        actions = (self._policy.cumsum(axis=1) <= draws).sum(axis=1)
-        self._actions = np.minimum(actions, self._last)  # a sum that rounding left below 1 must not be passed
-        arch = tuple([options[i] for options, i in zip(self._choices, self._actions.tolist())])
+        weights = np.exp(self.logits - self.logits.max(axis=1, keepdims=True))
+        self._policy = weights / weights.dot(self._ones)
+        if not self._draws:  # many at once: a call to the generator costs more than the draw
+            self._draws = self._rng.random((64, len(self._last)))[::-1].tolist()
+        # In lists, as arrays of so few numbers cost more than they save.
+        self._actions = []
+        for row, draw, last in zip(weights.tolist(), self._draws.pop(), self._last):
+            sums = list(accumulate(row))
+            place = bisect_right(sums, draw * sums[-1])
+            self._actions.append(min(place, last))  # rounding must not pass the last
+        arch = tuple([options[i] for options, i in zip(self._choices, self._actions)])
         return self._space.from_index(self._space.index(arch))
 
     def _propose_within(self) -> Arch:
@@ -411,7 +420,7 @@ class Reinforce(_TurnTaking):
         space: Any = self._space
         for _ in range(self.TRIES):
             self._policy = np.zeros_like(self.logits)
-            self._actions = np.zeros_like(self._last)
+            self._actions = [0] * len(self._last)
             decided: tuple[Any, ...] = ()
             for row, options in enumerate(self._choices):
                 left = space.options(decided)
@@ -432,25 +441,31 @@ class Reinforce(_TurnTaking):
 
     def _learn(self, arch: Arch, value: float) -> None:
         gradient = -self._policy  # of log p: what was chosen, minus what was expected
-        gradient[self._rows, self._actions] += 1.0
+        for row, action in enumerate(self._actions):
+            gradient[row, action] += 1.0
         gradient *= value - self.baseline
         self.baseline = self.decay * self.baseline + (1 - self.decay) * value
         self._ascend(gradient)
 
     def _ascend(self, gradient: NDArray[np.float64]) -> None:
-        """One step of Adam (Kingma & Ba 2015), the bias corrections folded into two scalars."""
+        """One step of Adam (Kingma & Ba 2015), with as few passes over the arrays as there can be.
+
+        The moments are kept without their factors 1 − β, which join the bias corrections in two scalars.
+        """
         beta1, beta2 = self.BETAS
         self._steps += 1
         self._first *= beta1
-        self._first += (1 - beta1) * gradient
-        gradient *= gradient
-        gradient *= 1 - beta2
+        self._first += gradient
         self._second *= beta2
+        gradient *= gradient
         self._second += gradient
-        spread = np.sqrt(self._second)
-        spread *= 1 / math.sqrt(1 - beta2**self._steps)
-        spread += self.EPSILON
-        self.logits += self.learning_rate / (1 - beta1**self._steps) * self._first / spread
+        scale = math.sqrt((1 - beta2) / (1 - beta2**self._steps))
+        rate = self.learning_rate * (1 - beta1) / (1 - beta1**self._steps)
+        step = np.sqrt(self._second)
+        step += self.EPSILON / scale
+        np.divide(self._first, step, out=step)
+        step *= rate / scale
+        self.logits += step
 
 
 # ---------------------------------------------------------------------------------------- multi-fidelity

@@ -19,7 +19,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 
@@ -135,8 +135,19 @@ def graded(root: Path, lesson: str, jobs: int) -> tuple[Grades, float]:
     return done, spent[0]
 
 
-def main() -> None:
-    """Command line."""
+class Measured(NamedTuple):
+    """Milliseconds per submission, by the clock and of CPU, of plain nbgrader and of ours, and what else came of it."""
+
+    plain: float
+    plain_cpu: float
+    ours: float
+    ours_cpu: float
+    done: Grades
+    with_experiments: float | None
+
+
+def parser_of_this() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--lesson", default="01_random_search")
     parser.add_argument(
@@ -157,7 +168,11 @@ def main() -> None:
     parser.add_argument(
         "--experiments", type=int, default=0, metavar="N", help="also N submissions with experiments"
     )
-    arguments = parser.parse_args()
+    return parser
+
+
+def measure(arguments: argparse.Namespace) -> Measured:
+    """Grades with both, in turn."""
     warnings.simplefilter("ignore")
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     logging.disable(logging.WARNING)
@@ -187,46 +202,52 @@ def main() -> None:
         after = baseline.seconds({f"b{number}": stripped(number) for number in range(half)})
         each, each_cpu = (1e3 * (one + other) / (2 * half) for one, other in zip(before, after, strict=True))
         ours, ours_cpu = 1e3 * done.seconds["grading"] / count, 1e3 * cpu / count
-        cores = min(arguments.jobs, len(os.sched_getaffinity(0)))
-        checks = "run" if arguments.checks else "refused"
-        print(
-            f"{lesson}{' with torch in its setup' if arguments.torch else ''}, {arguments.jobs} jobs on "
-            f"{len(os.sched_getaffinity(0))} cores, isolation {done.isolation}, load {os.getloadavg()[0]:.1f}"
-        )
-        print(f"ms per submission{'':45} by the clock     CPU")
-        plain_name = f"plain nbgrader autograde, serial, checks {checks} ({2 * half})"
-        print(f"{plain_name:62} {each:12.0f} {each_cpu:7.0f}")
-        print(f"{f'nas-course grade, its start included ({count})':62} {ours:12.0f} {ours_cpu:7.0f}")
-        ratio = each_cpu * cores / ours_cpu
-        print(f"{'ratio; of CPU as if all cores were ours alone':62} {each / ours:12.2f} {ratio:7.2f}")
+        slow = None
         if arguments.experiments:
             full = {
                 f"e{number}": submission(lesson, number, arguments.torch)
                 for number in range(arguments.experiments)
             }
             slow = 1e3 * baseline.seconds(full)[0] / arguments.experiments
-            print(f"{'plain, with the experiments in':62} {slow:12.0f}\n{'ratio':62} {slow / ours:12.2f}")
-        print(
-            "of ours, by the clock (the parts overlap in parallel; the first start of each process is in its mean):"
-        )
-        parts = {
-            "start": "isolation: sandbox, Python, imports",
-            "cells": "cells",
-            "probes": "probes, with the oracle's answers",
-            "judging": "judging",
-            "storing": "database and autograded notebook",
-        }
-        for part, text in parts.items():
-            times = sorted(one.seconds.get(part, 0.0) for one in done.evaluated.values())
-            print(
-                f"  {text:38} mean {1e3 * sum(times) / count:7.1f}  median {1e3 * times[count // 2]:7.1f} ms"
-            )
-        print(
-            f"  {'feedback page (not in the ratio)':38} mean {1e3 * done.seconds['feedback'] / count:7.1f} ms"
-        )
-        print(
-            f"  {'intake and assignment (not in it)':38} mean {1e3 * done.seconds['preparing'] / count:7.1f} ms"
-        )
+    return Measured(each, each_cpu, ours, ours_cpu, done, slow)
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = parser_of_this().parse_args()
+    lesson, count, half = arguments.lesson, arguments.count, max(1, arguments.plain // 2)
+    each, each_cpu, ours, ours_cpu, done, slow = measure(arguments)
+    cores = min(arguments.jobs, len(os.sched_getaffinity(0)))
+    checks = "run" if arguments.checks else "refused"
+    print(
+        f"{lesson}{' with torch in its setup' if arguments.torch else ''}, {arguments.jobs} jobs on "
+        f"{len(os.sched_getaffinity(0))} cores, isolation {done.isolation}, load {os.getloadavg()[0]:.1f}"
+    )
+    print(f"ms per submission{'':45} by the clock     CPU")
+    plain_name = f"plain nbgrader autograde, serial, checks {checks} ({2 * half})"
+    print(f"{plain_name:62} {each:12.0f} {each_cpu:7.0f}")
+    print(f"{f'nas-course grade, its start included ({count})':62} {ours:12.0f} {ours_cpu:7.0f}")
+    ratio = each_cpu * cores / ours_cpu
+    print(f"{'ratio; of CPU as if all cores were ours alone':62} {each / ours:12.2f} {ratio:7.2f}")
+    if slow is not None:
+        print(f"{'plain, with the experiments in':62} {slow:12.0f}\n{'ratio':62} {slow / ours:12.2f}")
+    print(
+        "of ours, by the clock (the parts overlap in parallel; the first start of each process is in its mean):"
+    )
+    parts = {
+        "start": "isolation: sandbox, Python, imports",
+        "cells": "cells",
+        "probes": "probes, with the oracle's answers",
+        "judging": "judging",
+        "storing": "database and autograded notebook",
+    }
+    for part, text in parts.items():
+        times = sorted(one.seconds.get(part, 0.0) for one in done.evaluated.values())
+        print(f"  {text:38} mean {1e3 * sum(times) / count:7.1f}  median {1e3 * times[count // 2]:7.1f} ms")
+    print(f"  {'feedback page (not in the ratio)':38} mean {1e3 * done.seconds['feedback'] / count:7.1f} ms")
+    print(
+        f"  {'intake and assignment (not in it)':38} mean {1e3 * done.seconds['preparing'] / count:7.1f} ms"
+    )
 
 
 if __name__ == "__main__":

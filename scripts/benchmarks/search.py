@@ -7,6 +7,7 @@ Uses the shipped table, or, where that is not built yet, a made-up one of the sa
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections import deque
@@ -160,25 +161,35 @@ def bare_evolution(valid: list[float], rng: np.random.Generator, around: list[li
 
 
 def bare_reinforce(valid: list[float], rng: np.random.Generator) -> list[int]:
-    """REINFORCE with independent softmaxes as a loop: indices in the order of their evaluation."""
-    logits, first, second = np.zeros((6, 5)), np.zeros((6, 5)), np.zeros((6, 5))
+    """REINFORCE with independent softmaxes as a loop over plain numbers, the fastest that we found for so few.
+
+    Indices in the order of their evaluation.
+    """
+    exp, sqrt = math.exp, math.sqrt
+    logits, first, second = ([[0.0] * 5 for _ in range(6)] for _ in range(3))
     baseline = 0.0
-    rows, place = np.arange(6), 5 ** np.arange(5, -1, -1)
     found: list[int] = []
-    for step in range(1, BUDGET + 1):
-        policy = np.exp(logits - logits.max(axis=1, keepdims=True))
-        policy /= policy.sum(axis=1, keepdims=True)
-        drawn = np.minimum((policy.cumsum(axis=1) <= rng.random((6, 1))).sum(axis=1), 4)
-        i = int(drawn @ place)
-        found.append(i)
-        gradient = -policy
-        gradient[rows, drawn] += 1
-        gradient *= valid[i] - baseline
-        baseline = 0.9 * baseline + 0.1 * valid[i]
-        first = 0.9 * first + 0.1 * gradient
-        second = 0.999 * second + 0.001 * gradient**2
-        spread = np.sqrt(second / (1 - 0.999**step)) + 1e-8
-        logits += 0.01 * first / (1 - 0.9**step) / spread
+    for step, draws in enumerate(rng.random((BUDGET, 6)).tolist(), start=1):
+        index, chosen = 0, []
+        for row, draw in zip(logits, draws):
+            weights = [exp(logit) for logit in row]
+            total = sum(weights)
+            action, below = 0, weights[0]
+            while below <= draw * total and action < 4:
+                action += 1
+                below += weights[action]
+            index = 5 * index + action
+            chosen.append((weights, total, action))
+        found.append(index)
+        advantage = valid[index] - baseline
+        baseline = 0.9 * baseline + 0.1 * valid[index]
+        rate, spread = 0.01 / (1 - 0.9**step), 1 / sqrt(1 - 0.999**step)
+        for row, mean, square, (weights, total, action) in zip(logits, first, second, chosen):
+            for k in range(5):
+                gradient = advantage * ((k == action) - weights[k] / total)
+                mean[k] = 0.9 * mean[k] + 0.1 * gradient
+                square[k] = 0.999 * square[k] + 0.001 * gradient * gradient
+                row[k] += rate * mean[k] / (sqrt(square[k]) * spread + 1e-8)
     return found
 
 
