@@ -51,20 +51,21 @@ class PaperToy(nn.Module):
 
 
 class MixedLayers(nn.Module):
-    """Images (B, 1, 12, 12) -> logits (B, 10) through two layers, each a softmax mixture of three candidates.
+    """Images (B, …), flattened, -> logits (B, 10) through two layers, each a softmax mixture of three candidates.
 
     Args:
         bend: the nonlinearity after each candidate.
+        inputs: numbers in an image.
         units: width in between.
     """
 
-    def __init__(self, bend: Callable[[Tensor], Tensor], units: int = 24) -> None:
+    def __init__(self, bend: Callable[[Tensor], Tensor], inputs: int = 144, units: int = 24) -> None:
         super().__init__()
         self.bend = bend
         draw = torch.Generator().manual_seed(3)
         self.layers = nn.ParameterList(
             nn.Parameter(torch.randn(3, n, m, generator=draw, dtype=torch.float64) / n**0.5)
-            for n, m in ((144, units), (units, 10))
+            for n, m in ((inputs, units), (units, 10))
         )
         self.choice = nn.Parameter(torch.zeros(2, 3, dtype=torch.float64))
 

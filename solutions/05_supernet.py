@@ -256,17 +256,23 @@ check("train_single_path_step", train_single_path_step)
 # Now train one: the network of the table, with all five operations on each edge of both cells. The
 # operations' batch norms have no scale and shift of their own, since one pair could not suit every
 # cell.
+#
+# On real images, set `DATASET` to "mnist" or "cifar10", which is fetched once (12 or 170 MB). A
+# step takes about 1.1 or 1.4 times as long. The table's ranks stay those of the digits.
 
 # %% tags=["experiment"]
 from nas_lib.networks import count_macs
 from nas_lib.one_shot import BatchOrder, SinglePathSupernet, half_cosine
-from nas_lib.training import load_splits
+from nas_lib.training import load_splits, recipe_for
 
 train_step, STEPS, RATE = or_fallback("train_single_path_step", train_single_path_step), 6000, 0.1
 torch.set_num_threads(1)  # such small networks gain nothing by more
 device = "cuda" if torch.cuda.is_available() else "cpu"
-splits = load_splits().to(device)
-supernet = SinglePathSupernet(seed=0).to(device).to(memory_format=torch.channels_last).train()
+DATASET = "cluttered_digits"  # or "mnist", "cifar10"
+recipe = recipe_for(DATASET)
+splits = load_splits(recipe, DATASET).to(device)
+supernet = SinglePathSupernet(recipe.network, seed=0).to(device)
+supernet = supernet.to(memory_format=torch.channels_last).train()
 optimizer = torch.optim.SGD(
     supernet.parameters(), RATE, momentum=0.9, nesterov=True, weight_decay=5e-5
 )
@@ -623,7 +629,7 @@ from nas_lib.training import train
 evolve = or_fallback("evolve_under_constraint", evolve_under_constraint)
 started = time.process_time()
 for cell in cells[:3]:
-    train(cell, splits, seed=100)
+    train(cell, splits, recipe, seed=100)
 one_training = (time.process_time() - started) / 3
 
 

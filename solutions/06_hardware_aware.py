@@ -816,18 +816,22 @@ check("fake_quantize", fake_quantize)
 # weights, with the straight-through gradient, repair it?
 #
 # To run this at real scale, set `DATASET = "cifar10"` (on Colab: Runtime → Change runtime type → a
-# GPU). It downloads 170 MB and trains for about an hour on two processor cores
-# (`scripts/benchmarks/real_scale.py` foretells it); on a GPU it was not measured.
+# GPU). It downloads 170 MB and trains for about an hour per seed on two processor cores
+# (`scripts/benchmarks/real_scale.py` foretells it); on a GPU it was not measured. With "mnist"
+# (12 MB) the networks are hardly larger than here, and see 40,000 images twelve times.
 
 # %% tags=["experiment"]
 from nas_lib.quantization import deployed_bytes, fine_tuned, quantization_aware, settled
-from nas_lib.training import RECIPE, count_correct, load_splits, train
+from nas_lib.training import count_correct, load_splits, recipe_for, train
 
 DATASET = "cluttered_digits"
 quantize = or_fallback("fake_quantize", fake_quantize)
-recipe = replace(RECIPE, epochs=3, train_images=2048, valid_images=1000, final_images=2000)
-if DATASET != "cluttered_digits":
-    recipe = replace(RECIPE, network=deployed, epochs=12, train_images=40_000, final_images=10_000)
+recipe = recipe_for(DATASET)
+if DATASET == "cluttered_digits":
+    recipe = replace(recipe, epochs=3, train_images=2048, valid_images=1000, final_images=2000)
+else:
+    network_of = {"cifar10": deployed}.get(DATASET, recipe.network)
+    recipe = replace(recipe, network=network_of, epochs=12, train_images=40_000)
 splits, SEEDS = load_splits(recipe, DATASET).to(device), range(3)
 candidates = [functions()[0][i] for i in (1753, 3506, 5259)]
 candidates += [cell, (pointwise,) * 6, (dense,) + ("skip_connect",) * 5]

@@ -33,7 +33,7 @@ FEWER: dict[str, dict[str, str]] = {
         "BUDGET, RUNS = 200, 30": "BUDGET, RUNS = 200, 3",
     },
     "04_darts": {
-        "config = darts.SearchConfig()": "config = darts.SearchConfig(epochs=2)",
+        "darts.SearchConfig(network": "darts.SearchConfig(epochs=2, network",
     },
     "05_supernet": {
         "6000, 0.1": "300, 0.1",
