@@ -482,8 +482,9 @@ def test_library_works_from_its_wheel_alone(wheel: Path, tmp_path: Path):
     done = run(sys.executable, "-P", "-c", code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{tmp_path / 'nas_lib' / '__init__.py'} 15625\n")
-    commands = re.findall(r"^    (\w+) ", done.stdout, flags=re.MULTILINE)
-    assert commands == ["doctor", "lab", "validate", "submit", "update"], "the learner's commands alone"
+    commands = re.findall(r"^    (\w+)(?: |$)", done.stdout, flags=re.MULTILINE)
+    learners = ["doctor", "lab", "validate", "progress", "submit", "update", "reproduce"]
+    assert commands == learners, "the learner's commands alone"
 
 
 def test_no_file_names_the_machine_it_was_written_on():
