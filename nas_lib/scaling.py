@@ -182,9 +182,11 @@ class Phase(NamedTuple):
 @dataclass(frozen=True)
 class ScalingRecipe:
     """How the networks of the scaling experiments are trained: AdamW, the learning rate up over a fifth of the way and
-    down again as half a cosine."""
+    down again as half a cosine. Coefficients are chosen on validation images, and test images are for what is reported.
+    """
 
     train_images: int = 4000
+    valid_images: int = 4000
     test_images: int = 4000
     epochs: int = 12
     batch_size: int = 100
@@ -194,16 +196,27 @@ class ScalingRecipe:
 
 
 Images: TypeAlias = Callable[[int], tuple[Dataset, Dataset]]
-"""Training and test images at a resolution: the same scenes at each."""
+"""Images to train on and images to judge by, at a resolution: the same scenes at each."""
 
 
-def digits(recipe: ScalingRecipe) -> Images:
-    """The course's own images; each resolution is drawn once and kept."""
+def digits(recipe: ScalingRecipe, judged_on: str = "test") -> Images:
+    """The course's own images; each resolution is drawn once and kept.
+
+    Args:
+        recipe: says how many.
+        judged_on: "valid" where something is chosen by the accuracy, else "test".
+
+    Raises:
+        ValueError: another split.
+    """
+    counts = {"valid": recipe.valid_images, "test": recipe.test_images}
+    if judged_on not in counts:
+        raise ValueError(f"judged_on must be 'valid' or 'test', got {judged_on!r}")
 
     @lru_cache
     def at(resolution: int) -> tuple[Dataset, Dataset]:
         train = cluttered_digits("train", recipe.train_images, resolution, recipe.data_seed)
-        return train, cluttered_digits("test", recipe.test_images, resolution, recipe.data_seed)
+        return train, cluttered_digits(judged_on, counts[judged_on], resolution, recipe.data_seed)
 
     return at
 
@@ -228,7 +241,7 @@ def resized(train: Dataset, test: Dataset) -> Images:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network: test accuracy in percent, processor seconds and steps of its training."""
+    """A trained network: accuracy (percent) on the images to judge by, processor seconds and steps of its training."""
 
     accuracy: float
     seconds: float
@@ -247,7 +260,7 @@ def fit(
     progress: bool = False,
     clock: Callable[[], float] = time.process_time,
 ) -> Fitted:
-    """Train the network of a plan from weights and batches that `seed` fixes, and test it at the plan's resolution.
+    """Train the network of a plan from weights and batches that `seed` fixes, and judge it at the plan's resolution.
 
     Args:
         plan: the network.
@@ -360,8 +373,9 @@ RUNS_PATH = Path(__file__).parent / "assets" / "scaling_runs.json"
 def recorded_runs(kind: str, path: Path | str = RUNS_PATH) -> list[dict[str, Any]]:
     """What `scripts/recordings/scaling_runs.py` recorded of an experiment; empty where there is no such record.
 
-    Each run is a dict with `kind`, `name`, `seed`, `accuracy` (percent, test), `macs`, `params`, `seconds` (processor
-    time) and `steps`; "scale" and "grid" runs also have `factor`, the budget asked for in units of the base network.
+    Each run is a dict with `kind`, `name`, `seed`, `accuracy` (percent, of "grid" runs on validation images, else on
+    test images), `macs`, `params`, `seconds` (processor time) and `steps`; "grid" and "scale" runs also have `factor`,
+    the budget asked for in units of the base network.
     """
     path = Path(path)
     if not path.exists():

@@ -32,7 +32,6 @@ from nas_lib.scaling import (
     seconds_per_batch,
 )
 from scripts.benchmarks import real_scale
-from scripts.recording import NotRecorded
 from scripts.recordings import scaling_runs
 from scripts.recordings.scaling_runs import Scaling
 
@@ -181,19 +180,20 @@ def test_latency_is_the_quarter_of_single_calls():
 # --- the record ---
 
 
-def test_jobs_are_all_different_and_those_of_the_found_family_wait_for_the_grid(tmp_path):
+def test_jobs_are_all_different_and_the_grid_is_decided_on_validation_images(tmp_path, monkeypatch):
     jobs = scaling_runs.jobs()
     assert len({scaling_runs.key(job) for job in jobs}) == len(jobs)
-    grid = [job for job in jobs if job["kind"] == "grid"]
-    found = next(job for job in jobs if job["name"] == scaling_runs.FOUND)
-    study = Scaling(folder=tmp_path)
-    best = "1.0 1.2 1.2"
-    made_up = replace(study.recording, do=lambda job: job | {"accuracy": 70 + (job["name"] == best)})
-    replace(made_up, jobs={scaling_runs.key(job): (job,) for job in grid[:-1]}).record(progress=False)
-    with pytest.raises(NotRecorded):
-        study.do(found)
-    replace(made_up, jobs={scaling_runs.key(grid[-1]): (grid[-1],)}).record(progress=False)
-    assert scaling_runs.winner(study.recording.need) == Coefficients(1.0, 1.2, 1.2)
+    best = "1.4 1.1 1.1"
+    rows = {scaling_runs.key(job): job | {"accuracy": 70 + (job["name"] == best)} for job in jobs}
+    assert scaling_runs.winner(rows) == Coefficients(1.4, 1.1, 1.1)
+    asked: list[str] = []
+    monkeypatch.setattr(
+        scaling_runs, "digits", lambda recipe, split="test": (asked.append(split), digits(recipe, split))[1]
+    )
+    study = Scaling(replace(TINY, epochs=1), seconds=0.1, folder=tmp_path)
+    for kind in ("grid", "scale"):
+        study.do(next(job for job in jobs if job["kind"] == kind))
+    assert asked == ["valid", "test"]
 
 
 def test_runs_of_each_kind_are_recorded_and_merged(tmp_path):
@@ -217,7 +217,7 @@ def test_every_way_of_progressive_learning_ends_regularised(way: str):
     plan = replace(SMALL, resolution=24)
     phases = scaling_runs.phases_of(way, plan)
     assert phases[-1].magnitude == 6 and phases[-1].mixup == pytest.approx(0.2)
-    assert phases[-1].resolution == (12 if way == "small images" else 24)
+    assert phases[-1].resolution == 24
     assert len(phases) == (scaling_runs.STAGES if way.startswith("growing") else 1)
 
 

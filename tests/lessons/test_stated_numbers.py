@@ -19,7 +19,16 @@ from nas_lib.latency import cell_layers
 from nas_lib.mobile import mobile_macs
 from nas_lib.networks import count_macs
 from nas_lib.one_shot import recorded_rankings
-from nas_lib.scaling import ScalingRecipe, recorded_runs
+from nas_lib.scaling import (
+    BASE,
+    FAMILIES,
+    Coefficients,
+    ScalingRecipe,
+    digits,
+    match_macs,
+    plan_macs,
+    recorded_runs,
+)
 from nas_lib.search import compare
 from nas_lib.searchers import Reinforce
 from nas_lib.spaces import CellSpace, MobileSpace, functions
@@ -270,21 +279,36 @@ def accuracies(kind, name, factor=None):
     return np.array([one["accuracy"] for one in sorted(runs, key=lambda one: one["seed"])])
 
 
-def test_the_recorded_grid_has_no_compound_point_and_found_is_width():
-    points = {one["name"] for one in recorded_runs("grid")}
-    assert len(points) == 6 and all("1.0" in name.split() for name in points)
-    assert max(points, key=lambda name: accuracies("grid", name, 4).mean()) == "1.0 1.4 1.0"
-    for factor in (2, 4, 8):
-        np.testing.assert_array_equal(
-            accuracies("scale", "found", factor), accuracies("scale", "width", factor)
-        )
+def test_the_grid_has_a_compound_point_and_width_is_ahead_of_it_by_less_than_seeds_differ():
+    points = {one["name"]: accuracies("grid", one["name"], 4) for one in recorded_runs("grid")}
+    assert len(points) == 10 and all(len(one) == 2 for one in points.values())
+    assert [name for name in points if "1.0" not in name.split()] == ["1.4 1.1 1.1"]
+    ranked = sorted(points, key=lambda name: -points[name].mean())
+    assert ranked[0] == "1.0 1.4 1.0" and ranked[-1] == "1.0 1.0 1.4" and "1.4 1.1 1.1" in ranked[:4]
+    means = [points[name].mean() for name in ranked]
+    spread = np.mean([one.std(ddof=1) for one in points.values()])
+    assert means[0] - means[3] == pytest.approx(0.48, abs=0.01) and means[0] - means[3] < spread
+    assert means[-2] - means[-1] > 2 * spread  # resolution alone is the last, and that is decided
+    for factor in (2, 4, 8):  # width is one of the families, in the very ratio that was found
+        macs = factor * plan_macs(BASE)
+        assert match_macs(BASE, Coefficients(1, 1.4, 1), macs) == match_macs(BASE, FAMILIES["width"], macs)
+
+
+def test_validation_images_decide_the_grid_and_are_not_those_of_the_test():
+    recipe = ScalingRecipe(train_images=20, valid_images=30, test_images=40)
+    (train, valid), (again, test) = (digits(recipe, split)(12) for split in ("valid", "test"))
+    np.testing.assert_array_equal(train.images, again.images)
+    assert (len(valid.labels), len(test.labels)) == (30, 40)
+    assert not np.array_equal(valid.images, test.images[:30])
+    with pytest.raises(ValueError, match="judged_on must be 'valid' or 'test'"):
+        digits(recipe, "train")
 
 
 def test_compound_is_ahead_at_8_times_the_cost_and_three_seeds_do_not_decide():
     compound = accuracies("scale", "compound", 8)
     for single in ("depth", "width", "resolution"):
         assert compound.mean() > accuracies("scale", single, 8).mean()
-    gaps = compound - accuracies("scale", "found", 8)
+    gaps = compound - accuracies("scale", "width", 8)
     interval = stats.t.interval(0.95, 2, gaps.mean(), stats.sem(gaps))
     assert (gaps.mean(), *interval) == pytest.approx((2.8, -1.5, 7.0), abs=0.05)
 
