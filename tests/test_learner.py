@@ -443,6 +443,12 @@ def test_learners_see_validate_and_no_instructor_s_menu(server):
             server(gone)
 
 
+def test_nothing_asks_for_news(server):
+    told = server("/lab/api/settings/@jupyterlab/apputils-extension:notification").partition("\n")[2]
+    properties = json.loads(told)["schema"]["properties"]
+    assert properties["fetchNews"]["default"] == "false" and properties["checkForUpdates"]["default"] is False
+
+
 def test_validate_has_time_for_trainings(server, tmp_path):
     """nbgrader's own 30 s would end in a raw CellTimeoutError; the button's request, and what it is answered."""
     from nbgrader.server_extensions.validate_assignment.handlers import ValidateAssignmentHandler

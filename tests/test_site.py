@@ -101,3 +101,12 @@ def test_a_lesson_that_has_changed_since_is_not_shown_as_it_was(
     assert running.executed(LESSON) is None
     with pytest.raises(ValueError, match=f"verify --course {solutions.lessons()[0]}"):
         site.make(tmp_path / "pages")
+
+
+def test_both_ways_through_the_course_name_every_lesson() -> None:
+    page = (solutions.FOLDER.parent / "docs" / "syllabus.md").read_text(encoding="utf-8")
+    eight, four, needs = (
+        page.split(f"## {title}")[1].split("\n## ")[0] for title in ("In eight", "In four", "What each")
+    )
+    for lesson in solutions.lessons():
+        assert lesson in eight and lesson in four and f"| {lesson} |" in needs
