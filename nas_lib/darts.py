@@ -77,7 +77,8 @@ class SearchConfig:
 
     The weights are trained by SGD whose rate falls as a half cosine from `lr` to `lr_min`, the logits by Adam. Half
     of the `train_images` train the weights, the other half the logits. `tau` is the temperature of the sampling
-    methods, falling linearly from the first to the second value. Optimisers as in DARTS, section 3.1 and appendix
+    methods, falling linearly from the first to the second value. Only `ops` are searched: the logits of all others
+    start so low that their weight is 0. Optimisers as in DARTS, section 3.1 and appendix
     A.1, but for `alpha_lr`: its 3e-4 is for 50 epochs on CIFAR-10, fifty times as many steps as here.
     """
 
@@ -94,6 +95,7 @@ class SearchConfig:
     alpha_weight_decay: float = 1e-3
     tau: tuple[float, float] = (3.0, 0.3)
     eps: float = 0.01
+    ops: tuple[str, ...] = OPS
 
     def __post_init__(self) -> None:
         half = self.train_images // 2
@@ -105,6 +107,8 @@ class SearchConfig:
             raise ValueError(f"epochs must be at least 1, got {self.epochs!r}")
         if not min(self.tau) > 0:
             raise ValueError(f"tau must be two positive temperatures, got {self.tau!r}")
+        if not set(self.ops) <= set(OPS) or len({*self.ops} - {"none"}) < 2:
+            raise ValueError(f"ops must be at least two of {', '.join(OPS[1:])}, got {self.ops!r}")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -364,6 +368,8 @@ def search(
     device = images.device
     supernet = MixedSupernet(config.network, cell=cell, seed=seed).to(device)
     supernet = supernet.to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        supernet.logits[:, [op not in config.ops for op in OPS]] = _EXCLUDED
     generator = torch.Generator(device).manual_seed(seed)
     model = Relaxed(supernet, METHODS[method], config.tau[0], generator, sample, amp)
     weight_optimizer, alpha_optimizer = _optimizers(model, config)
@@ -408,6 +414,10 @@ def search(
         bar.close()
     run.seconds = time.process_time() - start
     return run
+
+
+_EXCLUDED = -1e4
+"""A logit whose softmax is 0 to the last bit, and stays so: the optimiser moves it by a few units in all."""
 
 
 def _optimizers(model: Relaxed, config: SearchConfig) -> tuple[torch.optim.SGD, torch.optim.Adam]:
@@ -513,7 +523,8 @@ RUNS_PATH = Path(__file__).parent / "assets" / "darts_runs.jsonl"
 class RecordedRun:
     """One recorded search; accuracies are percent, `retrained_test` of test images, the others of validation images.
 
-    `cells` has the cell at the beginning and after each epoch, `logits` the logits that it comes from (6, 5).
+    `cells` has the cell at the beginning and after each epoch, `logits` the logits that it comes from (6, 5). `ops`
+    are the operations that were searched.
     """
 
     method: str
@@ -527,6 +538,7 @@ class RecordedRun:
     retrained_valid: float
     retrained_test: float
     seconds: float
+    ops: tuple[str, ...] = OPS
 
     @property
     def cell(self) -> Cell:
@@ -539,8 +551,12 @@ class RecordedRun:
         return [[cell.count(op) for op in OPS] for cell in self.cells]
 
 
-def recorded_runs(path: Path | str = RUNS_PATH) -> list[RecordedRun]:
-    """The recorded searches, in the order of `METHODS` and of seeds.
+def recorded_runs(path: Path | str = RUNS_PATH, subspace: bool = False) -> list[RecordedRun]:
+    """The recorded searches of the whole space, in the order of `METHODS` and of seeds.
+
+    Args:
+        path: where they are.
+        subspace: those of fewer operations instead.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -552,12 +568,14 @@ def recorded_runs(path: Path | str = RUNS_PATH) -> list[RecordedRun]:
             data = json.loads(line)
             logits = tuple(data.pop("logits"))
             cells = tuple(chosen_cell(torch.tensor(one)) for one in logits)
-            runs.append(RecordedRun(cells=cells, logits=logits, **data))
+            ops = tuple(data.pop("ops", OPS))
+            runs.append(RecordedRun(cells=cells, logits=logits, ops=ops, **data))
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise ValueError(
                 f"{path} must hold one recorded search per line; line {number}: {error}"
             ) from None
     names = list(METHODS)
+    runs = [run for run in runs if (run.ops != OPS) == subspace]
     return sorted(runs, key=lambda run: (names.index(run.method), run.seed))
 
 

@@ -639,7 +639,8 @@ test = np.array([table.query(cell).test for cell in space])
 # %% tags=["experiment"]
 from nas_lib.search import random_winners
 
-for limit in np.quantile(macs, (0.2, 0.5, 0.9)).tolist():
+limits = np.quantile(macs, (0.2, 0.5, 0.9)).tolist()
+for limit in limits:
     started, rng = time.process_time(), np.random.default_rng(0)
     history = evolve(inherited, count_macs, limit, space, budget=150, population=30, rng=rng)
     seconds = supernet_seconds + time.process_time() - started
@@ -654,17 +655,35 @@ for limit in np.quantile(macs, (0.2, 0.5, 0.9)).tolist():
 guess_limit.beside(names[0] if real > middle else names[1])
 
 # %% [markdown]
+# One supernet and one search are an anecdote. The recorded supernets of section 4 were trained for
+# as many steps, from three seeds with uniform sampling. Let each choose, by its scores, the best of
+# 150 random cells within the limit, 500 times over.
+
+# %% tags=["experiment"]
+where, rng = np.array([space.index(arch) for arch in archs]), np.random.default_rng(0)
+uniform = [np.array(run.scores) for run in runs if run.sampling == "uniform"]
+for limit in limits:
+    pools = rng.choice(np.flatnonzero(macs[where] <= limit), size=(500, 150))
+    chosen = [np.take_along_axis(pools, scores[pools].argmax(1)[:, None], 1) for scores in uniform]
+    medians = ", ".join(f"{np.median(known[one]):.2f}" for one in chosen)
+    luck = np.random.default_rng(1)
+    chance = test[random_winners(table, trainings, luck, allowed=macs <= limit)]
+    print(f"at most {limit / 1e3:,.0f} kMACs: medians of three supernets {medians} %,")
+    print(f"    of random search, {trainings} trainings: {np.median(chance):.2f} %")
+
+# %% [markdown]
 # <details><summary>What we got</summary>
 #
-# One supernet, one seed: at the two tighter limits its cell is as good as the median random search
-# of the same time (about 57.4 and about 80.1 %), at the loosest it is four points behind (about
-# 80.1 against about 84.0).
+# The one supernet's one search: at the two tighter limits as good as the median random search of
+# the same time (about 57.4 and about 80.1 %), at the loosest four points behind (about 80.1 against
+# about 84.0). The three recorded ones: 58.57 in all three, 81.62 to 82.06, and 83.64 to 84.58. So a
+# supernet is a point or two ahead at the tighter limits, and not ahead at the loosest.
 #
 # </details>
 #
-# A supernet is no cheaper way to *one* cell on this space, where a training takes seconds.
+# A supernet is hardly a cheaper way to *one* cell on this space, where a training takes seconds.
 # What it offers is the second limit, and the fortieth: its training is paid for once, and each
-# further search costs its evaluations only. One seed does not decide more than that.
+# further search costs its evaluations only.
 #
 # ## 6 · A network that shrinks
 #
@@ -1036,28 +1055,86 @@ title = f"One training, {len(tailored[0].specialised)} budgets"
 plotting.lines(curves, x=by_limit("limit_ms")[0], **labels, title=title);
 
 # %% tags=["experiment"]
-guess_slow = predict("How many of the 15 chosen networks are slower than their limit?", ...)
-
-# %% tags=["experiment"]
 for one in tailored[0].specialised:
     found = f"inherited {one['inherited']:.1f} %, alone {one['alone']:.1f} to {one['longer']:.1f} %"
-    print(f"≤ {one['limit_ms']:.2f} ms: {one['arch']:28} {one['measured_ms']:.2f} ms, {found}")
+    print(f"≤ {one['limit_ms']:.2f} ms: {one['arch']:28} {found}")
 for name in ("alone", "longer"):
     gap, seconds = by_limit("inherited") - by_limit(name), by_limit(f"{name}_seconds").mean()
     spread = f"{gap.mean():+.1f} points on average, {gap.min():+.1f} to {gap.max():+.1f}"
     print(f"inherited minus {name} ({seconds:.0f} s in all): {spread}")
-excess = by_limit("measured_ms") / by_limit("limit_ms") - 1
 trained = np.mean([run.training_seconds for run in tailored])
 print(f"once for all: {trained:.0f} s, then {by_limit('search_seconds').mean():.0f} s per budget")
-print(f"measured as a whole, they are slower by up to {100 * excess.max():.0f} %")
-guess_slow.beside(int((excess > 0).sum()))
 
 # %% [markdown]
-# Two things flatter this figure. "As inherited" is the very accuracy by which the search chose, on
-# the same images, and a chosen value is too high (lesson 01); the networks trained alone were not
-# chosen by theirs. So where the two curves are close, their order is not decided. And a sum of
-# measured parts is no measurement of the whole: a limit that must be kept has to be set lower, or
-# checked on the network that is chosen.
+# One thing flatters this figure. "As inherited" is the very accuracy by which the search chose, on
+# the same 2,000 images, and a chosen value is too high (lesson 01); the networks trained alone were
+# not chosen by theirs. The recorded networks are gone. But yours of section 7 is here, so measure
+# on it what choosing does: judge sixty of its networks on the 500 validation images and on 2,000
+# others, and let the former choose.
+
+# %% tags=["experiment"]
+guess_flattered = predict("Points by which being chosen flatters, here?", ..., unit="points")
+
+# %% tags=["experiment"]
+from nas_lib.elastic_training import SizedData, distinct_archs
+
+others = load_sizes(mobile.choices[0], train_images=64, valid_images=2000, seed=1).to(device)
+both = sizes, SizedData(sizes.train, others.valid)
+sixty = progress(distinct_archs(mobile, 60, np.random.default_rng(1)), "network")
+judged = np.array([[inherited_accuracy(elastic, one, data) for data in both] for one in sixty])
+pools = np.random.default_rng(0).integers(len(judged), size=(1000, 30))
+best = np.take_along_axis(pools, judged[pools, 0].argmax(1)[:, None], 1)[:, 0]
+chose, unseen = judged[best].mean(axis=0)
+print(f"best of 30: {chose:.2f} % of the images that chose it, {unseen:.2f} % of the others")
+every, elsewhere = judged.mean(axis=0)
+print(f"all {len(judged)}, chosen by nothing: {every:.2f} % and {elsewhere:.2f} %")
+flattered = (chose - unseen) - (every - elsewhere)
+print(f"so being chosen flatters by {flattered:.2f} points on average")
+guess_flattered.beside(flattered)
+
+# %% [markdown]
+# <details><summary>What we got</summary>
+#
+# Choosing the best of 30 by 500 images flattered it by about 1.2 points. The recorded searches
+# chose by 2,000 images, whose noise is half as large, among 100.
+#
+# </details>
+#
+# So take half a point or a point off "as inherited" in the figure. It is then still far above the
+# networks trained alone as briefly as the sample. Against those trained five times as long the
+# order is not decided.
+#
+# Was the limit kept? The search knew only a sum of measured parts. The five networks of the first
+# seed, measured as wholes, tell by how much such a sum is too low; the ten of the other seeds are
+# then new.
+
+# %% tags=["experiment"]
+guess_slow = predict("How many of the 15 chosen networks are slower than their limit?", ...)
+
+# %% tags=["experiment"]
+limit, real, parts = (by_limit(f"{name}_ms") for name in ("limit", "measured", "predicted"))
+scale, slow = np.mean(real[0] / parts[0]), real > limit
+most = 100 * np.max(real / limit - 1)
+print(f"{slow.sum()} of {slow.size} are slower than their limit, by up to {most:.0f} %")
+for name, factor in (("sum of parts", 1.0), (f"sum times {scale:.2f}", scale)):
+    error = np.abs(factor * parts[1:] / real[1:] - 1)
+    kept = factor * parts[1:] <= limit[1:]
+    worst = (real[1:] / limit[1:] - 1)[kept].max()
+    print(f"{name}: off by {100 * error.mean():.0f} % on average; lets {kept.sum()} of 10 through,")
+    print(f"    {(slow[1:] & kept).sum()} of them too slow, by at most {100 * worst:.1f} %")
+guess_slow.beside(int(slow.sum()))
+
+# %% [markdown]
+# <details><summary>What we got</summary>
+#
+# 5 of the 15 are slower than their limit, by up to 13 %. A sum of parts is off by 9 %, since what
+# lies between the parts is in none of them. Times 1.10 it is off by 1 %: it would have let 8 of the
+# ten new ones through, and the one among them that is too slow is so by 0.4 %.
+#
+# </details>
+#
+# A sum of measured parts is no measurement of the whole. Calibrate it on a few whole networks
+# *before* the search (lesson 06), and measure what is chosen.
 #
 # > **A common mistake.** You will read that Once-for-All trains in three to five GPU-days, and that
 # > progressive shrinking ranks sub-networks with a Kendall tau above 99 %. The paper's training

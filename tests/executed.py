@@ -46,6 +46,7 @@ FEWER: dict[str, dict[str, str]] = {
         'progress(range(800), "step")': 'progress(range(40), "step")',
         "train_images=2048, valid_images=500": "train_images=512, valid_images=100",
         "x=range(40, 801, 40)": "x=range(40, 41, 40)",
+        "distinct_archs(mobile, 60,": "distinct_archs(mobile, 6,",
     },
     "06_hardware_aware": {
         "module(x), 10, 100, wait)": "module(x), 2, 10, wait)",

@@ -470,15 +470,20 @@ def test_searches_are_recorded_seed_by_seed_and_read_back(
     monkeypatch.setattr(darts_runs, "load_splits", lambda recipe: splits)
     path = tmp_path / "runs.jsonl"
     one, two = (Searches(tuple(range(seeds)), CONFIG, RECIPE, tmp_path / "record") for seeds in (1, 2))
-    assert [made.recording.record(progress=False) for made in (one, two)] == [len(darts.METHODS)] * 2
+    jobs = len(darts.METHODS) + 1  # and one on the subspace
+    assert [made.recording.record(progress=False) for made in (one, two)] == [jobs] * 2
     two.merge(two.recording.complete(), path)
     runs = darts.recorded_runs(path)
     assert [(run.method, run.seed) for run in runs] == [
         (name, seed) for name in darts.METHODS for seed in (0, 1)
     ]
     for run in runs:
-        assert len(run.cells) == 3 and sum(run.counts[0]) == 6 and run.cell == run.cells[-1]
+        times = two.times_gdas if darts.METHODS[run.method].hard else 1
+        assert len(run.cells) == 1 + 2 * times and sum(run.counts[0]) == 6 and run.cell == run.cells[-1]
         assert 0 <= run.retrained_test <= 100
+    small = darts.recorded_runs(path, subspace=True)
+    assert [run.seed for run in small] == [0, 1] and all(len(run.cells) == 6 for run in small)
+    assert {op for run in small for cell in run.cells for op in cell} <= {"skip_connect", "nor_conv_3x3"}
     with pytest.raises(ValueError, match=r"other settings \(search\)"):
         replace(two, search=replace(CONFIG, lr=0.1)).recording.rows()
 
@@ -496,9 +501,10 @@ def test_the_shipped_recording_is_complete() -> None:
     for name, method in darts.METHODS.items():
         own = [run for run in runs if run.method == name]
         assert len(own) >= 5 and len({run.seed for run in own}) == len(own)
+        epochs = config["epochs"] * (config["times_gdas"] if method.hard else 1)
         for run in own:
-            assert len(run.cells) == config["epochs"] + 1
-            assert len(run.curvature) == (0 if method.sampled else config["epochs"])
+            assert len(run.cells) == epochs + 1
+            assert len(run.curvature) == (0 if method.sampled else epochs)
 
 
 def test_the_bench_compares_within_repeats_and_reports(monkeypatch: pytest.MonkeyPatch) -> None:
