@@ -279,6 +279,37 @@ def test_a_given_back_function_is_the_library_s_own() -> None:
                 setattr(owner, last, before)
 
 
+def test_what_belongs_to_a_module_that_nobody_has_imported_is_given_back_when_somebody_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = importlib.import_module("autograder.sandbox.worker")
+    for name in ("belated", "belated_too"):
+        (tmp_path / f"{name}.py").write_text(
+            "def answer():\n    raise RuntimeError('absent')\n\nclass Space:\n    def answer(self):\n"
+            "        raise RuntimeError('absent')\n",
+            encoding="utf-8",
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(worker, "function_of", function_of, raising=False)
+    sources = [
+        ("belated:answer", "def answer():\n    return 42"),
+        ("belated:Space.answer", "def answer(self):\n    return 7"),
+    ]
+    sys.meta_path.insert(0, worker._GivingBack({"belated": sources}))
+    try:
+        assert "belated" not in sys.modules
+        belated, other = importlib.import_module("belated"), importlib.import_module("belated_too")
+        assert (belated.answer(), belated.Space().answer()) == (42, 7)
+        with pytest.raises(RuntimeError, match="absent"):
+            other.answer()
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module("belated.part")
+    finally:
+        for name in ("belated", "belated_too"):
+            sys.modules.pop(name, None)
+
+
 # Holes that attacks found: objects of the library's, or another library's function of the same purpose.
 INDEX = "from nas_lib.spaces import OPS\ndef cell_index(arch): return"
 FROM_INDEX = "from nas_lib.spaces import OPS\ndef cell_from_index(i): return"

@@ -17,6 +17,7 @@ import contextlib
 import gc
 import importlib
 import importlib.abc
+import importlib.util
 import inspect
 import io
 import json
@@ -106,6 +107,33 @@ class _Forbidden(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         if name.partition(".")[0] in FORBIDDEN_MODULES:
             raise ImportError(f"{name} is not available while a notebook is graded")
+
+
+class _GivingBack(importlib.abc.MetaPathFinder):
+    """Gives back what belongs to a module when somebody imports it: to import it for that may cost a second of torch.
+
+    Args:
+        later: by module, the functions' names and sources.
+    """
+
+    def __init__(self, later: dict[str, list[tuple[str, str]]]) -> None:
+        self._later = later
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        waiting = self._later.pop(name, None)
+        if waiting is None:
+            return None
+        spec = importlib.util.find_spec(name)  # by the others, since nothing waits for it here any more
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def execute_and_give_back(module: ModuleType) -> None:
+            execute(module)
+            _give_all_back(waiting)
+
+        spec.loader.exec_module = execute_and_give_back  # type: ignore[method-assign]
+        return spec
 
 
 class _Shell:
@@ -209,11 +237,14 @@ class Worker:
         self._channel.send({"op": "ended", "of": message["of"], "status": status}, fresh_line=True)
 
     def _probe(self, message: dict[str, Any]) -> None:
+        later: dict[str, list[tuple[str, str]]] = {}
         for one in message["library"]:
-            with contextlib.suppress(
-                Exception
-            ):  # the learner's code may have changed the library: its own fault
-                _give_back(one["name"], one["source"])
+            module = one["name"].partition(":")[0]
+            if module in sys.modules:
+                _give_all_back([(one["name"], one["source"])])
+            else:
+                later.setdefault(module, []).append((one["name"], one["source"]))
+        sys.meta_path.insert(0, _GivingBack(later))
         for name in message["foreign"]:
             if (function := function_of(name)) is not None:
                 function.__code__ = _absent.__code__
@@ -266,6 +297,12 @@ class Worker:
 
 def _absent(*args: Any, **kwargs: Any) -> Any:
     raise RuntimeError("the library's own version of this exercise is switched off while yours is checked")
+
+
+def _give_all_back(functions: list[tuple[str, str]]) -> None:
+    for name, source in functions:
+        with contextlib.suppress(Exception):  # the learner's code may have changed the library: its own fault
+            _give_back(name, source)
 
 
 def _give_back(name: str, source: str) -> None:
