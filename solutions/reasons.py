@@ -193,5 +193,29 @@ REASONS: dict[str, dict[str, str]] = {
         "c": "It is a bet that a cheap answer near B0 is good enough far away from it.",
         "d": "That search knew one size, and looked at no ratio.",
     },
+    "concept_08_1": {
+        "a": "The mean of *improvements* counts: A gains 0.04 on average, as it can hardly be better than 86.2.",
+        "b": "Half of A and nearly a third of B lies above 86: both have some.",
+        "c": "B is better in 31 % of the cases, and then by more than a point on average: 0.40 in all, A 0.04.",
+        "d": "That is the probability of an improvement, which does not ask how large it is.",
+    },
+    "concept_08_2": {
+        "a": "It draws most, and then throws away at random: what is left is no better than any draw.",
+        "b": "The cost is alike, but only what was trained to the end is known.",
+        "c": "It compares its configs by the last epoch; the others keep a random part and compare fewer there.",
+        "d": "It has fewer configs at the end than the last one, and nothing in exchange.",
+    },
+    "concept_08_3": {
+        "a": "Epochs that were trained cannot be given back.",
+        "b": "That is successive halving: ASHA promotes as soon as three results are there.",
+        "c": "A rung has no places: the better ones are promoted as well.",
+        "d": "Early promotions may be wrong, and become few as the rung fills.",
+    },
+    "concept_08_4": {
+        "a": "A significant 0.02 may still be nothing but size, measured a little better.",
+        "b": "There the size says nothing, and whatever tau is left is the proxy's own.",
+        "c": "Less noise raises tau, and does not tell where it comes from.",
+        "d": "The size agrees with that one, too.",
+    },
 }
 """Question → letter → why it is right or wrong."""

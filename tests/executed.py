@@ -63,6 +63,16 @@ FEWER: dict[str, dict[str, str]] = {
             "recipe, device = ScalingRecipe(train_images=400, test_images=400), usable_device()"
         ),
     },
+    "08_predictors_and_fidelity": {
+        "SIZES, REPEATS = (10, 20, 50, 100, 200, 500), 6": "SIZES, REPEATS = (10, 50), 2",
+        "BUDGET, RUNS = 100, 12": "BUDGET, RUNS = 30, 2",
+        "progress(range(60))": "progress(range(3))",
+        "SHORT, CELLS, IMAGES = 2, 24, 2000": "SHORT, CELLS, IMAGES = 1, 8, 200",
+        "rng.choice(len(cells), 300, False)": "rng.choice(len(cells), 120, False)",
+        "rng.choice(top, 150, False)": "rng.choice(top, 40, False)",
+        "library | by_epochs, 100, 20)": "library | by_epochs, 4, 2)",
+        "real_data.SECONDS, library, 50, 4)": "real_data.SECONDS, library, 4, 2)",
+    },
 }
 
 

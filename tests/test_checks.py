@@ -1007,6 +1007,7 @@ def test_what_is_judged_by_its_distribution_states_a_rate():
         "sample_path",
         "fair_paths",
         "evolve_under_constraint",
+        "bayesian_optimization",
         "MBConv",
         "FusedMBConv",
         "mixup",

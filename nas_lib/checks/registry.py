@@ -17,6 +17,7 @@ _SHIPPED = (
     "05_supernet",
     "06_hardware_aware",
     "07_compound_scaling",
+    "08_predictors_and_fidelity",
 )
 
 
