@@ -32,9 +32,8 @@ def path_encoding(arch: Sequence[str]) -> Array:
     "scikit-learn's",
     hides=(
         "nas_lib.surrogates:RidgeEnsemble.predict",
-        "sklearn.linear_model:Ridge.fit",
-        "sklearn.linear_model:RidgeCV.fit",
-        "sklearn.linear_model:ridge_regression",
+        "sklearn.linear_model._ridge:_BaseRidge.fit",
+        "sklearn.linear_model._ridge:_ridge_regression",
         "sklearn.kernel_ridge:KernelRidge.fit",
     ),
 )
@@ -110,11 +109,7 @@ def bayesian_optimization(
 
 @stands_in("hyperband_brackets", hides=("nas_lib.hyperband:brackets",))
 def hyperband_brackets(max_epochs: int, eta: int) -> list[list[tuple[int, int]]]:
-    ladder = [one.epochs for one in brackets(max_epochs, eta)]
-    return [
-        [(start // eta**rung, length) for rung, length in enumerate(ladder[place:])]
-        for place, (start, _) in enumerate(brackets(max_epochs, eta))
-    ]
+    return brackets(max_epochs, eta)
 
 
 @stands_in(
