@@ -962,8 +962,6 @@ book.edits(
         "workers wait here until all trainings have ended: a free one takes the next job at once",
         {TOGETHER: "now = max(one[0] for one in running)\n        while running:"},
     ),
-    # Right: each result makes one promotion possible at most, and frees one worker.
-    ("", "", {HIGHEST: "for rung in range(len(lengths) - 1):"}),
     (
         "promotes-the-worst",
         "the worst are promoted here: sort by falling value",
