@@ -1095,14 +1095,15 @@ guess_flattered.beside(flattered)
 # %% [markdown]
 # <details><summary>What we got</summary>
 #
-# Choosing the best of 30 by 500 images flattered it by about 1.2 points. The recorded searches
-# chose by 2,000 images, whose noise is half as large, among 100.
+# Choosing the best of 30 flattered it by about 1.2 points.
 #
 # </details>
 #
-# So take half a point or a point off "as inherited" in the figure. It is then still far above the
-# networks trained alone as briefly as the sample. Against those trained five times as long the
-# order is not decided.
+# The recorded searches chose by 2,000 images instead of 500, whose noise is half as large, but
+# among
+# 100 networks. So take half a point or a point off "as inherited" in the figure. It is then still
+# far above the networks trained alone as briefly as the sample. Against those trained five times as
+# long the order is not decided.
 #
 # Was the limit kept? The search knew only a sum of measured parts. The five networks of the first
 # seed, measured as wholes, tell by how much such a sum is too low; the ten of the other seeds are
