@@ -83,10 +83,14 @@ def earned(lesson: str) -> dict[str, dict[str, float | None]]:
 
 
 def _half(lesson: str) -> dict[str, str]:
-    """The first right in part, the second wrong, then right ones up to half of the points, one wrong, and blanks."""
+    """The first right in part, the second wrong, then right ones up to half of the points, one wrong, and blanks.
+
+    Where open questions, which wait for a person, have most of the points, it is about half of the others.
+    """
     source = read_lesson(lesson)
     points = source.points()
-    left = sum(points.values()) / 2
+    asked = sum(points[task.name] for task in source.tasks if task.kind != "open")
+    left = min(sum(points.values()) / 2, 0.6 * asked)
     first, then = iter(("part", "wrong")), iter(("wrong",))
     found = {task.name: "stub" for task in source.tasks}
     for name in (task.name for task in source.tasks if task.kind != "open"):

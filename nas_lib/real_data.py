@@ -31,12 +31,18 @@ SECONDS = 20_000
 
 
 def find_nas_bench_201() -> Path | None:
-    """Where the file is: in the folder that NAS_SHARED_DATA names, else in `data` or `shared/data` here or above."""
+    """Where the file is; None where it is not."""
+    return find_data(FILE)
+
+
+def find_data(name: str) -> Path | None:
+    """A file or folder of that name: in the folder that NAS_SHARED_DATA names, else in `data` or `shared/data` here or
+    above; None where there is none."""
     named = os.environ.get(FOLDER_VARIABLE)
     here = Path.cwd()
     above = [folder / name for folder in (here, *here.parents) for name in ("data", "shared/data")]
     folders = [Path(named)] if named else above
-    return next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
+    return next((folder / name for folder in folders if (folder / name).exists()), None)
 
 
 def recorded_controller_runs() -> dict[str, NDArray[np.float64]]:

@@ -217,5 +217,29 @@ REASONS: dict[str, dict[str, str]] = {
         "c": "Less noise raises tau, and does not tell where it comes from.",
         "d": "The size agrees with that one, too.",
     },
+    "concept_09_1": {
+        "a": "It is, but not by this reward: half of the target is a deviation of 50 %, five points at β = −10.",
+        "b": "90.3 − 10 · 0.5 = 85.3, below 90.0. Who wants “at most” should use a constraint.",
+        "c": "That is the one-sided penalty: the absolute value pulls from below as well.",
+        "d": "The deviation is relative: half of any target costs the same.",
+    },
+    "concept_09_2": {
+        "a": "It may be, and averaging would help; but what it measures would still be the same for all.",
+        "b": "No policy gradient needs a derivative of the reward: that is what REINFORCE is for.",
+        "c": "The policy does not learn during the warm-up, so that no reward is asked for then.",
+        "d": "Masks make zeros out of what was computed, so that a small network takes as long as the largest.",
+    },
+    "concept_09_3": {
+        "a": "Of eight such p, one is below 0.02 by chance alone with a probability of about 15 %.",
+        "b": "The smallest p decides first, but it is multiplied by how many there are.",
+        "c": "The smallest of eight is multiplied by eight, and 0.16 is above 0.05.",
+        "d": "That nothing is shown does not show that there is nothing.",
+    },
+    "concept_09_4": {
+        "a": "It was right this time; a proof would say so before anybody looks at the optimum.",
+        "b": "However many were tried: the next may reach 86 %.",
+        "c": "A bound has to hold for what was not looked at. MACs that add up do; what was seen so far does not.",
+        "d": "It may save much and lose nothing, as most heuristics do most of the time.",
+    },
 }
 """Question → letter → why it is right or wrong."""

@@ -73,6 +73,11 @@ FEWER: dict[str, dict[str, str]] = {
         "library | by_epochs, 100, 20)": "library | by_epochs, 4, 2)",
         "real_data.SECONDS, library, 50, 4)": "real_data.SECONDS, library, 4, 2)",
     },
+    "09_capstone": {
+        "recipe = VitRecipe(steps=1000)": "recipe = VitRecipe(400, 300, 100, steps=100, batch_size=32)",
+        "BUDGET, RUNS = 170.0, 100": "BUDGET, RUNS = 120.0, 3",
+        "milliseconds(module, x, 3, 20)": "milliseconds(module, x, 1, 3)",
+    },
 }
 
 

@@ -363,6 +363,7 @@ FIGURES = {
     "06_hardware_aware": 5,
     "07_compound_scaling": 6,  # and three more where the recorded runs are there
     "08_predictors_and_fidelity": 5,
+    "09_capstone": 4,
 }
 AS = [pytest.param(False, id="rehearsal"), pytest.param(True, id="whole", marks=pytest.mark.slow)]
 

@@ -29,6 +29,7 @@ from scripts.recordings.ofa_runs import QUANTILES, SCHEMES, OnceForAll
 from scripts.recordings.proxy_scores import Proxies
 from scripts.recordings.scaling_runs import Scaling
 from scripts.recordings.supernet_rankings import Rankings
+from scripts.recordings.tunas_runs import TransformerSearches
 from scripts.table.build import Table
 from scripts.table.recipe_study import CANDIDATES
 from scripts.table.recipe_study import Study as RecipeStudy
@@ -328,7 +329,16 @@ def test_too_few_evaluations_are_refused_before_anything_is_trained(tmp_path: Pa
 
 @pytest.mark.parametrize(
     "made",
-    [Rankings(), MobileTable(), OnceForAll(), Searches(), Scaling(), Controllers(), Table()],
+    [
+        Rankings(),
+        MobileTable(),
+        OnceForAll(),
+        Searches(),
+        Scaling(),
+        Controllers(),
+        TransformerSearches(),
+        Table(),
+    ],
     ids=lambda made: type(made).__name__,
 )
 def test_what_is_shipped_is_the_committed_record_to_the_byte(made: Study, tmp_path: Path):

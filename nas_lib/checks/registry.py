@@ -18,6 +18,7 @@ _SHIPPED = (
     "06_hardware_aware",
     "07_compound_scaling",
     "08_predictors_and_fidelity",
+    "09_capstone",
 )
 
 

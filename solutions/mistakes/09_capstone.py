@@ -1,0 +1,543 @@
+"""The usual mistakes of lesson 09, and right answers written another way."""
+
+# ruff: noqa: F821  (`book` is given)
+# mypy: ignore-errors
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+# ----------------------------------------------------------------------------------- absolute_reward
+
+PENALTY = "beta * np.abs(cost / target - 1)"
+REWARD = f"accuracy + {PENALTY}"
+IN_RANGE = "np.isfinite(target) and target > 0 and np.isfinite(beta) and beta <= 0"
+FINITE = "np.isfinite(accuracy).all() and np.isfinite(cost).all() and np.all(cost >= 0)"
+
+book.edits(
+    "absolute_reward",
+    (
+        "wrong-sign",
+        "the penalty is subtracted, and with a beta below 0 that is a *bonus* for missing the target: add it",
+        {REWARD: f"accuracy - {PENALTY}"},
+    ),
+    (
+        "one-sided",
+        "a network below the target is not penalised here: the deviation counts in both directions",
+        {"np.abs(cost / target - 1)": "np.maximum(cost / target - 1, 0)"},
+    ),
+    (
+        "no-absolute-value",
+        "without the absolute value a cheaper network is always better, and the target is forgotten again",
+        {"np.abs(cost / target - 1)": "(cost / target - 1)"},
+    ),
+    (
+        "not-relative",
+        "the deviation is a share of the target, |cost/target − 1|, and not a difference in MACs",
+        {"np.abs(cost / target - 1)": "np.abs(cost - target)"},
+    ),
+    (
+        "squared",
+        "the deviation enters as it is, not squared: squares hardly see a small one",
+        {"np.abs(cost / target - 1)": "(cost / target - 1) ** 2"},
+    ),
+    (
+        "multiplied",
+        "that is MnasNet's form: here the penalty is *added* to the accuracy",
+        {REWARD: "accuracy * (cost / target) ** beta"},
+    ),
+    (
+        "inverted-ratio",
+        "the ratio is upside down: it is cost/target",
+        {"cost / target": "target / np.where(cost == 0, 1e-9, cost)"},
+    ),
+    (
+        "fractions",
+        "accuracies are percent here and stay percent: do not divide by 100",
+        {REWARD: f"accuracy / 100 + {PENALTY}"},
+    ),
+    (
+        "one-sided",
+        "",
+        {REWARD: f"np.where(cost > target, accuracy + {PENALTY}, accuracy)"},
+    ),
+    (
+        "numbers-only",
+        "an `if` or max() cannot decide for a whole array: np.abs takes arrays as they are",
+        {"np.abs(cost / target - 1)": "max(cost / target - 1, 1 - cost / target)"},
+    ),
+    ("returns-nothing", "", {"    return reward if": "    reward if"}),
+    (
+        "accepts-bad-input",
+        "",
+        {IN_RANGE: "np.isfinite(target) and target != 0 and np.isfinite(beta)"},
+    ),
+    ("accepts-bad-input", "", {IN_RANGE: "target > 0"}),
+    ("accepts-bad-input", "", {FINITE: "np.isfinite(accuracy).all()"}),
+    ("accepts-bad-input", "", {FINITE: "np.isfinite(cost).all() and np.all(cost >= 0)"}),
+    ("accepts-bad-input", "", {FINITE: "not np.isnan(accuracy).any() and not np.isnan(cost).any()"}),
+)
+
+
+def _reward_is_possible(accuracy, cost, target, beta):
+    sound = all(np.isfinite(one).all() for one in (accuracy, cost, target, beta))
+    if not sound or target <= 0 or beta > 0 or np.min(cost) < 0:
+        raise ValueError(f"out of range: {accuracy}, {cost}, {target}, {beta}")
+
+
+@book.right("absolute_reward")
+def reward_by_the_larger_side(accuracy, cost, target, beta):
+    _reward_is_possible(accuracy, cost, target, beta)
+    ratio = np.asarray(cost) / target
+    return accuracy + beta * np.maximum(ratio - 1, 1 - ratio)
+
+
+@book.right("absolute_reward")
+def reward_over_one_denominator(accuracy, cost, target, beta):
+    _reward_is_possible(accuracy, cost, target, beta)
+    return (target * np.asarray(accuracy, dtype=float) + beta * np.fabs(cost - np.float64(target))) / target
+
+
+@book.right("absolute_reward")
+def reward_entry_by_entry(accuracy, cost, target, beta):
+    if np.ndim(cost):
+        return np.array([reward_entry_by_entry(a, c, target, beta) for a, c in zip(accuracy, cost)])
+    _reward_is_possible(accuracy, cost, target, beta)
+    return float(accuracy + beta * math.fabs(cost / target - 1))
+
+
+# ------------------------------------------------------------------------------------- masked_linear
+
+LINEAR = "F.linear(x, weight, bias) * on"
+ON = "torch.arange(len(weight), device=x.device) < width"
+SHAPES = "weight.ndim != 2 or x.shape[-1] != weight.shape[1] or bias.shape != weight.shape[:1]"
+WIDTHS = "not 1 <= width <= len(weight)"
+
+book.edits(
+    "masked_linear",
+    (
+        "bias-stays",
+        "features beyond the width keep their bias: mask what comes *out* of the layer, bias and all",
+        {LINEAR: "F.linear(x, weight * on[:, None], bias)"},
+    ),
+    (
+        "masks-inputs",
+        "this masks the numbers that go *in*: the width says how many features come out",
+        {LINEAR: "F.linear(x * (torch.arange(x.shape[-1]) < width), weight, bias)"},
+    ),
+    (
+        "no-mask",
+        "all features are on: those beyond `width` have to be zero",
+        {LINEAR: "F.linear(x, weight, bias)"},
+    ),
+    (
+        "last-features",
+        "the last features are on: smaller networks use the first ones, which all widths share",
+        {ON: "torch.arange(len(weight), device=x.device) >= len(weight) - width"},
+    ),
+    (
+        "off-by-one",
+        "one feature too many is on: of a width of 2 the features 0 and 1 are",
+        {ON: "torch.arange(len(weight), device=x.device) <= width"},
+    ),
+    (
+        "off-by-one",
+        "one feature too few is on: of a width of 2 the features 0 and 1 are",
+        {ON: "torch.arange(len(weight), device=x.device) < width - 1"},
+    ),
+    (
+        "cut-not-masked",
+        "the features are cut off: the shape stays (…, out) for every width, with zeros at the end",
+        {LINEAR: "F.linear(x, weight, bias)[..., :width]"},
+    ),
+    (
+        "scaled",
+        "the features that are on are scaled up, as dropout does: masks leave them as they are",
+        {LINEAR: "F.linear(x, weight, bias) * on * (len(weight) / width)"},
+    ),
+    (
+        "no-gradient",
+        "no gradient comes through: the weights could not learn. The mask needs none, the rest does",
+        {LINEAR: "(F.linear(x, weight, bias) * on).detach()"},
+    ),
+    (
+        "no-bias",
+        "the bias is missing",
+        {LINEAR: "F.linear(x, weight) * on"},
+    ),
+    ("mutates-input", "", {LINEAR: "F.linear(x, weight.data.mul_(on[:, None]), bias) * on"}),
+    ("returns-nothing", "", {f"return {LINEAR}": LINEAR}),
+    ("accepts-bad-input", "", {WIDTHS: "width > len(weight)"}),
+    ("accepts-bad-input", "", {WIDTHS: "width < 1"}),
+    ("accepts-bad-input", "", {WIDTHS: "width == 0"}),
+    ("accepts-bad-input", "", {SHAPES: "False"}),
+)
+
+
+def _fits(x, weight, bias, width):
+    if x.shape[-1:] != weight.shape[1:] or bias.shape != weight.shape[:1] or not 0 < width <= len(bias):
+        raise ValueError(f"x, weight, bias or width do not fit: {x.shape}, {weight.shape}, {width}")
+
+
+@book.right("masked_linear")
+def linear_cut_and_padded(x, weight, bias, width):
+    _fits(x, weight, bias, width)
+    found = x @ weight[:width].T + bias[:width]
+    return nn.functional.pad(found, (0, len(bias) - width))
+
+
+@book.right("masked_linear")
+def linear_with_masked_weights_and_bias(x, weight, bias, width):
+    _fits(x, weight, bias, width)
+    on = torch.zeros_like(bias)
+    on[:width] = 1
+    return torch.einsum("...i,oi->...o", x, weight * on[:, None]) + bias * on
+
+
+@book.right("masked_linear")
+def linear_written_into_zeros(x, weight, bias, width):
+    _fits(x, weight, bias, width)
+    found = nn.functional.linear(x, weight, bias)
+    return torch.where(torch.arange(len(bias)) < width, found, torch.zeros_like(found))
+
+
+# -------------------------------------------------------------------------------------- masked_heads
+
+MASKED = "values * on[:, None, None]"
+HEADS_ON = "torch.arange(heads, device=values.device) < active"
+ACTIVE = "not 1 <= active <= heads"
+
+book.edits(
+    "masked_heads",
+    (
+        "masks-tokens",
+        "this masks tokens: heads are the *second* axis, so that the mask needs the shape (H, 1, 1)",
+        {HEADS_ON: "torch.arange(values.shape[2]) < active", MASKED: "values * on[:, None]"},
+    ),
+    (
+        "masks-numbers",
+        "this masks the numbers within each head: heads are the second axis",
+        {HEADS_ON: "torch.arange(values.shape[3]) < active", MASKED: "values * on"},
+    ),
+    (
+        "masks-images",
+        "this masks whole images: the batch is the first axis, heads are the second",
+        {HEADS_ON: "torch.arange(len(values)) < active", MASKED: "values * on[:, None, None, None]"},
+    ),
+    (
+        "no-mask",
+        "all heads are on: those beyond `active` have to be zero",
+        {MASKED: "values * 1"},
+    ),
+    (
+        "last-heads",
+        "the last heads are on: all networks share the first ones",
+        {HEADS_ON: "torch.arange(heads, device=values.device) >= heads - active"},
+    ),
+    (
+        "off-by-one",
+        "one head too many is on: active = 1 leaves head 0 alone",
+        {HEADS_ON: "torch.arange(heads, device=values.device) <= active"},
+    ),
+    (
+        "cut-not-masked",
+        "the heads are cut off: the shape stays (B, H, T, d), with zeros for those that are off",
+        {MASKED: "values[:, :active]"},
+    ),
+    (
+        "scaled",
+        "the heads that are on are scaled up, as dropout does: masks leave them as they are",
+        {MASKED: "values * on[:, None, None] * (heads / active)"},
+    ),
+    (
+        "no-gradient",
+        "no gradient comes through: heads that are on have to learn",
+        {MASKED: "(values * on[:, None, None]).detach()"},
+    ),
+    ("mutates-input", "", {MASKED: "values.data.mul_(on[:, None, None])"}),
+    ("returns-nothing", "", {f"return {MASKED}": MASKED}),
+    ("accepts-bad-input", "", {ACTIVE: "active > heads"}),
+    ("accepts-bad-input", "", {ACTIVE: "active < 1"}),
+    ("accepts-bad-input", "", {"values.ndim != 4": "values.ndim < 3"}),
+)
+
+
+def _has_heads(values, active):
+    if values.dim() != 4 or active < 1 or active > values.size(1):
+        raise ValueError(f"values or active do not fit: {tuple(values.shape)}, {active}")
+
+
+@book.right("masked_heads")
+def heads_joined_with_zeros(values, active):
+    _has_heads(values, active)
+    return torch.cat([values[:, :active], torch.zeros_like(values[:, active:])], dim=1)
+
+
+@book.right("masked_heads")
+def heads_zeroed_in_a_copy(values, active):
+    _has_heads(values, active)
+    kept = values.clone()
+    kept[:, active:] = 0
+    return kept
+
+
+@book.right("masked_heads")
+def heads_by_an_index(values, active):
+    _has_heads(values, active)
+    off = torch.arange(active, values.size(1))
+    return values.index_fill(1, off, 0.0)
+
+
+# ------------------------------------------------------------------------------- warmup_probability
+
+LINE = "max(0.0, 1 - step / warmup)"
+STEPS = "step < 0 or warmup < 1"
+
+book.edits(
+    "warmup_probability",
+    (
+        "below-zero",
+        "after the warm-up the line goes on below 0: a probability stays at 0",
+        {LINE: "1 - step / warmup"},
+    ),
+    (
+        "rises",
+        "this rises from 0 to 1: at first everything is trained at once, and later nothing is",
+        {LINE: "min(1.0, step / warmup)"},
+    ),
+    (
+        "constant",
+        "",
+        {LINE: "max(0.0, 1.0 - step // warmup)"},
+    ),
+    (
+        "too-late",
+        "the line reaches 0 one step too late: at step `warmup` it is 0 already",
+        {LINE: "max(0.0, 1 - step / (warmup + 1))"},
+    ),
+    (
+        "too-early",
+        "the line is one step ahead: at step 0 it is 1",
+        {LINE: "max(0.0, 1 - (step + 1) / warmup)"},
+    ),
+    (
+        "constant",
+        "the probability is 1 up to the end of the warm-up here: it falls linearly",
+        {LINE: "float(step < warmup)"},
+    ),
+    (
+        "not-linear",
+        "this falls, but not along a line",
+        {LINE: "max(0.0, 1 - step / warmup) ** 2"},
+    ),
+    (
+        "not-linear",
+        "this falls for ever, and never reaches 0",
+        {LINE: "float(np.exp(-step / warmup))"},
+    ),
+    ("wrong-type", "", {LINE: f"int({LINE})"}),
+    ("returns-nothing", "", {f"return {LINE}": LINE}),
+    ("accepts-bad-input", "", {STEPS: "warmup < 1"}),
+    ("accepts-bad-input", "", {STEPS: "step < 0 or warmup == 0"}),
+    ("accepts-bad-input", "", {STEPS: "step < 0 or warmup < 0"}),
+)
+
+
+@book.right("warmup_probability")
+def probability_by_cases(step, warmup):
+    if step < 0 or warmup <= 0:
+        raise ValueError(f"step or warmup out of range: {step}, {warmup}")
+    if step >= warmup:
+        return 0.0
+    return (warmup - step) / warmup
+
+
+@book.right("warmup_probability")
+def probability_clipped(step, warmup):
+    if min(step, warmup - 1) < 0:
+        raise ValueError(f"step or warmup out of range: {step}, {warmup}")
+    return float(np.clip(1 - step / warmup, 0, 1))
+
+
+@book.right("warmup_probability")
+def probability_interpolated(step, warmup):
+    if step < 0 or warmup < 1:
+        raise ValueError(f"step or warmup out of range: {step}, {warmup}")
+    return np.interp(step, (0, warmup), (1.0, 0.0))
+
+
+# -------------------------------------------------------------------------------- interleaved_search
+
+DRAW = "everything = rng.random() < probability(step)"
+TRAIN = "search.train(None if everything else arch)"
+SCORE = "reward = search.score(arch)"
+FIRST = "average = reward if average is None else average"
+LEARN = "search.learn(arch, reward - average)"
+AVERAGE = "average = momentum * average + (1 - momentum) * reward"
+FINITE_REWARD = "not np.isfinite(reward)"
+RANGE = "steps < 1 or not 0 <= start <= steps"
+
+book.edits(
+    "interleaved_search",
+    (
+        "sees-its-own-reward",
+        "the average holds the very reward that it is compared with: subtract first, update afterwards",
+        {f"{LEARN}\n        {AVERAGE}": f"{AVERAGE}\n        {LEARN}"},
+    ),
+    (
+        "starts-from-zero",
+        "the average starts from 0, so that the first architectures all look good: start from the first reward",
+        {FIRST: "average = 0.0 if average is None else average"},
+    ),
+    (
+        "no-baseline",
+        "the policy learns from the reward itself: subtract the average of the earlier ones",
+        {LEARN: "search.learn(arch, reward)"},
+    ),
+    (
+        "wrong-sign",
+        "the advantage is turned round: better than the average is above 0",
+        {LEARN: "search.learn(arch, average - reward)"},
+    ),
+    (
+        "momentum-swapped",
+        "momentum is the share of the *old* average that is kept; here it is that of the new reward",
+        {AVERAGE: "average = momentum * reward + (1 - momentum) * average"},
+    ),
+    (
+        "plain-mean",
+        "this is the mean of all earlier rewards: a moving average forgets, at the rate 1 − momentum",
+        {AVERAGE: "average = average + (reward - average) / (len(rewards) + 1)"},
+    ),
+    (
+        "last-reward",
+        "the reward before is the baseline here: keep `momentum` of the old average",
+        {AVERAGE: "average = reward"},
+    ),
+    (
+        "another-architecture",
+        "the architecture that is scored is not the one that was trained: one per step, for both",
+        {SCORE: "arch = search.sample()\n        reward = search.score(arch)"},
+    ),
+    (
+        "scores-first",
+        "the reward is taken before the step of the weights: train first, then score",
+        {
+            f"        {TRAIN}\n        if step < start:\n            continue\n        {SCORE}": (
+                f"        if step < start:\n            {TRAIN}\n            continue\n"
+                f"        {SCORE}\n        {TRAIN}"
+            )
+        },
+    ),
+    (
+        "never-everything",
+        "nothing is ever trained all at once: with the given probability train(None)",
+        {TRAIN: "search.train(arch)"},
+    ),
+    (
+        "always-everything",
+        "everything is trained in every step: above the probability train(arch)",
+        {TRAIN: "search.train(None)"},
+    ),
+    (
+        "turned-round",
+        "everything is trained where the draw lies *above* the probability: a probability of 1 then never does it",
+        {DRAW: "everything = rng.random() > probability(step)"},
+    ),
+    (
+        "not-at-random",
+        "everything is trained whenever the probability is above a half: draw, `rng.random() < probability(step)`",
+        {DRAW: "everything = probability(step) > 0.5"},
+    ),
+    (
+        "learns-too-early",
+        "the policy learns from step 0 on: it waits until step `start`",
+        {"if step < start:": "if step < 0:"},
+    ),
+    (
+        "learns-too-late",
+        "the policy begins one step too late: step `start` is the first in which it learns",
+        {"if step < start:": "if step <= start:"},
+    ),
+    (
+        "skips-warm-up-steps",
+        "where everything is trained nothing is scored here: from step `start` on every step has a reward",
+        {"if step < start:": "if step < start or everything:"},
+    ),
+    (
+        "one-step-too-few",
+        "a step is missing: there are `steps` of them, from 0 on",
+        {"range(steps)": "range(steps - 1)"},
+    ),
+    (
+        "steps-from-one",
+        "steps count from 0: the first one's probability is probability(0)",
+        {"range(steps)": "range(1, steps + 1)"},
+    ),
+    (
+        "returns-advantages",
+        "the advantages come back: asked for are the rewards",
+        {"rewards.append(reward)": "rewards.append(reward - average)"},
+    ),
+    ("returns-nothing", "", {"    return rewards": "    rewards"}),
+    ("accepts-bad-input", "", {FINITE_REWARD: "False"}),
+    ("accepts-bad-input", "", {RANGE: "steps < 1"}),
+    ("accepts-bad-input", "", {RANGE: "not 0 <= start <= steps"}),
+    ("accepts-bad-input", "", {RANGE: "steps < 1 or start < 0"}),
+    ("accepts-bad-input", "", {"0 <= momentum < 1": "0 <= momentum <= 1"}),
+    ("accepts-bad-input", "", {"0 <= momentum < 1": "momentum < 1"}),
+)
+
+
+def _loop_is_possible(steps, start, momentum):
+    if not (steps > 0 and 0 <= start <= steps and 0 <= momentum < 1):
+        raise ValueError(f"steps, start or momentum out of range: {steps}, {start}, {momentum}")
+
+
+def _finite(reward):
+    if not math.isfinite(reward):
+        raise ValueError(f"search must give finite rewards, got {reward}")
+    return reward
+
+
+@book.right("interleaved_search")
+def loop_with_all_draws_first(steps, probability, start, search, momentum, rng):
+    _loop_is_possible(steps, start, momentum)
+    chances, rewards, average = rng.random(steps), np.empty(steps - start), 0.0
+    for step in range(steps):
+        arch = search.sample()
+        if chances[step] < probability(step):
+            search.train(None)
+        else:
+            search.train(arch)
+        if step >= start:
+            rewards[step - start] = reward = _finite(search.score(arch))
+            advantage = reward - average if step > start else 0.0
+            search.learn(arch, advantage)
+            average = average + (1 - momentum) * advantage if step > start else reward
+    return rewards
+
+
+@book.right("interleaved_search")
+def loop_in_two_phases(steps, probability, start, search, momentum, rng):
+    _loop_is_possible(steps, start, momentum)
+    rewards, baselines = [], []
+
+    def train(step):
+        arch = search.sample()
+        search.train(None if rng.uniform() < probability(step) else arch)
+        return arch
+
+    for step in range(start):
+        train(step)
+    for step in range(start, steps):
+        arch = train(step)
+        rewards.append(_finite(search.score(arch)))
+        if step == start:
+            baselines.append(rewards[0])
+        else:
+            baselines.append(momentum * baselines[-1] + (1 - momentum) * rewards[-2])
+        search.learn(arch, rewards[-1] - baselines[-1])
+    return tuple(rewards)
