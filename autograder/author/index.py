@@ -82,7 +82,7 @@ METHODS = (
     ("compound scaling", "depth, width, resolution", "a grid of ratios", "small trainings", "07"),
     ("Bayesian optimisation", "any with an encoding", "a model of what was seen", "full training", "08"),
     ("Hyperband, ASHA", "any", "uniform draws", "trainings of many lengths", "08"),
-    ("TuNAS's search", "layers of a network", "a controller", "weights that all share", "09"),
+    ("TuNAS's search", "layers of a network", "learned distributions", "weights that all share", "09"),
 )
 
 HAND_IN = """\
