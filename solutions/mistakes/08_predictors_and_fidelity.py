@@ -203,11 +203,7 @@ book.edits(
         "half the penalty is added here: penalty · I is",
         {PENALTY: "penalty / 2 * np.eye(x.shape[1])"},
     ),
-    (
-        "penalty-everywhere",
-        "the penalty is added to every entry of XᵀX here: it belongs on the diagonal",
-        {PENALTY: "penalty"},
-    ),
+    ("penalty-everywhere", "", {PENALTY: "penalty"}),  # singular where n < d: what comes out is rounding
     (
         "no-penalty",
         "the penalty has next to no effect here: it is least squares",
@@ -304,7 +300,7 @@ book.edits(
     ("other-kernel", EXPONENT_SAID, {EXPONENT: 'np.exp(-cdist(a, b, "sqeuclidean") / 2)'}),
     ("other-kernel", EXPONENT_SAID, {EXPONENT: "np.exp(-cdist(a, b) / length)"}),
     ("other-kernel", EXPONENT_SAID, {EXPONENT: "np.exp(-cdist(a, b) / (2 * length**2))"}),
-    ("other-kernel", EXPONENT_SAID, {EXPONENT: "a @ b.T / length**2"}),
+    ("other-kernel", "", {EXPONENT: "a @ b.T / length**2"}),  # 10¹⁰ where encodings are far from 0
     ("other-noise", NOISE_SAID, {DIAGONAL: "kernel(x, x) + noise**2 * np.eye(len(x))"}),
     ("other-noise", NOISE_SAID, {DIAGONAL: "kernel(x, x) + np.sqrt(noise) * np.eye(len(x))"}),
     (
@@ -392,7 +388,7 @@ book.edits(
     ("wrong-type", "", {f"return {RETURNED}": "return y.mean() + explained.T @ residual"}),
     (
         "loses-digits",
-        "squared distances lose their digits where encodings are far from 0: |a|² + |b|² − 2ab is a small difference of large numbers",
+        "",  # what is lost differs from processor to processor
         {
             EXPONENT: "np.exp(-np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0) / (2 * length**2))"
         },
