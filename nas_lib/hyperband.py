@@ -12,11 +12,10 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.random import Generator
 
 from nas_lib.search import FidelitySearcher, RandomSearch
-from nas_lib.searchers import _check_generator, _not_finite, _rungs, _whole
+from nas_lib.searchers import Race, _check_generator, _not_finite, _rungs, _whole
 from nas_lib.spaces import Arch, Space
 
 
@@ -63,18 +62,16 @@ class Hyperband:
         self.resume = bool(resume)
         self._brackets = brackets(max_epochs, eta)
         self._draw = RandomSearch(space, rng)
-        self._rungs: list[tuple[int, int]] = []  # of the bracket that runs, those that are left
         self._begun = 0
-        self._racing: list[Arch] = []
-        self._values: list[float] = []
+        self._race: Race | None = None
 
     def ask(self) -> tuple[Arch, int]:
         """The next architecture and the epochs to train it to; StopIteration when all have been drawn."""
-        if not self._rungs:
-            self._begin()
-        return self._racing[len(self._values)], self._rungs[0][1]
+        if self._race is None or self._race.over:
+            self._race = self._begin()
+        return self._race.ask()
 
-    def _begin(self) -> None:
+    def _begin(self) -> Race:
         rungs = self._brackets[self._begun % len(self._brackets)]
         archs: list[Arch] = []
         while len(archs) < rungs[0][0]:
@@ -85,7 +82,7 @@ class Hyperband:
                     raise
                 break
         self._begun += 1
-        self._racing, self._rungs = archs, list(rungs)
+        return Race(archs, rungs)
 
     def tell(self, arch: Arch, epochs: int, value: float) -> None:
         """The value of what was asked for last, after that many epochs.
@@ -93,23 +90,11 @@ class Hyperband:
         Raises:
             ValueError: another architecture or length, or a value that is not finite.
         """
-        asked = (self._racing[len(self._values)], self._rungs[0][1]) if self._rungs else "nothing"
-        if asked != (arch, epochs):
+        if self._race is None:
             raise ValueError(
-                f"arch and epochs must be what was asked for last ({asked}), got {arch}, {epochs}"
+                f"arch and epochs must be what was asked for last (nothing), got {arch}, {epochs}"
             )
-        if not math.isfinite(value):
-            raise _not_finite(value, arch)
-        self._values.append(value)
-        if len(self._values) == len(self._racing):
-            self._decide()
-
-    def _decide(self) -> None:
-        """The best go on to the next rung; fewer than the bracket says where the space was used up before."""
-        del self._rungs[0]
-        order = np.argsort(-np.array(self._values), kind="stable").tolist()
-        kept = self._rungs[0][0] if self._rungs else 0
-        self._racing, self._values = [self._racing[i] for i in order[:kept]], []
+        self._race.tell(arch, epochs, value)
 
 
 class ASHA:

@@ -471,7 +471,59 @@ class Reinforce(_TurnTaking):
 # ---------------------------------------------------------------------------------------- multi-fidelity
 
 
-class SuccessiveHalving:
+class Race:
+    """Rungs of training: on each all that are left are trained longer, and the best go on to the next.
+
+    Of equal values, those that came first stay. With fewer architectures than the rungs say, all go on.
+
+    Args:
+        archs: distinct architectures, at least one.
+        rungs: (architectures, epochs) of each rung, at least one; the architectures never more than on the one before.
+    """
+
+    def __init__(self, archs: Sequence[Arch], rungs: Sequence[tuple[int, int]]) -> None:
+        self._rungs = list(rungs)
+        self._level = 0
+        self._racing = list(archs)
+        self._values: list[float] = []
+
+    @property
+    def over(self) -> bool:
+        """Is the last rung decided?"""
+        return self._level == len(self._rungs)
+
+    def ask(self) -> tuple[Arch, int]:
+        """The next architecture and the epochs to train it to; StopIteration when there is a winner."""
+        if self.over:
+            raise StopIteration("the last rung is decided")
+        return self._racing[len(self._values)], self._rungs[self._level][1]
+
+    def tell(self, arch: Arch, epochs: int, value: float) -> None:
+        """The value of what was asked for last, after that many epochs.
+
+        Raises:
+            ValueError: another architecture or length, or a value that is not finite.
+        """
+        asked = None if self.over else self.ask()
+        if asked != (arch, epochs):
+            raise ValueError(
+                f"arch and epochs must be what was asked for last ({asked}), got {arch}, {epochs}"
+            )
+        if not math.isfinite(value):
+            raise _not_finite(value, arch)
+        self._values.append(value)
+        if len(self._values) == len(self._racing):
+            self._decide()
+
+    def _decide(self) -> None:
+        self._level += 1
+        kept = 1 if self.over else self._rungs[self._level][0]
+        order = np.argsort(-np.array(self._values), kind="stable")[:kept].tolist()
+        self._racing = [self._racing[i] for i in order]
+        self._values = []
+
+
+class SuccessiveHalving(Race):
     """Train many a little, keep the best 1/eta, train those eta times as long (Jamieson & Talwalkar 2016).
 
     arXiv:1502.07943; this is one bracket of Hyperband. `ask` gives an architecture *and* the epochs to which it
@@ -488,12 +540,10 @@ class SuccessiveHalving:
     multi_fidelity = True
 
     def __init__(self, archs: Sequence[Arch], max_epochs: int, *, eta: int = 3, min_epochs: int = 1) -> None:
-        self._rungs = _rungs(len(archs), eta, min_epochs, max_epochs)
+        rungs = _rungs(len(archs), eta, min_epochs, max_epochs)
         if len(set(archs)) != len(archs):
             raise ValueError(f"archs must be distinct, got {len(archs)} of which {len(set(archs))} are")
-        self._level = 0
-        self._racing = list(archs)
-        self._values: list[float] = []
+        super().__init__(archs, rungs)
 
     @property
     def winner(self) -> Arch:
@@ -502,39 +552,9 @@ class SuccessiveHalving:
         Raises:
             RuntimeError: the race is not over.
         """
-        if self._level < len(self._rungs):
+        if not self.over:
             raise RuntimeError(f"winner must wait until all {len(self._rungs)} rungs are told")
         return self._racing[0]
-
-    def ask(self) -> tuple[Arch, int]:
-        """The next architecture and the epochs to train it to; StopIteration when there is a winner."""
-        if self._level == len(self._rungs):
-            raise StopIteration("the last rung is decided")
-        return self._racing[len(self._values)], self._rungs[self._level][1]
-
-    def tell(self, arch: Arch, epochs: int, value: float) -> None:
-        """The value of what was asked for last, after that many epochs.
-
-        Raises:
-            ValueError: another architecture or length, or a value that is not finite.
-        """
-        asked = None if self._level == len(self._rungs) else self.ask()
-        if asked != (arch, epochs):
-            raise ValueError(
-                f"arch and epochs must be what was asked for last ({asked}), got {arch}, {epochs}"
-            )
-        if not math.isfinite(value):
-            raise _not_finite(value, arch)
-        self._values.append(value)
-        if len(self._values) == len(self._racing):
-            self._decide()
-
-    def _decide(self) -> None:
-        self._level += 1
-        kept = 1 if self._level == len(self._rungs) else self._rungs[self._level][0]
-        order = np.argsort(-np.array(self._values), kind="stable")[:kept].tolist()
-        self._racing = [self._racing[i] for i in order]
-        self._values = []
 
 
 class HalvingSearch:

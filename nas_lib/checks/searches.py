@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.random import default_rng
+from numpy.random import Generator, default_rng
 
 from nas_lib.checks.exercise import Exercise, Instance
 from nas_lib.checks.histories import Objective, plain, space_of
 from nas_lib.checks.oracles import Oracle
+
+
+def one_run(rng: Generator, **given: Any) -> Instance:
+    """An instance of a search: one run, secret values; `given` adds to it and replaces."""
+    return {
+        "seeds": [int(rng.integers(2**31))],
+        "_seed": int(rng.integers(2**62)),
+        "_levels": 10_000_019,
+        "_range": [40.0, 90.0],
+        **given,
+    }
 
 
 class TimedObjective(Objective):

@@ -44,8 +44,8 @@ def regularized_evolution(
 @stands_in(
     "successive_halving",
     hides=(
-        "nas_lib.searchers:SuccessiveHalving.ask",
-        "nas_lib.searchers:SuccessiveHalving.tell",
+        "nas_lib.searchers:Race.ask",
+        "nas_lib.searchers:Race.tell",
         "nas_lib.searchers:_rungs",
         "nas_lib.searchers:halve",
     ),

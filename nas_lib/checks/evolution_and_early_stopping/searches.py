@@ -8,19 +8,8 @@ from numpy.random import Generator, default_rng
 
 from nas_lib.checks.evolution_and_early_stopping.shared import INFINITY, LESSON, NAN
 from nas_lib.checks.exercise import Instance
-from nas_lib.checks.searches import SearchExercise
+from nas_lib.checks.searches import SearchExercise, one_run
 from nas_lib.spaces import OPS
-
-
-def _case(rng: Generator, **given: Any) -> Instance:
-    """An instance of a search: one run, secret values."""
-    return {
-        "seeds": [int(rng.integers(2**31))],
-        "_seed": int(rng.integers(2**62)),
-        "_levels": 10_000_019,
-        "_range": [40.0, 90.0],
-        **given,
-    }
 
 
 def _some_ops(rng: Generator, count: int) -> list[str]:
@@ -47,29 +36,29 @@ class HillClimb(SearchExercise):
         wide = [[f"{place}-", f"{place}+"] for place in "uvwxyz"]
         nothing = {"choices": small, "budget": 18}
         return [
-            _case(
+            one_run(
                 rng, ops=_some_ops(rng, 3), budget=int(rng.integers(260, 300)), about="a space of 729 cells"
             ),
-            _case(rng, ops=_some_ops(rng, 2), budget=64, about="a budget of the whole space"),
-            _case(
+            one_run(rng, ops=_some_ops(rng, 2), budget=64, about="a budget of the whole space"),
+            one_run(
                 rng,
                 choices=uneven,
                 budget=int(rng.integers(30, 44)),
                 _range=[-90.0, -40.0],
                 about="decisions with 1 to 4 options of mixed types, values below 0",
             ),
-            _case(rng, ops=_some_ops(rng, 2), budget=60, _levels=5, about="values with ties"),
-            _case(rng, ops=_some_ops(rng, 2), budget=40, _levels=1, about="equal values everywhere"),
-            _case(
+            one_run(rng, ops=_some_ops(rng, 2), budget=60, _levels=5, about="values with ties"),
+            one_run(rng, ops=_some_ops(rng, 2), budget=40, _levels=1, about="equal values everywhere"),
+            one_run(
                 rng, ops=_some_ops(rng, 2), budget=60, _range=[0.3, 0.3009], about="values that differ little"
             ),
-            _case(rng, ops=_some_ops(rng, 4), budget=1, about="a budget of 1"),
-            _case(rng, choices=[["a"], ["b"]], budget=1, about="a space of one architecture"),
-            _case(rng, choices=small, budget=13, seeds=_seeds(rng, 120), about="120 runs of 13 out of 18"),
-            _case(rng, choices=wide, budget=30, seeds=_seeds(rng, 40), about="40 runs of 30 out of 64"),
-            _case(rng, **nothing | {"budget": 0}, bad="a budget of 0"),
-            _case(rng, **nothing | {"budget": -3}, bad="a budget of -3"),
-            _case(
+            one_run(rng, ops=_some_ops(rng, 4), budget=1, about="a budget of 1"),
+            one_run(rng, choices=[["a"], ["b"]], budget=1, about="a space of one architecture"),
+            one_run(rng, choices=small, budget=13, seeds=_seeds(rng, 120), about="120 runs of 13 out of 18"),
+            one_run(rng, choices=wide, budget=30, seeds=_seeds(rng, 40), about="40 runs of 30 out of 64"),
+            one_run(rng, **nothing | {"budget": 0}, bad="a budget of 0"),
+            one_run(rng, **nothing | {"budget": -3}, bad="a budget of -3"),
+            one_run(
                 rng,
                 **nothing | {"budget": 19},
                 bad="a budget above the 18 architectures of the space",
@@ -101,7 +90,7 @@ class RegularizedEvolution(SearchExercise):
         small = [["a", "b", "c"], ["k", "l", "m"], [1, "two", 3.5], [4, 5, 6]]
         plain = {"choices": wide(), "budget": 30, "population": 10, "sample": 3}
         return [
-            _case(
+            one_run(
                 rng,
                 choices=wide(),
                 budget=320,
@@ -109,7 +98,7 @@ class RegularizedEvolution(SearchExercise):
                 sample=6,
                 about="a population of 20, tournaments of 6",
             ),
-            _case(
+            one_run(
                 rng,
                 choices=wide(),
                 budget=400,
@@ -118,7 +107,7 @@ class RegularizedEvolution(SearchExercise):
                 _order="falling",
                 about="old members best",
             ),
-            _case(
+            one_run(
                 rng,
                 choices=wide(),
                 budget=800,
@@ -127,7 +116,7 @@ class RegularizedEvolution(SearchExercise):
                 _order="falling",
                 about="tournaments of 1",
             ),
-            _case(
+            one_run(
                 rng,
                 choices=wide(),
                 budget=800,
@@ -136,7 +125,7 @@ class RegularizedEvolution(SearchExercise):
                 _order="rising",
                 about="young members best",
             ),
-            _case(
+            one_run(
                 rng,
                 ops=list(OPS),
                 budget=120,
@@ -145,7 +134,7 @@ class RegularizedEvolution(SearchExercise):
                 _range=[-90.0, -40.0],
                 about="cells, values below 0, tournaments as large as the population",
             ),
-            _case(
+            one_run(
                 rng,
                 choices=[[1, 2, 3], ["a", "b", "c"]],
                 budget=60,
@@ -153,7 +142,7 @@ class RegularizedEvolution(SearchExercise):
                 sample=2,
                 about="a space smaller than the population",
             ),
-            _case(
+            one_run(
                 rng,
                 choices=wide(),
                 budget=2,
@@ -161,7 +150,7 @@ class RegularizedEvolution(SearchExercise):
                 sample=2,
                 about="a budget of the first population",
             ),
-            _case(
+            one_run(
                 rng,
                 choices=small,
                 budget=11,
@@ -170,7 +159,7 @@ class RegularizedEvolution(SearchExercise):
                 seeds=_seeds(rng, 45),
                 about="45 short runs",
             ),
-            _case(
+            one_run(
                 rng,
                 choices=[list(range(60))],
                 budget=60,
@@ -179,7 +168,7 @@ class RegularizedEvolution(SearchExercise):
                 about="a single decision with 60 options",
             ),
             *(
-                _case(rng, **plain | given, bad=said, _uncalled=True)
+                one_run(rng, **plain | given, bad=said, _uncalled=True)
                 for said, given in (
                     ("a population of 1", {"population": 1, "sample": 1}),
                     ("a population of 0", {"population": 0, "sample": 0}),
@@ -198,6 +187,6 @@ def _odd_objectives(rng: Generator, given: Instance, places: tuple[int, int, int
     """Objectives of which the calls of these numbers give what is no finite number."""
     kinds = ((NAN, "NaN"), (INFINITY, "infinity"), (-INFINITY, "minus infinity"))
     return [
-        _case(rng, **given, _odd_at=[place, value], bad=f"an objective that returns {said}")
+        one_run(rng, **given, _odd_at=[place, value], bad=f"an objective that returns {said}")
         for place, (value, said) in zip(places, kinds)
     ]

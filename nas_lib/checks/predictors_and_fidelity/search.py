@@ -7,13 +7,13 @@ import json
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator, default_rng
+from numpy.random import default_rng
 
 from nas_lib.checks.exercise import Instance, show
 from nas_lib.checks.histories import plain, space_of
 from nas_lib.checks.oracles import Oracle, Refused
 from nas_lib.checks.predictors_and_fidelity.shared import INFINITY, LESSON, NAN
-from nas_lib.checks.searches import SearchExercise, TimedObjective
+from nas_lib.checks.searches import SearchExercise, TimedObjective, one_run
 from nas_lib.spaces import OPS
 
 
@@ -85,8 +85,8 @@ class BayesianOptimization(SearchExercise):
         seeds = [int(one) for one in rng.choice(2**31, size=100, replace=False)]
         ops = [str(op) for op in rng.permutation(OPS)[:3]]
         return [
-            _case(rng, ops=ops, budget=30, initial=8, pool=12, about="a space of 729 cells"),
-            _case(
+            one_run(rng, ops=ops, budget=30, initial=8, pool=12, about="a space of 729 cells"),
+            one_run(
                 rng,
                 choices=uneven,
                 budget=24,
@@ -95,13 +95,13 @@ class BayesianOptimization(SearchExercise):
                 _range=[-90.0, -40.0],
                 about="a budget of the whole space, options of mixed types, values below 0",
             ),
-            _case(rng, choices=small, budget=10, initial=1, pool=4, about="a single random evaluation"),
-            _case(rng, choices=small, budget=9, initial=9, pool=4, about="random evaluations alone"),
-            _case(rng, choices=small, budget=10, initial=3, pool=1, about="pools of 1"),
-            _case(rng, choices=small, budget=12, initial=3, pool=50, about="pools larger than the space"),
-            _case(rng, choices=small, budget=14, initial=4, pool=3, _levels=2, about="values with ties"),
-            _case(rng, choices=[["a"], ["b"]], budget=1, initial=1, pool=1, about="a space of one"),
-            _case(
+            one_run(rng, choices=small, budget=10, initial=1, pool=4, about="a single random evaluation"),
+            one_run(rng, choices=small, budget=9, initial=9, pool=4, about="random evaluations alone"),
+            one_run(rng, choices=small, budget=10, initial=3, pool=1, about="pools of 1"),
+            one_run(rng, choices=small, budget=12, initial=3, pool=50, about="pools larger than the space"),
+            one_run(rng, choices=small, budget=14, initial=4, pool=3, _levels=2, about="values with ties"),
+            one_run(rng, choices=[["a"], ["b"]], budget=1, initial=1, pool=1, about="a space of one"),
+            one_run(
                 rng,
                 choices=small,
                 budget=5,
@@ -111,7 +111,7 @@ class BayesianOptimization(SearchExercise):
                 about="100 runs of 5 out of 18",
             ),
             *(
-                _case(rng, **nothing | given, bad=said, _uncalled=True)
+                one_run(rng, **nothing | given, bad=said, _uncalled=True)
                 for said, given in (
                     ("a budget of 0", {"budget": 0}),
                     ("a budget of -2", {"budget": -2, "initial": -2}),
@@ -124,7 +124,7 @@ class BayesianOptimization(SearchExercise):
                 )
             ),
             *(
-                _case(rng, **nothing, _odd_at=[place, value], bad=f"an objective that returns {said}")
+                one_run(rng, **nothing, _odd_at=[place, value], bad=f"an objective that returns {said}")
                 for place, value, said in (
                     (2, NAN, "NaN"),
                     (6, INFINITY, "infinity"),
@@ -170,14 +170,3 @@ class BayesianOptimization(SearchExercise):
             return fn(oracle.objective, space_of(instance), *given, fit, default_rng(seed), acquisition)
 
         return [plain(run(seed)) for seed in instance["seeds"]]
-
-
-def _case(rng: Generator, **given: Any) -> Instance:
-    """One run, secret values."""
-    return {
-        "seeds": [int(rng.integers(2**31))],
-        "_seed": int(rng.integers(2**62)),
-        "_levels": 10_000_019,
-        "_range": [40.0, 90.0],
-        **given,
-    }
