@@ -24,7 +24,8 @@
 # - build a network that shrinks in kernel, width and depth, and train it so that every size is good
 #   as it is.
 #
-# You need the space and the table from lesson 00; no exercise of an earlier lesson is used here.
+# The notebook computes for about three minutes. You need the space and the table from lesson 00; no
+# exercise of an earlier lesson is used here.
 #
 # ## Training once
 #

@@ -482,7 +482,7 @@ guess_best.beside(max(tests, key=lambda name: np.mean(tests[name])))
 #
 # <details><summary>What we got</summary>
 #
-# By hand 89.16 %, random 87.18, found 82.45, largest 82.25, smallest 74.40. Found less random is
+# By hand 89.16 %, random 87.18, found 82.45, largest 82.25, smallest 74.41. Found less random is
 # −4.73 points, with an interval from −12.88 to 3.42; the standard deviation over seeds is 6.80
 # for what was found and 0.37 by hand.
 #
@@ -542,8 +542,8 @@ plotting.intervals(
 # <details><summary>What we got</summary>
 #
 # Bayesian optimisation has the best mean rank, about 2.2, and a regret of about 0.4 points; no
-# search comes second with rank 2.80 and 0.57 points, before local search with about 4.2 and all
-# others. Bayesian optimisation is about 0.17 points better than no search, random search 0.76
+# search comes second with rank about 2.8 and 0.57 points, before local search with about 4.2 and
+# all others. Bayesian optimisation is about 0.17 points better than no search, random search 0.76
 # worse; all eight differences are decided. The two cells by hand: 1.16 and 3.31.
 #
 # </details>

@@ -485,6 +485,7 @@ def test_the_index_lists_every_lesson_with_links_that_lead_there():
         f"{one}/{one}.ipynb" for one in solutions.lessons()
     ]
     assert "| 20 | [00](00_start_here/00_start_here.ipynb) |" in rows[1]
+    assert all(row.split(" | ")[3] != "–" for row in rows), "each lesson says how long it computes"
     for row in index.METHODS:
         assert f"| {row[0]} |" in source or f"{row[-1]}_" not in " ".join(solutions.lessons())
     assert {row[-1] for row in index.METHODS} >= {name[:2] for name in solutions.lessons()} - {"00"}
