@@ -710,10 +710,10 @@ for op in ops:
 #
 # ## 8 · Your own search
 # `ProductSpace` takes any options, conditions and constraints, `FunctionBenchmark` any function
-# that trains (see `docs/bring_your_own.md`). The worked example is small on purpose: `MobileSpace`
-# under a latency limit of *this* machine. Parts are timed once and added up (lesson 05); a forest
-# that learned from 48 trained networks stands in for accuracy; the search proposes only what keeps
-# the limit; then the winner is measured as a whole.
+# that trains: [Bring your own](../bring_your_own.md) goes through both. The worked example is small
+# on purpose: `MobileSpace` under a latency limit of *this* machine. Parts are timed once and added
+# up (lesson 05); a forest that learned from 48 trained networks stands in for accuracy; the search
+# proposes only what keeps the limit; then the winner is measured as a whole.
 
 # %% tags=["experiment"]
 from sklearn.ensemble import RandomForestRegressor
@@ -794,8 +794,9 @@ print(f"predicted {predicted(winner):.2f} ms, measured {whole:.2f} ms; promised 
 
 # %% [markdown]
 # ### Open question 9.3 · `open_09_3` · ●●●●● · 240 min · 20 points
-# **Project.** Bring your own space, objective and budget. Write the report into the template; its
-# code goes into a notebook of your own, handed in beside this one. One page is enough.
+# **Project.** Bring your own space, objective and budget. Copy the
+# [template](../project_template.ipynb), which runs as it is, put your own search into it, and hand
+# it in beside this notebook. The report goes into the cell below. One page is enough.
 #
 # | criterion | points | full marks for |
 # |---|---:|---|

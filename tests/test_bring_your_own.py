@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 
+from autograder.author import running
 from nas_lib.benchmark import Evaluation
 from nas_lib.objectives import FunctionBenchmark
 from nas_lib.search import RandomSearch, compare, run
@@ -22,7 +24,7 @@ from nas_lib.searchers import RegularizedEvolution
 from nas_lib.spaces import ProductSpace
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "bring_your_own.md"
+PAGE = ROOT / "notebooks" / "bring_your_own.md"
 SPACE = ProductSpace({"depth": (1, 2, 3), "width": (4, 8, 16)})
 
 
@@ -209,3 +211,16 @@ def test_the_page_s_program_runs_and_goes_on_where_it_stopped(tmp_path: Path) ->
     assert len(kept) > 20
     assert execute() == said  # the same results, and nothing trained again
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "answers").iterdir()} == kept
+
+
+def test_the_project_s_template_runs_as_it_is() -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / "project_template.ipynb", as_version=4)
+    running.execute(notebook)
+    said = "".join(
+        one.text for cell in notebook.cells for one in cell.get("outputs", ()) if one.output_type == "stream"
+    )
+    assert "architectures)" in said and "below the best that was found" in said
+    assert (
+        sum("image/png" in one.get("data", {}) for cell in notebook.cells for one in cell.get("outputs", ()))
+        == 1
+    )

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 import solutions
 from autograder.author import build, leaks, release
-from autograder.author.contents import GLOSSARY
+from autograder.author.contents import BY_HAND
 from autograder.author.lesson import read_lesson, without_markers
 from nas_lib import checks, doctor
 
@@ -35,8 +35,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             shutil.copytree(build.ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copyfile(build.ROOT / name, copy / name)
-        (copy / GLOSSARY).parent.mkdir(exist_ok=True)
-        shutil.copyfile(build.ROOT / GLOSSARY, copy / GLOSSARY)
+        (copy / "notebooks").mkdir(exist_ok=True)
+        for page in BY_HAND:
+            shutil.copyfile(build.ROOT / page, copy / page)
         build.build(copy)
         yield copy
 
@@ -62,12 +63,12 @@ def test_zip_holds_what_a_learner_needs_and_nothing_else(archive):
     notebooks = {f"notebooks/{lesson}/{lesson}.ipynb" for lesson in solutions.lessons()}
     assert len(wheels) == 1
     first = "notebooks/index.ipynb"
-    assert names == {"README.md", "requirements.txt", "LICENSE", GLOSSARY, first} | wheels | notebooks
+    assert names == {"README.md", "requirements.txt", "LICENSE", *BY_HAND, first} | wheels | notebooks
 
 
 def test_notebooks_in_the_zip_are_the_student_versions(archive, root):
     for name, data in inside(archive).items():
-        if name.endswith(".ipynb") and not name.endswith("/index.ipynb"):
+        if name.endswith(".ipynb") and not name.endswith(("/index.ipynb", "/project_template.ipynb")):
             lesson = Path(name).stem
             assert data.decode() == build.render(build.student_notebook(lesson, root / "solutions", root))
             assert all(not cell.get("outputs") for cell in json.loads(data)["cells"])

@@ -25,7 +25,7 @@ import nbformat
 
 import solutions
 from autograder.author import index
-from autograder.author.contents import GLOSSARY, all_contents, contents, with_table
+from autograder.author.contents import BY_HAND, all_contents, contents, with_table
 from autograder.author.lesson import grade_id, read_lesson
 from autograder.author.student_version import digest, release, stamped
 from nas_lib import checks
@@ -293,13 +293,13 @@ def _untouched(path: Path) -> bool:
 
 
 def _generated(root: Path) -> Iterator[Path]:
-    """All that is generated, relative to root: not the page of words, nor what Jupyter leaves in the folders."""
+    """All that is generated, relative to root: not the pages by hand, nor what Jupyter leaves in the folders."""
     if (root / README).is_file():
         yield README
     for folder in (NOTEBOOKS, PUBLIC_CHECKS):
         for path in sorted((root / folder).rglob("*")):
             inner = path.relative_to(root)
-            by_hand = inner == Path(GLOSSARY) or {".ipynb_checkpoints", "__pycache__"} & set(inner.parts)
+            by_hand = inner.as_posix() in BY_HAND or {".ipynb_checkpoints", "__pycache__"} & set(inner.parts)
             if path.is_file() and not by_hand:
                 yield inner
 

@@ -21,7 +21,10 @@ HEADER = "**{minutes} · {points}.**"
 """Stands in the first cell of each source, where learners read minutes and points."""
 
 GLOSSARY = "notebooks/glossary.md"
-"""The page of words and symbols, to which every lesson leads; it is in the learners' zip too."""
+"""The page of words and symbols, to which every lesson leads."""
+
+BY_HAND = (GLOSSARY, "notebooks/bring_your_own.md", "notebooks/project_template.ipynb")
+"""What lies among the notebooks and is not generated; it is in the learners' zip too."""
 
 COMPUTING = re.compile(r"\bcomputes for ([^,.;]+?)(?= and |[,.;])|\btakes ([^,.;]+) of computing")
 NEEDS = re.compile(r"\bneeds?\b")

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 import solutions
 from autograder.author import build, index, leaks, verify
-from autograder.author.contents import GLOSSARY, all_contents
+from autograder.author.contents import BY_HAND, all_contents
 from nas_lib import doctor
 from nas_lib._files import replacing
 
@@ -48,7 +48,7 @@ def release(out: Path, root: Path = build.ROOT) -> Path:
         content.mkdir()
         wheel = build_wheel(root, content)
         notebooks = [build.NOTEBOOKS / name / f"{name}.ipynb" for name in solutions.lessons(folder)]
-        for page in [index.PATH, Path(GLOSSARY), *notebooks]:
+        for page in [index.PATH, *map(Path, BY_HAND), *notebooks]:
             (content / page).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / page, content / page)
         (content / "README.md").write_text(readme(root, wheel.name), encoding="utf-8", newline="\n")

@@ -20,12 +20,12 @@ import nbformat
 import nas_lib
 import solutions
 from autograder.author import index, running
-from autograder.author.contents import GLOSSARY, all_contents, contents
+from autograder.author.contents import BY_HAND, all_contents, contents
 from autograder.author.lesson import mark_scheme, read_lesson, without_markers
 
 CONFIGURATION = Path("docs/site")
 # Pages by hand, beside the lessons.
-PAGES = ("README.md", "CONTRIBUTING.md", GLOSSARY)
+PAGES = ("README.md", "CONTRIBUTING.md", *BY_HAND)
 FOLDED = "<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 BESIDE = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?\)")
 

@@ -28,7 +28,8 @@ from nas_lib.notebooks.validating import UNANSWERED, UNWRITTEN, read
 BACKUP = "backup"
 # Ids that the build gives by what a cell says: such a cell is the lesson's, and is edited where it says something else.
 _GIVEN = re.compile(r"(?:code|markdown)-([0-9a-f]{12})(?:-\d+)?")
-_PAGES = ("index.ipynb", "glossary.md")  # among the notebooks; the others beside the folder of notebooks
+_TEMPLATE = "project_template.ipynb"  # one may have worked in it all the same
+_PAGES = ("index.ipynb", "glossary.md", "bring_your_own.md", _TEMPLATE)  # among the notebooks; the others beside the folder of notebooks
 _OURS = (*_PAGES, "README.md", "requirements.txt", "LICENSE")
 
 
@@ -122,8 +123,9 @@ def update(folder: Path, release: Path | None) -> Iterator[str]:
     yield f"Your notebooks as they were: {kept}"
     yield from _brought(kept, home, contents)
     for name, content in contents.items():
-        if name in _OURS or name.endswith(".whl"):
-            with replacing((home if name in _PAGES else top) / name) as fresh:
+        place = (home if name in _PAGES else top) / name
+        if (name in _OURS or name.endswith(".whl")) and not (name == _TEMPLATE and place.exists()):
+            with replacing(place) as fresh:
                 fresh.write_bytes(content)
     wheel = next((name for name in contents if name.endswith(".whl")), None)
     if wheel is not None:
