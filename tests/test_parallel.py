@@ -159,11 +159,19 @@ def test_an_error_of_a_worker_comes_through_with_the_seeds_before_it(tmp_path: P
 
 INTERRUPTED = """
 import sys
+import time
 from pathlib import Path
 import test_parallel as t
 
-methods = {"random": t.RandomSearch}
-kept = t.compare(methods, t.Logged(Path(sys.argv[1])), 25, 40, progress=False, jobs=2)
+class Slower(t.Logged):
+    def query(self, *args, **options):
+        if log.exists() and log.stat().st_size >= 400:  # however late the interruption comes, it comes before the end
+            time.sleep(0.5)
+        return super().query(*args, **options)
+
+
+log, methods = Path(sys.argv[1]), {"random": t.RandomSearch}
+kept = t.compare(methods, Slower(log), 25, 40, progress=False, jobs=2)
 again = t.compare(methods, t.TABLE, 25, kept.seeds, progress=False)
 print(len(kept.seeds), t.same(kept, again))
 """
