@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from numpy.random import Generator
 
 from nas_lib.search import FidelitySearcher, RandomSearch
-from nas_lib.searchers import Race, _check_generator, _not_finite, _rungs, _whole
+from nas_lib.searchers import Race, _check_generator, _drawn, _not_finite, _rungs, _whole
 from nas_lib.spaces import Arch, Space
 
 
@@ -73,14 +73,7 @@ class Hyperband:
 
     def _begin(self) -> Race:
         rungs = self._brackets[self._begun % len(self._brackets)]
-        archs: list[Arch] = []
-        while len(archs) < rungs[0][0]:
-            try:
-                archs.append(self._draw.ask())
-            except StopIteration:
-                if not archs:
-                    raise
-                break
+        archs = _drawn(self._draw, rungs[0][0])
         self._begun += 1
         return Race(archs, rungs)
 

@@ -598,15 +598,7 @@ class HalvingSearch:
                 return self._race.ask()
             except StopIteration:
                 pass  # decided: the next bracket
-        archs = []
-        for _ in range(self.start):
-            try:
-                archs.append(self._draw.ask())
-            except StopIteration:
-                if not archs:
-                    raise
-                break
-        self._race = SuccessiveHalving(archs, **self._settings)
+        self._race = SuccessiveHalving(_drawn(self._draw, self.start), **self._settings)
         return self._race.ask()
 
     def tell(self, arch: Arch, epochs: int, value: float) -> None:
@@ -614,6 +606,17 @@ class HalvingSearch:
         if self._race is None:
             raise ValueError(f"arch must be the one that was asked for last (nothing), got {arch}")
         self._race.tell(arch, epochs, value)
+
+
+def _drawn(draw: Searcher, n: int) -> list[Arch]:
+    """The next n architectures, or those that are left; StopIteration where none is."""
+    archs = [draw.ask()]
+    while len(archs) < n:
+        try:
+            archs.append(draw.ask())
+        except StopIteration:
+            break
+    return archs
 
 
 def _rungs(n: int, eta: int, min_epochs: int, max_epochs: int) -> list[tuple[int, int]]:
