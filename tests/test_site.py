@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 import solutions
-from autograder.author import running, site
+from autograder.author import index, running, site
 
 LESSON = "03_rl_controller"
 
@@ -40,6 +40,14 @@ def test_every_lesson_and_guide_has_its_page(pages: Path) -> None:
     assert not [
         page for page in (pages / "api").glob("*.html") if re.search("judges|checks|standins", page.name)
     ]
+
+
+def test_the_start_page_maps_the_methods_to_their_lessons(pages: Path) -> None:
+    start = text(pages, "index.html")
+    for method, _, _, _, number in index.METHODS:
+        printed = re.escape(method.replace("'", "’"))
+        row = re.search(rf"<td[^>]*><p>{printed}</p></td>.*?</tr>", start, re.DOTALL)
+        assert row and re.search(rf'href="notebooks/{number}_\w+/{number}_\w+\.html"', row[0]), method
 
 
 def test_links_within_the_site_lead_somewhere(pages: Path) -> None:

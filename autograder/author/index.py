@@ -17,12 +17,21 @@ from autograder.author.contents import Contents, all_contents, heading_of
 
 PATH = Path("notebooks/index.ipynb")
 
-INDEX = """\
+START = """\
 # NAS from Scratch
 
 Open a lesson by its name. Work through it from top to bottom: write your code where it says YOUR CODE HERE, then run \
 the check below it.
 
+{map}
+
+## Your progress
+
+Run the cell below (Shift-Enter) to see your points, as the checks in your saved notebooks showed them last.
+"""
+
+# What the lessons take and which methods they teach; the reading site shows it too.
+MAP = """\
 | lesson | exercises | reading | computing | points | builds on |
 | --- | ---: | ---: | ---: | ---: | --- |
 {rows}
@@ -37,10 +46,6 @@ Every search has a space to look in, a strategy that proposes what to look at, a
 | method | space | proposes | judges by | lesson |
 | --- | --- | --- | --- | --- |
 {methods}
-
-## Your progress
-
-Run the cell below (Shift-Enter) to see your points, as the checks in your saved notebooks showed them last.
 """
 
 PROGRESS = """\
@@ -103,14 +108,24 @@ It runs the checks from top to bottom, names what is unfinished, and writes one 
 
 def index_notebook(folder: Path = solutions.FOLDER) -> Any:
     """The page that `nas-course lab` opens: lessons, what they take, what they build on."""
-    lessons = all_contents(folder)
-    rows = "\n".join(_row(one, lessons) for one in lessons)
-    first = INDEX.format(rows=rows, methods="\n".join(_methods(lessons)))
+    first = START.format(map=course_map(folder=folder).rstrip("\n"))
     cells = [_cell("markdown", first), _cell("code", PROGRESS), _cell("markdown", COMMANDS)]
     metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     notebook.nbformat_minor = 5
     return notebook
+
+
+def course_map(beside: str = "", folder: Path = solutions.FOLDER) -> str:
+    """What each lesson takes and builds on, and the methods by lesson, as Markdown.
+
+    Args:
+        beside: where the lessons' folders lie, as seen from the page: nothing, or a path that ends with a slash.
+        folder: the lessons' sources.
+    """
+    lessons = all_contents(folder)
+    rows = "\n".join(_row(one, lessons, beside) for one in lessons)
+    return MAP.format(rows=rows, methods="\n".join(_methods(lessons, beside)))
 
 
 def links(lesson: str, folder: Path = solutions.FOLDER) -> str:
@@ -140,22 +155,22 @@ def _cell(kind: str, source: str) -> Any:
     return make(source, id=f"{kind}-{identity}")
 
 
-def _methods(lessons: Sequence[Contents]) -> Iterator[str]:
+def _methods(lessons: Sequence[Contents], beside: str) -> Iterator[str]:
     """The rows of the methods that some lesson teaches."""
     by_number = {one.name[:2]: one for one in lessons}
     for method, space, proposes, judges, number in METHODS:
         if number in by_number:
-            lesson = f"[{number}]({_from_index(by_number[number])})"
+            lesson = f"[{number}]({beside}{_from_index(by_number[number])})"
             yield f"| {method} | {space} | {proposes} | {judges} | {lesson} |"
 
 
-def _row(one: Contents, lessons: Sequence[Contents]) -> str:
+def _row(one: Contents, lessons: Sequence[Contents], beside: str) -> str:
     by_number = {other.name[:2]: other for other in lessons}
     needs = ", ".join(
-        f"[{number}]({_from_index(by_number[number])})" for number in one.needs if number in by_number
+        f"[{number}]({beside}{_from_index(by_number[number])})" for number in one.needs if number in by_number
     )
     cells = [
-        f"[{one.heading}]({_from_index(one)})",
+        f"[{one.heading}]({beside}{_from_index(one)})",
         str(one.minutes),
         f"{one.reading:.0f}",
         one.computing or "–",

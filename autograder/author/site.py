@@ -20,7 +20,7 @@ import nbformat
 import nas_lib
 import solutions
 from autograder.author import index, running
-from autograder.author.contents import BY_HAND, all_contents, contents
+from autograder.author.contents import BY_HAND, contents
 from autograder.author.lesson import mark_scheme, read_lesson, without_markers
 
 CONFIGURATION = Path("docs/site")
@@ -75,11 +75,10 @@ def gather(pages: dict[str, Any], source: Path, root: Path = solutions.FOLDER.pa
         path = source / "notebooks" / name / f"{name}.ipynb"
         path.parent.mkdir(parents=True)
         path.write_text(nbformat.writes(readable(name, notebook)), encoding="utf-8")
-    rows = [one.row for one in all_contents(root / "solutions")]
-    table = "\n".join(["| lesson | minutes | points |", "| --- | ---: | ---: |", *rows])
+    table = index.course_map("notebooks/", root / "solutions").rstrip("\n")
     listed = "\n".join(f"notebooks/{name}/{name}" for name in pages)
     start = source / "index.md"
-    start.write_text(start.read_text("utf-8").format(lessons=table, pages=listed), encoding="utf-8")
+    start.write_text(start.read_text("utf-8").format(map=table, pages=listed), encoding="utf-8")
     (source / "api.md").write_text(_library(), encoding="utf-8")
 
 
