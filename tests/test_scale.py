@@ -631,6 +631,22 @@ def test_a_template_that_dies_is_made_anew_and_one_that_cannot_be_is_done_withou
         assert told(made, "import os; print(os.listdir('/tmp'))") == "[]"
 
 
+def test_a_slow_start_is_said_with_the_grades_whatever_its_reason(sandboxed, tmp_path, monkeypatch):
+    from autograder.sandbox import prefork as module
+
+    monkeypatch.setattr(
+        module, "ZYGOTE", Path(__file__)
+    )  # a script that says nothing, as where the kernel refuses
+    batch.close()
+    try:
+        done = command.grade(write(tmp_path / "in", 1), LESSON, tmp_path / "course", progress=False)
+    finally:
+        batch.close()
+    assert points(done)["s0"][0]["cell_index"] == 1
+    (said,) = [remark for remark in done.remarks if "takes a second more to start" in remark]
+    assert said in (module.covered(), module.SLOWLY.format(why="the template ended"))
+
+
 @pytest.mark.parametrize("place", ["/tmp", "/home/learner", "/dev/shm"])
 def test_a_clone_where_templates_cannot_be_used_is_named_with_the_remedy(place, monkeypatch):
     from autograder.sandbox import prefork as module

@@ -99,7 +99,8 @@ def evaluate(task: Task) -> Evaluated:
         raise
     except Exception as error:  # one submission's oddity must not end the batch
         return Evaluated(task.student, None, f"could not be graded: {type(error).__name__}: {error}")
-    return Evaluated(task.student, result, seconds=result.seconds)
+    slowly = launcher.refused if isinstance(launcher, TemplateLauncher) else ""
+    return Evaluated(task.student, result, seconds=result.seconds, slowly=slowly)
 
 
 _alone = threading.Lock()
@@ -274,9 +275,11 @@ def _as_data(task: dict[str, Any]) -> dict[str, Any]:
         "student": done.student,
         "fault": done.fault,
         "result": done.result.to_data() if done.result else None,
+        "slowly": done.slowly,
     }
 
 
 def _from_data(data: dict[str, Any]) -> Evaluated:
     result = Result.from_data(data["result"]) if data["result"] else None
-    return Evaluated(data["student"], result, data["fault"], seconds=result.seconds if result else {})
+    seconds = result.seconds if result else {}
+    return Evaluated(data["student"], result, data["fault"], seconds=seconds, slowly=data["slowly"])

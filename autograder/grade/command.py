@@ -26,7 +26,7 @@ from autograder.nbgrader import roster as nbgrader_roster
 from autograder.reports import lms_files
 from autograder.reports.grade_table import Grades, write_csv
 from autograder.reports.spreadsheets import Sheet
-from autograder.sandbox import bubblewrap, prefork
+from autograder.sandbox import bubblewrap
 from nas_lib import checks
 from nas_lib._files import writable
 
@@ -135,8 +135,11 @@ def grade(
     for row in rows:
         row.ungraded = run.broken.get(row.student) or row.ungraded
     names = [task.name for task in source.tasks]
-    sandbox = (bubblewrap.unfiltered(), prefork.covered()) if kind != "none" else ()
-    remarks = [*found.remarks, *filter(None, sandbox)]
+    sandbox = {
+        bubblewrap.unfiltered() if kind != "none" else "",
+        *(one.slowly for one in run.evaluated.values()),
+    }
+    remarks = [*found.remarks, *sorted(filter(None, sandbox))]
     grades = Grades(
         lesson, names, rows, place.root, out, kind, remarks, found.left_out, run.evaluated, seconds
     )

@@ -70,6 +70,8 @@ class Evaluated:
     """It comes from an earlier run."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Where the time went, by the clock: start, cells, probes, judging, storing."""
+    slowly: str = ""
+    """Why learners' processes start slowly where it was graded, if they do."""
 
     @property
     def timed_out(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from autograder.sandbox.process import Process, Start
 
 ZYGOTE = Path(__file__).with_name("zygote.py")
 IMPORT_SECONDS = 120.0  # for torch, on a very busy machine
+SLOWLY = "No learner's process can be forked here ({why}): each submission takes a second more to start."
 
 
 class Forked(Watched):
@@ -192,7 +193,7 @@ class TemplateLauncher(BubblewrapLauncher):
         self._template: Template | None = None
         self._made_for: tuple[object, ...] = ()
         self.refused = covered()
-        """Why there is no template, if there can be none here."""
+        """Why there is no template, if there can be none here, as a sentence."""
 
     def __enter__(self) -> TemplateLauncher:
         return self
@@ -219,7 +220,7 @@ class TemplateLauncher(BubblewrapLauncher):
                     self._drop()
                     why = str(wrong) or type(wrong).__name__
         else:
-            self.refused = why
+            self.refused = SLOWLY.format(why=why)
         return super().launch(start)
 
     def _ready(self, arguments: list[str], variables: Mapping[str, str], library: Path) -> Template:
