@@ -211,11 +211,12 @@ guess_top.beside(100 * float(path[-1].max()))
 # natural one. So one writes down a *surrogate*: a number of no interest itself, whose gradient is
 # the estimate. It has a few lines, and each of them is a popular place for mistakes that still run.
 #
-# $$L = -\frac1n \sum_{i=1}^n (R_i - b_i)\,\log p(a_i) \;-\; w\,\frac1n \sum_{i=1}^n H_i$$
+# $$L = -\frac1n \sum_{i=1}^n (R_i - b_i)\,\log p(a_i)
+# \;-\; \text{weight}\cdot\frac1n \sum_{i=1}^n H_i$$
 #
 # The minus turns the way up into a way down, as optimisers want it. The second term is a bonus for
-# the policy's entropy H, with the weight w; section 5 is about it. Example: one sample with
-# log-probability −1, reward 3, baseline 1, entropy 2 and w = 0.5. Then
+# the policy's entropy H, with a weight; section 5 is about it. Example: one sample with
+# log-probability −1, reward 3, baseline 1, entropy 2 and weight 0.5. Then
 # $L = -(3 - 1)\cdot(-1) - 0.5 \cdot 2 = 1$.
 #
 # <details><summary>Hint: "the mean reward falls during training"</summary>
@@ -762,8 +763,9 @@ ax.set_xticks(range(len(EDGES)), edges);
 #
 # ## 5 · Entropy, and collapse
 #
-# A policy that has settled too early could be kept undecided by force. The bonus $w \cdot H$ pays w
-# points of accuracy for each nat of entropy, so that a choice has to be *worth* its certainty.
+# A policy that has settled too early could be kept undecided by force. The bonus, the weight
+# times H, pays points of accuracy for each nat of entropy, so that a choice has to be *worth* its
+# certainty.
 #
 # With 4,000 rewards and small steps collapse cost nothing above: the policy had seen the best cell
 # before it settled. Who has fewer rewards takes larger steps. So: 1,600 rewards, four times the
@@ -804,17 +806,17 @@ guess_weight.beside(f"w = {min(weights, key=lambda weight: missed[weight].mean()
 # %% [markdown]
 # Without a bonus every run ends near zero entropy: it has **collapsed** onto one cell, and which
 # one differs from run to run. Here that costs something, for it had not seen the best cell before
-# it settled. With w = 1 it goes on looking, and nearly every run finds that cell. A large weight
+# it settled. With weight 1 it goes on looking, and nearly every run finds that cell. A large weight
 # keeps the policy exploring for ever, and its *mean* reward stays low, since most of what it draws
 # is chosen for variety. But a search hands over the best cell that it saw, not the mean. A small
 # weight serves who wants one good *sample*, a larger one who wants the best *of all* samples; which
-# is right depends on budget and learning rate. Mind the units: w is in points of accuracy per nat,
+# is right depends on budget and learning rate. Mind the units: it is in points of accuracy per nat,
 # and means something else for rewards between 0 and 1.
 #
 # <details><summary>What we got</summary>
 #
 # Without a bonus the entropy ends at about 0.35 nats, and the best cell seen lies about 0.33 points
-# below the best of all. With w = 1 it ends at about 6.3 nats, and nearly every run has seen that
+# below the best of all. With weight 1 it ends at about 6.3 nats, and nearly every run has seen that
 # cell: a gain of about 0.30 points, more than chance. Those of the other two weights hardly are.
 #
 # </details>

@@ -864,17 +864,19 @@ check("progressive_shrinking_schedule", progressive_shrinking_schedule)
 # %% [markdown]
 # The largest network knows more than the labels: that this 7 looks somewhat like a 1, say. Smaller
 # ones learn from its answers, too, which is called distillation (Hinton et al. 2015). A
-# *temperature* T divides the logits before the softmax, so that the small probabilities count.
+# *temperature* divides the logits before the softmax, so that the small probabilities count.
 #
 # ### Exercise 5.10 · `distillation_loss` · ●●●○○ · 15 min · 3 points
 #
 # **Why it matters.** Each small network gets few steps of its own. A teacher's answer tells it more
 # per image than a label.
 #
-# Return $(1 - w)\,\mathrm{CE}(\text{student}, \text{labels}) + w\,T^2\,\mathrm{KL}(p \,\|\, q)$,
-# where p and q are the softmax of the teacher's and the student's logits divided by T; both parts
-# are means over the batch. The factor T² makes up for gradients that soften with T. No gradient
-# reaches the teacher. With equal logits the second part is 0.
+# Return
+# $$(1 - \text{weight})\cdot\mathrm{CE}(\text{student}, \text{labels})
+# + \text{weight}\cdot\text{temperature}^2\cdot\mathrm{KL}(p \,\|\, q),$$
+# where p and q are the softmax of the teacher's and the student's logits divided by the
+# temperature; both parts are means over the batch. Its square makes up for gradients that soften
+# with it. No gradient reaches the teacher. With equal logits the second part is 0.
 #
 # <details><summary>Hint: "the divergence is the wrong way round"</summary>
 #

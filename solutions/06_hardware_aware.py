@@ -515,17 +515,17 @@ else:
 # </details>
 #
 # ## 4 · One number out of two: MnasNet's reward
-# A controller or an evolution wants one number. MnasNet multiplies: with a target T,
+# A controller or an evolution wants one number. MnasNet multiplies:
 #
-# $$r = \mathrm{accuracy} \cdot \left(\frac{\mathrm{latency}}{T}\right)^{w},
-# \qquad w = \alpha \text{ if latency} \le T \text{ else } \beta.$$
+# $$r = \text{accuracy} \cdot \left(\frac{\text{latency}}{\text{target}}\right)^{\text{exponent}}$$
 #
-# *Soft*: α = β = −0.07. *Hard*: α = 0 and β = −1, so nothing is gained by being faster than T.
+# Within the target the exponent is `alpha`, beyond it `beta`. *Soft*: both are −0.07. *Hard*:
+# `alpha` is 0 and `beta` −1, so nothing is gained by being faster than the target.
 #
 # ### Exercise 6.5 · `mnasnet_reward` · ●●○○○ · 8 min · 3 points
-# **Why it matters.** Most blog posts quote the soft form alone, and miss what it does to T. You
-# will see it in a minute. Example: 80 % at 20 ms with T = 10 ms, α = 0 and β = −1 earns 40. At 5 ms
-# it earns 80.
+# **Why it matters.** Most blog posts quote the soft form alone, and miss what it does to
+# the target. You will see it in a minute. Example: 80 % at 20 ms with a target of 10 ms, `alpha` 0
+# and `beta` −1 earns 40. At 5 ms it earns 80.
 #
 # <details>
 # <summary>Hint: "The truth value of an array with more than one element is ambiguous"</summary>
@@ -584,7 +584,7 @@ lat = np.array([sum_up(one, table) for one in layers])
 lat = 1e3 * (calibrated["cells"].overhead + calibrated["cells"].scale * lat)
 
 # %% tags=["experiment"]
-print(f"{'':12} {'soft (−0.07, −0.07)':>26} {'hard (0, −1)':>24} {'most accurate within T':>26}")
+print(f"{'':12} {'soft (−0.07, −0.07)':>26} {'hard (0, −1)':>24} {'most accurate within it':>26}")
 soft_choices, missed = set(), 0
 for share in (0.2, 0.4, 0.6):
     target = float(np.quantile(lat, share))
@@ -594,14 +594,14 @@ for share in (0.2, 0.4, 0.6):
     soft_choices.add(soft)
     missed += accuracy[hard] != accuracy[best]
     chosen = (f"{accuracy[i]:12.2f} % at {lat[i]:5.3f} ms" for i in (soft, hard, best))
-    print(f"T = {target:5.3f} ms", *chosen)
+    print(f"to {target:6.3f} ms", *chosen)
 print(f"hard: {missed} of 3 constrained optima missed")
 guess_soft.beside(len(soft_choices))
 
 # %% [markdown]
-# Why? With α = β the reward is accuracy · latency^w · T^(−w). The last factor is the same for every
-# network: **T drops out of the argmax.** The soft form sets an exchange rate between accuracy and
-# latency, and no target at all.
+# Why? With one exponent the reward is accuracy · latency^exponent / target^exponent. The divisor is
+# the same for every network: **the target drops out of the argmax.** The soft form sets an exchange
+# rate between accuracy and latency, and no target at all.
 #
 # <details><summary>What we got</summary>
 #
@@ -1109,8 +1109,8 @@ check("concept_06_2", concept_06_2)
 
 # %% [markdown]
 # ### Question 6.3 · `concept_06_3` · ●●●○○ · 2 min · 1 point
-# With α = β = −0.07 a search finds a network of 30 ms. You need 20 ms and set T from 30 to 20. The
-# best network is now
+# With both exponents at −0.07 a search finds a network of 30 ms. You need 20 ms and set the target
+# from 30 to 20. The best network is now
 #
 # - **a** one of at most 20 ms, if there is any in the space
 # - **b** the same one as before

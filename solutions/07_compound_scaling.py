@@ -36,7 +36,7 @@
 #
 # > **A common mistake.** You will read that the scaling coefficient φ "was found by neural
 # > architecture search". The search, like MnasNet's, found B0. A small *grid search* on B0 then
-# > found the ratio α, β, γ in which depth, width and resolution share a budget. And φ is found by
+# > found the ratio in which depth, width and resolution share a budget. And φ is found by
 # > nobody: it is the knob on which *you* set your budget.
 
 # %% tags=["setup"]
@@ -60,12 +60,13 @@ from nas_lib.lesson import progress
 #
 # A convolution with k×k weights, C channels in and out, on r×r pixels takes k²·C²·r²
 # multiply-accumulates (MACs), and a network has d of them. So the cost grows with d and with the
-# *squares* of the width and of the resolution. Scale the depth by $\alpha^\phi$, the width by
-# $\beta^\phi$ and the resolution by $\gamma^\phi$, and the cost is multiplied by
+# *squares* of the width and of the resolution. Scale the depth by
+# $\mathtt{alpha}^\phi$, the width by $\mathtt{beta}^\phi$ and the resolution by
+# $\mathtt{gamma}^\phi$, and the cost is multiplied by
 #
-# $$(\alpha \cdot \beta^2 \cdot \gamma^2)^\phi.$$
+# $$(\mathtt{alpha} \cdot \mathtt{beta}^2 \cdot \mathtt{gamma}^2)^\phi.$$
 #
-# Tan and Le ask for $\alpha\beta^2\gamma^2 \approx 2$, so that φ counts doublings.
+# Tan and Le ask that the product in brackets be about 2, so that φ counts doublings.
 #
 # ### Exercise 7.1 · `scaled_cost` · ●○○○○ · 4 min · 1 point
 #
@@ -492,7 +493,7 @@ base_macs = plan_macs(BASE)
 print(f"base network: {BASE.depth} blocks, {base_macs:,} MACs at {BASE.resolution} px")
 
 # %% [markdown]
-# Which α, β, γ? Try all points of a grid 1, 1 + step, 1 + 2·step, … whose cost is close enough to
+# Which ratio? Try all points of a grid 1, 1 + step, 1 + 2·step, … whose cost is close enough to
 # 2, train a network for each, and keep the best. Nothing cleverer is in the paper.
 #
 # ### Exercise 7.7 · `grid_search_coefficients` · ●●●○○ · 12 min · 4 points
@@ -749,8 +750,9 @@ else:
 # > in the papers. What RandAugment's authors report for B7 is 85.0 %: 1.0 points over baseline
 # > augmentation and 0.6 over AutoAugment.
 #
-# **Mixup** (Zhang et al. 2018) trains on mixtures. Draw a share λ from Beta(α, α), give each image
-# of the batch a partner of the same batch, and mix images and labels alike:
+# **Mixup** (Zhang et al. 2018) trains on mixtures. Draw a share λ from a Beta distribution, both of
+# whose parameters are `alpha`, give each image of the batch a partner of the same batch, and mix
+# images and labels alike:
 #
 # $$\tilde x_i = \lambda\, x_i + (1 - \lambda)\, x_j,
 # \qquad \tilde y_i = \lambda\, y_i + (1 - \lambda)\, y_j.$$
@@ -1040,7 +1042,7 @@ else:
 #
 # - Cost grows with depth, with the square of the width and with the square of the resolution. All
 #   three doubled: 32 times.
-# - B0 was searched; α, β, γ come from a grid search on B0 at equal cost; φ is the user's choice.
+# - B0 was searched; the ratio comes from a grid search on B0 at equal cost; φ is the user's choice.
 # - Rounding decides the published sizes: channels to the nearest multiple of 8 (never a tenth
 #   below), blocks up.
 # - MBConv: widen, filter, squeeze and excite, narrow without activation. Stochastic depth drops
@@ -1061,7 +1063,7 @@ else:
 #
 # - **a** from a neural architecture search on a base like MobileNetV3
 # - **b** from the user, who sets the budget with it
-# - **c** from the grid search that also gives α, β and γ
+# - **c** from the grid search that also gives the ratio
 # - **d** from the accuracy of B0, through a fitted power law
 
 # %% tags=["exercise"]
@@ -1110,12 +1112,12 @@ check("concept_07_3", concept_07_3)
 
 # %% [markdown]
 # ### Question 7.4 · `concept_07_4` · ●●○○○ · 2 min · 1 point
-# The ratio α, β, γ was searched around B0, the smallest network, and then used up to B7. What
+# EfficientNet's ratio was searched around B0, the smallest network, and then used up to B7. What
 # justifies that?
 #
-# - **a** a theorem: at a given αβ²γ² the best ratio of the three does not depend on the size of the
+# - **a** a theorem: at a given cost the best ratio of the three does not depend on the size of the
 #   network
-# - **b** the constraint αβ²γ² ≈ 2, which only this ratio fulfils at every φ
+# - **b** the constraint that each step double the cost, which only this ratio fulfils at every φ
 # - **c** its price alone: around B7 a better ratio may exist, but each point would train a B7
 # - **d** the search that found B0, which optimised the ratio along with the blocks
 

@@ -179,10 +179,10 @@ print(f"for comparison: the cells compute {len(cells):,} different functions")
 # **Why it matters.** It is the simplest predictor that can be fitted to 10 cells with 155 features.
 # Plain least squares has infinitely many solutions there; the penalty picks the smallest.
 #
-# Weights w and intercept b minimise Σ (y − x·w − b)² + penalty · Σ w². The intercept is not
+# Slopes c and intercept b minimise Σ (y − x·c − b)² + penalty · Σ c². The intercept is not
 # penalised: accuracies lie near 80, and a small b would be a bad guess. So subtract the means of x
-# and y first, and the intercept takes care of itself: (XᵀX + penalty · I) w = Xᵀy. Example: x = −1,
-# 1, y = 10, 14 and penalty 2 give w = 4 / (2 + 2) = 1 and b = 12. (scikit-learn's regressions are
+# and y first, and the intercept takes care of itself: (XᵀX + penalty · I) c = Xᵀy. Example: x = −1,
+# 1, y = 10, 14 and penalty 2 give c = 4 / (2 + 2) = 1 and b = 12. (scikit-learn's regressions are
 # not allowed in this exercise.)
 #
 # <details><summary>Hint: "the intercept is penalised too"</summary>

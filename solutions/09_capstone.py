@@ -45,16 +45,16 @@ from nas_lib.checks import check
 
 # %% [markdown]
 # ## 1 · A reward that hits its target
-# MnasNet's soft reward forgets its target (lesson 06): accuracy · (cost/target)^w only multiplies
-# all rewards by the same number when the target moves. To land at a given cost one had to search
+# MnasNet's soft reward forgets its target (lesson 06): in accuracy · (cost/target)^exponent another
+# target only multiplies all rewards by the same number. To land at a given cost one had to search
 # several times, with other exponents. TuNAS adds a penalty instead, in both directions:
 #
-# $$r = \text{accuracy} + \beta\,\left|\frac{\text{cost}}{\text{target}} - 1\right|,
-# \qquad \beta < 0$$
+# $$r = \text{accuracy} + \mathtt{beta}\cdot\left|\frac{\text{cost}}{\text{target}} - 1\right|,
+# \qquad \mathtt{beta} < 0$$
 #
 # ### Exercise 9.1 · `absolute_reward` · ●○○○○ · 6 min · 2 points
 # **Why it matters.** Every policy gradient below follows this number. Example: 90 %, a cost 20 %
-# above the target and β = −10 give 88; a cost 20 % *below* it gives 88 as well.
+# above the target and `beta` = −10 give 88; a cost 20 % *below* it gives 88 as well.
 #
 # <details><summary>Hint: "truth value of an array is ambiguous"</summary>
 # Costs may be arrays. <code>np.abs</code> takes both, and <code>np.all(…)</code> makes one answer
@@ -838,7 +838,7 @@ print(f"predicted {predicted(winner):.2f} ms, measured {whole:.2f} ms; promised 
 # - What a result does not show belongs beside what it does.
 #
 # ### Question 9.1 · `concept_09_1` · ●●○○○ · 2 min · 1 point
-# With the absolute reward and β = −10 a network of 90.0 % costs exactly the target. Another one has
+# The absolute reward, `beta` = −10: a network of 90.0 % costs exactly the target, and another one has
 # 90.3 % at *half* of the target. Which gets the higher reward?
 #
 # - **a** the second: it is better and cheaper

@@ -43,6 +43,27 @@ def test_a_word_is_used_where_the_page_says(word, meaning):
         assert any(one in text for one in variants), number
 
 
+@pytest.mark.parametrize(
+    ("symbol", "lesson"),
+    [
+        (r"α|\\alpha", "04"),
+        (r"β|\\beta", ""),
+        (r"γ|\\gamma", "03"),
+        (r"τ|\\tau\b", "04"),
+        (r"\bw\b", "04"),
+        (r"\bT\b", ""),
+    ],
+)
+def test_a_letter_means_one_thing_in_the_whole_course(symbol, lesson):
+    """Where a paper uses it for something else, the lesson writes that out, and the page says which letter it was."""
+    for number, name in NAMES.items():
+        texts = [cell.source for cell in solutions.read(name).cells if cell.cell_type == "markdown"]
+        if symbol.startswith(r"\b"):  # a Latin letter also stands in names: it is a symbol in formulas
+            texts = re.findall(r"\$.+?\$", "\n".join(texts), re.DOTALL)
+        found = [text for text in texts if re.search(symbol, text)]
+        assert bool(found) == (number == lesson), found
+
+
 def test_words_stand_in_alphabetical_order_once():
     words = [word.lower() for word, _ in WORDS]
     assert len(words) > 30 and words == sorted(set(words))
