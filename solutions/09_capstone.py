@@ -838,7 +838,7 @@ print(f"predicted {predicted(winner):.2f} ms, measured {whole:.2f} ms; promised 
 # - What a result does not show belongs beside what it does.
 #
 # ### Question 9.1 · `concept_09_1` · ●●○○○ · 2 min · 1 point
-# In the absolute reward `beta` is −10. A network of 90.0 % costs exactly the target, another one has
+# In the absolute reward `beta` is −10. A network of 90.0 % costs exactly the target, another has
 # 90.3 % at *half* of the target. Which gets the higher reward?
 #
 # - **a** the second: it is better and cheaper
