@@ -103,13 +103,13 @@ OP_LOOKS = {
 """An operation looks the same in every figure; a curve of `lines` that bears its name gets its look."""
 
 _BY_NAME = {alias: OP_LOOKS[op] for op, name in OP_NAMES.items() for alias in (op, name)}
-# In a drawing of a cell width and dash tell operations apart in grey, and each edge carries its name.
-_EDGES_DRAWN: dict[str, tuple[float, Any]] = {
+EDGES_DRAWN: dict[str, tuple[float, Any]] = {
     "skip_connect": (1.2, "-"),
     "nor_conv_1x1": (2.0, "-"),
     "nor_conv_3x3": (3.6, "-"),
     "avg_pool_3x3": (2.0, (0, (4, 1.5))),
 }
+"""In a drawing of a cell width and dash tell operations apart in grey, and each edge carries its name."""
 _BENDS = {(0, 2): -0.62, (0, 3): -0.72, (1, 3): 0.62}  # the other three edges are straight
 _POINTS = "percentage points"
 
@@ -210,7 +210,7 @@ def draw_cell(arch: Sequence[str], ax: Axes | None = None, *, title: str | None 
 
 def _draw_edge(ax: Axes, edge: tuple[int, int], op: str, alive: bool) -> None:
     source, target = edge
-    name, (width, line) = OP_NAMES[op], _EDGES_DRAWN[op]
+    name, (width, line) = OP_NAMES[op], EDGES_DRAWN[op]
     bend = _BENDS.get(edge, 0.0)
     color = OP_LOOKS[op].color if alive else "#bdbdbd"
     ax.add_patch(

@@ -510,6 +510,22 @@ print(f"worst {test.min():.1f} %, where the network has to guess among ten digit
 #
 # </details>
 #
+# Look around yourself: point at a cell, or walk with the arrow keys, to see it. Then ask for each
+# operation on the edge 0→3 in turn. Which of the five has the lowest mean, and which the best cell?
+# After the kernel was restarted, run the cell again to have the view back.
+
+# %% tags=["experiment"]
+from nas_lib.explorer import explore
+
+explore(benchmark)
+
+# %% [markdown]
+# <details><summary>What we got</summary>
+#
+# `none` has both. A mean says what a random cell of that kind gets; a search is after the best one.
+#
+# </details>
+#
 # Here are the best function, some from the middle and from the bottom, and how they learn.
 
 # %% tags=["experiment"]

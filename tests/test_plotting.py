@@ -100,7 +100,7 @@ def test_dead_operations_are_grey_and_thin() -> None:
 
 
 def test_operations_differ_in_width_or_dash_as_well_as_in_colour() -> None:
-    assert len(set(plotting._EDGES_DRAWN.values())) == len(plotting._EDGES_DRAWN)
+    assert len(set(plotting.EDGES_DRAWN.values())) == len(plotting.EDGES_DRAWN)
     for part in ("color", "line", "marker", "hatch"):
         values = [getattr(look, part) for look in plotting.OP_LOOKS.values()]
         assert len(set(values)) == len(values), part

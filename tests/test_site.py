@@ -10,6 +10,7 @@ import pytest
 
 import solutions
 from autograder.author import index, running, site
+from nas_lib import explorer
 
 LESSON = "03_rl_controller"
 
@@ -118,3 +119,20 @@ def test_both_ways_through_the_course_name_every_lesson() -> None:
     )
     for lesson in solutions.lessons():
         assert lesson in eight and lesson in four and f"| {lesson} |" in needs
+
+
+def test_all_cells_have_a_page_of_their_own(pages: Path) -> None:
+    page = text(pages, "explorer.html")
+    assert "mount(document.getElementById" in page and "15,625 cells by" in page
+    assert 'href="explorer.html"' in text(pages, "index.html")
+
+
+def test_a_live_view_becomes_its_picture_and_a_link_to_the_page() -> None:
+    notebook = solutions.read("00_start_here")
+    (cell,) = (cell for cell in notebook.cells if "explore(benchmark)" in cell.source)
+    data = {explorer.VIEW: {"model_id": "gone"}, "image/png": "iVBOR"}
+    cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
+    cells = site.readable("00_start_here", notebook).cells
+    place = next(number for number, one in enumerate(cells) if "explore(benchmark)" in one.source)
+    assert cells[place].outputs[0].data == {"image/png": "iVBOR"}
+    assert "(../../explorer.md)" in cells[place + 1].source

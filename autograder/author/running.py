@@ -96,7 +96,11 @@ def execute(notebook: Any, seconds: float = SECONDS) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     environment["PYTHONPATH"] = os.pathsep.join([root, environment.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     resources = {"metadata": {"path": root}}
-    client = NotebookClient(notebook, timeout=seconds, kernel_name="python3", resources=resources)
+    more: dict[str, Any] = {
+        "resources": resources,
+        "store_widget_state": False,
+    }  # megabytes that no page reads
+    client = NotebookClient(notebook, timeout=seconds, kernel_name="python3", **more)
     client.execute(env=environment)
 
 

@@ -22,10 +22,23 @@ import solutions
 from autograder.author import index, running
 from autograder.author.contents import BY_HAND, contents
 from autograder.author.lesson import mark_scheme, read_lesson, without_markers
+from nas_lib import explorer
+from nas_lib.benchmark import TabularBenchmark
 
 CONFIGURATION = Path("docs/site")
 # Pages by hand, beside the lessons.
 PAGES = ("README.md", "CONTRIBUTING.md", *BY_HAND)
+EXPLORER = "explorer"
+ALL_CELLS = f"""\
+# All cells
+
+Each point is one of the 15,625 cells of the course's table, as lesson 00 introduces them. Point at one to see it, or go
+from cell to cell with the arrow keys. Ask for operations on edges, and see what accuracy such cells have.
+
+```{{raw}} html
+:file: {EXPLORER}.inc
+```
+"""
 FOLDED = "<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 BESIDE = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -80,6 +93,9 @@ def gather(pages: dict[str, Any], source: Path, root: Path = solutions.FOLDER.pa
     start = source / "index.md"
     start.write_text(start.read_text("utf-8").format(map=table, pages=listed), encoding="utf-8")
     (source / "api.md").write_text(_library(), encoding="utf-8")
+    (source / f"{EXPLORER}.md").write_text(ALL_CELLS, encoding="utf-8")
+    view = explorer.fragment(explorer.pack(TabularBenchmark.load()))
+    (source / f"{EXPLORER}.inc").write_text(view, encoding="utf-8")
 
 
 def readable(lesson: str, notebook: Any) -> Any:
@@ -112,10 +128,21 @@ def readable(lesson: str, notebook: Any) -> Any:
             }
         cell.source = source.replace("../index.ipynb", "../../index.md")
         cells.append(cell)
+        if _still(cell):
+            live = f"[The same, to look around in](../../{EXPLORER}.md)."
+            cells.append(nbformat.v4.new_markdown_cell(live))
     links = index.links(lesson).replace("../index.ipynb", "../../index.md")
     cells.append(nbformat.v4.new_markdown_cell(f"---\n{links}"))
     notebook.cells = cells
     return notebook
+
+
+def _still(cell: Any) -> bool:
+    """Take a live view, which needs a kernel, out of a cell's outputs: its picture stays. True where there was one."""
+    views = [one.data for one in cell.get("outputs", ()) if explorer.VIEW in one.get("data", ())]
+    for forms in views:
+        del forms[explorer.VIEW]
+    return bool(views)
 
 
 def _executed(lesson: str) -> Any:
