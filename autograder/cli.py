@@ -239,6 +239,11 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     release.add_argument(
         "--out", type=Path, default=Path("dist"), help="folder for the zip (default: %(default)s)"
     )
+    release.add_argument(
+        "--self-study",
+        action="store_true",
+        help="the edition with our answers, which a check folds out once it is right; not for classes",
+    )
     release.set_defaults(run=_release)
 
     for command in commands.choices.values():
@@ -618,6 +623,6 @@ def _reasons(arguments: argparse.Namespace) -> int:
 def _release(arguments: argparse.Namespace) -> int:
     from autograder.author import release
 
-    made = release.release(arguments.out)
+    made = release.release(arguments.out, answers=arguments.self_study)
     print(f"{made} ({made.stat().st_size / 2**20:.1f} MB)")
     return 0

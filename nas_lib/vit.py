@@ -1,7 +1,7 @@
 """A small vision Transformer over patches of digits: its space, its price, and all of its networks in one.
 
 `VitNetwork` is one architecture of `vit_space()`; `MaskedVit` has the weights of the largest and computes any of them
-by masking what is too much (Bender et al. 2020, section 4.2). `fit_vit` trains one network alone; what searches while
+by masking what is too much (Bender et al. 2020). `fit_vit` trains one network alone; what searches while
 `MaskedVit` is trained is in `nas_lib.tunas`.
 """
 

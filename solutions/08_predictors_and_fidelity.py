@@ -96,7 +96,7 @@ def path_encoding(arch):
     Raises:
         ValueError: `arch` does not hold six names, or one that is not in `OPS`.
 
-    Source: White, Neiswanger and Savani (2021), section 4.
+    Source: White, Neiswanger and Savani (2021), where paths stand for the architecture.
     """
     ### BEGIN SOLUTION
     if len(arch) != 6 or any(op not in OPS for op in arch):

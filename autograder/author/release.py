@@ -1,8 +1,8 @@
 """`nas-course release`: the zip that learners get, built so that it holds no answer.
 
-It holds the student notebooks, the wheel of nas_lib, a README with the commands for each system, and a
-requirements file. The build refuses faulty lessons, stale notebooks and leaks, and gives the same bytes for
-the same sources.
+It holds the student notebooks, the wheel of nas_lib, a README with the commands for each system, and a file of
+requirements. The edition for self-study holds our answers too, in its wheel: a check that is right folds them out. The
+build refuses faulty lessons, stale notebooks and leaks, and gives the same bytes for the same sources.
 """
 
 from __future__ import annotations
@@ -14,25 +14,32 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 
 import solutions
-from autograder.author import build, index, leaks, verify
+from autograder.author import build, index, leaks, self_study, verify
 from autograder.author.contents import BY_HAND, all_contents
 from nas_lib import doctor
 from nas_lib._files import replacing
 
 NAME = "nas-from-scratch-learners"
+SELF_STUDY = "nas-from-scratch-self-study"
 # What the wheel is made from; nothing of the instructor's side is even in the folder where it is built.
 WHEEL_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "nas_lib")
 EPOCH = 1_577_836_800  # 2020-01-01, the time stamp of everything in wheel and zip
 
 
-def release(out: Path, root: Path = build.ROOT) -> Path:
+def release(out: Path, root: Path = build.ROOT, answers: bool = False) -> Path:
     """Write the learners' zip into the folder `out` and return its path.
+
+    Args:
+        out: where it goes.
+        root: the repository.
+        answers: the edition for who studies alone, with our answers.
 
     Raises:
         ValueError: a lesson has a fault, notebooks/ is not what the sources give, or an answer would leak;
@@ -44,7 +51,8 @@ def release(out: Path, root: Path = build.ROOT) -> Path:
         raise ValueError(f"{_listed(faults)} Mend this first (`make build` shows it all).")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="nas-release-") as scratch:
-        content = Path(scratch) / NAME
+        name = SELF_STUDY if answers else NAME
+        content = Path(scratch) / name
         content.mkdir()
         wheel = build_wheel(root, content)
         notebooks = [build.NOTEBOOKS / name / f"{name}.ipynb" for name in solutions.lessons(folder)]
@@ -57,19 +65,28 @@ def release(out: Path, root: Path = build.ROOT) -> Path:
         )
         if (root / "LICENSE").exists():
             shutil.copyfile(root / "LICENSE", content / "LICENSE")
-        archive = Path(scratch) / f"{NAME}.zip"
+        archive = Path(scratch) / f"{name}.zip"
         _zip(content, archive)
         found = leaks.scan(archive, leaks.all_answers(folder))
         if found:
             raise ValueError(f"answers would leak: {_listed(found)}")
+        if answers:
+            wheel.unlink()
+            build_wheel(root, content, self_study.files())
+            _zip(content, archive)
         target = out / archive.name
         with replacing(target) as fresh:
             shutil.copyfile(archive, fresh)
     return target
 
 
-def build_wheel(root: Path, into: Path) -> Path:
+def build_wheel(root: Path, into: Path, beside: Mapping[str, str] | None = None) -> Path:
     """Build the wheel of nas_lib in a folder of its own, without the network.
+
+    Args:
+        root: the repository.
+        into: where the wheel goes.
+        beside: further files of the library, path within it → text.
 
     Raises:
         ValueError: pip could not; the message ends with what it said.
@@ -83,6 +100,10 @@ def build_wheel(root: Path, into: Path) -> Path:
                 )
             elif source.exists():
                 shutil.copyfile(source, Path(scratch) / name)
+        for path, text in (beside or {}).items():
+            target = Path(scratch) / "nas_lib" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="\n")
         command = [
             sys.executable,
             "-m",

@@ -24,7 +24,7 @@ from nas_lib import checks
 from nas_lib.checks.hiding import SWITCHED_OFF, function_of
 from nas_lib.standins import STANDINS, standins
 
-ABSENT = ("judges", "standins", "assets/checks")
+ABSENT = ("judges", "standins", "assets/checks", "assets/answers")
 PACKAGE = Path(nas_lib.__file__).resolve().parent
 _KEPT: dict[int, list[Scratch]] = {}  # folders live as long as the process that made them
 

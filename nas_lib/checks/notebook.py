@@ -17,6 +17,7 @@ from nas_lib.checks.public import read_public
 from nas_lib.checks.questions import ConceptQuestion
 from nas_lib.checks.registry import exercise
 from nas_lib.checks.transports import InProcess
+from nas_lib.notebooks import model_answers
 
 SECONDS = 5.0
 """Of the learner's CPU time for one case: the slowest reference takes a fifth of it for all of them."""
@@ -98,6 +99,8 @@ def _report(item: Exercise, fn: Any) -> Report:
         )
     for line in _lines(item, found, fn, stopped=answers[-1].error_type == "OutOfTime"):
         _say(line)
+    if report.right:
+        model_answers.show(item.lesson, item.name)
     return report
 
 
@@ -114,7 +117,10 @@ def _answers(item: Exercise, fn: Any, instances: Sequence[Instance]) -> list[Ans
 def _lines(item: Exercise, found: Sequence[Verdict], fn: Any, stopped: bool) -> list[str]:
     wrong = sorted((verdict for verdict in found if not verdict.right), key=lambda verdict: verdict.score)
     if not wrong and isinstance(item, ConceptQuestion):
-        return [f'✓ {item.name}: "{item.letter(fn)}" is an answer; whether it is right, grading will tell']
+        letter, right = item.letter(fn), model_answers.right_letter(item.lesson, item.name)
+        if right is None:
+            return [f'✓ {item.name}: "{letter}" is an answer; whether it is right, grading will tell']
+        return [f'{"✓" if letter == right else "✗"} {item.name}: you said "{letter}", right is "{right}"']
     if not wrong:
         count = f"all {len(found)} cases" if len(found) > 1 else "the case"
         return [f"✓ {item.name}: right in {count} tried here (grading tries others of the same kind)"]

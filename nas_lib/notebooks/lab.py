@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nas_lib.notebooks import lessons
+from nas_lib.notebooks import lessons, model_answers
 
 SETTINGS = Path(__file__).resolve().parents[1] / "assets" / "jupyter"
 INDEX = "index.ipynb"
@@ -48,4 +48,5 @@ def started(folder: Path, more: Sequence[str] = ()) -> tuple[list[str], dict[str
     # Terminals of JupyterLab know the course's commands then, whether or not the environment is active.
     for name, first in (("JUPYTER_CONFIG_PATH", SETTINGS), ("PATH", Path(sys.executable).parent)):
         environment[name] = os.pathsep.join(filter(None, [str(first), environment.get(name, "")]))
+    environment.setdefault(model_answers.FROM_CLONE, "1")  # who has the sources may as well see them in place
     return [*command, *more], environment

@@ -129,7 +129,7 @@ def test_a_version_of_the_stages_that_rounds_by_itself_is_as_good_as_one_that_is
 )
 def test_one_way_of_rounding_never_looks_like_another(name: str):
     item = checks.exercise(name)
-    rows = grade(item, variants(name), range(300, 310))
+    rows = grade(item, variants(name), range(300, 303))
     assert [(row.variant.name, row.messages) for row in rows if not row.holds] == []
 
 
