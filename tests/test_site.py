@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -124,6 +125,8 @@ def test_both_ways_through_the_course_name_every_lesson() -> None:
 def test_all_cells_have_a_page_of_their_own(pages: Path) -> None:
     page = text(pages, "explorer.html")
     assert "mount(document.getElementById" in page and "15,625 cells by" in page
+    replayed = json.loads(re.findall(r'"path": (\{[^}]*\})', page)[0])
+    assert len(replayed["cells"]) == len(replayed["leaders"]) == site.REPLAYED
     assert 'href="explorer.html"' in text(pages, "index.html")
 
 

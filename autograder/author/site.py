@@ -24,16 +24,19 @@ from autograder.author.contents import BY_HAND, contents
 from autograder.author.lesson import mark_scheme, read_lesson, without_markers
 from nas_lib import explorer
 from nas_lib.benchmark import TabularBenchmark
+from nas_lib.search import run
+from nas_lib.searchers import RegularizedEvolution
 
 CONFIGURATION = Path("docs/site")
 # Pages by hand, beside the lessons.
 PAGES = ("README.md", "CONTRIBUTING.md", *BY_HAND)
-EXPLORER = "explorer"
+EXPLORER, REPLAYED = "explorer", 100
 ALL_CELLS = f"""\
 # All cells
 
 Each point is one of the 15,625 cells of the course's table, as lesson 00 introduces them. Point at one to see it, or go
-from cell to cell with the arrow keys. Ask for operations on edges, and see what accuracy such cells have.
+from cell to cell with the arrow keys. Ask for operations on edges, and see what accuracy such cells have. *Play*
+replays {REPLAYED} evaluations of regularized evolution, a method of lesson 02: open circles are the cells it evaluated.
 
 ```{{raw}} html
 :file: {EXPLORER}.inc
@@ -94,7 +97,9 @@ def gather(pages: dict[str, Any], source: Path, root: Path = solutions.FOLDER.pa
     start.write_text(start.read_text("utf-8").format(map=table, pages=listed), encoding="utf-8")
     (source / "api.md").write_text(_library(), encoding="utf-8")
     (source / f"{EXPLORER}.md").write_text(ALL_CELLS, encoding="utf-8")
-    view = explorer.fragment(explorer.pack(TabularBenchmark.load()))
+    benchmark = TabularBenchmark.load()
+    replayed = run(RegularizedEvolution, benchmark, REPLAYED, seed=0)
+    view = explorer.fragment(explorer.pack(benchmark, replayed))
     (source / f"{EXPLORER}.inc").write_text(view, encoding="utf-8")
 
 
