@@ -76,7 +76,7 @@ class TunasSearch:
 
     Args:
         space: a `vit_space`.
-        images: to train weights on, and to score architectures by.
+        images: to train weights on, and to score architectures by, on the device to train on.
         reward: function of (accuracy in percent, multiply-accumulates), higher is better.
         recipe: how weights are trained; its steps are those of the search.
         seed: draws weights, batches and architectures.
@@ -100,7 +100,7 @@ class TunasSearch:
         **masks: Any,
     ) -> None:
         self.recipe = recipe or VitRecipe()
-        self.supernet = MaskedVit(space, seed=seed, **masks)
+        self.supernet = MaskedVit(space, seed=seed, **masks).to(images.train[0].device)
         self.policy = Policy(space)
         self._reward, self._valid = reward, images.valid
         self._training = WeightTraining(self.supernet, images, self.recipe, seed)

@@ -244,7 +244,7 @@ class MaskedVit(_Frame):
     @torch.no_grad()
     def extract(self, arch: Arch) -> VitNetwork:
         """The network of `arch` with copies of its share of the weights."""
-        network = VitNetwork(arch, self.config)
+        network = VitNetwork(arch, self.config).to(self.place.device)
         for name in ("patches", "norm", "classifier"):
             getattr(network, name).load_state_dict(getattr(self, name).state_dict())
         network.place.copy_(self.place)
@@ -298,6 +298,10 @@ class VitImages(NamedTuple):
     valid: tuple[Tensor, Tensor]
     test: tuple[Tensor, Tensor]
 
+    def to(self, device: torch.device | str) -> VitImages:
+        """The same images on another device; networks are trained where their images are."""
+        return VitImages(*((x.to(device), y.to(device)) for x, y in self))
+
 
 def vit_images(recipe: VitRecipe, config: VitConfig | None = None) -> VitImages:
     """The cluttered digits of a recipe, drawn in a few seconds."""
@@ -345,9 +349,9 @@ def fit_vit(
     seed: int = 0,
     config: VitConfig | None = None,
 ) -> VitNetwork:
-    """Train the network of `arch` from fresh weights; `seed` draws weights, batches and moves."""
+    """Train the network of `arch` from fresh weights, where the images are; `seed` draws weights, batches and moves."""
     recipe = recipe or VitRecipe()
-    network = VitNetwork(arch, config, seed)
+    network = VitNetwork(arch, config, seed).to(images.train[0].device)
     training = WeightTraining(network, images, recipe, seed)
     for _ in range(recipe.steps):
         training.step(network)
