@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -133,16 +132,14 @@ def test_build_writes_the_rows_of_the_readme_and_nothing_else_of_it(tmp_path):
     root = course(tmp_path)
     before, after = "# Course\n\n", "\nMore | text.\n"
     (root / "README.md").write_text(
-        f"{before}{contents.TABLE_HEAD}\n|---|---:|---:|---|\n| an old row |\n{after}", encoding="utf-8"
+        f"{before}{contents.TABLE_HEAD}\n|---|---:|---:|\n| an old row |\n{after}", encoding="utf-8"
     )
     build.build(root)
     text = (root / "README.md").read_text(encoding="utf-8")
     assert text.startswith(before) and text.endswith(after)
     rows = text.removeprefix(before).removesuffix(after).splitlines()[2:]
     heading = "A small lesson for the tests of builder, verifier and leak scan"
-    assert [row.partition(" [![")[0] for row in rows] == [
-        f"| [{heading}](notebooks/{FIXTURE}/{FIXTURE}.ipynb) | 16 | 7 |"
-    ]
+    assert rows == [f"| [{heading}](notebooks/{FIXTURE}/{FIXTURE}.ipynb) | 16 | 7 |"]
     assert build.build(root) == []
     (root / "README.md").write_text(text.replace("| 16 |", "| 60 |"), encoding="utf-8")
     assert [(item.path.name, item.kind) for item in build.drift(root)] == [("README.md", "stale")]
@@ -307,70 +304,83 @@ def test_build_never_destroys_somebody_s_work(tmp_path, removed):
 
 
 def run_bootstrap(
-    tmp_path: Path, *, colab: bool, library: bool, pip: int = 0
+    folder: Path, *, library: bool = False, pip: int = 0, root: Path = build.ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run the first cell in a fresh interpreter whose pip only writes down what it was asked for."""
-    code = cell_named(student_cells(), build.BOOTSTRAP_ID).source
     setting = f"""
 import importlib.util, json, subprocess, sys
 real = importlib.util.find_spec
-hidden = set() if {library} else {{"nas_lib", "tqdm"}}
-importlib.util.find_spec = lambda name, *rest: None if name in hidden else real(name, *rest)
+importlib.util.find_spec = lambda name, *rest: real(name, *rest) if name != "nas_lib" or {library} else None
 class Done: returncode = {pip}
-subprocess.run = lambda command, **rest: (print(json.dumps(command[1:])), Done)[1]
+subprocess.run = lambda command: (print(json.dumps(command[1:])), Done)[1]
 """
-    environment = {key: value for key, value in os.environ.items() if key != "COLAB_RELEASE_TAG"}
-    environment |= {"COLAB_RELEASE_TAG": "release"} if colab else {}
     return subprocess.run(
-        [sys.executable, "-c", setting + code],
-        env=environment,
-        cwd=tmp_path,
+        [sys.executable, "-c", setting + build.bootstrap(root)],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
     )
 
 
-def test_bootstrap_does_nothing_where_the_library_is_there(tmp_path):
-    done = run_bootstrap(tmp_path, colab=True, library=True)
+def with_addresses(root: Path, **addresses: str) -> Path:
+    """A course whose pyproject.toml names these."""
+    text = (root / "pyproject.toml").read_text("utf-8")
+    for name, address in addresses.items():
+        text, found = re.subn(rf'^{name}-url = ""', f'{name}-url = "{address}"', text, flags=re.MULTILINE)
+        assert found == 1
+    (root / "pyproject.toml").write_text(text, "utf-8")
+    return root
+
+
+WHEEL = "nas_lib-0.1.0-py3-none-any.whl"
+PIP = ["-m", "pip", "install", "-q", f"numpy=={metadata.version('numpy')}"]
+
+
+def test_every_notebook_begins_with_five_lines_that_do_nothing_where_the_library_is_there(tmp_path):
+    assert cell_named(student_cells(), build.BOOTSTRAP_ID).source == build.bootstrap()
+    assert len(build.bootstrap().splitlines()) <= 5
+    (tmp_path / WHEEL).touch()
+    done = run_bootstrap(tmp_path, library=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_bootstrap_on_colab_installs_the_library_alone_and_only_missing_light_packages(tmp_path):
-    done = run_bootstrap(tmp_path, colab=True, library=False)
-    assert done.returncode == 0, done.stderr
-    first, second = map(json.loads, done.stdout.splitlines())
-    pip = ["-m", "pip", "install", "--quiet"]
-    assert first == [*pip, "--no-deps", build.install_url()]
-    # What tqdm needs comes along, but it may not bring another numpy.
-    assert second == [*pip, "tqdm", f"numpy=={metadata.version('numpy')}"]
+def test_where_the_library_is_missing_the_wheel_beside_the_notebook_is_installed_and_numpy_stays(tmp_path):
+    for folder in ("content", "kaggle"):  # whatever the place
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / WHEEL).touch()
+        done = run_bootstrap(tmp_path / folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout) == [*PIP, WHEEL]
 
 
-def test_bootstrap_elsewhere_says_what_to_do(tmp_path):
-    done = run_bootstrap(tmp_path, colab=False, library=False)
-    assert done.returncode != 0
-    assert done.stdout == ""
-    assert "nas_lib is not installed" in done.stderr.splitlines()[-1]
-    assert "make lab" in done.stderr.splitlines()[-1]
+def test_without_a_wheel_and_without_an_address_nothing_is_installed_and_one_sentence_says_what_to_do(
+    tmp_path,
+):
+    assert not re.search(r"https?:|git\+", build.bootstrap()), "an address that anybody might claim"
+    done = run_bootstrap(tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Put the course's nas_lib-*.whl beside this notebook" in done.stderr.splitlines()[-1]
+    (tmp_path / WHEEL).touch()
+    assert "beside this notebook" in run_bootstrap(tmp_path, pip=1).stderr.splitlines()[-1]
 
 
-def test_bootstrap_says_so_when_pip_fails(tmp_path):
-    done = run_bootstrap(tmp_path, colab=True, library=False, pip=1)
-    assert done.returncode != 0
-    assert "could not install nas_lib" in done.stderr.splitlines()[-1]
+def test_addresses_come_from_one_place(tmp_path):
+    address, colab = f"https://example.org/{WHEEL}", "https://example.org/colab"
+    root = with_addresses(course(tmp_path), install=address, colab=colab)
+    assert json.loads(run_bootstrap(tmp_path, root=root).stdout) == [*PIP, address]
+    assert "Is the network up?" in run_bootstrap(tmp_path, root=root, pip=1).stderr.splitlines()[-1]
+    (tmp_path / WHEEL).touch()
+    assert json.loads(run_bootstrap(tmp_path, root=root).stdout) == [*PIP, WHEEL], "the file goes first"
 
-
-def test_install_address_comes_from_one_place(tmp_path):
-    root = course(tmp_path)
-    pyproject = root / "pyproject.toml"
-    pyproject.write_text(
-        re.sub(
-            r'install-url = ".*"', 'install-url = "https://example.org/nas.whl"', pyproject.read_text("utf-8")
-        ),
-        "utf-8",
-    )
-    assert "https://example.org/nas.whl" in build.bootstrap(root)
-    assert not {"torch", "torchvision", "numpy"} & set(build.light_packages(root))
+    badge = f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}/notebooks/{FIXTURE}/"
+    (root / "README.md").write_text(f"{contents.TABLE_HEAD}\n|---|---:|---:|\n", encoding="utf-8")
+    build.build(root)
+    notebook = root / "notebooks" / FIXTURE / f"{FIXTURE}.ipynb"
+    assert badge in nbformat.read(notebook, 4).cells[0].source
+    row = (root / "README.md").read_text("utf-8").splitlines()[-1]
+    assert f"{FIXTURE}.ipynb) {badge}" in row and row.endswith("| 16 | 7 |")
+    assert "colab" not in student_cells()[0].source
 
 
 # -- verifier ------------------------------------------------------------------------------------------------

@@ -159,6 +159,11 @@ def test_public_checks_of_every_lesson_are_in_the_wheel(archive):
     assert not {name for name in names if name.startswith(("solutions", "autograder", "tests"))}
 
 
+def test_the_wheel_lies_beside_the_zip_for_single_notebooks(archive):
+    (wheel,) = archive.parent.glob("nas_lib-*.whl")
+    assert wheel.read_bytes() in inside(archive).values()
+
+
 def test_same_sources_give_the_same_bytes(archive, root, tmp_path):
     assert release.release(tmp_path, root).read_bytes() == archive.read_bytes()
 

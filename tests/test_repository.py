@@ -359,8 +359,9 @@ def lesson_rows() -> list[str]:
         titles = re.findall(r"^# #{2,4} .*· (\d+) min · (\d+(?:\.\d+)?) points?$", source, flags=re.MULTILINE)
         minutes, points = sum(int(minute) for minute, _ in titles), sum(float(point) for _, point in titles)
         notebook = f"notebooks/{path.stem}/{path.stem}.ipynb"
-        badge = f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}/{notebook})"
-        rows.append(f"| [{heading[1]}]({notebook}) | {minutes} | {points:g} | {badge} |")
+        picture = "https://colab.research.google.com/assets/colab-badge.svg"
+        badge = f" [![Open in Colab]({picture})]({colab}/{notebook})" if colab else ""
+        rows.append(f"| [{heading[1]}]({notebook}){badge} | {minutes} | {points:g} |")
     return rows
 
 

@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import math
-import re
 import shutil
 import tempfile
 import tomllib
@@ -34,44 +33,20 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = Path("notebooks")
 PUBLIC_CHECKS = Path("nas_lib/assets/checks")
 README = Path("README.md")
-INSTALL_URL = "git+https://github.com/nas-from-scratch/nas-from-scratch"  # when pyproject.toml names no other
-# Never installed over what a hosted runtime brings: large, and matched to its driver.
-HEAVY = frozenset({"torch", "torchvision", "numpy"})
-IMPORT_NAMES = {"scikit-learn": "sklearn", "pillow": "PIL", "pyyaml": "yaml"}
-
 # How far expectations may lie apart, relatively, that two processors computed. Judges allow for no less.
 ROUNDING = 1e-6
 
 BOOTSTRAP_ID = "bootstrap"
+# Where nas_lib is missing: numpy stays what the kernel has loaded, and torch, of which any newer one will do, too.
 BOOTSTRAP = """\
-# Lets this notebook run as a single file: installs nas_lib on Colab, and nothing on your machine.
-import importlib.metadata
-import importlib.util
-import os
-import subprocess
-import sys
-
-if importlib.util.find_spec("nas_lib") is None:
-    nas_lib_address = "{address}"
-    if "COLAB_RELEASE_TAG" not in os.environ and "google.colab" not in sys.modules:
-        raise ModuleNotFoundError(
-            f"nas_lib is not installed in this notebook's Python ({{sys.executable}}). Start Jupyter "
-            "with `make lab`, or install the course's wheel with pip as README.md says."
-        )
-    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    commands = [[*pip, "--no-deps", nas_lib_address]]  # torch and numpy stay as they are
-    light = {{
-{light}
-    }}
-    missing = [name for name, module in light.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        commands.append([*pip, *missing, "numpy==" + importlib.metadata.version("numpy")])
-    if any(subprocess.run(command).returncode != 0 for command in commands):
-        raise RuntimeError(
-            f"pip could not install nas_lib from {{nas_lib_address}}: is the network up?"
-        )
-    importlib.invalidate_caches()
+import glob, importlib.util, numpy, subprocess, sys
+if importlib.util.find_spec("nas_lib") is None:  # as on Colab: from the wheel beside this notebook
+    wheels = glob.glob("nas_lib-*.whl"){address}
+    pip = [sys.executable, "-m", "pip", "install", "-q", f"numpy=={{numpy.__version__}}", *wheels[:1]]
+    assert wheels and not subprocess.run(pip).returncode, "{missing}"
 """
+MISSING = "Put the course's nas_lib-*.whl beside this notebook and run this again, or start Jupyter by nas-course lab."
+UNREACHED = "pip could not install nas_lib, see above. Is the network up?"
 
 
 @dataclass(frozen=True)
@@ -92,26 +67,20 @@ class Drift:
 
 
 def install_url(root: Path = ROOT) -> str:
-    """The one address hosted notebooks install nas_lib from: `[tool.nas-course] install-url`."""
-    return _pyproject(root).get("tool", {}).get("nas-course", {}).get("install-url", INSTALL_URL)
+    """The one address notebooks install nas_lib from: `[tool.nas-course] install-url`; "" for the file beside them."""
+    return str(_pyproject(root).get("tool", {}).get("nas-course", {}).get("install-url", ""))
 
 
 def colab_url(root: Path = ROOT) -> str:
-    """Where Colab finds the notebooks: `[tool.nas-course] colab-url`."""
+    """Where Colab finds the notebooks: `[tool.nas-course] colab-url`; "" where nowhere, and there are no badges."""
     return str(_pyproject(root).get("tool", {}).get("nas-course", {}).get("colab-url", ""))
-
-
-def light_packages(root: Path = ROOT) -> dict[str, str]:
-    """nas_lib's requirements without the heavy ones, as {name for pip: name for import}."""
-    wanted = _pyproject(root).get("project", {}).get("dependencies", [])
-    names = [re.split(r"[\s<>=!~;\[@]", requirement, maxsplit=1)[0].lower() for requirement in wanted]
-    return {name: IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names if name not in HEAVY}
 
 
 def bootstrap(root: Path = ROOT) -> str:
     """Source of the first code cell of every notebook."""
-    light = "\n".join(f'        "{name}": "{module}",' for name, module in light_packages(root).items())
-    return BOOTSTRAP.format(address=install_url(root), light=light).rstrip("\n")
+    address = install_url(root)
+    elsewhere = f" or [{json.dumps(address)}]" if address else ""
+    return BOOTSTRAP.format(address=elsewhere, missing=UNREACHED if address else MISSING).rstrip("\n")
 
 
 def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path = ROOT) -> Any:
@@ -119,7 +88,9 @@ def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path
     source = read_lesson(lesson, folder)
     notebook = source.notebook
     first = contents(source).with_header(notebook.cells[0].source).split("\n", 1)
-    notebook.cells[0].source = "\n".join([first[0], "", index.links(lesson, folder), *first[1:]])
+    badge = contents(source).badge(colab_url(root))
+    links = " · ".join(filter(None, [index.links(lesson, folder), badge]))
+    notebook.cells[0].source = "\n".join([first[0], "", links, *first[1:]])
     notebook.cells.append(nbformat.v4.new_markdown_cell(index.hand_in(lesson, folder)))
     cells: list[Any] = []
     for cell in notebook.cells:

@@ -31,7 +31,7 @@ NEEDS = re.compile(r"\bneeds?\b")
 LESSONS = re.compile(r"\blessons? (\d\d)\b")
 """How a lesson's first cell says what it takes, and what it builds on."""
 
-TABLE_HEAD = "| lesson | minutes | points | run it |"
+TABLE_HEAD = "| lesson | minutes | points |"
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}/{notebook})"
 
 
@@ -61,6 +61,10 @@ class Contents:
     def row(self) -> str:
         """The first three columns of a table of lessons, in Markdown."""
         return f"| [{self.heading}]({self.notebook}) | {self.minutes} | {self.points:g} |"
+
+    def badge(self, colab: str) -> str:
+        """What opens it on Colab, in Markdown; "" where Colab has no address for it."""
+        return BADGE.format(colab=colab.rstrip("/"), notebook=self.notebook) if colab else ""
 
     def with_header(self, source: str) -> str:
         """The first cell with the numbers in it."""
@@ -102,13 +106,17 @@ def all_contents(folder: Path = solutions.FOLDER) -> list[Contents]:
 
 
 def with_table(readme: str, lessons: Iterable[Contents], colab: str) -> str:
-    """A README with the rows of its table of lessons written anew; as it is where it has no such table."""
+    """A README with the rows of its table of lessons written anew; as it is where it has no such table.
+
+    Args:
+        colab: see `Contents.badge`.
+    """
     lines = readme.splitlines()
     if TABLE_HEAD not in lines:
         return readme
     start = lines.index(TABLE_HEAD) + 2
     stop = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
-    rows = [f"{one.row} {BADGE.format(colab=colab, notebook=one.notebook)} |" for one in lessons]
+    rows = [one.row.replace(") |", f") {one.badge(colab)} |", 1) if colab else one.row for one in lessons]
     return "\n".join([*lines[:start], *rows, *lines[stop:]]) + "\n"
 
 

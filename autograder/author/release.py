@@ -1,6 +1,6 @@
-"""`nas-course release`: the zip that learners get, built so that it holds no answer.
+"""`nas-course release`: the learners' zip, and the wheel for a single notebook, built so that they hold no answer.
 
-It holds the student notebooks, the wheel of nas_lib, a README with the commands for each system, and a file of
+The zip holds the student notebooks, the wheel of nas_lib, a README with the commands for each system, and a file of
 requirements. The edition for self-study holds our answers too, in its wheel: a check that is right folds them out. The
 build refuses faulty lessons, stale notebooks and leaks, and gives the same bytes for the same sources.
 """
@@ -34,7 +34,7 @@ EPOCH = 1_577_836_800  # 2020-01-01, the time stamp of everything in wheel and z
 
 
 def release(out: Path, root: Path = build.ROOT, answers: bool = False) -> Path:
-    """Write the learners' zip into the folder `out` and return its path.
+    """Write the learners' zip into the folder `out`, the wheel of nas_lib beside it, and return the zip's path.
 
     Args:
         out: where it goes.
@@ -70,14 +70,14 @@ def release(out: Path, root: Path = build.ROOT, answers: bool = False) -> Path:
         found = leaks.scan(archive, leaks.all_answers(folder))
         if found:
             raise ValueError(f"answers would leak: {_listed(found)}")
-        if answers:
+        if answers:  # in the zip alone: a wheel beside it could not be told from the one without
             wheel.unlink()
             build_wheel(root, content, self_study.files())
             _zip(content, archive)
-        target = out / archive.name
-        with replacing(target) as fresh:
-            shutil.copyfile(archive, fresh)
-    return target
+        for made in [archive] if answers else [wheel, archive]:
+            with replacing(out / made.name) as fresh:
+                shutil.copyfile(made, fresh)
+    return out / archive.name
 
 
 def build_wheel(root: Path, into: Path, beside: Mapping[str, str] | None = None) -> Path:
