@@ -95,6 +95,8 @@ def _encode(value: Any, depth: int, room: list[int]) -> Any:
     room[0] -= 1
     if room[0] < 0:
         raise NotPlainData(f"returned more than {ITEMS:,} values")
+    if kind is str:  # nearly everything that a search is asked about
+        return _encode_text(value)
     if issubclass(kind, np.generic):
         return _encode_scalar(value)
     if issubclass(kind, int):
@@ -134,7 +136,8 @@ def _encode_float(value: float) -> Any:
 def _encode_text(value: str) -> str:
     if len(value) > TEXT:
         raise NotPlainData(f"returned a string of {len(value):,} characters")
-    return value.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate has no place in JSON
+    # A lone surrogate has no place in JSON.
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _encode_scalar(value: np.generic) -> Any:
