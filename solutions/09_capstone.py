@@ -186,8 +186,8 @@ def masked_linear(x, weight, bias, width):
         width: how many features are on, 1 … out.
 
     Returns:
-        Tensor (..., out): x·weightᵀ + bias, with zeros for features beyond `width`. Gradients reach
-        x and the first `width` rows of weight and bias.
+        Tensor (..., out) of x's dtype: x·weightᵀ + bias, with zeros for features beyond `width`.
+        Gradients reach x and the first `width` rows of weight and bias.
 
     Raises:
         ValueError: shapes that do not fit, or a width out of range.
@@ -223,7 +223,7 @@ def masked_heads(values, active):
         active: how many heads are on, 1 … H.
 
     Returns:
-        A new tensor (B, H, T, d), with zeros for heads beyond `active`.
+        A new tensor (B, H, T, d) of the same dtype, with zeros for heads beyond `active`.
 
     Raises:
         ValueError: another number of axes, or `active` out of range.
@@ -345,8 +345,8 @@ def interleaved_search(steps, probability, start, search, momentum, rng):
         List (or array) of the rewards, in order, steps − start of them.
 
     Raises:
-        ValueError: an argument out of range, or a reward that is not finite; nothing is learned
-            from it.
+        ValueError: an argument out of range (then nothing is sampled), or a reward that is not
+            finite; nothing is learned from it.
     """
     ### BEGIN SOLUTION
     if steps < 1 or not 0 <= start <= steps:

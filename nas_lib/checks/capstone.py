@@ -11,7 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import Generator, default_rng
 
-from nas_lib.checks.exercise import Instance
+from nas_lib.checks.codec import describe
+from nas_lib.checks.exercise import Instance, Verdict, fail, show
+from nas_lib.checks.judging import CONDUCT
+from nas_lib.checks.oracles import Refused
 from nas_lib.checks.questions import ConceptQuestion
 from nas_lib.checks.registry import register
 from nas_lib.checks.values import FunctionExercise, Part, TensorExercise, ValueExercise
@@ -28,7 +31,10 @@ class AbsoluteReward(ValueExercise):
     """`absolute_reward(accuracy, cost, target, beta)` of numbers and of arrays."""
 
     name, lesson = "absolute_reward", LESSON
-    parts: ClassVar = (Part("result", "the reward", "wrong-number"),)
+    parts: ClassVar = (
+        Part("result", "the reward", "wrong-number"),
+        Part("form", "what comes back", "wrong-type", exact=True, score=CONDUCT),
+    )
 
     def instances(self, seed: int) -> list[Instance]:
         """Below, at and above the target, in several units; arrays; bad numbers."""
@@ -45,6 +51,8 @@ class AbsoluteReward(ValueExercise):
             case(cheap, about="a network below the target"),
             case(10.0, about="a network exactly at the target"),
             case(3.1 * dear, beta=-0.5, about="a network far above the target"),
+            case(25 * dear, about="a reward below 0"),
+            case(10.004, about="a network almost at the target"),
             case(cheap * 1e-3, target=0.004, about="costs in seconds"),
             case(620_000, target=500_000, accuracy=80, beta=-10, about="ints"),
             case(cheap, beta=0.0, about="a beta of 0"),
@@ -55,12 +63,17 @@ class AbsoluteReward(ValueExercise):
             case(dear, target=0.0, bad="a target of 0"),
             case(dear, target=-10.0, bad="a target of -10"),
             case(dear, target=NAN, bad="a target of NaN"),
+            case(dear, target=INFINITY, bad="an infinite target"),
             case(dear, beta=0.5, bad="a beta above 0"),
             case(dear, beta=NAN, bad="a beta of NaN"),
+            case(dear, beta=-INFINITY, bad="a beta of minus infinity"),
             case(-0.5, bad="a cost of -0.5"),
             case(INFINITY, bad="an infinite cost"),
             case(dear, accuracy=NAN, bad="an accuracy of NaN"),
+            case(dear, accuracy=INFINITY, bad="an infinite accuracy"),
             case([cheap, NAN], bad="a cost of NaN in an array"),
+            case([cheap, dear, -0.5], bad="a cost of -0.5 in an array"),
+            case([cheap, dear], accuracy=[80.0, NAN], bad="an accuracy of NaN in an array"),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -68,11 +81,38 @@ class AbsoluteReward(ValueExercise):
         given = [instance["accuracy"], instance["cost"]]
         if isinstance(instance["cost"], list):
             given = [np.array(one) for one in given]
-        return fn(*given, instance["target"], instance["beta"])
+        found = fn(*given, instance["target"], instance["beta"])
+        if found is None:
+            return None
+        arrays = isinstance(instance["cost"], list)
+        sound = isinstance(found, np.ndarray if arrays else (int, float, np.number, np.ndarray))
+        return {"result": found, "form": "as it should be" if sound else describe(found)}
+
+    def shown(self, instance: Instance, part: Part, found: Any, right: Any) -> Verdict:
+        """Of the form, what is asked for."""
+        if part.key != "form":
+            return super().shown(instance, part, found, right)
+        wanted = "an array" if isinstance(instance["cost"], list) else "a number"
+        return fail(part.concept, f"of {wanted} comes {found}: {wanted} should come back", part.score)
+
+
+_REACHED = Part("reached", "", "no-gradient", "gradients reach {found}, should reach {right}", exact=True)
+_CONDUCT: tuple[Part, ...] = (
+    Part("dtype", "the result's dtype", "wrong-dtype", exact=True, score=CONDUCT),
+    Part(
+        "fresh",
+        "the result",
+        "not-a-new-tensor",
+        "the result shares its memory with what was passed in: return a new tensor, also where all is on",
+        exact=True,
+        score=CONDUCT,
+    ),
+)
 
 
 class _Masking(TensorExercise):
-    """With `grad=False` nothing needs a gradient, so that a change in place would go through."""
+    """With `grad=False` nothing needs a gradient, so that a change in place would go through. With `strided` the first
+    argument's rows do not lie side by side in memory, as after a transposition."""
 
     returns = "tensor"
 
@@ -87,6 +127,9 @@ class _Masking(TensorExercise):
             else instance[name]
             for name in self.arguments
         }
+        if instance.get("strided"):
+            first = self.leaves[0]
+            given[first] = given[first].transpose(0, 1).contiguous().transpose(0, 1)
         for name in self.leaves:
             given[name].requires_grad_(instance.get("grad", True))
         out = fn(*given.values())
@@ -97,8 +140,12 @@ class _Masking(TensorExercise):
             weights = torch.arange(1, out.numel() + 1, dtype=out.dtype).reshape(out.shape)
             (out * weights).sum().backward()
         grads = {name: given[name].grad for name in self.leaves}
+        storage = out.untyped_storage().data_ptr()
         return {
             "result": out.detach(),
+            "reached": [name for name, one in grads.items() if one is not None],
+            "dtype": str(out.dtype).removeprefix("torch."),
+            "fresh": all(given[name].untyped_storage().data_ptr() != storage for name in self.leaves),
             **{name: torch.zeros_like(given[name]) if g is None else g for name, g in grads.items()},
         }
 
@@ -115,7 +162,9 @@ class MaskedLinear(_Masking):
     arguments = (*leaves, "width")
     parts: ClassVar = (
         Part("result", "the result", "wrong-features", tolerance=1e-5),
+        _REACHED,
         *map(_gradient, leaves),
+        *_CONDUCT,
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -131,7 +180,9 @@ class MaskedLinear(_Masking):
                 **given,
             }
 
-        short, long, turned, wide, narrow, flat, deep = (case((2, 3), 5, 2) for _ in range(7))
+        short, long, turned, wide, narrow, flat, deep, single, rows = (case((2, 3), 5, 2) for _ in range(9))
+        single["bias"] = single["bias"][:1]
+        rows["bias"] = [rows["bias"]]
         short["bias"] = short["bias"][:4]
         long["bias"] = [*long["bias"], 1.0]
         turned["weight"] = np.array(turned["weight"]).T.tolist()
@@ -148,11 +199,14 @@ class MaskedLinear(_Masking):
             case((3, 4), 5, 5, about="the full width"),
             case((2, 2, 3), 5, 4, grad=False, about="tensors that need no gradient"),
             case((3, 4), 6, 4, dtype="float32", about="float32"),
+            case((2, 5, 3), 4, 3, strided=True, about="an x that was transposed"),
             case((2, 3), 5, 0, bad="a width of 0"),
             case((2, 3), 5, -2, bad="a width of -2"),
             case((2, 3), 5, 6, bad="a width of 6 for 5 features"),
             short | {"bad": "4 biases for 5 features"},
             long | {"bad": "6 biases for 5 features"},
+            single | {"bad": "one bias for 5 features"},
+            rows | {"bad": "a bias of the shape (1, 5)"},
             turned | {"bad": "a weight of the shape (3, 5) for inputs (2, 3)"},
             wide | {"bad": "a weight of the shape (5, 3) for inputs (2, 4)"},
             narrow | {"bad": "a weight of the shape (5, 3) for inputs (2, 2)"},
@@ -167,7 +221,12 @@ class MaskedHeads(_Masking):
     name, lesson = "masked_heads", LESSON
     leaves = ("values",)
     arguments = (*leaves, "active")
-    parts: ClassVar = (Part("result", "the result", "wrong-heads", tolerance=1e-6), *map(_gradient, leaves))
+    parts: ClassVar = (
+        Part("result", "the result", "wrong-heads", tolerance=1e-6),
+        _REACHED,
+        *map(_gradient, leaves),
+        *_CONDUCT,
+    )
 
     def instances(self, seed: int) -> list[Instance]:
         """All sizes different and all equal, one head, some and all; bad shapes and numbers."""
@@ -183,6 +242,8 @@ class MaskedHeads(_Masking):
             case((1, 3, 4, 2), 3, about="all heads"),
             case((5, 2, 6, 1), 1, about="heads of one number"),
             case((2, 4, 2, 3), 3, grad=False, about="values that need no gradient"),
+            case((2, 3, 2, 3), 3, grad=False, about="all heads, and values that need no gradient"),
+            case((2, 4, 3, 2), 3, strided=True, about="values that were transposed"),
             case((2, 3, 2, 2), 2, dtype="float32", about="float32"),
             case((2, 4, 3, 5), 0, bad="no active heads"),
             case((2, 4, 3, 5), -1, bad="active = -1"),
@@ -212,19 +273,33 @@ class WarmupProbability(FunctionExercise):
 
     def bad(self) -> list[tuple[str, list[Any]]]:
         """Below the range."""
-        return [("step = -1", [-1, 10]), ("a warm-up of 0 steps", [3, 0]), ("a warm-up of -5 steps", [3, -5])]
+        return [
+            ("step = -1", [-1, 10]),
+            ("a warm-up of 0 steps", [3, 0]),
+            ("a warm-up of -5 steps", [3, -5]),
+        ]
 
 
 class _Noting:
-    """A search that notes what it is asked for, in order; architectures and rewards are given."""
+    """A search that notes what it is asked for, in order; architectures and rewards are given.
 
-    def __init__(self, archs: Sequence[str], rewards: Sequence[float]) -> None:
-        self._archs, self._rewards = iter(archs), iter(rewards)
+    `closed`: an argument was out of range, so that nothing should be asked.
+    """
+
+    def __init__(self, archs: Sequence[str], rewards: Sequence[float], closed: bool = False) -> None:
+        self._archs, self._rewards, self._closed = iter(archs), iter(rewards), closed
+        self._last = 0.0
         self.calls: list[list[Any]] = []
         self.advantages: list[Any] = []
 
     def sample(self) -> str:
-        """The next architecture."""
+        """The next architecture.
+
+        Raises:
+            Refused: an argument was out of range.
+        """
+        if self._closed:
+            raise Refused("search.sample() was called")
         self.calls.append(["sample"])
         return next(self._archs, "one more")
 
@@ -236,20 +311,48 @@ class _Noting:
     def score(self, arch: Any) -> float:
         """The next reward."""
         self.calls.append(["score", arch])
-        return next(self._rewards, 0.0)
+        self._last = next(self._rewards, 0.0)
+        return self._last
 
     def learn(self, arch: Any, advantage: Any) -> None:
-        """A step of the policy."""
+        """A step of the policy.
+
+        Raises:
+            Refused: the reward was not finite.
+        """
+        if not np.isfinite(self._last):
+            raise Refused(f"search.learn() was called after a reward of {show(self._last)}")
         self.calls.append(["learn", arch])
         self.advantages.append(float(advantage))
+
+
+class _Calls(Part):
+    """The log, in the order of the calls."""
+
+    def differ(self, found: Any, right: Any) -> str:
+        """The first call that differs, and in which step."""
+        at = next(
+            (at for at, (one, other) in enumerate(zip(found, right)) if one != other),
+            min(len(found), len(right)),
+        )
+        step = max(0, sum(call[0] == "sample" for call in right[: at + 1]) - 1)
+        return f"{_call(found, at)}, should be {_call(right, at)} (call {at + 1}, in step {step})"
+
+
+def _call(calls: Any, at: int) -> str:
+    if at >= len(calls):
+        return "no call"
+    name, *given = calls[at]
+    more = ["…"] if name == "learn" else []
+    return f"{name}({', '.join([*map(show, given), *more])})"
 
 
 class InterleavedSearch(ValueExercise):
     """`interleaved_search(steps, probability, start, search, momentum, rng)`: what it calls, in order, with what."""
 
-    name, lesson = "interleaved_search", LESSON
+    name, lesson, returns = "interleaved_search", LESSON, "sequence"
     parts: ClassVar = (
-        Part("calls", "the list of calls", "wrong-calls", exact=True),
+        _Calls("calls", "what is called", "wrong-calls", "a call is {differ}", exact=True),
         Part("advantages", "the list of advantages", "wrong-advantage", tolerance=1e-7),
         Part("result", "the list of rewards", "wrong-result", tolerance=1e-7),
     )
@@ -270,8 +373,13 @@ class InterleavedSearch(ValueExercise):
                 **given,
             }
 
-        nan = case(6, 2, 2)
-        nan["rewards"][1] = NAN
+        def odd(place: int, value: float) -> Instance:
+            found = case(6, 2, 2)
+            found["rewards"][place] = value
+            return found
+
+        level = case(8, 2, 2)
+        level["rewards"] = [0.0, 5.0, -3.0, *level["rewards"][3:]]
         return [
             case(14, 8, 4),
             case(6, 0, 0, about="no warm-up, and a policy that learns from the first step"),
@@ -279,25 +387,31 @@ class InterleavedSearch(ValueExercise):
             case(1, 0, 0, about="a single step"),
             case(9, 4, 3, momentum=0.0, about="a momentum of 0: the average is the last reward"),
             case(10, 3, 5, momentum=0.95, about="a momentum of 0.95"),
-            case(20, 20, 10, constant=0.5, about="a probability of one half"),
-            case(0, 0, 0, bad="no steps"),
-            case(-3, 0, 0, bad="steps = -3"),
-            case(6, 2, -1, bad="start = -1"),
-            case(6, 2, 7, bad="a start after the last step"),
-            case(6, 2, 2, momentum=1.0, bad="a momentum of 1"),
-            case(6, 2, 2, momentum=1.5, bad="a momentum of 1.5"),
-            case(6, 2, 2, momentum=-0.1, bad="a momentum of -0.1"),
-            nan | {"bad": "a reward of NaN"},
+            case(20, 20, 10, chances=[0.5], about="a probability of one half"),
+            case(24, 0, 3, chances=[0.0, 0.5, 1.0, 0.5], about="a probability that rises and falls"),
+            level | {"about": "a first reward of 0, and one below 0"},
+            case(0, 0, 0, closed=True, bad="no steps"),
+            case(-3, 0, 0, closed=True, bad="steps = -3"),
+            case(6, 2, -1, closed=True, bad="start = -1"),
+            case(6, 2, 7, closed=True, bad="a start after the last step"),
+            case(6, 2, 2, momentum=1.0, closed=True, bad="a momentum of 1"),
+            case(6, 2, 2, momentum=1.5, closed=True, bad="a momentum of 1.5"),
+            case(6, 2, 2, momentum=-0.1, closed=True, bad="a momentum of -0.1"),
+            case(6, 2, 2, momentum=NAN, closed=True, bad="a momentum of NaN"),
+            odd(1, NAN) | {"bad": "a reward of NaN"},
+            odd(0, NAN) | {"bad": "a first reward of NaN"},
+            odd(2, INFINITY) | {"bad": "an infinite reward"},
+            odd(1, -INFINITY) | {"bad": "a reward of minus infinity"},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
         """Its calls, the advantages, and what it returned."""
-        search = _Noting(instance["archs"], instance["rewards"])
-        constant, warmup = instance.get("constant"), instance["warmup"]
+        chances, warmup = instance.get("chances"), instance["warmup"]
+        search = _Noting(instance["archs"], instance["rewards"], instance.get("closed", False))
 
         def probability(step: int) -> float:
-            if constant is not None:
-                return float(constant)
+            if chances is not None:
+                return float(chances[int(step) % len(chances)])
             return max(0.0, 1.0 - step / warmup) if warmup else 0.0
 
         found = fn(

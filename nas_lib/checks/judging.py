@@ -63,7 +63,8 @@ _ACCIDENTAL = re.compile(
     r"|truth value of an (empty )?array"
     r"|len\(\) of (a 0-d tensor|unsized object)|too many indices for|setting an array element with a sequence"
     r"|(inconsistent|The expanded size of the) tensor|size of tensor a \(|size mismatch, got input"
-    r"|cannot sample n_sample|^(a <= 0|low >= high|high <= 0)\b|negative dimensions are not allowed"
+    r"|cannot sample n_sample|expected a non-empty (list of Tensors|TensorList)"
+    r"|^(a <= 0|low >= high|high <= 0)\b|negative dimensions are not allowed"
 )
 
 

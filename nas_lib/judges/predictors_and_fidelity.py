@@ -2,11 +2,12 @@
 
 Each step is read from the log: what the predictor was fitted to, which candidates it was asked about, and which of them
 was evaluated. What is random, the first evaluations and the pools, is judged by counts; bad luck fails right code with
-probability at most `false_fail`: 17 counts of 2e-9 each.
+probability at most `false_fail`: 20 counts of 2e-9 each.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,10 +16,12 @@ import numpy as np
 
 from nas_lib.checks.exercise import RIGHT, Answer, Call, Instance, Verdict, fail, show
 from nas_lib.checks.histories import space_of
+from nas_lib.checks.judging import CONDUCT
 from nas_lib.checks.predictors_and_fidelity.shared import LESSON
 from nas_lib.judges.evolution_and_early_stopping.counts import ALPHA, count_verdict
 from nas_lib.judges.searches import SearchJudge
 from nas_lib.judges.statistics import count_range
+from nas_lib.surrogates import expected_improvement
 
 Arch = tuple[Any, ...]
 
@@ -31,15 +34,18 @@ class Step:
     fitted: list[tuple[Arch, float]] | None
     """What the predictor was fitted to last; None where it was not fitted since the evaluation before."""
     candidates: list[Arch] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
+    means: list[float] = field(default_factory=list)
+    stds: list[float] = field(default_factory=list)
     bests: list[float] = field(default_factory=list)
+    forms: list[tuple[str, str, str]] = field(default_factory=list)
+    """(who was called, with what, with what it should be)."""
 
 
 class BayesianOptimizationJudge(SearchJudge):
     """`bayesian_optimization`: the log as of every search, then step by step, then the randomness of what was drawn."""
 
     exercise, lesson = "bayesian_optimization", LESSON
-    false_fail = 17 * ALPHA
+    false_fail = 20 * ALPHA
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """As of every search; where that is right, the steps."""
@@ -48,7 +54,8 @@ class BayesianOptimizationJudge(SearchJudge):
             return verdict
         runs = _runs(answer.calls, instance["budget"])
         for run in runs:
-            if found := _steps(instance, run) or _near_the_best(instance, run):
+            found = _steps(instance, run) or _near_the_best(instance, run) or _kept(instance, run)
+            if found := found or _forms(run):
                 return found
         if len(runs) > 1 and (found := _drawn(instance, runs[:-1])):
             return found
@@ -71,13 +78,19 @@ def _runs(calls: Sequence[Call], budget: int) -> list[list[tuple[Step, float]]]:
         if call.refused:
             continue
         if call.method == "fit":
-            step = Step((), [(tuple(arch), float(value)) for arch, value in zip(*call.args)])
+            archs, values, (listed, held) = call.args
+            step = Step((), [(tuple(arch), float(value)) for arch, value in zip(archs, values)])
+            step.forms += [("fit", f"{listed} of architectures", "a list of architectures")]
+            step.forms += [("fit", f"{held} of values", "an array of values")]
         elif call.method == "predict":
             means, stds = call.value
             step.candidates += [tuple(arch) for arch in call.args[0]]
-            step.scores += [mean + 2 * std for mean, std in zip(means, stds)]
+            step.means += means
+            step.stds += stds
+            step.forms += [("the predictor", f"{call.args[1]} of candidates", "a list of candidates")]
         elif call.method == "acquire":
             step.bests.append(float(call.args[2]))
+            step.forms += [("the acquisition", one, "an array") for one in call.args[3]]
         else:
             step.arch = tuple(call.args[0])
             steps.append((step, float(call.value)))
@@ -105,9 +118,18 @@ def _steps(instance: Instance, run: list[tuple[Step, float]]) -> Verdict | None:
         if not step.candidates:
             return fail("not-predicted", f"{where} is chosen without the predictor's word on any candidate")
         found = _data(step, done, where) or _candidates(instance, len(space), step, done, where)
-        found = found or _choice(step, done, where)
+        found = found or _choice(step, done, where, instance.get("default", False))
         if found:
             return found
+    return None
+
+
+def _forms(run: list[tuple[Step, float]]) -> Verdict | None:
+    """Was everything passed on as the docstring says?"""
+    for step, _ in run:
+        for who, found, right in step.forms:
+            if found != right:
+                return fail("wrong-type", f"{who} is called with {found}: it takes {right}", CONDUCT)
     return None
 
 
@@ -153,9 +175,13 @@ def _candidates(
     return None
 
 
-def _choice(step: Step, done: list[tuple[Arch, float]], where: str) -> Verdict | None:
-    """Was the candidate of the highest acquisition evaluated, and the acquisition told the best value?"""
-    if not step.bests:
+def _choice(step: Step, done: list[tuple[Arch, float]], where: str, default: bool) -> Verdict | None:
+    """Was the candidate of the highest acquisition evaluated, and the acquisition told the best value?
+
+    Where none was passed in (`default`) and the learner's `expected_improvement` was not called, its formula may stand
+    in the code itself.
+    """
+    if not step.bests and not default:
         return fail("other-acquisition", f"before {where} the `acquisition` passed in is not called")
     best = max(value for _, value in done)
     if any(abs(one - best) > 1e-9 * max(1.0, abs(best)) for one in step.bests):
@@ -167,11 +193,18 @@ def _choice(step: Step, done: list[tuple[Arch, float]], where: str) -> Verdict |
         return fail(
             "not-a-candidate", f"{where} is none of the candidates that the predictor was asked about"
         )
-    rank = int(np.sum(np.array(step.scores) > step.scores[step.candidates.index(step.arch)] + 1e-9))
+    means, stds = np.array(step.means), np.array(step.stds)
+    scores = means + 2 * stds if step.bests else expected_improvement(means, stds, best)
+    rank = int(np.sum(scores > scores[step.candidates.index(step.arch)] + 1e-9))
+    if rank and default:
+        return fail(
+            "other-acquisition",
+            f"with acquisition=None, {where} is not the candidate of the highest `expected_improvement`",
+        )
     if rank:
         return fail(
             "not-the-best-candidate",
-            f"{where} is the candidate with acquisition number {rank + 1} of {len(step.scores)}: take the highest",
+            f"{where} is the candidate with acquisition number {rank + 1} of {len(scores)}: take the highest",
         )
     return None
 
@@ -197,6 +230,23 @@ def _near_the_best(instance: Instance, run: list[tuple[Step, float]]) -> Verdict
         "biased-pool",
         f"{near} of {total} candidates are neighbours of the best so far, at most {total * chance:.0f} expected: "
         "candidates are drawn from the whole space",
+    )
+
+
+def _kept(instance: Instance, run: list[tuple[Step, float]]) -> Verdict | None:
+    """Are candidates those of the step before more often than chance makes them, in a large space?"""
+    space = space_of(instance)
+    if len(space) < 200:
+        return None
+    pools = [set(step.candidates) for step, _ in run if step.candidates]
+    again = sum(len(one & other) for one, other in itertools.pairwise(pools))
+    total, chance = sum(map(len, pools[1:])), instance["pool"] / (len(space) - len(run))
+    if again <= count_range(total, chance, ALPHA)[1]:
+        return None
+    return fail(
+        "biased-pool",
+        f"{again} of {total} candidates were candidates in the step before, at most {total * chance:.0f} expected: "
+        "draw them anew in every step, from the whole space",
     )
 
 

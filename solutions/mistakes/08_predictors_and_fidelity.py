@@ -97,6 +97,28 @@ book.edits(
         "",
         {GOOD: "arch = [*arch, *6 * ['none']][:6]\n    if any(op not in OPS for op in arch)"},
     ),
+    ("shares-entries", EACH_LENGTH, {PATHS: PATHS.replace("30, [", "25, [")}),
+    ("edge-order", EDGE_ORDER, {PATHS: "((0, [3]), (5, [0, 4]), (5, [1, 5]), (30, [1, 2, 4]))"}),
+    (
+        "not-ones",
+        "an entry is 1 where the sequence stands on a path, however many paths there are",
+        {SET: "encoding[start + place] = 0.25"},
+    ),
+    (
+        "overwrites-results",
+        "one array is filled for all cells here: a later call overwrites what an earlier one returned",
+        {
+            "encoding = np.zeros(5 + 25 + 125)": 'encoding = path_encoding.__dict__.setdefault("kept", np.zeros(155))\n    encoding[:] = 0'
+        },
+    ),
+    ("accepts-bad-input", "", {GOOD: f"arch = [str(op).lower() for op in arch]\n    {GOOD}"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            GOOD: f"arch = [next((op for op in OPS if op.startswith(str(one))), one) for one in arch]\n    {GOOD}"
+        },
+    ),
     ("", "", {PLACE: "place += numbers[edge] * 5 ** (len(path) - 1 - path.index(edge))"}),
 )
 
@@ -222,6 +244,58 @@ book.edits(
     ("not-a-function", "", {f"return {PREDICTOR}": "return weights, y_mean"}),
     ("wrong-shape", "", {"- x_mean) @ weights": "- x_mean) @ weights[:, None]"}),
     ("mutates-input", "", {CENTRED: "x -= x_mean\n    centred = x"}),
+    (
+        "remembers-batches",
+        "what was predicted for an earlier batch of this size comes back for another",
+        {
+            PREDICTOR: "lambda x_new, kept={}: kept.setdefault(len(x_new), y_mean + (np.asarray(x_new) - x_mean) @ weights)"
+        },
+    ),
+    (
+        "clipped",
+        "predictions are cut off at 0 and 100 here: return them as they are",
+        {
+            "lambda x_new: y_mean + (np.asarray(x_new, dtype=float) - x_mean) @ weights": "lambda x_new: np.clip(y_mean + (np.asarray(x_new, dtype=float) - x_mean) @ weights, 0, 100)"
+        },
+    ),
+    (
+        "clipped",
+        "predictions are cut off at the values that were seen: a new cell may be better than all of them",
+        {
+            PREDICTOR: "lambda x_new: np.clip(y_mean + (np.asarray(x_new) - x_mean) @ weights, y.min(), y.max())"
+        },
+    ),
+    (
+        "rounded",
+        "predictions are rounded here: return them as they are",
+        {PREDICTOR: "lambda x_new: np.round(y_mean + (np.asarray(x_new) - x_mean) @ weights, 2)"},
+    ),
+    (
+        "other-centre",
+        "y is centred by its median here: take its mean",
+        {MEANS: "x_mean, y_mean = x.mean(axis=0), np.median(y)"},
+    ),
+    (
+        "penalty-by-the-mean",
+        "the penalty is multiplied by n − 1 here: the squared error is a sum, not a covariance",
+        {PENALTY: "max(len(x) - 1, 1) * penalty * np.eye(x.shape[1])"},
+    ),
+    (
+        "other-penalty",
+        "a small penalty is raised here: it is taken as it is",
+        {PENALTY: "max(penalty, 1e-3) * np.eye(x.shape[1])"},
+    ),
+    (
+        "mutates-input",
+        "",
+        {PREDICTOR: "lambda x_new: y_mean + np.subtract(x_new, x_mean, out=x_new) @ weights"},
+    ),
+    ("wrong-type", "", {PREDICTOR: "lambda x_new: list(y_mean + (np.asarray(x_new) - x_mean) @ weights)"}),
+    (
+        "wrong-type",
+        "",
+        {PREDICTOR: "lambda x_new: torch.tensor(y_mean + (np.asarray(x_new) - x_mean) @ weights)"},
+    ),
     ("changes-settings", "", {CENTRED: f'np.seterr(all="ignore")\n    {CENTRED}'}),
     ("accepts-bad-input", "", {PRICE: "if not (math.isfinite(penalty) and penalty >= 0)"}),
     ("accepts-bad-input", "", {PRICE: f"penalty = abs(penalty)\n    {PRICE}"}),
@@ -245,6 +319,20 @@ def _ridge_data(x, y, penalty):
     if not (np.isfinite(penalty) and penalty > 0):
         raise ValueError(f"penalty must be above 0, got {penalty}")
     return x, y
+
+
+@book.right("ridge_predictor")
+def by_singular_values_in_a_class(x, y, penalty):
+    class Fitted:
+        def __init__(self, x, y):
+            self.mean, self.level = x.mean(axis=0), y.mean()
+            u, sizes, v = np.linalg.svd(x - self.mean, full_matrices=False)
+            self.weights = v.T @ (sizes / (sizes**2 + penalty) * (u.T @ (y - self.level)))
+
+        def __call__(self, new):
+            return np.array([self.level + (row - self.mean) @ self.weights for row in np.asarray(new)])
+
+    return Fitted(*_ridge_data(x, y, penalty))
 
 
 @book.right("ridge_predictor")
@@ -386,12 +474,34 @@ book.edits(
     ),
     ("wrong-type", "", {f"return {RETURNED}": f"return [{RETURNED}]"}),
     ("wrong-type", "", {f"return {RETURNED}": "return y.mean() + explained.T @ residual"}),
+    ("loses-digits", "", {EXPONENT: f"{EXPONENT}.astype(np.float32)"}),  # rounding: another on each processor
+    ("other-kernel", EXPONENT_SAID, {EXPONENT: 'np.exp(-cdist(a, b, "cityblock") / (2 * length**2))'}),
     (
-        "loses-digits",
-        "",  # what is lost differs from processor to processor
-        {
-            EXPONENT: "np.exp(-np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0) / (2 * length**2))"
-        },
+        "other-kernel",
+        "this is a Matérn kernel: the exercise asks for the squared exponential",
+        {EXPONENT: "(1 + 3**0.5 * cdist(a, b) / length) * np.exp(-(3**0.5) * cdist(a, b) / length)"},
+    ),
+    (
+        "upper-triangle",
+        "the factor is the upper triangle here: L is the lower one",
+        {f"np.linalg.cholesky({DIAGONAL})": f"np.linalg.cholesky({DIAGONAL}).T"},
+    ),
+    ("other-noise", "", {DIAGONAL: "kernel(x, x) + (noise + 1e-6) * np.eye(len(x))"}),
+    (
+        "not-cut-off",
+        "",
+        {"np.sqrt(np.maximum(variance, 0.0))": "np.sqrt(variance)"},
+    ),  # where it is NaN, rounding says
+    ("wrong-std", "", {"np.maximum(variance, 0.0)": "np.maximum(variance, 1e-6)"}),
+    (
+        "wrong-type",
+        "",
+        {RETURNED: "list(y.mean() + explained.T @ residual), list(np.sqrt(np.maximum(variance, 0.0)))"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {ALL_THREE: "if not all(np.isfinite(one).all() for one in (x, y)) or np.isnan(x_new).any()"},
     ),
     ("mutates-input", "", {"factor = np": "x_new -= x_new.mean(axis=0)\n    factor = np"}),
     ("changes-settings", "", {"factor = np": 'np.seterr(all="ignore")\n    factor = np'}),
@@ -440,6 +550,20 @@ def by_the_inverse(x, y, x_new, length, noise):
     across = k(x, x_new)
     mean = y.mean() + across.T @ inverse @ (y - y.mean())
     return mean, np.sqrt(np.clip(1 - np.einsum("nm,nk,km->m", across, inverse, across), 0, None))
+
+
+@book.right("gaussian_process")
+def by_eigenvalues_and_inner_products(x, y, x_new, length, noise):
+    x, y, x_new = _process_data(x, y, x_new, length, noise)
+
+    def k(a, b):
+        squares = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
+        return np.exp(-np.maximum(squares, 0) / (2 * length**2))
+
+    sizes, axes = np.linalg.eigh(k(x, x))
+    across = axes.T @ k(x, x_new)
+    mean = y.mean() + across.T @ (axes.T @ (y - y.mean()) / (sizes + noise))
+    return mean, np.sqrt(np.maximum(1 - (across**2 / (sizes + noise)[:, None]).sum(0), 0))
 
 
 @book.right("gaussian_process")
@@ -544,6 +668,34 @@ book.edits(
     ("z-not-scaled", "z is mean − best here: divide it by std", {Z: "z = gain"}),
     ("density-not-scaled", "the density is not multiplied by std", {EI: "gain * norm.cdf(z) + norm.pdf(z)"}),
     ("logarithm", "", {ZERO: f"np.log({ZERO} + 1e-9)"}),
+    (
+        "zero-std",
+        "where std is 0 a mean below the best is no improvement: 0, not their distance",
+        {ZERO: "np.where(std > 0, improvement, np.abs(gain))"},
+    ),
+    (
+        "small-std",
+        "a small std is taken for 0 here: only where it is 0 there is nothing to average",
+        {ZERO: "np.where(std > 1e-3, improvement, np.maximum(gain, 0.0))"},
+    ),
+    (
+        "small-std",
+        "a small std is taken for 0 here: only where it is 0 there is nothing to average",
+        {ZERO: "np.where(np.isclose(std, 0), np.maximum(gain, 0.0), improvement)"},
+    ),
+    ("margin", "a margin is taken off the gain here: it is mean − best", {GAIN: "gain = mean - best - 0.01"}),
+    (
+        "other-best",
+        "the gain is measured from the highest mean here: it is mean − best",
+        {GAIN: "gain = mean - np.maximum(best, mean.max())"},
+    ),
+    (
+        "approximation",
+        "Φ is approximated by a logistic function here: norm.cdf is exact",
+        {EI: "gain / (1 + np.exp(-1.702 * z)) + std * norm.pdf(z)"},
+    ),
+    ("rounded", "", {ZERO: f"np.round({ZERO}, 4)"}),
+    ("loses-digits", "", {ZERO: f"({ZERO}).astype(np.float32)"}),
     ("wrong-type", "", {ZERO: f"({ZERO}).tolist()"}),
     ("wrong-shape", "", {ZERO: f"({ZERO}).max()"}),
     ("wrong-shape", "", {ZERO: f"({ZERO}).ravel()"}),
@@ -558,6 +710,13 @@ book.edits(
         {EI_FINITE: "if np.isnan(mean).any() or np.isnan(std).any() or math.isnan(best)"},
     ),
     ("accepts-bad-input", "", {SAME: "mean, std = np.broadcast_arrays(mean, std)\n    if False"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            SAME: "std = std.reshape(mean.shape) if std.size == mean.size else std\n    if mean.shape != std.shape"
+        },
+    ),
 )
 
 
@@ -696,6 +855,30 @@ book.edits(
             POOL: "near = [arch for arch in space.neighbors(archs[values.index(max(values))]) if arch not in archs]\n        count = min(pool, len(space) - len(archs))\n        candidates = near[:count]\n        while len(candidates) < count:\n            candidates += [arch for arch in unseen(1) if arch not in candidates]"
         },
     ),
+    (
+        "biased-pool",
+        "",
+        {
+            POOL: "first = unseen(min(pool + budget, len(space) - len(archs))) if len(archs) == initial else first\n        candidates = [arch for arch in first if arch not in archs][:pool]"
+        },
+    ),
+    ("wrong-type", "", {FIT: "predict_all = fit(list(archs), list(values))"}),
+    ("wrong-type", "", {FIT: "predict_all = fit(tuple(archs), np.array(values))"}),
+    ("wrong-type", "", {"= predict_all(candidates)": "= predict_all(tuple(candidates))"}),
+    (
+        "wrong-type",
+        "",
+        {
+            ACQUIRED: "np.argmax([float(np.ravel(acquisition(float(m), float(s), max(values)))[0]) for m, s in zip(mean, std)])"
+        },
+    ),
+    ("other-acquisition", "", {DEFAULT: "acquisition = acquisition or (lambda mean, std, best: mean)"}),
+    (
+        "other-acquisition",
+        "",
+        {DEFAULT: "acquisition = acquisition or (lambda mean, std, best: mean + 3 * std)"},
+    ),
+    ("raises", "", {DEFAULT: "acquisition = acquisition"}),
     ("not-uniform", "", {START: "for arch in [space.from_index(i) for i in range(initial)]:"}),
     (
         "over-budget",
@@ -752,6 +935,10 @@ def _finite(value):
     return float(value)
 
 
+def _improvement(mean, std, best):
+    return std * norm.pdf((mean - best) / std) + (mean - best) * norm.sf((best - mean) / std)
+
+
 @book.right("bayesian_optimization")
 def by_a_list_of_what_is_left(objective, space, budget, initial, pool, fit, rng, acquisition=None):
     _bo_checked(space, budget, initial, pool)
@@ -765,7 +952,7 @@ def by_a_list_of_what_is_left(objective, space, budget, initial, pool, fit, rng,
             places = places[:pool]
             asked = [left[i] for i in places]
             mean, std = fit(list(values), np.array(list(values.values())))(asked)
-            scores = acquisition(mean, std, max(values.values()))
+            scores = (acquisition or _improvement)(mean, std, max(values.values()))
             place = places[max(range(len(asked)), key=lambda i: scores[i])]
         arch = left.pop(place)
         values[arch] = _finite(objective(arch))
@@ -785,9 +972,9 @@ def one_candidate_at_a_time(objective, space, budget, initial, pool, fit, rng, a
                 drawn.append(arch)
                 seen.add(arch)
         if at >= initial:
-            predict = fit([arch for arch, _ in history], [value for _, value in history])
-            best = max(value for _, value in history)
-            drawn.sort(key=lambda arch: float(acquisition(*predict([arch]), best)[0]))
+            predict = fit([arch for arch, _ in history], np.array([value for _, value in history]))
+            best, score = max(value for _, value in history), acquisition or _improvement
+            drawn.sort(key=lambda arch: float(score(*predict([arch]), best)[0]))
         history.append((drawn[-1], _finite(objective(drawn[-1]))))
     return History([arch for arch, _ in history], np.array([value for _, value in history]))
 
@@ -872,6 +1059,22 @@ book.edits(
         "a rung is (configs, epochs), in this order",
         {RUNG: "(max_epochs // eta ** (s - i), n // eta**i) for i in range(s + 1)"},
     ),
+    (
+        "logarithm",
+        "a bracket is missing where `max_epochs` is a power of eta: a logarithm is rounded down below it",
+        {MOST: "most = int(math.log10(max_epochs) / math.log10(eta))\n    while False:"},
+    ),
+    (
+        "float-epochs",
+        "a number of epochs is lost to rounding: a float a bit below 56 becomes 55. Divide whole numbers by //",
+        {RUNG: "(n // eta**i, int(max_epochs * eta ** float(i - s))) for i in range(s + 1)"},
+    ),
+    (
+        "float-configs",
+        "a config is lost to rounding: a float a bit below 3 becomes 2. Divide whole numbers by //",
+        {RUNG: "(int(n * eta ** float(-i)), max_epochs // eta ** (s - i)) for i in range(s + 1)"},
+    ),
+    ("wrong-type", "", {"brackets.append(rungs)": "brackets.append(tuple(rungs))"}),
     ("flat", "", {"brackets.append(rungs)": "brackets.extend(rungs)"}),
     ("wrong-type", "", {RUNG: "[n // eta**i, max_epochs // eta ** (s - i)] for i in range(s + 1)"}),
     ("wrong-type", "", {RUNG: "(float(n // eta**i), max_epochs // eta ** (s - i)) for i in range(s + 1)"}),
@@ -1072,6 +1275,35 @@ book.edits(
         },
     ),
     ("trains-twice", "", {"return trials": "return trials + trials[-1:]"}),
+    ("trains-twice", "", {TRAINED: f"train_to(config, lengths[rung])\n            {TRAINED}"}),
+    (
+        "lowest-first",
+        "a free worker looks into the highest rungs first: here it begins with the lowest",
+        {HIGHEST: "for rung in range(len(lengths) - 1):"},
+    ),
+    (
+        "merges-equals",
+        "configs that are equal stay two: here a promotion of one counts for the other",
+        {
+            "if place not in promoted[rung]": "if id(results[place][1]) not in promoted[rung]",
+            MARK: "promoted[rung].add(id(results[place][1]))",
+        },
+    ),
+    (
+        "ends-together",
+        "trainings that end at nearly the same second end one after the other",
+        {TOGETHER: "while running and running[0][0] - now < 0.01:"},
+    ),
+    (
+        "added-epochs",
+        "train_to is told how many epochs are added: it is told how many there are in all",
+        {TRAINED: "value, took = train_to(config, lengths[rung] - (lengths[rung - 1] if rung else 0))"},
+    ),
+    (
+        "proposes-ahead",
+        "a config is drawn for every job here, and thrown away where one is promoted: draw it where none is",
+        {HIGHEST: f"fresh = propose()\n        {HIGHEST}", "return propose(), 0": "return fresh, 0"},
+    ),
     ("wrong-values", "", {NOTE: "trials.append((config, lengths[rung], round(value, 1), now))"}),
     ("wrong-type", "", {NOTE: "trials.append([config, lengths[rung], value, now])"}),
     ("wrong-type", "", {NOTE: "trials.append((config, lengths[rung], value))"}),
@@ -1316,6 +1548,63 @@ book.edits(
         "training-mode",
         "the network is put into training mode here: it is used in the mode in which it is passed in",
         {COPY: f"{COPY}\n    probe.train()"},
+    ),
+    (
+        "overflows",
+        "the determinant of many images is too large for a float: slogdet takes its logarithm without it",
+        {SCORE: "float(torch.log(torch.linalg.det(agree)))"},
+    ),
+    (
+        "late-codes",
+        "the outputs are looked at after the pass: what follows may have changed them in place. Compare in the hook",
+        {CODE: "output", JOINED: "code = torch.cat([(one > 0).flatten(1).double() for one in codes], dim=1)"},
+    ),
+    (
+        "children-only",
+        "ReLUs within other modules are missed: net.modules() goes through all of them",
+        {"probe.modules()": "probe.children()"},
+    ),
+    (
+        "other-activations",
+        "other activations count here as well: only torch.nn.ReLU does",
+        {"isinstance(module, nn.ReLU)": "isinstance(module, (nn.ReLU, nn.GELU, nn.LeakyReLU))"},
+    ),
+    (
+        "share",
+        "the score is divided by the number of images here: it is the logarithm itself",
+        {SCORE: "float(torch.linalg.slogdet(agree).logabsdet) / len(x)"},
+    ),
+    (
+        "sign",
+        "this is the determinant's sign: slogdet's second result is the logarithm",
+        {SCORE: "float(torch.linalg.slogdet(agree).sign)"},
+    ),
+    (
+        "drops-units",
+        "units that are alike for all images are left out here: they count",
+        {JOINED: f"{JOINED}\n    code = code[:, (code != code[0]).any(0)]"},
+    ),
+    (
+        "drops-images",
+        "of images with equal codes one is kept here: the determinant of all is 0, its logarithm −infinity",
+        {JOINED: f"{JOINED}\n    code = torch.unique(code, dim=0)"},
+    ),
+    (
+        "jitter",
+        "",
+        {SCORE: "float(torch.linalg.slogdet(agree + 1e-6 * torch.eye(len(x), dtype=agree.dtype)).logabsdet)"},
+    ),
+    (
+        "changes-hooks",
+        "",
+        {JOINED: f"{JOINED}\n    for module in net.modules():\n        module._forward_hooks.clear()"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            NO_RELU: "if not codes and any(isinstance(one, nn.ReLU) for one in net.modules()):\n        return 0.0\n    if not codes"
+        },
     ),
     ("mean-over-pairs", "", {SCORE: "float(agree.mean())"}),
     ("changes-the-network", "", {COPY: "probe, codes = net, []"}),

@@ -78,6 +78,81 @@ book.edits(
     ("accepts-bad-input", "", {FINITE: "np.isfinite(accuracy).all()"}),
     ("accepts-bad-input", "", {FINITE: "np.isfinite(cost).all() and np.all(cost >= 0)"}),
     ("accepts-bad-input", "", {FINITE: "not np.isnan(accuracy).any() and not np.isnan(cost).any()"}),
+    (
+        "one-sided",
+        "a network above the target is not penalised here: the deviation counts in both directions",
+        {"np.abs(cost / target - 1)": "np.maximum(1 - cost / target, 0)"},
+    ),
+    (
+        "fractions",
+        "beta is points for a deviation of 100 %, which is a deviation of 1: it is not divided by 100",
+        {REWARD: "accuracy + beta / 100 * np.abs(cost / target - 1)"},
+    ),
+    (
+        "not-relative",
+        "the deviation is a share of the *target*, and not of the larger of the two",
+        {"np.abs(cost / target - 1)": "np.abs(cost - target) / np.maximum(cost, target)"},
+    ),
+    (
+        "logarithm",
+        "the deviation is |cost/target − 1|, without a logarithm",
+        {"np.abs(cost / target - 1)": "np.abs(np.log(np.maximum(cost, 1e-9) / target))"},
+    ),
+    (
+        "capped",
+        "a deviation of more than 100 % counts in full too: nothing is cut off at 1",
+        {"np.abs(cost / target - 1)": "np.minimum(np.abs(cost / target - 1), 1)"},
+    ),
+    (
+        "cut-at-zero",
+        "a reward may be below 0: it is cut off there",
+        {REWARD: f"np.maximum({REWARD}, 0)"},
+    ),
+    (
+        "tolerant",
+        "a network almost at the target is not penalised here: every deviation counts",
+        {
+            "np.abs(cost / target - 1)": "np.where(np.isclose(cost, target, rtol=1e-3), 0, np.abs(cost / target - 1))"
+        },
+    ),
+    (
+        "whole-ratio",
+        "the ratio is cut to a whole number: divide with /, not with //",
+        {"cost / target": "cost // target"},
+    ),
+    (
+        "multiplied",
+        "the penalty is *added* to the accuracy, not multiplied with it",
+        {REWARD: f"accuracy * {PENALTY}"},
+    ),
+    ("rounded", "the reward is rounded here: return it as it is", {REWARD: f"np.round({REWARD}, 2)"}),
+    (
+        "one-number",
+        "of arrays an array comes back, one reward for each network: here it is their mean",
+        {"return reward if reward.ndim else": "return float(reward.mean()) if reward.ndim else"},
+    ),
+    (
+        "whole-numbers",
+        "accuracies that are ints make the reward an int here: it is a float",
+        {
+            "accuracy, cost = np": "given = np.asarray(accuracy).dtype\n    accuracy, cost = np",
+            REWARD: f"({REWARD}).astype(given)",
+        },
+    ),
+    ("wrong-type", "", {"return reward if reward.ndim": "return reward.tolist() if reward.ndim"}),
+    ("wrong-type", "", {"float(reward)": "torch.tensor(float(reward))"}),
+    ("accepts-bad-input", "", {IN_RANGE: "target > 0 and np.isfinite(beta) and beta <= 0"}),
+    ("accepts-bad-input", "", {IN_RANGE: "np.isfinite(target) and target > 0 and beta <= 0"}),
+    (
+        "accepts-bad-input",
+        "",
+        {FINITE: "np.isfinite(accuracy).any() and np.isfinite(cost).all() and np.all(cost >= 0)"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {FINITE: "np.isfinite(accuracy).all() and np.isfinite(cost).all() and np.any(cost >= 0)"},
+    ),
 )
 
 
@@ -106,6 +181,15 @@ def reward_entry_by_entry(accuracy, cost, target, beta):
         return np.array([reward_entry_by_entry(a, c, target, beta) for a, c in zip(accuracy, cost)])
     _reward_is_possible(accuracy, cost, target, beta)
     return float(accuracy + beta * math.fabs(cost / target - 1))
+
+
+@book.right("absolute_reward")
+def reward_by_the_lower_of_two_lines(accuracy, cost, target, beta):
+    _reward_is_possible(accuracy, cost, target, beta)
+    slope = np.array(cost, dtype=float)
+    slope /= target
+    slope -= 1
+    return np.minimum(accuracy + beta * slope, accuracy - beta * slope)
 
 
 # ------------------------------------------------------------------------------------- masked_linear
@@ -173,6 +257,58 @@ book.edits(
     ("accepts-bad-input", "", {WIDTHS: "width < 1"}),
     ("accepts-bad-input", "", {WIDTHS: "width == 0"}),
     ("accepts-bad-input", "", {SHAPES: "False"}),
+    (
+        "turned-round",
+        "the features that should be on are off, and the others are on",
+        {ON: "torch.arange(len(weight), device=x.device) >= width"},
+    ),
+    (
+        "masks-tokens",
+        "this masks tokens: features are the last axis",
+        {
+            LINEAR: "F.linear(x, weight, bias) * ((torch.arange(x.shape[-2]) < width)[:, None] if x.ndim > 1 else on)"
+        },
+    ),
+    (
+        "loses-a-gradient",
+        "no gradient reaches the weight: it could not learn",
+        {LINEAR: "F.linear(x, weight.detach(), bias) * on"},
+    ),
+    (
+        "loses-a-gradient",
+        "no gradient reaches the bias: it could not learn",
+        {LINEAR: "F.linear(x, weight, bias.detach()) * on"},
+    ),
+    (
+        "loses-a-gradient",
+        "no gradient reaches x: the layers before could not learn",
+        {LINEAR: "F.linear(x.detach(), weight, bias) * on"},
+    ),
+    (
+        "leaks-gradients",
+        "gradients reach features that are off: multiply by the mask itself",
+        {LINEAR: "(all_on := F.linear(x, weight, bias)) - (all_on * ~on).detach()"},
+    ),
+    (
+        "activation",
+        "GELU comes afterwards: return what the layer itself gives",
+        {LINEAR: "F.gelu(F.linear(x, weight, bias)) * on"},
+    ),
+    (
+        "not-transposed",
+        "the weight is (out, in): it is transposed also where both are equal",
+        {LINEAR: "F.linear(x, weight if len(weight) != weight.shape[1] else weight.T, bias) * on"},
+    ),
+    (
+        "not-zero",
+        "features that are off are 0, not −infinity: that is for what goes into a softmax",
+        {LINEAR: 'F.linear(x, weight, bias).masked_fill(~on, float("-inf"))'},
+    ),
+    ("wrong-dtype", "", {LINEAR: "F.linear(x, weight, bias) * on.double()"}),
+    ("wrong-dtype", "", {LINEAR: f"({LINEAR}).float()"}),
+    ("raises", "", {LINEAR: "F.linear(x.view(-1, x.shape[-1]), weight, bias).view(*x.shape[:-1], -1) * on"}),
+    ("accepts-bad-input", "", {SHAPES: SHAPES.replace("bias.shape != weight", "bias.shape[-1:] != weight")}),
+    ("accepts-bad-input", "", {SHAPES: f"bias.shape != (1,) and ({SHAPES})"}),
 )
 
 
@@ -201,6 +337,14 @@ def linear_written_into_zeros(x, weight, bias, width):
     _fits(x, weight, bias, width)
     found = nn.functional.linear(x, weight, bias)
     return torch.where(torch.arange(len(bias)) < width, found, torch.zeros_like(found))
+
+
+@book.right("masked_linear")
+def linear_feature_by_feature(x, weight, bias, width):
+    _fits(x, weight, bias, width)
+    features = [(x * row).sum(-1) + shift for row, shift in zip(weight, bias)]
+    features[width:] = [torch.zeros_like(one) for one in features[width:]]
+    return torch.stack(features, dim=-1)
 
 
 # -------------------------------------------------------------------------------------- masked_heads
@@ -261,6 +405,48 @@ book.edits(
     ("accepts-bad-input", "", {ACTIVE: "active > heads"}),
     ("accepts-bad-input", "", {ACTIVE: "active < 1"}),
     ("accepts-bad-input", "", {"values.ndim != 4": "values.ndim < 3"}),
+    (
+        "turned-round",
+        "the heads that should be on are off, and the others are on",
+        {HEADS_ON: "torch.arange(heads, device=values.device) >= active"},
+    ),
+    (
+        "masks-numbers",
+        "the mask is lined up with the last axis where that is as long: give it the shape (H, 1, 1)",
+        {MASKED: "values * (on if heads == values.shape[3] else on[:, None, None])"},
+    ),
+    (
+        "masks-tokens",
+        "the mask is lined up with the tokens where they are as many: give it the shape (H, 1, 1)",
+        {MASKED: "values * (on[:, None] if heads == values.shape[2] else on[:, None, None])"},
+    ),
+    (
+        "reshaped",
+        "the axes are reshaped here, which mixes heads with tokens: the second axis are the heads as it is",
+        {
+            MASKED: "(values.reshape(len(values), values.shape[2], heads, -1) * on[:, None]).reshape(values.shape)"
+        },
+    ),
+    (
+        "transposed",
+        "heads and tokens have changed places: the shape stays (B, H, T, d)",
+        {MASKED: "(values * on[:, None, None]).transpose(1, 2)"},
+    ),
+    (
+        "first-image",
+        "heads are off for the first image alone: they are off for all",
+        {MASKED: "torch.cat([values[:1] * on[:, None, None], values[1:]])"},
+    ),
+    (
+        "leaks-gradients",
+        "gradients reach heads that are off: multiply by the mask itself",
+        {MASKED: "values - (values * ~on[:, None, None]).detach()"},
+    ),
+    ("not-a-new-tensor", "", {MASKED: "values if active == heads else values * on[:, None, None]"}),
+    ("not-a-new-tensor", "", {MASKED: "values[:] if active == heads else values * on[:, None, None]"}),
+    ("wrong-dtype", "", {MASKED: "values * on[:, None, None].double()"}),
+    ("wrong-dtype", "", {MASKED: f"({MASKED}).float()"}),
+    ("raises", "", {MASKED: "(values.view(-1) * 1).view(values.shape) * on[:, None, None]"}),
 )
 
 
@@ -288,6 +474,13 @@ def heads_by_an_index(values, active):
     _has_heads(values, active)
     off = torch.arange(active, values.size(1))
     return values.index_fill(1, off, 0.0)
+
+
+@book.right("masked_heads")
+def heads_one_by_one(values, active):
+    _has_heads(values, active)
+    heads = [one if place < active else one * 0 for place, one in enumerate(values.unbind(1))]
+    return torch.stack(heads, dim=1)
 
 
 # ------------------------------------------------------------------------------- warmup_probability
@@ -342,6 +535,35 @@ book.edits(
     ("accepts-bad-input", "", {STEPS: "warmup < 1"}),
     ("accepts-bad-input", "", {STEPS: "step < 0 or warmup == 0"}),
     ("accepts-bad-input", "", {STEPS: "step < 0 or warmup < 0"}),
+    (
+        "rises-again",
+        "after the warm-up the line rises again here: it stays at 0",
+        {LINE: "abs(1 - step / warmup)"},
+    ),
+    (
+        "rises-again",
+        "after the warm-up it starts again from 1 here: it stays at 0",
+        {LINE: "1 - step % warmup / warmup"},
+    ),
+    (
+        "too-early",
+        "the line reaches 0 one step too early: at step `warmup` − 1 a bit is left",
+        {LINE: "max(0.0, 1 - step / max(warmup - 1, 1))"},
+    ),
+    (
+        "not-linear",
+        "this falls along a cosine, not along a line",
+        {LINE: "float(1 + np.cos(np.pi * min(1.0, step / warmup))) / 2"},
+    ),
+    ("never-zero", "this ends at a small number: it falls to 0", {LINE: "max(0.01, 1 - step / warmup)"}),
+    (
+        "fixed-length",
+        "the warm-up is as long as `warmup` says, not 200 steps",
+        {LINE: "max(0.0, 1 - step / 200)"},
+    ),
+    ("rounded", "the probability is rounded here: return it as it is", {LINE: f"round({LINE}, 2)"}),
+    ("rounded", "the probability is rounded here: return it as it is", {LINE: f"round({LINE}, 4)"}),
+    ("wrong-type", "", {LINE: f"np.array([{LINE}])"}),
 )
 
 
@@ -366,6 +588,13 @@ def probability_interpolated(step, warmup):
     if step < 0 or warmup < 1:
         raise ValueError(f"step or warmup out of range: {step}, {warmup}")
     return np.interp(step, (0, warmup), (1.0, 0.0))
+
+
+@book.right("warmup_probability")
+def probability_of_the_steps_that_are_left(step, warmup):
+    if step < 0 or warmup < 1:
+        raise ValueError(f"step or warmup out of range: {step}, {warmup}")
+    return max(0, warmup - step) / warmup
 
 
 # -------------------------------------------------------------------------------- interleaved_search
@@ -488,6 +717,138 @@ book.edits(
     ("accepts-bad-input", "", {RANGE: "steps < 1 or start < 0"}),
     ("accepts-bad-input", "", {"0 <= momentum < 1": "0 <= momentum <= 1"}),
     ("accepts-bad-input", "", {"0 <= momentum < 1": "momentum < 1"}),
+    ("accepts-bad-input", "", {"not 0 <= momentum < 1": "momentum < 0 or momentum >= 1"}),
+    ("accepts-bad-input", "", {FINITE_REWARD: "np.isnan(reward)"}),
+    ("accepts-bad-input", "", {FINITE_REWARD: "np.isinf(reward)"}),
+    ("accepts-bad-input", "", {FINITE_REWARD: "rewards and not np.isfinite(reward)"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            FINITE_REWARD: "False",
+            "    return rewards": "    if not np.isfinite(rewards).all():\n        raise ValueError(rewards)\n    return rewards",
+        },
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {"not 0 <= momentum < 1": "search.sample() and not 0 <= momentum < 1"},
+    ),
+    (
+        "saves-draws",
+        "one rng.random() in every step, needed or not: here none is drawn where the probability is 0",
+        {DRAW: "everything = probability(step) > 0 and rng.random() < probability(step)"},
+    ),
+    (
+        "saves-draws",
+        "one rng.random() in every step, needed or not: here none is drawn where the probability is 1",
+        {DRAW: "everything = probability(step) >= 1 or rng.random() < probability(step)"},
+    ),
+    (
+        "draws-twice",
+        "two numbers are drawn in each step: one is, so that all later draws are others",
+        {DRAW: "everything = rng.random(2)[0] < probability(step)"},
+    ),
+    ("ignores-rng", "", {DRAW: "everything = np.random.random() < probability(step)"}),
+    (
+        "other-step",
+        "the probability is that of step 0 throughout: ask for it in every step",
+        {DRAW: "everything = rng.random() < probability(0)"},
+    ),
+    (
+        "other-step",
+        "the probability is that of the next step: ask for the step itself",
+        {DRAW: "everything = rng.random() < probability(step + 1)"},
+    ),
+    (
+        "trains-twice",
+        "everything *or* the architecture is trained in a step: here both are",
+        {TRAIN: "everything and search.train(None)\n        search.train(arch)"},
+    ),
+    (
+        "trains-nothing",
+        "where everything should be trained, nothing is: call search.train(None)",
+        {TRAIN: "everything or search.train(arch)"},
+    ),
+    (
+        "trains-last",
+        "the weights are trained after the policy has learned: train first, then score and learn",
+        {
+            TRAIN: f"if step < start:\n            {TRAIN}",
+            "rewards.append(reward)": f"rewards.append(reward)\n        {TRAIN}",
+        },
+    ),
+    (
+        "scores-twice",
+        "an architecture is scored twice: once for each step, since the images cost time",
+        {SCORE: f"search.score(arch)\n        {SCORE}"},
+    ),
+    (
+        "scores-too-early",
+        "before step `start` nothing is scored: nobody learns from it",
+        {"if step < start:": "if step < start:\n            search.score(arch)"},
+    ),
+    (
+        "samples-twice",
+        "two architectures are sampled in a step: one is",
+        {"arch = search.sample()": "search.sample()\n        arch = search.sample()"},
+    ),
+    (
+        "learns-too-early",
+        "the policy begins one step too early: step `start` is the first in which it learns",
+        {"if step < start:": "if step + 1 < start:"},
+    ),
+    (
+        "skips-the-first",
+        "the first advantage is 0, but search.learn is called with it as with every other",
+        {LEARN: f"rewards and {LEARN}"},
+    ),
+    (
+        "first-advantage",
+        "the first advantage is the reward itself here: there is no average before it, so it is 0",
+        {LEARN: "search.learn(arch, reward - average if rewards else reward)"},
+    ),
+    (
+        "average-of-zero",
+        "an average of 0 is taken for none here: compare with None",
+        {FIRST: "average = average or reward"},
+    ),
+    (
+        "averages-advantages",
+        "the average is one of the rewards, not of the advantages",
+        {AVERAGE: "average = momentum * average + (1 - momentum) * (reward - average)"},
+    ),
+    (
+        "normalised",
+        "the advantage is reward − average, not divided by anything",
+        {LEARN: "search.learn(arch, (reward - average) / (abs(average) or 1.0))"},
+    ),
+    (
+        "rounded",
+        "the advantage is rounded here: pass it on as it is",
+        {LEARN: "search.learn(arch, round(reward - average, 2))"},
+    ),
+    (
+        "one-step-too-many",
+        "there is a step too many: they are 0 … steps − 1",
+        {"range(steps)": "range(steps + 1)"},
+    ),
+    (
+        "returns-averages",
+        "the averages come back: asked for are the rewards",
+        {"rewards.append(reward)": "rewards.append(average)"},
+    ),
+    (
+        "rounded",
+        "the rewards come back as whole numbers: return them as they are",
+        {"rewards.append(reward)": "rewards.append(int(reward))"},
+    ),
+    (
+        "returns-all-steps",
+        "steps before `start` have no reward: steps − start rewards come back",
+        {"    return rewards": "    return [0.0] * start + rewards"},
+    ),
+    ("wrong-type", "", {"    return rewards": "    return torch.tensor(rewards)"}),
 )
 
 
@@ -541,3 +902,19 @@ def loop_in_two_phases(steps, probability, start, search, momentum, rng):
             baselines.append(momentum * baselines[-1] + (1 - momentum) * rewards[-2])
         search.learn(arch, rewards[-1] - baselines[-1])
     return tuple(rewards)
+
+
+@book.right("interleaved_search")
+def loop_with_the_average_moved_by_a_share(steps, probability, start, search, momentum, rng):
+    _loop_is_possible(steps, start, momentum)
+    rewards = np.empty(steps - start)
+    for step in range(steps):
+        arch, draw = search.sample(), rng.random()
+        search.train(arch if draw >= probability(step) else None)
+        if step >= start:
+            rewards[step - start] = reward = _finite(search.score(arch))
+            if step == start:
+                average = reward
+            search.learn(arch, reward - average)
+            average += (1 - momentum) * (reward - average)
+    return rewards

@@ -39,15 +39,19 @@ class PathEncoding(ValueExercise):
             {"arch": ["none"] * 6, "about": "none on every edge"},
             {"arch": [one, "none", other, "none", third, "none"], "about": "a cell with none on three edges"},
             {"arch": cell(), "form": "cell", "about": "a Cell of the library"},
-            {"arch": cell(), "form": "list", "about": "a list"},
+            {"arch": [one, other, third, "none", third, one], "form": "list", "about": "a list"},
             {"arch": cell(5), "bad": "a cell of five operations"},
             {"arch": cell(7), "bad": "a cell of seven operations"},
             {"arch": [], "bad": "a cell of no operations"},
             {"arch": [*cell(5), "conv_9x9"], "bad": "an unknown operation"},
+            {"arch": ["Skip_Connect", *cell(5)], "bad": "an operation with capitals"},
+            {"arch": [*cell(3), "skip", *cell(2)], "bad": "a part of an operation's name"},
             {"arch": [3, *cell(5)], "bad": "a number in place of an operation's name"},
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The encoding of the cell as a tuple, a list or the library's type."""
+        """The encoding of the cell as a tuple, a list or the library's type, looked at after that of another cell."""
         make: Any = {"list": list, "cell": Cell}.get(instance.get("form", ""), tuple)
-        return fn(make(instance["arch"]))
+        found = fn(make(instance["arch"]))
+        fn(tuple(instance["arch"][::-1]))  # in one array for all cells it would overwrite the first
+        return found

@@ -50,6 +50,9 @@ class HyperbandBrackets(ValueExercise):
             ([6, 2], "epochs that eta does not divide"),
             ([243, 3], "243 epochs, the fifth power of eta"),
             ([1000, 10], "1000 epochs, the third power of eta"),
+            ([729, 3], "729 epochs, the sixth power of eta"),
+            ([216, 6], "216 epochs, the third power of eta"),
+            ([392, 7], "392 epochs, eta 7"),
             ([100, 4], "100 epochs, eta 4"),
             *((pair, "") for pair in other),
             ([16, 2], ""),
@@ -88,6 +91,8 @@ class HyperbandBrackets(ValueExercise):
             form = describe(odd)
         elif floats:
             form = "a tuple with floats"
+        elif not all(isinstance(bracket, list) for bracket in found):
+            form = "in a bracket that is no list"
         return {"brackets": plain, "form": form}
 
     def returned(self, value: Any) -> Any:
@@ -105,13 +110,14 @@ class TimedTraining:
     """A value and a duration for each config and number of epochs, from a secret seed.
 
     Durations are multiples of an eighth of a second: sums of them are exact. With `_even` an epoch takes one second for
-    everybody. With `_levels` there are so few values that many are equal. The call number `_odd_at[0]` gets
-    `_odd_at[1]`, (value, seconds).
+    everybody, with `_flat` every training, and with `_close` an epoch takes a second and some 1024ths. With `_levels`
+    there are so few values that many are equal. The call number `_odd_at[0]` gets `_odd_at[1]`, (value, seconds).
     """
 
     def __init__(self, instance: Instance) -> None:
         self._seed, self._longest = instance["_seed"], instance["max_epochs"]
         self._even, self._levels = instance.get("_even", False), instance.get("_levels", 10_000)
+        self._flat, self._close = instance.get("_flat", False), instance.get("_close", False)
         self._base, self._gain = instance.get("_base", 60.0), instance.get("_gain", 5.0)
         self._odd_at = dict([instance.get("_odd_at", (0, None))])
         self._calls = 0
@@ -135,8 +141,10 @@ class TimedTraining:
             return list(self._odd_at[self._calls])
         level = self._number("value", config, epochs) % self._levels / self._levels
         speed = 1.0 if self._even else (4 + self._number("speed", config) % 13) / 8
+        if self._close:
+            speed = 1 + self._number("speed", config) % 5 / 1024
         value = self._base + self._gain * math.log(epochs) + 20 * level
-        return [round(value, 6), epochs * speed]
+        return [round(value, 6), 1.0 if self._flat else epochs * speed]
 
     def _number(self, *what: Any) -> int:
         return int(_digest([self._seed, *what]), 16)
@@ -181,6 +189,14 @@ class Asha(ValueExercise):
         Part("values", "the values", "wrong-values"),
         Part("finished", "the seconds at which they finished", "wrong-times"),
         Part("form", "a result", "wrong-type", "a result {differ}", exact=True, score=CONDUCT),
+        Part(
+            "calls",
+            "the calls of train_to",
+            "trains-twice",
+            "train_to is called {found}",
+            score=CONDUCT,
+            exact=True,
+        ),
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -206,6 +222,8 @@ class Asha(ValueExercise):
             case(many, 2, 1, 16, 40.0, _gain=-3.0, about="many workers, values that fall with training"),
             case(4, 2, 2, 7, 60.0, about="a last rung cut at max_epochs"),
             case(9, 2, 1, 8, 40.0, _even=True, about="trainings that end at the same second"),
+            case(7, 2, 1, 8, 16.0, _flat=True, about="trainings that all take a second"),
+            case(5, 2, 1, 8, 40.0, _close=True, about="trainings that end within a thousandth of a second"),
             case(3, 4, 1, 4, 60.0, _base=-60.0, kind="dicts", about="dicts as configs, values below 0"),
             case(4, 2, 1, 8, 30.0, _levels=2, _gain=0.0, kind="dicts", about="values with ties"),
             case(3, 2, 1, 8, 40.0, kind="cycle", about="configs that come again"),
@@ -251,7 +269,11 @@ class Asha(ValueExercise):
         """The results, column by column."""
         propose = _proposer(instance.get("kind", "names"))
 
+        asked = 0
+
         def train_to(config: Any, epochs: Any) -> tuple[float, float]:
+            nonlocal asked
+            asked += 1
             value, took = oracle.call("train_to", config, epochs)
             return float(value), float(took)
 
@@ -270,11 +292,15 @@ class Asha(ValueExercise):
                 )
         form = next((describe(one) for one in found if not isinstance(one, tuple)), "a tuple")
         columns: list[Any] = [[one[place] for one in found] for place in range(4)]
+        often = "once for each training"
+        if asked > len(found) + instance["workers"]:
+            often = f"{asked} times for {len(found)} results and {instance['workers']} workers: once for each training"
         return {
             "results": [[config, _whole(epochs)] for config, epochs in zip(*columns[:2])],
             "values": columns[2],
             "finished": columns[3],
             "form": form,
+            "calls": often,
         }
 
     def returned(self, value: Any) -> Any:
@@ -288,5 +314,6 @@ def _proposer(kind: str) -> Callable[[], Any]:
     if kind == "dicts":
         return lambda: {"lr": next(number) / 64, "depth": 3}
     if kind == "cycle":
-        return lambda: ("conv", next(number) % 5)
+        five = [("conv", place) for place in range(5)]
+        return lambda: five[next(number) % 5]
     return lambda: f"n{next(number)}"

@@ -9,14 +9,15 @@ from numpy.random import default_rng
 
 from nas_lib.checks.codec import NotPlainData, describe
 from nas_lib.checks.exercise import Instance
-from nas_lib.checks.predictors_and_fidelity.shared import INFINITY, LESSON, NAN, spoiled, table
+from nas_lib.checks.judging import CONDUCT
+from nas_lib.checks.predictors_and_fidelity.shared import INFINITY, LESSON, NAN, form, spoiled, table
 from nas_lib.checks.values import Part, ValueExercise
 
 
 def _bad_data(good: Instance) -> list[Instance]:
     """Shapes that do not fit and numbers that are not finite, in x and y."""
     return [
-        good | {"bad": "x of one axis", "x": [row[0] for row in good["x"]]},
+        good | {"bad": "x of one axis", "x": [row[0] for row in good["x"]], "x_new": good["x_new"][:1]},
         good | {"bad": "no architectures", "x": np.zeros((0, 2)), "y": []},
         good | {"bad": "one value too few", "y": good["y"][:-1]},
         good | {"bad": "one value too many", "y": [*good["y"], 80.0]},
@@ -29,12 +30,13 @@ def _bad_data(good: Instance) -> list[Instance]:
 
 
 class RidgePredictor(ValueExercise):
-    """`ridge_predictor(x, y, penalty)`: predictions of a whole batch, and of its first row alone."""
+    """`ridge_predictor(x, y, penalty)`: predictions of a whole batch, and of each row alone."""
 
     name, lesson = "ridge_predictor", LESSON
     parts: ClassVar[tuple[Part, ...]] = (
         Part("batch", "the predictions", "wrong-predictions", tolerance=1e-8),
-        Part("alone", "the prediction of one row", "wrong-predictions", tolerance=1e-8),
+        Part("alone", "the list of predictions row by row", "wrong-predictions", tolerance=1e-8),
+        Part("form", "what the function returns", "wrong-type", exact=True, score=CONDUCT),
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -56,7 +58,7 @@ class RidgePredictor(ValueExercise):
         return [
             case(9, 3, round(float(rng.uniform(0.3, 3)), 2)),
             case(12, 2, 25.0, about="a large penalty"),
-            case(12, 3, 0.003, about="a small penalty"),
+            case(12, 3, 1e-5, about="a small penalty"),
             case(4, 9, 0.5, about="more features than architectures"),
             case(1, 3, 1.0, about="a single architecture"),
             case(3, 2, 2.0, y=[81.0] * 3, about="equal values"),
@@ -71,7 +73,7 @@ class RidgePredictor(ValueExercise):
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The predictions of some rows together, and of the first alone."""
+        """The predictions of some rows together, and of each alone."""
         make: Any = (lambda one: one) if instance.get("as_list") else np.array
         predictor = fn(make(instance["x"]), make(instance["y"]), instance["penalty"])
         if predictor is None:
@@ -79,7 +81,8 @@ class RidgePredictor(ValueExercise):
         if not callable(predictor):
             raise NotPlainData(f"returned {describe(predictor)}, not a function of encodings")
         rows = np.array(instance["x_new"])
-        return {"batch": predictor(rows), "alone": predictor(rows[:1])}
+        batch, alone = predictor(rows), [predictor(row[None]) for row in rows]
+        return {"batch": batch, "alone": alone, "form": form(batch, *alone)}
 
 
 class GaussianProcess(ValueExercise):
@@ -89,6 +92,7 @@ class GaussianProcess(ValueExercise):
     parts: ClassVar[tuple[Part, ...]] = (
         Part("mean", "the mean", "wrong-mean", tolerance=1e-8),
         Part("std", "the standard deviation", "wrong-std", tolerance=1e-7, floor=1.0),
+        Part("form", "mean or standard deviation", "wrong-type", exact=True, score=CONDUCT),
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -105,6 +109,8 @@ class GaussianProcess(ValueExercise):
                 **given,
             }
 
+        # With next to no noise the variance at the training points is rounding, and often a bit below 0.
+        grid = [[x, y] for x in range(4) for y in range(3)]
         one = table(rng, 1, 2)
         twice = [*table(rng, 3, 2), *one, *one]
         near = table(rng, 6, 2)
@@ -120,8 +126,9 @@ class GaussianProcess(ValueExercise):
             case(5, 2, 1.5, 0.2, x=twice, x_new=twice, about="a point that is there twice"),
             case(5, 2, 1.5, 0.2, y=[2.0] * 5, about="equal values"),
             case(4, 155, 5.0, 0.1, about="more features than points"),
-            case(6, 2, 1.5, 0.2, x=table(rng, 6, 2, shift=1e5), x_new=table(rng, 5, 2, shift=1e5))
+            case(6, 2, 1.5, 0.2, x=table(rng, 6, 2, shift=300.0), x_new=table(rng, 5, 2, shift=300.0))
             | {"about": "encodings far from 0"},
+            case(12, 2, 0.5, 1e-17, x=grid, x_new=grid, about="points that are known without noise"),
             case(6, 2, 30.0, 0.1, x=table(rng, 6, 2, 20.0), x_new=table(rng, 5, 2, 20.0))
             | {"about": "large encodings, and a length to match"},
             case(3, 2, 1, 1, x=[[0, 1], [1, 1], [1, 0]], y=[1, 3, 2], x_new=[[0, 0], [1, 1]])
@@ -131,6 +138,7 @@ class GaussianProcess(ValueExercise):
             good | {"bad": "x_new with a feature too many", "x_new": table(rng, 3, 3)},
             good | {"bad": "x_new of one axis", "x_new": [0.5, 1.0]},
             good | {"bad": "NaN in x_new", "x_new": spoiled(good["x_new"], NAN)},
+            good | {"bad": "infinity in x_new", "x_new": spoiled(good["x_new"], INFINITY)},
             *(
                 good | {"bad": f"a {name} of {said}", name: value}
                 for name in ("length", "noise")
@@ -146,7 +154,7 @@ class GaussianProcess(ValueExercise):
             return None
         if not isinstance(found, (tuple, list)) or len(found) != 2:
             raise NotPlainData(f"returned {describe(found)}, not (mean, std)")
-        return dict(zip(("mean", "std"), found))
+        return dict(zip(("mean", "std"), found)) | {"form": form(*found)}
 
 
 class ExpectedImprovement(ValueExercise):
@@ -177,6 +185,7 @@ class ExpectedImprovement(ValueExercise):
             case([82.0, 81.0, 78.0, 79.0], [0.0, 1.0, 0.0, 2.0], 80.0, about="some stds of 0"),
             case([-2.0, -3.5, -1.0], [1.0, 2.5, 0.0], -1.5, about="values below 0"),
             case([80.001, 80.0], [1e-4, 1e-3], 80.0, about="small stds"),
+            case([80.0, 80.0], [1e-9, 3e-10], 80.0, about="tiny stds"),
             case([75.0, 82.0], [6.0, 9.0], 80.0, about="large stds"),
             case([[81.0, 79.0], [80.0, 82.0]], [[1.0, 2.0], [0.5, 0.0]], 80.0, about="two axes"),
             case([81, 79], [1, 2], 80, about="ints"),
@@ -184,6 +193,7 @@ class ExpectedImprovement(ValueExercise):
             good | {"bad": "an std of -1", "std": [1.0, -1.0]},
             good | {"bad": "more means than stds", "std": [1.0]},
             good | {"bad": "more stds than means", "mean": [80.0]},
+            good | {"bad": "means of the shape (2, 1) and stds of (2,)", "mean": [[80.0], [81.0]]},
             *(
                 good | {"bad": f"{article} {name} of {said}", name: [80.0, value]}
                 for article, name in (("a", "mean"), ("an", "std"))

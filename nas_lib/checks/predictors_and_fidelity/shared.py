@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.random import Generator
+
+from nas_lib.checks.codec import describe
 
 LESSON = "08_predictors_and_fidelity"
 NAN, INFINITY = float("nan"), float("inf")
@@ -20,3 +23,8 @@ def spoiled(rows: list[Any], value: float) -> list[Any]:
     """The same with its last number replaced."""
     last = rows[-1]
     return [*rows[:-1], [*last[:-1], value] if isinstance(last, list) else value]
+
+
+def form(*found: Any) -> str:
+    """What came back in place of an array."""
+    return next((describe(one) for one in found if not isinstance(one, np.ndarray)), "an array")
