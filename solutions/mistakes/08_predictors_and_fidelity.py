@@ -98,6 +98,12 @@ book.edits(
         {GOOD: "arch = [*arch, *6 * ['none']][:6]\n    if any(op not in OPS for op in arch)"},
     ),
     ("shares-entries", EACH_LENGTH, {PATHS: PATHS.replace("30, [", "25, [")}),
+    ("edge-order", EDGE_ORDER, {PATHS: "((0, [5]), (5, [0, 3]), (5, [1, 4]), (30, [0, 2, 4]))"}),
+    (
+        "drops-none",
+        "a `none` on the edge 0→3 is left out here: it is an operation like the others",
+        {SET: f"if arch[3] != 'none' or len(path) > 1:\n            {SET}"},
+    ),
     ("edge-order", EDGE_ORDER, {PATHS: "((0, [3]), (5, [0, 4]), (5, [1, 5]), (30, [1, 2, 4]))"}),
     (
         "not-ones",
@@ -492,7 +498,29 @@ book.edits(
         "",
         {"np.sqrt(np.maximum(variance, 0.0))": "np.sqrt(variance)"},
     ),  # where it is NaN, rounding says
-    ("wrong-std", "", {"np.maximum(variance, 0.0)": "np.maximum(variance, 1e-6)"}),
+    (
+        "cut-off-above-zero",
+        "the variance is cut off above 0 here: what is known without noise has a standard deviation of 0",
+        {"np.maximum(variance, 0.0)": "np.maximum(variance, 1e-6)"},
+    ),
+    (
+        "cut-off-above-zero",
+        "the variance is cut off above 0 here: what is known without noise has a standard deviation of 0",
+        {"np.maximum(variance, 0.0)": "np.maximum(variance, 1e-4)"},
+    ),
+    (
+        "scaled-by-the-values",
+        "y is scaled to a standard deviation of 1 here: it is centred, and not scaled",
+        {
+            RESIDUAL: "factor, (y - y.mean()) / (y.std() or 1.0), lower",
+            RETURNED: "y.mean() + (y.std() or 1.0) * explained.T @ residual, (y.std() or 1.0) * np.sqrt(np.maximum(variance, 0.0))",
+        },
+    ),
+    (
+        "noise-in-the-prediction",
+        "where a new point is a training point noise is added to k* too: it belongs on the diagonal of K alone",
+        {"kernel(x, x_new), lower": "kernel(x, x_new) + noise * (cdist(x, x_new) == 0), lower"},
+    ),
     (
         "wrong-type",
         "",
@@ -695,6 +723,40 @@ book.edits(
         {EI: "gain / (1 + np.exp(-1.702 * z)) + std * norm.pdf(z)"},
     ),
     ("rounded", "", {ZERO: f"np.round({ZERO}, 4)"}),
+    (
+        "forgets-the-density",
+        "the density's part is missing: std · φ(z)",
+        {EI: "np.maximum(gain * norm.cdf(z), 0)"},
+    ),
+    (
+        "subtracts-the-density",
+        "the density's part is added, not subtracted: + std · φ(z)",
+        {EI: "np.maximum(gain * norm.cdf(z) - std * norm.pdf(z), 0)"},
+    ),
+    (
+        "subtracts-the-density",
+        "the density's part is added, not subtracted: + std · φ(z)",
+        {EI: "gain * norm.cdf(z) - std * norm.pdf(z)"},
+    ),
+    (
+        "approximation",
+        "Φ is approximated by a logistic function here: norm.cdf is exact",
+        {EI: "np.maximum(gain / (1 + np.exp(-1.702 * z)) + std * norm.pdf(z), 0)"},
+    ),
+    (
+        "zero-std",
+        "one std of 0 decides for all entries here: choose for each",
+        {ZERO: "np.where((std > 0).all(), improvement, np.maximum(gain, 0.0))"},
+    ),
+    (
+        "whole-numbers",
+        "means that are ints make the improvement an int here: it is a float",
+        {
+            "    if mean.shape": "    given = given.dtype\n    if mean.shape",
+            "mean, std = np.asarray(mean": "given = np.asarray(mean)\n    mean, std = np.asarray(mean",
+            ZERO: f"({ZERO}).astype(given)",
+        },
+    ),
     ("loses-digits", "", {ZERO: f"({ZERO}).astype(np.float32)"}),
     ("wrong-type", "", {ZERO: f"({ZERO}).tolist()"}),
     ("wrong-shape", "", {ZERO: f"({ZERO}).max()"}),

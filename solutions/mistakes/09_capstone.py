@@ -232,6 +232,11 @@ book.edits(
         {ON: "torch.arange(len(weight), device=x.device) < width - 1"},
     ),
     (
+        "off-by-one",
+        "one feature too few is on: of a width of 2 the features 0 and 1 are",
+        {ON: "torch.arange(len(weight), device=x.device) < max(width - 1, 1)"},
+    ),
+    (
         "cut-not-masked",
         "the features are cut off: the shape stays (…, out) for every width, with zeros at the end",
         {LINEAR: "F.linear(x, weight, bias)[..., :width]"},
@@ -832,6 +837,21 @@ book.edits(
         "one-step-too-many",
         "there is a step too many: they are 0 … steps − 1",
         {"range(steps)": "range(steps + 1)"},
+    ),
+    (
+        "averages-advantages",
+        "the average is one of the rewards, not of the advantages",
+        {
+            AVERAGE: "average += (momentum - 1) * average + (1 - momentum) * (reward - average) if rewards else 0.0"
+        },
+    ),
+    (
+        "returns-advantages",
+        "the advantages come back: asked for are the rewards",
+        {
+            LEARN: "advantage = reward - average\n        search.learn(arch, advantage)",
+            "rewards.append(reward)": "rewards.append(advantage)",
+        },
     ),
     (
         "returns-averages",

@@ -34,7 +34,7 @@ class RidgePredictor(ValueExercise):
 
     name, lesson = "ridge_predictor", LESSON
     parts: ClassVar[tuple[Part, ...]] = (
-        Part("batch", "the predictions", "wrong-predictions", tolerance=1e-8),
+        Part("batch", "the array of predictions", "wrong-predictions", tolerance=1e-8),
         Part("alone", "the list of predictions row by row", "wrong-predictions", tolerance=1e-8),
         Part("form", "what the function returns", "wrong-type", exact=True, score=CONDUCT),
     )
