@@ -27,7 +27,7 @@ from tqdm import tqdm
 from nas_lib._resumable import Resumable
 from nas_lib.networks import CellBlock, CellNetwork, NetworkConfig, evaluating
 from nas_lib.ops import OPERATIONS
-from nas_lib.spaces import EDGES, OPS, Arch, Cell, CellSpace, canonical, is_connected, live_edges
+from nas_lib.spaces import EDGES, OPS, Arch, Cell, CellSpace, canonical, functions, is_connected, live_edges
 from nas_lib.training import DataSplits, count_correct
 
 Sampling: TypeAlias = Literal["uniform", "fair"]
@@ -145,11 +145,13 @@ def fair_round(choices: Sequence[Sequence[Any]], rng: Generator) -> list[tuple[A
     """K architectures that between them use each option of each decision exactly once (Chu et al. 2021, alg. 1).
 
     Raises:
-        ValueError: decisions with different numbers of options.
+        ValueError: no decisions or options, or decisions with different numbers of options.
     """
     sizes = {len(options) for options in choices}
-    if len(sizes) != 1:
-        raise ValueError(f"choices must have equally many options in every decision, got {sorted(sizes)}")
+    if len(sizes) != 1 or 0 in sizes:
+        raise ValueError(
+            f"choices must have one or more and equally many options in every decision, got {sorted(sizes)}"
+        )
     columns = [[options[i] for i in rng.permutation(len(options))] for options in choices]
     return list(zip(*columns, strict=True))
 
@@ -418,6 +420,21 @@ def score(
     return np.array([inherited_accuracy(supernet, arch, splits, batches, batch_size) for arch in bar])
 
 
+@torch.no_grad()
+def batch_accuracy(
+    supernet: nn.Module, path: Sequence[Any], batch: tuple[torch.Tensor, torch.Tensor]
+) -> float:
+    """Accuracy (percent) of a path on one batch, normalised by that batch's own statistics: cheap, for a reward.
+
+    The running statistics of the supernet's batch norms move, as in a step of training; its mode stays.
+    """
+    images, labels = batch
+    mode = supernet.training
+    hits = supernet.train()(images, path).argmax(1) == labels
+    supernet.train(mode)
+    return 100.0 * hits.double().mean().item()
+
+
 class Agreement(NamedTuple):
     """How well scores order architectures: Kendall's tau-b over all of them, and over the best by truth.
 
@@ -483,6 +500,10 @@ RANKINGS_PATH = Path(__file__).parent / "assets" / "supernet_rankings.json"
 """Results of `scripts/recordings/supernet_rankings.py`."""
 
 
+REWARDS_PATH = Path(__file__).parent / "assets" / "shared_rewards.npz"
+"""Results of `scripts/recordings/shared_rewards.py`."""
+
+
 class RecordedRanking(NamedTuple):
     """A trained supernet's inherited accuracies (n,) in percent, after recalibration and without it."""
 
@@ -505,3 +526,17 @@ def recorded_rankings(path: Path | str = RANKINGS_PATH) -> tuple[list[Cell], lis
         runs.append(RecordedRanking(sampling, int(seed), run["scores"], run["scores_without_recalibration"]))
     space = CellSpace()
     return [space.from_index(index) for index in recorded["archs"]], runs
+
+
+def recorded_rewards(path: Path | str = REWARDS_PATH) -> NDArray[np.float64]:
+    """What `scripts/recordings/shared_rewards.py` recorded: `batch_accuracy` by each supernet of each cell.
+
+    Returns:
+        Percent, (supernets, cells), the cells in the order of `CellSpace`'s index.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    with np.load(path) as data:
+        per_function = 100.0 * data["right"] / data["images"]
+    return per_function[:, functions()[1]]

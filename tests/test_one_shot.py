@@ -23,6 +23,7 @@ from nas_lib.one_shot import (
     OnPath,
     SinglePathSupernet,
     agreement,
+    batch_accuracy,
     distinct_functions,
     fair_round,
     half_cosine,
@@ -146,6 +147,9 @@ def test_a_fair_round_uses_each_operation_of_each_edge_once():
 def test_a_fair_round_needs_equally_many_options():
     with pytest.raises(ValueError, match=r"equally many options in every decision, got \[1, 2\]"):
         fair_round([("a", "b"), ("a",)], np.random.default_rng(0))
+    for empty in ([], [(), ()]):
+        with pytest.raises(ValueError, match="one or more"):
+            fair_round(empty, np.random.default_rng(0))
 
 
 # -- training ----------------------------------------------------------------------------------------------
@@ -157,6 +161,15 @@ def test_training_lowers_the_loss(splits, sampling):
     trained.run()
     assert trained.step == trained.steps == (150 if sampling == "uniform" else 30)
     assert np.mean(trained.losses[-5:]) < np.mean(trained.losses[:5]) - 0.1
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_reward_is_the_accuracy_with_the_statistics_of_its_batch(splits, mode):
+    supernet, batch = SinglePathSupernet(TINY).train(mode), splits.valid
+    found = batch_accuracy(supernet, CONVS, batch)
+    assert supernet.training is mode
+    network = supernet.extract(CONVS).train()
+    assert found == pytest.approx(100 * float((network(batch[0]).argmax(1) == batch[1]).float().mean()))
 
 
 def test_equal_passes_train_equally_many_cells(splits):

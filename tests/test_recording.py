@@ -17,8 +17,8 @@ import pytest
 from nas_lib.elastic_training import StandAloneRecipe, recorded_alone, recorded_once_for_all
 from nas_lib.mobile import MobileConfig, mobile_macs
 from nas_lib.networks import NetworkConfig
-from nas_lib.one_shot import OneShotRecipe, OneShotTraining, recorded_rankings
-from nas_lib.spaces import CellSpace, MobileSpace
+from nas_lib.one_shot import OneShotRecipe, OneShotTraining, recorded_rankings, recorded_rewards
+from nas_lib.spaces import CellSpace, MobileSpace, functions
 from nas_lib.training import Recipe
 from scripts import recording
 from scripts.recording import NotRecorded, Recording, Row, Rows, Study
@@ -28,6 +28,7 @@ from scripts.recordings.mobile_table import MobileTable
 from scripts.recordings.ofa_runs import QUANTILES, SCHEMES, OnceForAll
 from scripts.recordings.proxy_scores import Proxies
 from scripts.recordings.scaling_runs import Scaling
+from scripts.recordings.shared_rewards import Rewards
 from scripts.recordings.supernet_rankings import Rankings
 from scripts.recordings.tunas_runs import TransformerSearches
 from scripts.table.build import Table
@@ -276,6 +277,29 @@ def test_a_supernet_in_training_goes_on_from_its_checkpoint(tmp_path: Path, monk
     assert found["scores"] == expected["scores"] and found["last_loss"] == expected["last_loss"]
 
 
+def test_shared_rewards_are_right_answers_on_the_batch(tmp_path: Path):
+    recipe = OneShotRecipe(passes=10, batch_size=16)
+    made = Rewards(seeds=(0, 1), recipe=recipe, rewarded=40, images=TINY, cells=4, folder=tmp_path)
+    assert made.recording.record(progress=False) == 2
+    made.merge(made.recording.complete(), tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as data:
+        assert data["images"] == 40 and data["right"].shape == (2, 4)
+        assert (data["right"] >= 0).all() and (data["right"] <= 40).all()
+        assert data["right"].tolist() == [row["right"] for row in made.recording.rows().values()]
+    assert not list(tmp_path.glob("*.pt"))
+
+
+def test_a_shared_reward_is_that_of_the_cells_function():
+    rewards, number = recorded_rewards(), functions()[1]
+    assert rewards.shape == (3, len(CellSpace()))
+    assert (rewards >= 0).all() and rewards.max() <= 100
+    for function in (0, 17, 5000):
+        same = rewards[:, number == function]
+        assert (same == same[:, :1]).all()
+    largest = CellSpace().index(("nor_conv_3x3",) * 6)
+    assert (rewards[:, largest] > 60).all()  # percent; chance is 10
+
+
 # -- networks of the mobile space --------------------------------------------------------------------------
 
 
@@ -331,6 +355,7 @@ def test_too_few_evaluations_are_refused_before_anything_is_trained(tmp_path: Pa
     "made",
     [
         Rankings(),
+        Rewards(),
         MobileTable(),
         OnceForAll(),
         Searches(),
