@@ -37,6 +37,9 @@ FEWER: dict[str, dict[str, str]] = {
     },
     "05_supernet": {
         "6000, 0.1": "300, 0.1",
+        "train_fair_step), 1000": "train_fair_step), 50",
+        "N, UPDATES = 16, 40": "N, UPDATES = 4, 5",
+        "RUNS, answers = 5,": "RUNS, answers = 2,",
         "distinct_functions(150,": "distinct_functions(30,",
         "budget=150, population=30": "budget=30, population=10",
         '(300, {"kernels": (3,)})': '(30, {"kernels": (3,)})',

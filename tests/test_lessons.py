@@ -359,7 +359,7 @@ FIGURES = {
     "02_evolution_and_early_stopping": 6,
     "03_rl_controller": 8,
     "04_darts": 10,
-    "05_supernet": 7,
+    "05_supernet": 8,
     "06_hardware_aware": 5,
     "07_compound_scaling": 6,  # and three more where the recorded runs are there
     "08_predictors_and_fidelity": 5,

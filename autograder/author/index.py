@@ -82,6 +82,8 @@ METHODS = (
     ("REINFORCE with a controller", "lists of decisions", "a learned distribution", "full training", "03"),
     ("DARTS, SNAS, GDAS", "cells", "a gradient in the architecture", "one network that mixes all", "04"),
     ("single-path supernet", "cells", "evolution within a limit", "weights that all share", "05"),
+    ("strictly fair supernet", "cells", "evolution within a limit", "weights that all share", "05"),
+    ("ENAS's controller", "cells", "a learned distribution", "weights that all share", "05"),
     ("once-for-all", "sizes of a network", "evolution within a limit", "weights cut from the largest", "05"),
     ("hardware-aware search", "any", "any of these", "accuracy and latency in one reward", "06"),
     ("compound scaling", "depth, width, resolution", "a grid of ratios", "small trainings", "07"),

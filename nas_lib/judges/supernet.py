@@ -291,6 +291,36 @@ class FairPathsJudge(DrawingJudge):
         return None
 
 
+class TrainFairStepJudge(FairPathsJudge):
+    """Of many steps: where randomness comes from, and how the decisions' options meet on the paths.
+
+    The order of a step's paths says nothing, since their gradients are added up: who leaves one decision in order and
+    shuffles the others draws alike.
+    """
+
+    exercise = "train_fair_step"
+
+    def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
+        """The first thing that no right code does."""
+        if not instance.get("draws"):
+            return RIGHT
+        found, choices = answer.value, instance["choices"]
+        rounds = [
+            self._round(one, choices, False) for one in rows(found["draws"], instance["steps"], self.name)
+        ]
+        ways = math.factorial(len(choices[0])) ** (len(choices) - 1)
+        orders = [
+            [tuple(map(list(options).index, column)) for column, options in zip(zip(*paths), choices)]
+            for paths in rounds
+        ]
+        return (
+            self.judge_seeds(found, ways)
+            or self._pairs(orders)
+            or self.judge_repeats([sorted(paths) for paths in rounds], ways)
+            or RIGHT
+        )
+
+
 class EvolveUnderConstraintJudge(SearchJudge):
     """First of all the limit; then what every search keeps; then where the architectures come from.
 

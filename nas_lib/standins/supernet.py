@@ -49,6 +49,19 @@ def train_single_path_step(supernet: Any, batch: Any, optimizer: Any, path: Sequ
 
 
 @stands_in(
+    "train_fair_step",
+    hides=("nas_lib.one_shot:OneShotTraining.advance",),
+)
+def train_fair_step(supernet: Any, batch: Any, optimizer: Any, choices: Any, rng: Generator) -> float:
+    from nas_lib.one_shot import fair_round, path_loss
+
+    optimizer.zero_grad()
+    losses = [path_loss(supernet, batch, path) for path in fair_round(choices, rng)]
+    optimizer.step()
+    return float(np.mean(losses))
+
+
+@stands_in(
     "recalibrate_bn",
     hides=("nas_lib.one_shot:recalibrate",),
 )
@@ -99,6 +112,33 @@ def evolve_under_constraint(
         archs.append(archs[int(np.argmax(values))])
         values.append(evaluate(archs[-1]))
     return History(archs, np.array(values))
+
+
+@stands_in(
+    "enas_controller_step",
+    hides=("nas_lib.controller:_PolicyGradient._learn", "nas_lib.controller:surrogate"),
+)
+def enas_controller_step(
+    controller: Any,
+    score: Callable[[Any], Any],
+    optimizer: Any,
+    baseline: float,
+    decay: float,
+    n: int,
+    entropy_weight: float,
+    generator: Any,
+) -> tuple[float, float]:
+    import torch
+
+    from nas_lib.controller import Score, surrogate
+
+    actions, log_probs, entropies = controller.sample(n, generator)
+    rewards = torch.as_tensor(score(actions), dtype=log_probs.dtype).detach()
+    optimizer.zero_grad()
+    surrogate(Score(log_probs[:, None], entropies[:, None]), rewards - baseline, entropy_weight).backward()
+    optimizer.step()
+    mean = rewards.mean().item()
+    return mean, decay * baseline + (1 - decay) * mean
 
 
 @stands_in(

@@ -508,6 +508,366 @@ def with_the_loss_in_float32(supernet, batch, optimizer, path):
     return float(loss.float())
 
 
+# ----------------------------------------------------------------------------------- train_fair_step
+
+FAIR_CLEAR, FAIR_STEP = "    optimizer.zero_grad()\n", "    optimizer.step()\n"
+FAIR_DRAW = "    paths = fair_paths(choices, rng)\n"
+FAIR_LOSS = "        loss = F.cross_entropy(supernet(batch[0], path), batch[1])\n"
+FAIR_BACKWARD, FAIR_NOTE = "        loss.backward()\n", "        losses.append(loss.item())\n"
+FAIR_RETURN = "    return sum(losses) / len(losses)"
+ONE_STEP = "each path makes a step of its own, so that the second trains on weights that the first has moved: one step for all K"
+AVERAGED = "the gradients are averaged over the K paths: add them up, so that each option gets the whole gradient of its path"
+ONE_LEFT = "the gradients are cleared between the paths, so that only the last one trains: clear once, before the first"
+
+book.edits(
+    "train_fair_step",
+    (
+        "steps-for-each-path",
+        ONE_STEP,
+        {FAIR_STEP: "", FAIR_NOTE: FAIR_NOTE + "        optimizer.step()\n"},
+    ),
+    (
+        "steps-for-each-path",
+        ONE_STEP,
+        {
+            FAIR_CLEAR: "",
+            FAIR_STEP: "",
+            FAIR_LOSS: "        optimizer.zero_grad()\n" + FAIR_LOSS,
+            FAIR_NOTE: FAIR_NOTE + "        optimizer.step()\n",
+        },
+    ),
+    (
+        "last-path-only",
+        ONE_LEFT,
+        {FAIR_CLEAR: "", FAIR_BACKWARD: "        optimizer.zero_grad()\n" + FAIR_BACKWARD},
+    ),
+    (
+        "last-path-only",
+        ONE_LEFT,
+        {FAIR_BACKWARD: "", FAIR_STEP: "    loss.backward()\n" + FAIR_STEP},
+    ),
+    ("averages-gradients", AVERAGED, {FAIR_BACKWARD: "        (loss / len(paths)).backward()\n"}),
+    (
+        "averages-gradients",
+        AVERAGED,
+        {
+            FAIR_STEP: "    for parameter in supernet.parameters():\n"
+            "        if parameter.grad is not None:\n"
+            "            parameter.grad /= len(paths)\n" + FAIR_STEP
+        },
+    ),
+    (
+        "steps-twice",
+        "optimizer.step() is called twice: one step for all K paths",
+        {FAIR_STEP: FAIR_STEP + FAIR_STEP},
+    ),
+    (
+        "keeps-gradients",
+        "the step contains gradients from an earlier one: clear them before the first path",
+        {FAIR_CLEAR: ""},
+    ),
+    (
+        "keeps-gradients",
+        "gradients are cleared after the step, so that those left over from before take part: clear them before the first "
+        "path",
+        {FAIR_CLEAR: "", FAIR_STEP: FAIR_STEP + FAIR_CLEAR},
+    ),
+    (
+        "never-steps",
+        "no weight has moved: backward() computes gradients, optimizer.step() uses them, and zero_grad() between the "
+        "two throws them away",
+        {FAIR_STEP: ""},
+    ),
+    (
+        "never-steps",
+        "no weight has moved: backward() computes gradients, optimizer.step() uses them, and zero_grad() between the "
+        "two throws them away",
+        {FAIR_CLEAR: "", FAIR_STEP: FAIR_CLEAR + FAIR_STEP},
+    ),
+    (
+        "decays-the-others",
+        "a weight that is on no path has moved: a gradient of zeros is still a gradient, and weight decay and momentum "
+        "act on it. zero_grad() sets gradients to None by default",
+        {"zero_grad()": "zero_grad(set_to_none=False)"},
+    ),
+    (
+        "one-path-only",
+        "",
+        {FAIR_DRAW: FAIR_DRAW + "    paths = paths[:1]\n"},
+    ),
+    (
+        "same-path-K-times",
+        "",
+        {FAIR_DRAW: FAIR_DRAW + "    paths = paths[:1] * len(paths)\n"},
+    ),
+    (
+        "uniform-paths",
+        "",
+        {FAIR_DRAW: FAIR_DRAW + "    paths = [sample_path(choices, rng) for _ in paths]\n"},
+    ),
+    (
+        "one-shuffle-for-all",
+        "",
+        {FAIR_DRAW: FAIR_DRAW + "    paths = list(zip(*choices))\n    rng.shuffle(paths)\n"},
+    ),
+    ("not-shuffled", "", {FAIR_DRAW: FAIR_DRAW + "    paths = list(zip(*choices))\n"}),
+    (
+        "latin-square",
+        "",
+        {
+            FAIR_DRAW: FAIR_DRAW
+            + "    k, at = len(paths), int(rng.integers(len(paths)))\n"
+            + "    paths = [\n"
+            + "        tuple(o[(i + d * at) % k] for d, o in enumerate(choices)) for i in range(k)\n"
+            + "    ]\n"
+        },
+    ),
+    (
+        "ignores-rng",
+        "",
+        {FAIR_DRAW: "    fair_paths(choices, rng)\n" + FAIR_DRAW.replace("rng)", "np.random.default_rng())")},
+    ),
+    (
+        "fixed-seed",
+        "",
+        {
+            FAIR_DRAW: "    fair_paths(choices, rng)\n"
+            + FAIR_DRAW.replace("rng)", "np.random.default_rng(0))")
+        },
+    ),
+    (
+        "first-draw-for-ever",
+        "",
+        {
+            FAIR_DRAW: '    if not hasattr(supernet, "drawn_before"):\n'
+            '        object.__setattr__(supernet, "drawn_before", fair_paths(choices, rng))\n'
+            "    paths = supernet.drawn_before\n"
+            "    fair_paths(choices, rng)\n"
+        },
+    ),
+    (
+        "part-of-the-batch",
+        "each path gets a part of the batch: all K run on the whole of it, so that no option is trained on other images",
+        {
+            FAIR_LOSS: "        part = slice(len(losses), None, len(paths))\n"
+            "        if not len(batch[1][part]):\n"
+            "            part = slice(None)\n"
+            "        loss = F.cross_entropy(supernet(batch[0][part], path), batch[1][part])\n"
+        },
+    ),
+    (
+        "sum-over-the-batch",
+        "each loss is a sum over the batch: take the mean cross-entropy of each path",
+        {"batch[1])": 'batch[1], reduction="sum")'},
+    ),
+    (
+        "label-smoothing",
+        "the labels are smoothed: take the cross-entropy as it is",
+        {"batch[1])": "batch[1], label_smoothing=0.1)"},
+    ),
+    (
+        "softmax-twice",
+        "F.cross_entropy takes logits: it computes the softmax itself, and here it is taken twice",
+        {"supernet(batch[0], path)": "supernet(batch[0], path).softmax(1)"},
+    ),
+    ("wrong-sign", "the sign is reversed: the weights go up the loss", {"loss = F": "loss = -F"}),
+    (
+        "clips-gradients",
+        "large gradients are cut short: a step is the optimizer's own business, so leave gradients as they are",
+        {FAIR_STEP: "    torch.nn.utils.clip_grad_norm_(supernet.parameters(), 1.0)\n" + FAIR_STEP},
+    ),
+    (
+        "own-step",
+        "the weights go down the gradient, but not as the optimizer would move them (momentum, weight decay, another "
+        "rule): call optimizer.step()",
+        {
+            FAIR_STEP: '    lr = optimizer.param_groups[0]["lr"]\n'
+            "    with torch.no_grad():\n"
+            "        for parameter in supernet.parameters():\n"
+            "            if parameter.grad is not None:\n"
+            "                parameter -= lr * parameter.grad\n"
+        },
+    ),
+    (
+        "smaller-rate",
+        "",
+        {
+            FAIR_STEP: "    for group in optimizer.param_groups:\n"
+            '        group["lr"] /= len(paths)\n' + FAIR_STEP
+        },
+    ),
+    (
+        "eval-mode",
+        "",
+        {
+            "    losses = []\n": "    losses = []\n    supernet.eval()\n",
+            FAIR_STEP: FAIR_STEP + "    supernet.train()\n",
+        },
+    ),
+    (
+        "other-loss",
+        "the weights move rightly, but the loss returned is the sum over the K paths: return their mean",
+        {FAIR_RETURN: "    return sum(losses)"},
+    ),
+    (
+        "other-loss",
+        "the weights move rightly, but the loss returned is a single path's, the last one's: return the mean over all K",
+        {FAIR_RETURN: "    return losses[-1]"},
+    ),
+    (
+        "other-loss",
+        "the weights move rightly, but the loss returned is a single path's, the first one's: return the mean over all K",
+        {FAIR_RETURN: "    return losses[0]"},
+    ),
+    (
+        "many-forward-passes",
+        "",
+        {
+            FAIR_RETURN: "    with torch.no_grad():\n"
+            "        after = [F.cross_entropy(supernet(batch[0], path), batch[1]) for path in paths]\n"
+            "    return float(sum(after) / len(after))"
+        },
+    ),
+    (
+        "refuses-nan",
+        "a loss that is not finite is no error here: it goes into the step, and comes back",
+        {
+            FAIR_BACKWARD: "        if not torch.isfinite(loss):\n"
+            '            raise ValueError(f"the loss must be finite, got {loss}")\n' + FAIR_BACKWARD
+        },
+    ),
+    (
+        "skips-nan",
+        "a loss that is not finite is no error here: it goes into the step, and comes back",
+        {
+            FAIR_STEP: "    if np.isfinite(losses).all():\n        optimizer.step()\n",
+        },
+    ),
+    ("returns-nothing", "", {FAIR_RETURN: "    sum(losses) / len(losses)"}),
+    ("wrong-type", "", {FAIR_RETURN: "    return torch.tensor(losses).mean()"}),
+    ("changes-settings", "", {"    return": "    torch.rand(1)\n    return"}),
+    ("mutates-input", "", {"    return": "    supernet.eval()\n    return"}),
+    ("mutates-input", "", {"    return": '    optimizer.param_groups[0]["lr"] *= 0.99\n    return'}),
+    ("mutates-input", "", {"    return": "    supernet.requires_grad_(True)\n    return"}),
+    (
+        "mutates-input",
+        "",
+        {"    losses = []\n": "    losses = []\n    batch[0].sub_(batch[0].mean())\n"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            FAIR_DRAW: "    least = min(len(options) for options in choices)\n"
+            "    paths = fair_paths([options[:least] for options in choices], rng)\n"
+        },
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            FAIR_LOSS: "        log_p = supernet(batch[0], path).log_softmax(1)\n"
+            "        loss = -log_p[torch.arange(len(batch[1])), batch[1]].mean()\n"
+        },
+    ),
+    (
+        "steps-on-bad-input",
+        "",
+        {
+            FAIR_STEP: "",
+            FAIR_BACKWARD: FAIR_BACKWARD + "        optimizer.step()\n",
+            FAIR_LOSS: FAIR_LOSS.replace("batch[1])", "batch[1][: len(batch[0])])"),
+        },
+    ),
+)
+
+
+@book.wrong("train_fair_step", "moves-then-refuses")
+def moves_then_refuses(supernet, batch, optimizer, choices, rng):
+    x, y = batch
+    paths = [tuple(options[i % len(options)] for options in choices) for i in range(max(map(len, choices)))]
+    order = [rng.permutation(len(options)) for options in choices]
+    paths = [tuple(o[int(p[i % len(o)])] for o, p in zip(choices, order)) for i in range(len(paths))]
+    optimizer.zero_grad()
+    losses = [F.cross_entropy(supernet(x, path)[: len(y)], y[: len(x)]) for path in paths]
+    sum(losses).backward()
+    optimizer.step()
+    if len(x) != len(y) or len({len(options) for options in choices}) != 1:
+        raise ValueError(f"choices and labels must fit, got {choices!r} and {len(y)} labels")
+    return float(sum(losses) / len(losses))
+
+
+def _fair(choices, rng):
+    """Fair paths, as all in this file that are no edits draw them."""
+    if len({len(options) for options in choices} | {0}) != 2:
+        raise ValueError(f"choices must have equally many options everywhere, got {choices!r}")
+    return list(zip(*([options[i] for i in rng.permutation(len(options))] for options in choices)))
+
+
+@book.right("train_fair_step")
+def with_one_backward(supernet, batch, optimizer, choices, rng):
+    x, y = batch
+    paths = _fair(choices, rng)
+    losses = torch.stack([F.cross_entropy(supernet(x, path), y) for path in paths])
+    optimizer.zero_grad(set_to_none=True)
+    losses.sum().backward()
+    optimizer.step()
+    return losses.mean().item()
+
+
+@book.right("train_fair_step")
+def with_a_closure_for_all(supernet, batch, optimizer, choices, rng):
+    x, y = batch
+    paths = _fair(choices, rng)
+
+    def closure():
+        optimizer.zero_grad()
+        total = sum(F.cross_entropy(supernet(x, path), y) for path in paths)
+        total.backward()
+        return total
+
+    return float(optimizer.step(closure).detach()) / len(paths)
+
+
+@book.right("train_fair_step")
+def with_columns_of_its_own(supernet, batch, optimizer, choices, rng):
+    k = len(choices[0]) if len(choices) else 0
+    if k < 1 or any(len(options) != k for options in choices):
+        raise ValueError(f"choices must have equally many options everywhere, got {choices!r}")
+    if len(batch[0]) != len(batch[1]):
+        raise ValueError(f"batch must have as many labels as images, got {len(batch[1])} labels")
+    orders = [range(k), *(np.argsort(rng.random(k), kind="stable") for _ in choices[1:])]
+    parameters = [p for p in supernet.parameters() if p.requires_grad]
+    total, losses = [None] * len(parameters), np.zeros(k)
+    for i in range(k):
+        path = tuple(options[int(order[i])] for options, order in zip(choices, orders))
+        loss = torch.nn.CrossEntropyLoss()(supernet(batch[0], path), batch[1])
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+        total = [b if a is None else a if b is None else a + b for a, b in zip(total, found)]
+        losses[i] = loss.item()
+    for parameter in supernet.parameters():
+        parameter.grad = None
+    for parameter, gradient in zip(parameters, total):
+        parameter.grad = gradient
+    optimizer.step()
+    return losses.mean()
+
+
+@book.right("train_fair_step")
+def in_random_order_of_paths(supernet, batch, optimizer, choices, rng):
+    paths = _fair(choices, rng)
+    rng.shuffle(paths)
+    supernet.train()
+    optimizer.zero_grad()
+    mean = 0.0
+    for path in paths:
+        loss = F.nll_loss(supernet(batch[0], path).log_softmax(1), batch[1])
+        loss.backward()
+        mean += loss.detach() / len(paths)
+    optimizer.step()
+    return float(mean)
+
+
 # ------------------------------------------------------------------------------------ recalibrate_bn
 
 RESET, PLAIN = "        norm.reset_running_stats()\n", "        norm.momentum = None\n"
@@ -1253,6 +1613,315 @@ def among_listed_neighbours(evaluate, cost, limit, space, budget, population, rn
         archs.append(near[int(rng.integers(len(near)))])
         values.append(evaluate(archs[-1]))
     return History(archs, np.array(values))
+
+
+# ----------------------------------------------------------------------------- enas_controller_step
+
+REINFORCED = "    loss = -((rewards - baseline) * log_probs).mean() - entropy_weight * entropies.mean()\n"
+REWARDED = "    rewards = torch.as_tensor(score(actions), dtype=log_probs.dtype).detach()\n"
+DRAWN = "    actions, log_probs, entropies = controller.sample(n, generator)\n"
+CLEARED, BACK = "    optimizer.zero_grad()\n", "    loss.backward()\n"
+STEPPED, MEAN = "    optimizer.step()\n", "    mean = rewards.mean().item()\n"
+RETURNED = "    return mean, decay * baseline + (1 - decay) * mean"
+NEW = "(decay * baseline + (1 - decay) * rewards.mean())"
+NEW_ONE = "the new baseline is subtracted, which the rewards themselves are part of: this step takes the one that came in"
+
+book.edits(
+    "enas_controller_step",
+    ("new-baseline", NEW_ONE, {"(rewards - baseline)": f"(rewards - {NEW})"}),
+    (
+        "mean-as-baseline",
+        "the mean of this batch is subtracted instead of the baseline that came in",
+        {"(rewards - baseline)": "(rewards - rewards.mean())"},
+    ),
+    (
+        "no-baseline",
+        "the baseline is not subtracted: the loss has (R − b)·log p",
+        {"(rewards - baseline)": "rewards"},
+    ),
+    (
+        "normalises",
+        "the advantages are divided by their standard deviation: take R − b as it is",
+        {"((rewards - baseline) * log": "((rewards - baseline) / (rewards.std(correction=0) + 1e-8) * log"},
+    ),
+    (
+        "clips-advantages",
+        "large advantages are cut short: take R − b as it is",
+        {"((rewards - baseline) * log": "((rewards - baseline).clamp(-1, 1) * log"},
+    ),
+    (
+        "wrong-sign",
+        "the sign of the first term is reversed: what is rewarded becomes less likely",
+        {"loss = -(": "loss = ("},
+    ),
+    (
+        "entropy-sign",
+        "the entropy has the wrong sign: a bonus is subtracted from a loss that is minimised",
+        {"- entropy_weight": "+ entropy_weight"},
+    ),
+    (
+        "no-entropy",
+        "the entropy term is missing: − entropy_weight·mean(H)",
+        {" - entropy_weight * entropies.mean()": ""},
+    ),
+    (
+        "sum-not-mean",
+        "the first term is a sum over the samples: take the mean",
+        {"* log_probs).mean()": "* log_probs).sum()"},
+    ),
+    (
+        "sum-not-mean",
+        "the entropies are added up over the samples: take their mean",
+        {"entropies.mean()": "entropies.sum()"},
+    ),
+    (
+        "probabilities",
+        "the rewards weigh probabilities, not their logarithms",
+        {"* log_probs)": "* log_probs.exp())"},
+    ),
+    (
+        "trains-the-shared-weights",
+        "a gradient arrives at the weights that the rewards come from: rewards are numbers here, so detach them",
+        {".detach()\n": "\n"},
+    ),
+    (
+        "keeps-gradients",
+        "the step contains gradients from an earlier one: clear them before backward()",
+        {CLEARED: ""},
+    ),
+    (
+        "keeps-gradients",
+        "gradients are cleared after the step, so that those left over from before take part: clear them before "
+        "backward()",
+        {CLEARED: "", STEPPED: STEPPED + CLEARED},
+    ),
+    (
+        "never-steps",
+        "the controller has not moved: backward() computes gradients, optimizer.step() uses them, and zero_grad() "
+        "between the two throws them away",
+        {STEPPED: ""},
+    ),
+    (
+        "never-steps",
+        "the controller has not moved: backward() computes gradients, optimizer.step() uses them, and zero_grad() "
+        "between the two throws them away",
+        {CLEARED: "", STEPPED: CLEARED + STEPPED},
+    ),
+    ("steps-twice", "optimizer.step() is called twice: one step a call", {STEPPED: STEPPED + STEPPED}),
+    (
+        "decays-the-others",
+        "a weight that has no part in the samples has moved: a gradient of zeros is still a gradient, and weight decay "
+        "and momentum act on it. zero_grad() sets gradients to None by default",
+        {"zero_grad()": "zero_grad(set_to_none=False)"},
+    ),
+    (
+        "one-at-a-time",
+        "",
+        {
+            "torch.as_tensor(score(actions)": "torch.as_tensor([float(score(one[None])[0]) for one in actions]",
+        },
+    ),
+    (
+        "scores-twice",
+        "",
+        {MEAN: "    mean = torch.as_tensor(score(actions), dtype=log_probs.dtype).mean().item()\n"},
+    ),
+    (
+        "samples-again",
+        "",
+        {REWARDED: REWARDED + DRAWN},
+    ),
+    (
+        "scores-others",
+        "",
+        {REWARDED: REWARDED.replace("score(actions)", "score(controller.sample(n, generator)[0])")},
+    ),
+    (
+        "one-sample",
+        "",
+        {
+            DRAWN: DRAWN.replace("sample(n,", "sample(1,"),
+            "rewards.shape != (n,)": "rewards.shape != (1,)",
+        },
+    ),
+    (
+        "sum-of-rewards",
+        "the controller moves rightly, but the sum of the rewards came back instead of their mean",
+        {RETURNED: "    return mean * n, decay * baseline + (1 - decay) * mean"},
+    ),
+    (
+        "best-reward",
+        "the controller moves rightly, but the highest reward came back instead of the mean",
+        {MEAN: MEAN + "    best = rewards.max().item()\n", "return mean,": "return best,"},
+    ),
+    (
+        "old-baseline",
+        "the controller moves rightly, but the baseline came back as it was: the mean reward moves it",
+        {"decay * baseline + (1 - decay) * mean": "baseline"},
+    ),
+    (
+        "decay-the-wrong-way",
+        "the controller moves rightly, but decay and 1 − decay are exchanged: decay is the share of the old baseline",
+        {"decay * baseline + (1 - decay) * mean": "(1 - decay) * baseline + decay * mean"},
+    ),
+    (
+        "other-baseline",
+        "the controller moves rightly, but the last reward alone moves the baseline: take the mean of all",
+        {"(1 - decay) * mean": "(1 - decay) * rewards[-1].item()"},
+    ),
+    (
+        "other-baseline",
+        "the controller moves rightly, but a baseline of 0 is taken for none and replaced by the mean: it is a number as "
+        "any other",
+        {"decay * baseline": "decay * (baseline or mean)"},
+    ),
+    (
+        "swapped",
+        "the two numbers are exchanged: the mean reward comes first, then the new baseline",
+        {RETURNED: "    return decay * baseline + (1 - decay) * mean, mean"},
+    ),
+    (
+        "updates-one-by-one",
+        "the baseline moves with each reward in turn: it moves once, by their mean",
+        {
+            RETURNED: "    for reward in rewards.tolist():\n"
+            "        baseline = decay * baseline + (1 - decay) * reward\n"
+            "    return mean, baseline"
+        },
+    ),
+    (
+        "clips-gradients",
+        "large gradients are cut short: a step is the optimizer's own business, so leave gradients as they are",
+        {STEPPED: "    torch.nn.utils.clip_grad_norm_(controller.parameters(), 0.1)\n" + STEPPED},
+    ),
+    (
+        "own-step",
+        "the weights go down the gradient, but not as the optimizer would move them (momentum, weight decay, another "
+        "rule): call optimizer.step()",
+        {
+            STEPPED: '    lr = optimizer.param_groups[0]["lr"]\n'
+            "    with torch.no_grad():\n"
+            "        for parameter in controller.parameters():\n"
+            "            if parameter.grad is not None:\n"
+            "                parameter -= lr * parameter.grad\n"
+        },
+    ),
+    (
+        "tensors-only",
+        "",
+        {REWARDED: "    rewards = score(actions).to(log_probs.dtype).detach()\n"},
+    ),
+    ("returns-nothing", "", {RETURNED: "    mean, decay * baseline + (1 - decay) * mean"}),
+    ("returns-one", "", {RETURNED: "    return mean"}),
+    ("wrong-type", "", {".mean().item()": ".mean()"}),
+    ("changes-settings", "", {"    return": "    torch.manual_seed(0)\n    return"}),
+    ("mutates-input", "", {DRAWN: "    controller.train()\n" + DRAWN}),
+    ("mutates-input", "", {"    return": '    optimizer.param_groups[0]["lr"] *= 0.99\n    return'}),
+    ("mutates-input", "", {"    return": "    controller.requires_grad_(False)\n    return"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "    if rewards.shape != (n,) or not torch.isfinite(rewards).all():": "    if rewards.shape != (n,):"
+        },
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {" or not torch.isfinite(rewards).all()": " or torch.isnan(rewards).any()"},
+    ),
+    ("accepts-bad-input", "", {"rewards.shape != (n,) or not": "not"}),
+    ("accepts-bad-input", "", {"rewards.shape != (n,)": "rewards.numel() != n"}),
+    ("accepts-bad-input", "", {"0 <= decay <= 1 and ": ""}),
+    ("accepts-bad-input", "", {"math.isfinite(baseline) and ": ""}),
+    ("accepts-bad-input", "", {" and math.isfinite(entropy_weight)": ""}),
+    (
+        "clears-then-refuses",
+        "",
+        {CLEARED: "", DRAWN: CLEARED + DRAWN},
+    ),
+    (
+        "steps-then-refuses",
+        "",
+        {
+            "    if rewards.shape != (n,) or not": "    bad = rewards.shape != (n,) or not",
+            ".all():\n": ".all()\n",
+            '        raise ValueError(f"score must give {n} finite rewards, got {rewards.tolist()}")\n': "",
+            STEPPED: STEPPED
+            + '    if bad:\n        raise ValueError(f"score must give {n} finite rewards, got {rewards.tolist()}")\n',
+        },
+    ),
+    (
+        "wrong-error",
+        "",
+        {'        raise ValueError(f"score': '        raise TypeError(f"score'},
+    ),
+)
+
+
+@book.right("enas_controller_step")
+def with_a_closure_for_the_controller(
+    controller, score, optimizer, baseline, decay, n, entropy_weight, generator
+):
+    if not 0 <= decay <= 1 or not np.isfinite([baseline, entropy_weight]).all():
+        raise ValueError(f"decay must be from 0 to 1, got {decay}, or another number is not finite")
+    actions, log_probs, entropies = controller.sample(n, generator)
+    with torch.no_grad():
+        scores = score(actions)
+    scores = (
+        scores.detach().double().numpy()
+        if isinstance(scores, torch.Tensor)
+        else np.asarray(scores, dtype=float)
+    )
+    if scores.shape != (n,) or not np.isfinite(scores).all():
+        raise ValueError(f"score must give {n} finite numbers, got {scores}")
+
+    def closure():
+        optimizer.zero_grad()
+        advantages = torch.from_numpy(scores - baseline)
+        loss = -torch.dot(advantages, log_probs.double()) / n - entropy_weight * entropies.sum() / n
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return float(scores.mean()), float(baseline + (1 - decay) * (scores.mean() - baseline))
+
+
+@book.right("enas_controller_step")
+def by_log_prob_of_the_actions(controller, score, optimizer, baseline, decay, n, entropy_weight, generator):
+    for name, value in (("baseline", baseline), ("decay", decay), ("entropy_weight", entropy_weight)):
+        if not math.isfinite(value) or (name == "decay" and not 0 <= value <= 1):
+            raise ValueError(f"{name} is out of range, got {value}")
+    actions, _, entropies = controller.sample(n, generator)
+    rewards = score(actions.clone())
+    rewards = rewards.tolist() if hasattr(rewards, "tolist") else rewards
+    if np.shape(rewards) != (n,) or not all(math.isfinite(one) for one in rewards):
+        raise ValueError(f"score must give {n} finite numbers, got {rewards}")
+    advantages = torch.tensor([one - baseline for one in rewards], dtype=entropies.dtype)
+    optimizer.zero_grad(set_to_none=True)
+    bonus = entropy_weight * entropies.mean()
+    (-(advantages * controller.log_prob(actions)).mean() - bonus).backward()
+    optimizer.step()
+    mean = sum(rewards) / n
+    return mean, decay * baseline + (1 - decay) * mean
+
+
+@book.right("enas_controller_step")
+def in_two_backward_passes(controller, score, optimizer, baseline, decay, n, entropy_weight, generator):
+    numbers = torch.tensor([float(baseline), float(decay), float(entropy_weight)])
+    if not torch.isfinite(numbers).all() or decay < 0 or decay > 1:
+        raise ValueError(f"baseline, decay and entropy_weight are out of range: {numbers.tolist()}")
+    actions, log_probs, entropies = controller.sample(n, generator)
+    rewards = torch.as_tensor(score(actions)).detach().to(torch.float64)
+    if tuple(rewards.shape) != (n,) or not bool(torch.isfinite(rewards).all()):
+        raise ValueError(f"score must give {n} finite rewards, got {rewards}")
+    for parameter in controller.parameters():
+        parameter.grad = None
+    ((baseline - rewards) * log_probs).mean().backward(retain_graph=True)
+    (-entropy_weight * entropies.mean()).backward()
+    optimizer.step()
+    new = torch.lerp(rewards.mean(), torch.tensor(float(baseline), dtype=torch.float64), float(decay))
+    return np.float64(rewards.mean()), np.float64(new)
 
 
 # -------------------------------------------------------------------------------------- slice_kernel
