@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import sys
 import threading
 import time
@@ -50,10 +51,12 @@ from nas_lib.checks import (
     roundtrip,
     run_probe,
     serve,
+    tables,
 )
 from nas_lib.checks.hiding import function_of, hidden
 from nas_lib.checks.oracles import Refused
 from nas_lib.checks.transports import alarm
+from nas_lib.checks.values import Part
 from nas_lib.judges.statistics import Lattice, count_range, mean_range
 from nas_lib.spaces import CellSpace, live_edges
 from nas_lib.standins import STANDINS, standins
@@ -870,9 +873,9 @@ def test_what_the_learner_s_code_prints_is_cut():
     assert text.count("a line") == notebook.LINES and text.count("is left out here") == 1
     assert "✗ cell_index" in text
     _, text = printed("cell_index", talkative("long " * 1000))
-    assert len(text) < notebook.CHARACTERS + 500 and text.count("is left out here") == 1
+    assert len(text.partition("✗")[0]) < notebook.CHARACTERS + 100 and text.count("is left out here") == 1
     _, text = printed("cell_index", talkative(""))
-    assert text.count("\n") < notebook.LINES + 10
+    assert text.partition("✗")[0].count("\n") < notebook.LINES + 2
 
 
 def test_warnings_and_progress_bars_do_not_reach_stderr():
@@ -890,6 +893,93 @@ def test_warnings_and_progress_bars_do_not_reach_stderr():
 
 def _to_stderr(message, *_):
     print(message, file=sys.stderr)
+
+
+def test_each_kind_of_warning_stands_once_below_the_verdict():
+    def incumbent_curve(values):
+        warnings.warn(f"careful with {len(values) > 0}", stacklevel=1)
+        return -np.log(np.zeros(len(values)))
+
+    _, text = printed("incumbent_curve", incumbent_curve)
+    assert text.startswith("✗ incumbent_curve: the curve has inf at [0], should have ")
+    assert text.count("careful with True") == text.count("divide by zero encountered in log") == 1
+    assert text.splitlines()[-1].startswith("  (While your code ran, Python warned: UserWarning: careful")
+
+
+# ------------------------------------------------------------------------- the table of a failing check
+
+
+def test_a_wrong_answer_stands_beside_the_right_one():
+    def incumbent_curve(values):
+        return np.maximum.accumulate(values) + (np.arange(len(values)) // 2 == 1)
+
+    _, text = printed("incumbent_curve", incumbent_curve)
+    caption, head, line = text.splitlines()[2:5]
+    assert caption.strip().startswith("incumbent_curve, the curve: 2 of ")
+    assert head.split() == ["case", "yours", "expected"]
+    place, found, right, *differs = line.split()
+    assert place == "[2]" and float(found) == pytest.approx(float(right) + 1)
+    assert differs == ["✗", "differs"] and text.count("✗ differs") == 2
+
+
+def test_a_call_is_a_case_and_a_cell_is_shown_as_the_learner_writes_it():
+    _, text = printed("samples_for_top_fraction", lambda fraction, confidence: 3)
+    assert re.search(
+        r"^    samples_for_top_fraction\(0\.\d+, 0\.\d+\) +3 +\d+ +✗ differs$", text, re.MULTILINE
+    )
+    _, text = printed("cell_from_index", lambda i: ("none",) * 6)
+    lines = [line for line in text.splitlines() if line.endswith("✗ differs")]
+    assert len(lines) == tables.ROWS and all(line.count("('none', 'none'") >= 1 for line in lines)
+    assert re.match(r" +cell_from_index\(\d+\) ", lines[0])
+
+
+def test_there_is_no_table_where_nothing_can_stand_beside_the_right():
+    right = solutions.load("01_random_search").incumbent_curve
+    for wrong in (
+        lambda values: right(values)[1:],  # another shape
+        lambda values: list(map(str, right(values))),  # no numbers
+        lambda values: 1 / 0,
+        lambda values: right(values) if len(values) else np.zeros(0),  # bad input alone is accepted
+        right,
+    ):
+        assert " expected" not in printed("incumbent_curve", wrong)[1]
+    assert " expected" not in printed("concept_01_1", "e")[1]
+
+
+def test_a_few_entries_are_all_shown_and_one_that_the_sentence_has_already_is_not_shown_again():
+    item = checks.exercise("simple_regret")
+    part = item.parts[0]
+    instance = {"about": "a few"}
+    caption, entries = item.compared(instance, Answer([3.0, 1.0, 1.0 + 1e-13]), Answer([3.0, 2.0, 1.0]))
+    assert caption == f"simple_regret, {part.what}, on a few: 1 of 3 differ"
+    assert [tuple(one) for one in entries] == [
+        ("[0]", "3", "3", True),
+        ("[1]", "1", "2", False),
+        ("[2]", "1", "1", True),
+    ]
+    _, text = printed("reinforce_loss", lambda log_probs, *rest: log_probs.sum())
+    assert "the loss is -" in text and " expected" not in text
+
+
+def test_what_differs_is_named_beside_infinity():
+    part = Part()
+    assert part.differ(np.array([1.0, 2.0, np.inf]), np.array([1.0, 3.0, np.inf])) == (
+        "has 2 at [1], should have 3"
+    )
+
+
+def test_in_a_notebook_the_table_is_read_out_and_has_no_colours_of_its_own(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    _, text = printed("incumbent_curve", lambda values: np.array(values, dtype=float) + 1)
+    assert " expected" not in text
+    [data] = shown
+    page = data["text/html"]
+    assert "<caption" in page and "color" not in page and page.count("✗ differs") == tables.ROWS
+    assert page.count('<th scope="col"') == 3 and page.count('<th scope="row"') == tables.ROWS
+    assert data["text/plain"].count("✗ differs") == tables.ROWS
+    assert "<b>" not in tables.as_html("<b>", [tables.Entry("<b>", "<b>", "<b>", True)])
 
 
 def test_a_value_where_the_function_belongs():

@@ -6,23 +6,28 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from nas_lib.checks.cells import judges_older
-from nas_lib.checks.exercise import Answer, Exercise, Expected, Instance, Verdict
+from nas_lib.checks.exercise import Answer, Exercise, Expected, Instance, Verdict, clean, show
 from nas_lib.checks.judging import verdicts, worst
 from nas_lib.checks.public import read_public
 from nas_lib.checks.questions import ConceptQuestion
 from nas_lib.checks.registry import exercise
+from nas_lib.checks.tables import as_text, displayed
 from nas_lib.checks.transports import InProcess
+from nas_lib.checks.values import ValueExercise
 from nas_lib.notebooks import model_answers
 
 SECONDS = 5.0
 """Of the learner's CPU time for one case: the slowest reference takes a fifth of it for all of them."""
 LINES, CHARACTERS = 20, 2000
 """How much a check lets the learner's code print."""
+WARNINGS = 300
+"""Characters of what Python warned of."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -84,7 +89,8 @@ def _report(item: Exercise, fn: Any) -> Report:
         _say(f"– {item.name}: its public checks are missing from this nas_lib; install it again")
         return Report(item.name, False, (Verdict(0.0, "missing", "the public checks are missing"),))
     try:
-        with _kept_short():
+        # Else each stands above the verdict, with a path and a line of ours, as often as it comes.
+        with _kept_short(), warnings.catch_warnings(record=True) as warned:
             answers = _answers(item, fn, stored.instances)
     except KeyboardInterrupt:
         raise Interrupted(f"{item.name}: the check was interrupted before it knew.") from None
@@ -97,11 +103,28 @@ def _report(item: Exercise, fn: Any) -> Report:
             f"! {item.name}: the cell with your newest version broke off with an error before it defined "
             f"{item.name}. What follows is about the version from before."
         )
-    for line in _lines(item, found, fn, stopped=answers[-1].error_type == "OutOfTime"):
+    stopped = answers[-1].error_type == "OutOfTime"
+    for line in _lines(item, found, fn, stopped):
         _say(line)
+    if isinstance(item, ValueExercise) and not report.right and not stopped:
+        first = _main(found)[0]
+        at = found.index(first)
+        caption, entries = item.compared(stored.instances[at], answers[at], expected.answers[at])
+        said = len(entries) == 1 and all(text in first.message for text in entries[0][1:3])
+        if entries and not said and not displayed(caption, entries):
+            _say(as_text(caption, entries))
+    kinds = dict.fromkeys(f"{one.category.__name__}: {clean(str(one.message))}" for one in warned)
+    if kinds:
+        _say(f"  (While your code ran, Python warned: {show('; '.join(kinds), WARNINGS, quote=False)})")
     if report.right:
         model_answers.show(item.lesson, item.name)
     return report
+
+
+def _main(found: Sequence[Verdict]) -> list[Verdict]:
+    """What is wrong and said first: missing errors on bad input are worth a word once the rest works."""
+    wrong = sorted((verdict for verdict in found if not verdict.right), key=lambda verdict: verdict.score)
+    return [verdict for verdict in wrong if verdict.score == 0] or wrong
 
 
 def _answers(item: Exercise, fn: Any, instances: Sequence[Instance]) -> list[Answer]:
@@ -115,7 +138,7 @@ def _answers(item: Exercise, fn: Any, instances: Sequence[Instance]) -> list[Ans
 
 
 def _lines(item: Exercise, found: Sequence[Verdict], fn: Any, stopped: bool) -> list[str]:
-    wrong = sorted((verdict for verdict in found if not verdict.right), key=lambda verdict: verdict.score)
+    wrong = [verdict for verdict in found if not verdict.right]
     if not wrong and isinstance(item, ConceptQuestion):
         letter, right = item.letter(fn), model_answers.right_letter(item.lesson, item.name)
         if right is None:
@@ -124,14 +147,13 @@ def _lines(item: Exercise, found: Sequence[Verdict], fn: Any, stopped: bool) -> 
     if not wrong:
         count = f"all {len(found)} cases" if len(found) > 1 else "the case"
         return [f"✓ {item.name}: right in {count} tried here (grading tries others of the same kind)"]
-    if wrong[0].concept == "not-implemented":
-        return [f"○ {item.name}: {wrong[0].message}"]
-    # Missing errors on bad input are worth a word once the rest works.
-    main = [verdict for verdict in wrong if verdict.score == 0] or wrong
+    main = _main(found)
+    if main[0].concept == "not-implemented":
+        return [f"○ {item.name}: {main[0].message}"]
     if stopped:  # nothing else is worth a word before that is mended
         main = [found[-1]]
     by_concept = {verdict.concept: verdict for verdict in reversed(main)}
-    first = sorted(by_concept.values(), key=wrong.index)[:3]
+    first = sorted(by_concept.values(), key=main.index)[:3]
     lines = [f"✗ {item.name}: {verdict.message}" for verdict in first]
     if stopped:
         return [f"{lines[0]} (No further case was tried.)"]

@@ -96,14 +96,17 @@ class OfCells(ValueExercise):
         """What the function says of each cell."""
         return [fn(arch_of(word)) for word in instance["cells"]]
 
+    def case(self, instance: Instance, part: Part, at: int, right: Any) -> str:
+        """The call."""
+        return f"{self.name}({show(arch_of(instance['cells'][at]), SHOWN)})"
+
     def shown(self, instance: Instance, part: Part, found: Any, right: Any) -> Verdict:
         """The first cell whose number differs."""
         if found.shape != right.shape:
             return super().shown(instance, part, found, right)
         at = int(np.argmax(found != right))
         one, other = apart(found[at].item(), right[at].item())
-        arch = show(arch_of(instance["cells"][at]), SHOWN)
-        return fail(part.concept, f"{self.name}({arch}) is {one}, should be {other}")
+        return fail(part.concept, f"{self.case(instance, part, at, right)} is {one}, should be {other}")
 
 
 class CellIndex(OfCells):
@@ -165,6 +168,14 @@ class CellFromIndex(ValueExercise):
         kind = np.int64 if instance.get("numpy") else int
         return [word_of(fn(kind(number))) for number in instance["numbers"]]
 
+    def case(self, instance: Instance, part: Part, at: int, right: Any) -> str:
+        """The call."""
+        return f"{self.name}({instance['numbers'][at]})"
+
+    def entry(self, value: Any) -> str:
+        """The cell."""
+        return show(self.returned(value), SHOWN)
+
     def shown(self, instance: Instance, part: Part, found: Any, right: Any) -> Verdict:
         """The first number whose cell differs."""
         if type(found) is not list or len(found) != len(right):
@@ -175,7 +186,7 @@ class CellFromIndex(ValueExercise):
             return fail("returns-nothing", f"{self.name} returned None: is there a return statement?")
         return fail(
             part.concept,
-            f"{self.name}({instance['numbers'][at]}) is {show(one, SHOWN)}, should be {show(other, SHOWN)}",
+            f"{self.case(instance, part, at, right)} is {show(one, SHOWN)}, should be {show(other, SHOWN)}",
         )
 
     def returned(self, value: Any) -> Any:

@@ -28,6 +28,7 @@ from nas_lib.checks.exercise import (
     show,
 )
 from nas_lib.checks.judging import error_verdict
+from nas_lib.checks.tables import ROWS, Entry
 
 SAMPLE = 8  # entries of a large array that are kept of a mistake's answer
 MISCOUNT = 0.01  # of a large array's wrong entries, by which an answer may differ from the mistake that it is taken for
@@ -141,6 +142,18 @@ class Part:
         near = np.isclose(one.ravel(), right.ravel(), rtol=0, atol=self.tolerance * scale, equal_nan=True)
         return np.flatnonzero(~near)
 
+    def pairs(self, found: Any, right: Any) -> list[tuple[Any, Any, bool]]:
+        """(found, right, whether they agree) of each entry; none where the two have not the same shape."""
+        if not self.exact:
+            if found.shape != right.shape:
+                return []
+            wrong = set(self._apart(found, right).tolist())
+            both = zip(found.ravel().tolist(), right.ravel().tolist())
+            return [(*pair, at not in wrong) for at, pair in enumerate(both)]
+        if type(found) is not list or type(right) is not list:
+            return [(found, right, False)]
+        return [(*pair, self.same(*pair)) for pair in zip(found, right)] if len(found) == len(right) else []
+
     def differ(self, found: Any, right: Any) -> str:
         """Where found and right differ, in words, with as many digits as it takes to see it."""
         if self.exact:
@@ -151,10 +164,7 @@ class Part:
             return f"has the shape {found.shape}, should have {right.shape}"
         if found.ndim == 0:
             return "is {}, should be {}".format(*apart(found.item(), right.item()))
-        with np.errstate(invalid="ignore"):  # inf − inf
-            wide = np.where(np.isfinite(found) & np.isfinite(right), np.abs(found - right), np.inf)
-        wide[(found == right) | (np.isnan(found) & np.isnan(right))] = 0.0
-        first = np.argmax(wide.ravel() > self.tolerance * max(np.abs(right).max(initial=0.0), self.floor))
+        first = self._apart(found, right)[0]
         at = [int(one) for one in np.unravel_index(first, found.shape)]
         one, other = apart(found.ravel()[first].item(), right.ravel()[first].item())
         return f"has {one} at [{', '.join(map(str, at))}], should have {other}"
@@ -221,6 +231,41 @@ class ValueExercise(Exercise):
         )
         about = f" (on {instance['about']})" if instance.get("about") else ""
         return fail(part.concept, text + about, part.score)
+
+    def compared(self, instance: Instance, answer: Answer, expected: Answer) -> tuple[str, list[Entry]]:
+        """A table of what was found and what is right in the first part that differs: its caption and its lines, all
+        of a few and else the first that differ. There are none where the two cannot be held side by side."""
+        try:
+            part = (
+                None if answer.error is not None or "bad" in instance else self.first_wrong(answer, expected)
+            )
+        except Unacceptable:
+            part = None
+        if part is None:
+            return "", []
+        found, right = part.read(answer.value), part.read(expected.value)
+        pairs = part.pairs(found, right)
+        wrong = sum(not same for *_, same in pairs)
+        places = [at for at, (*_, same) in enumerate(pairs) if len(pairs) <= ROWS or not same][:ROWS]
+        entries = []
+        for at in places:
+            one, other, same = pairs[at]
+            texts = (self.entry(one), self.entry(other)) if part.exact or same else apart(one, other)
+            entries.append(Entry(self.case(instance, part, at, right), texts[0], texts[1], same))
+        about = f", on {instance['about']}" if instance.get("about") else ""
+        count = f": {wrong} of {len(pairs)} differ" if len(pairs) > 1 else ""
+        first = f", here the first {len(entries)}" if wrong > len(entries) else ""
+        return f"{self.name}, {part.what}{about}{count}{first}", entries
+
+    def case(self, instance: Instance, part: Part, at: int, right: Any) -> str:
+        """What the `at`-th entry of a part is called."""
+        if np.ndim(right) == 0 or (part.exact and type(right) is not list):
+            return part.what
+        return show([int(one) for one in np.unravel_index(at, (len(right),) if part.exact else right.shape)])
+
+    def entry(self, value: Any) -> str:
+        """An entry as the table shows it."""
+        return show(value)
 
     def stored(self, value: Any) -> Any:
         """The parts."""
@@ -349,15 +394,19 @@ class FunctionExercise(ValueExercise):
         """One answer per call."""
         return [fn(*call) for call in instance["calls"]]
 
+    def case(self, instance: Instance, part: Part, at: int, right: Any) -> str:
+        """The call."""
+        return f"{self.name}({', '.join(show(one) for one in instance['calls'][at])})"
+
     def shown(self, instance: Instance, part: Part, found: Any, right: Any) -> Verdict:
         """The first call whose result differs."""
         if found.shape != right.shape:
             return super().shown(instance, part, found, right)
         at = next(i for i, pair in enumerate(zip(found, right)) if not part.same(*map(np.asarray, pair)))
-        arguments = ", ".join(show(one) for one in instance["calls"][at])
         one, other = apart(found[at].item(), right[at].item())
         about = f" ({instance['about']})" if instance.get("about") else ""
-        return fail(part.concept, f"{self.name}({arguments}) is {one}, should be {other}{about}", part.score)
+        call = self.case(instance, part, at, right)
+        return fail(part.concept, f"{call} is {one}, should be {other}{about}", part.score)
 
 
 class TensorExercise(ValueExercise):

@@ -15,7 +15,7 @@ from nas_lib.notebooks.cells import grade_id, grader_metadata, is_check, is_open
 from nas_lib.notebooks.lessons import found, home
 from nas_lib.notebooks.validating import UNANSWERED, read
 
-WIDTH = 20
+WIDTH = 16  # with the longest name and points a line fits into JupyterLab on a small screen
 CONCEPT = "concept_"
 """How the names of concept questions begin."""
 
@@ -41,12 +41,12 @@ class Progress:
 
     def __str__(self) -> str:
         if self.fault:
-            return f"{self.lesson:<36}{self.fault}"
+            return f"{self.lesson:<33}{self.fault}"
         share = (self.points + self.answered) / (self.to_earn + self.to_answer or 1.0)
         full = int(WIDTH * share)  # full only where nothing is left
         points = f"{self.points:g} of {self.to_earn:g} points"
         answered = f", questions worth {self.answered:g} of {self.to_answer:g} answered"
-        return f"{self.lesson:<36}{'█' * full}{'░' * (WIDTH - full)}  {points}{answered}"
+        return f"{self.lesson:<33}{'█' * full}{'░' * (WIDTH - full)}  {points}{answered}"
 
 
 def progress(folder: Path) -> list[Progress]:
