@@ -37,6 +37,13 @@ class Interrupted(KeyboardInterrupt):
         return [str(self)]
 
 
+class NotRight(AssertionError):
+    """What nbgrader's Validate is told of a wrong answer: one sentence, without lines of this module."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 @dataclass(frozen=True, repr=False)
 class Report:
     """What `check` found. It shows as nothing, since everything has been printed."""
@@ -67,7 +74,7 @@ def check(name: str, fn: Any, *, lesson: str | None = None) -> Report:
     Raises:
         ValueError: there is no such exercise.
         RuntimeError: nbgrader's autograding executes this cell; nothing can be earned here.
-        AssertionError: nbgrader's Validate executes this cell and something is wrong.
+        NotRight: nbgrader's Validate executes this cell and something is wrong.
         Interrupted: somebody pressed the button, or Ctrl-C.
     """
     mode = os.environ.get("NBGRADER_EXECUTION")
@@ -76,9 +83,7 @@ def check(name: str, fn: Any, *, lesson: str | None = None) -> Report:
         raise RuntimeError("checks earn nothing here: grade with `nas-course grade`")
     report = _report(exercise(name, lesson), fn)
     if mode == "validate" and not report.right:
-        raise AssertionError(
-            "; ".join(dict.fromkeys(item.message for item in report.verdicts if not item.right))
-        )
+        raise NotRight("; ".join(dict.fromkeys(item.message for item in report.verdicts if not item.right)))
     return report
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from nas_lib.checks.notebook import NotRight
 from nas_lib.notebooks.cells import grade_id, is_check, is_exercise, is_open, tag_of
 from nas_lib.notebooks.matching import definitions_only
 
@@ -103,7 +104,7 @@ def _run(notebook: Any, folder: Path) -> None:
 def _checked(name: str, cell: Any) -> Part:
     errors = [output for output in cell.outputs if output.output_type == "error"]
     if errors:
-        said = errors[-1].evalue if errors[-1].ename == "AssertionError" else _error(errors[-1])
+        said = errors[-1].evalue if errors[-1].ename == NotRight.__name__ else _error(errors[-1])
         return Part(name, "unfinished" if said in ("not implemented yet", "not answered yet") else "wrong", said)
     if cell.execution_count is None:
         return Part(name, "wrong", "its check did not run: something above it ended the kernel, or took too long")
