@@ -7,6 +7,7 @@ They hold for the server that is started here, and for no other.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -45,6 +46,10 @@ def started(folder: Path, more: Sequence[str] = ()) -> tuple[list[str], dict[str
     if (home / INDEX).exists():
         command.append(f"--LabApp.default_url=/lab/tree/{INDEX}")
     environment = dict(os.environ)
+    if os.name == "posix":
+        # Where the server runs in no terminal, Jupyter's own choice is a login shell, which sets PATH anew.
+        shell = [environment.get("SHELL") or "sh"]
+        command.append(f"--ServerApp.terminado_settings={json.dumps({'shell_command': shell})}")
     # Terminals of JupyterLab know the course's commands then, whether or not the environment is active.
     for name, first in (("JUPYTER_CONFIG_PATH", SETTINGS), ("PATH", Path(sys.executable).parent)):
         environment[name] = os.pathsep.join(filter(None, [str(first), environment.get(name, "")]))
