@@ -16,6 +16,7 @@ from autograder.reports import dashboard
 from autograder.reports.grade_table import Grades, Row, shared_answers
 from autograder.reports.signs import Sign
 from nas_lib import cli
+from tests import browsing
 
 ODD = "<script>alert(1)</script>\"'&{{ 7 * 7 }}"
 
@@ -132,3 +133,15 @@ def test_the_usual_way_to_write_an_answer_says_nothing() -> None:
     rows += [answering(f"t{i:02}", f"a{9 + i}", f"b{9 + i}") for i in range(3)]
     assert shared_answers(rows) == []
     assert shared_answers(rows[:2] + rows[5:]) == [(["s00", "s01"], ["a", "b"])]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nothing_on_the_page_keeps_anybody_out(tmp_path: Path, dark: bool) -> None:
+    some = [a_row("a", 2.0), a_row("b", 1.0, "c", "half"), a_row("c", 0.0, "not-implemented", "…")]
+    text = dashboard.page(a_class(*some, a_row("d", 0.0, "wrong", "all wrong"), a_row("e", None)))
+    (tmp_path / "class.html").write_text(text, encoding="utf-8")
+    with browsing.browser() as started:
+        page = browsing.page(started, dark=dark)
+        said = browsing.complaints(page)
+        page.goto((tmp_path / "class.html").as_uri())
+        assert browsing.barriers(page) == said == []

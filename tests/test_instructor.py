@@ -42,6 +42,7 @@ from autograder.reports import grade_table, lms, signs, spreadsheets
 from autograder.reports.signs import Sign
 from autograder.sandbox import bubblewrap, prefork, session
 from nas_lib import cli
+from tests import browsing
 
 LESSON = "00_start_here"
 OPEN = "open_00_1"
@@ -167,6 +168,16 @@ def test_unsafe_grading_is_said_in_the_summary():
 )
 def test_durations_read_well(seconds, text):
     assert grade_table.duration(seconds) == text
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nothing_on_a_feedback_page_keeps_anybody_out(day: grade_table.Grades, dark: bool) -> None:
+    with browsing.browser() as started:
+        page = browsing.page(started, dark=dark)
+        for student in ("perfect", "half"):
+            [file] = day.course.glob(f"feedback/{student}/{LESSON}/*.html")
+            page.goto(file.as_uri())
+            assert browsing.barriers(page) == [], student
 
 
 # -- signs -------------------------------------------------------------------------------------------------

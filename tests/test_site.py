@@ -12,6 +12,7 @@ import pytest
 import solutions
 from autograder.author import index, running, site
 from nas_lib import explorer
+from tests import browsing
 
 LESSON = "03_rl_controller"
 
@@ -139,3 +140,20 @@ def test_a_live_view_becomes_its_picture_and_a_link_to_the_page() -> None:
     place = next(number for number, one in enumerate(cells) if "explore(benchmark)" in one.source)
     assert cells[place].outputs[0].data == {"image/png": "iVBOR"}
     assert "(../../explorer.md)" in cells[place + 1].source
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nothing_on_the_pages_keeps_anybody_out(pages: Path, dark: bool) -> None:
+    with browsing.browser() as started:
+        page = browsing.page(started, dark=dark)
+        said = browsing.complaints(page)
+        for name in (
+            "index.html",
+            "notebooks/00_start_here/00_start_here.html",
+            "docs/instructor_guide.html",
+            "api/nas_lib.spaces.html",
+        ):
+            page.goto((pages / name).as_uri())
+            assert said == [], name
+            assert browsing.barriers(page) == [], name
+            said.clear()  # axe-core reads style sheets in a way that is not open to pages in files

@@ -44,3 +44,17 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 copybutton_exclude = ".linenos, .gp, .go"
+
+
+def _reachable(app, page, template, context, document):
+    """Code that is wider than the page can be scrolled with the keyboard, and captions say which level of heading."""
+    if "body" in context:
+        context["body"] = context["body"].replace("<pre>", '<pre tabindex="0">')
+    if "furo_navigation_tree" in context:
+        tree = context["furo_navigation_tree"]
+        context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+
+
+def setup(app):
+    """Sphinx asks for this."""
+    app.connect("html-page-context", _reachable, priority=900)  # after furo has made the tree
