@@ -35,7 +35,7 @@ def as_text(caption: str, entries: Sequence[Entry]) -> str:
 
 def as_html(caption: str, entries: Sequence[Entry]) -> str:
     """The table for a notebook. It has no colours of its own."""
-    left = 'style="text-align: left; font-weight: normal"'
+    left = 'style="text-align: left; font-weight: normal; overflow-wrap: anywhere"'
     head = f'<th scope="col" style="text-align: left">{HEAD[0]}</th>'
     head += "".join(f'<th scope="col">{name}</th>' for name in HEAD[1:3]) + "<td></td>"
     rows = (
