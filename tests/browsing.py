@@ -80,9 +80,12 @@ def jupyter(folder: Path, command: Sequence[str]) -> Iterator[str]:
             yield address
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGINT)
                 os.killpg(running.pid, signal.SIGTERM)
-            running.wait(SECONDS)
+                running.wait(SECONDS)
+                for _ in range(120):  # the server ends its kernels first
+                    os.killpg(running.pid, 0)
+                    Event().wait(0.25)
+                os.killpg(running.pid, signal.SIGKILL)
 
 
 def _wait_for(address: str, running: subprocess.Popen[bytes], said: Path) -> None:
