@@ -31,6 +31,7 @@ __all__ = [
     "METHODS",
     "Bilevel",
     "Inherited",
+    "PricedRun",
     "RecordedRun",
     "Relaxed",
     "Retrained",
@@ -40,7 +41,9 @@ __all__ = [
     "chosen_cell",
     "concrete_sample",
     "exact_alpha_gradient",
+    "expected_price",
     "inherited_accuracy",
+    "recorded_priced_runs",
     "recorded_runs",
     "retrained_accuracy",
     "search",
@@ -279,6 +282,15 @@ class Bilevel:
 
 def _data(leaves: Sequence[Tensor]) -> list[Tensor]:
     return [one.detach() for one in leaves]
+
+
+def expected_price(logits: Tensor, prices: Tensor) -> Tensor:
+    """Σ softmax(logits)·prices over the edges, a scalar; both (edges, operations).
+
+    A term of the architecture's loss that makes the search mind what operations cost, such as their latency
+    (ProxylessNAS, Cai et al. 2019, arXiv:1812.00332, section 3.3).
+    """
+    return torch.einsum("eo,eo->", logits.softmax(-1), prices)
 
 
 def exact_alpha_gradient(
@@ -577,6 +589,37 @@ def recorded_runs(path: Path | str = RUNS_PATH, subspace: bool = False) -> list[
     names = list(METHODS)
     runs = [run for run in runs if (run.ops != OPS) == subspace]
     return sorted(runs, key=lambda run: (names.index(run.method), run.seed))
+
+
+PRICED_PATH = Path(__file__).parent / "assets" / "latency_runs.json"
+"""Searches with a latency in the loss of the architecture, written by `scripts/recordings/latency_runs.py`."""
+
+
+class PricedRun(NamedTuple):
+    """One recorded search whose loss of the architecture has weight · `expected_price` added.
+
+    `logits` are (6, 5) at the beginning and after each epoch, `weight` is per ms, `seconds` of processor time.
+    """
+
+    weight: float
+    seed: int
+    logits: Any
+    seconds: float
+
+    @property
+    def cell(self) -> Cell:
+        """What the search hands over."""
+        return chosen_cell(torch.tensor(self.logits[-1]))
+
+
+def recorded_priced_runs(path: Path | str = PRICED_PATH) -> list[PricedRun]:
+    """The recorded searches with first-order DARTS, by rising weight and seed; weight 0 is among `recorded_runs`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    runs = json.loads(Path(path).read_text(encoding="utf-8"))["runs"]
+    return sorted((PricedRun(**run) for run in runs), key=lambda run: (run.weight, run.seed))
 
 
 def alpha_hessian(supernet: MixedSupernet, loss_fn: LossFunction, batch: Batch) -> Tensor:

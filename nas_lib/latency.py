@@ -234,6 +234,14 @@ def cell_layers(arch: Sequence[str], config: NetworkConfig | None = None) -> lis
     return [*layers, Layer("pool", (widths[-1], config.classes, sizes[-1]))]
 
 
+def edge_layers(op: str, config: NetworkConfig | None = None) -> list[Layer]:
+    """The layers that an operation on one live edge of the cell adds to its network: one in each stage, `none` none."""
+    config = config or NetworkConfig()
+    if op == "none":
+        return []
+    return [Layer(op, (w, w, size)) for w, size in zip(config.widths, config.resolutions, strict=True)]
+
+
 def mobile_layers(arch: Sequence[float], config: MobileConfig | None = None) -> list[Layer]:
     """The layers of a mobile network: stem, inverted bottlenecks, head with its classifier."""
     arch, config = MobileArch(arch), config or MobileConfig()

@@ -23,10 +23,11 @@
 # - draw discrete choices that still pass a gradient on (Gumbel-softmax), and search with them
 #   (SNAS, GDAS);
 # - measure what is lost between a supernet and the cell that comes out of it, and recognise a
-#   search that collapses.
+#   search that collapses;
+# - put an expected latency into the loss, and say what becomes of it in the cell.
 #
-# The notebook computes for about two minutes, most of it in section 6. You need the space, the data
-# and the table of lesson 00; no exercise of an earlier lesson is used here.
+# The notebook computes for about two minutes, most of it in sections 6 and 9. You need the space,
+# the data and the table of lesson 00; no exercise of an earlier lesson is used here.
 #
 # ## A choice that can be differentiated
 #
@@ -79,9 +80,7 @@ def gradients(loss, tensors):
 #
 # ### Exercise 4.1 · `mixed_op` · ●○○○○ · 8 min · 2 points
 #
-# **Why it matters.** The softmax lets operations *compete*: what one gains, the others lose. Later
-# methods change this very line (a sigmoid for each operation, a sample instead of the softmax), so
-# know what it does.
+# **Why it matters.** The softmax lets operations *compete*: what one gains, the others lose.
 #
 # Example: the outputs `[2, 2]` and `[6, 10]` with equal logits give `[4, 6]`.
 #
@@ -234,8 +233,7 @@ for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supern
     print(f"{name:36} {parameters:7,} parameters, {cost:5.1f} ms for a step of 64 images")
 
 # %% [markdown]
-# The supernet is larger than any one cell, and dearer, by a factor, not by 15,625. That is the
-# whole attraction.
+# The supernet is dearer than any one cell by a factor, not by 15,625. That is the attraction.
 #
 # ## 2 · Back to a choice
 #
@@ -246,9 +244,8 @@ for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supern
 #
 # ### Exercise 4.3 · `discretize` · ●●○○○ · 8 min · 2 points
 #
-# **Why it matters.** It is one line with room for two famous slips: an index that is off by one
-# after `none` has been cut away, and a mask of 0 that wins as soon as all other logits are
-# negative.
+# **Why it matters.** One line has room for two slips: an index off by one, and a mask of 0 that
+# wins where all other logits are negative.
 #
 # Example: a row with the logits 2, −1, −3, −0.5, −2 gives `"nor_conv_3x3"`; with
 # `exclude_none=False` it gives `"none"`.
@@ -257,8 +254,8 @@ for name, net in (("the cell with six 3x3 convolutions", one_cell), ("the supern
 # <code>alphas[:, 1:].argmax(dim=1)</code> counts from the second operation. Take the names out of
 # <code>OPS[1:]</code> as well.</details>
 # <details><summary>Hint: "'list' object has no attribute …"</summary>
-# <code>alphas = torch.as_tensor(alphas)</code> at the beginning makes a tensor of nested lists, and
-# leaves a tensor alone.</details>
+# <code>alphas = torch.as_tensor(alphas)</code> at the beginning makes a tensor of nested
+# lists.</details>
 
 # %% tags=["exercise"]
 def discretize(alphas, exclude_none=True):
@@ -306,9 +303,8 @@ check("discretize", discretize)
 # ### Exercise 4.4 · `weight_step` · ●●○○○ · 10 min · 2 points
 #
 # **Why it matters.** Two groups of parameters live in one network and in one computation graph.
-# `loss.backward()` fills the gradients of *both*. Whether that does harm depends on who clears
-# what, and when. `gradients` of the set-up cell asks for the gradient of one group and touches
-# nothing else.
+# `loss.backward()` fills the gradients of *both*. `gradients` of the set-up cell asks for the
+# gradient of one group and touches nothing else.
 #
 # Models offer `weights()` and `alphas()`, lists of tensors; the loss is `loss_fn(model(x), y)`.
 #
@@ -356,10 +352,10 @@ check("weight_step", weight_step)
 # %% [markdown]
 # ### Exercise 4.5 · `alpha_step_first_order` · ●●○○○ · 10 min · 3 points
 #
-# **Why it matters.** Simply hold $w$ still and follow $\nabla_\alpha L_{valid}(w, \alpha)$. That is
-# the version that most people run. Mind the symmetric danger: a gradient of the *validation* loss
-# that stays behind on the weights will be added to the next weight step if that one does not clear
-# it. Then weights are trained on validation images and no error tells.
+# **Why it matters.** Simply hold $w$ still and follow $\nabla_\alpha L_{valid}(w, \alpha)$. Mind
+# the symmetric danger: a gradient of the *validation* loss that stays behind on the weights is
+# added to the next weight step if that one does not clear it. Then weights are trained on
+# validation images and no error tells.
 #
 # <details><summary>Hint: "a gradient is left on the weights"</summary>
 # <code>loss.backward()</code> reaches all leaves. <code>gradients(loss, model.alphas())</code>
@@ -421,14 +417,12 @@ check("alpha_step_first_order", alpha_step_first_order)
 #
 # > **A common mistake.** The most copied PyTorch port computes `(p - n) / 2. * eps`. That
 # > *multiplies* by the radius instead of dividing by it, so the second-order term is smaller by the
-# > square of a small number: it is switched off. The searches still run, and the accuracies do not
-# > tell. Only a test of the gradient does.
+# > square of a small number: it is switched off. Only a test of the gradient tells.
 #
 # ### Exercise 4.6 · `alpha_step_second_order` · ●●●●● · 30 min · 6 points
 #
-# **Why it matters.** It is the hardest function of this course to get right by looking at it, and
-# among the easiest to test. The check holds your step against exact differentiation, twice, in
-# float64.
+# **Why it matters.** It is hard to get right by looking at it, and easy to test: the check holds it
+# against exact differentiation in float64.
 #
 # Example, the toy of the paper: $L_{train} = w^2 - 2\alpha w + \alpha^2$,
 # $L_{valid} = \alpha w - 2w + 1$. At $\alpha = 1$, $w = 0$ with $\xi = \tfrac14$: $w' = \tfrac12$,
@@ -437,17 +431,16 @@ check("alpha_step_first_order", alpha_step_first_order)
 #
 # <details><summary>Hint: "where do I start?"</summary>
 #
-# In this order: copy the weights; gradient of the training loss, virtual step in place
-# (`with torch.no_grad(): w -= …`); validation loss there, its gradients by alphas *and* by weights;
-# put w + r·v in, gradient of the training loss by the alphas; the same at w − r·v; put the copies
-# back; combine; step.
+# Copy the weights; gradient of the training loss, virtual step in place (`with torch.no_grad(): w
+# -= …`); validation loss there, its gradients by alphas *and* by weights; put w + r·v in, gradient
+# of the training loss by the alphas; the same at w − r·v; put the copies back; combine; step.
 #
 # </details>
 # <details>
 # <summary>Hint: "a leaf Variable that requires grad is being used in an in-place
 # operation"</summary>
 # Changing weights in place belongs into <code>with torch.no_grad():</code>. The losses belong
-# outside of it.</details>
+# outside.</details>
 # <details><summary>Hint: "the weights end … away from where they began"</summary>
 # <code>w + r·v − 2r·v + r·v</code> is not exactly w in floating point, and an error on the way
 # leaves the weights moved. Copy them at the beginning (<code>w.detach().clone()</code>) and put the
@@ -579,8 +572,8 @@ guess_alpha.beside(round(paths[0][-1, 0], 3))
 # %% [markdown]
 # "On paper": where the steps come to rest, $w = \alpha$ and $w' + 2\xi(\alpha - 2) = 0$. Hence
 # $\alpha = 4\xi/(1 + 2\xi)$. The first order comes to rest at 0, and only with $\xi = \tfrac12$
-# does one virtual step solve the inner problem completely, so that the optimum is found. The second
-# order is no small correction here.
+# does one virtual step solve the inner problem completely. The second order is no small correction
+# here.
 #
 # <details><summary>What we got</summary>
 #
@@ -623,11 +616,10 @@ for name, values in agreement.items():
     print(f"{name}: " + ", ".join(f"{value:.4f} at {eps:g}" for eps, value in zip(radii, values)))
 
 # %% [markdown]
-# The vertical line is the paper's $\varepsilon = 0.01$. Compare the two curves. Wherever a curve
-# drops, the step is a step in some other direction, and neither an error nor an odd-looking loss
-# will tell you. So test gradients on smooth functions, in float64, and with a small radius. If a
-# formula is wrong there, it is wrong everywhere; if it is right there, it may still be noisy on the
-# real network.
+# The vertical line is the paper's $\varepsilon = 0.01$. Wherever a curve drops, the step goes in
+# some other direction, and no error will tell you. So test gradients on smooth functions, in
+# float64, and with a small radius. If a formula is wrong there, it is wrong everywhere; if it is
+# right, it may still be noisy on the real network.
 #
 # <details><summary>What we got</summary>
 #
@@ -661,7 +653,7 @@ for name, values in agreement.items():
 #
 # ### Exercise 4.7 · `gumbel_softmax_sample` · ●●●○○ · 20 min · 4 points
 #
-# **Why it matters.** The line is short, and each part of it is needed. Without the detach the two
+# **Why it matters.** Without the detach the two
 # `y` cancel and nothing is learned; with the soft vector forwarded the network is a mixture again;
 # with noise outside of the division the temperature changes *what* is drawn.
 #
@@ -740,7 +732,7 @@ print(f"the softmax of the logits    {np.round(example.softmax(0).numpy(), 3)}")
 # <details><summary>What we got</summary>
 #
 # The option with probability 0.563 has a mean of about 0.56 at τ = 0.1, but of about 0.35 at τ = 2
-# and about 0.23 at τ = 10, where the samples hardly differ from uniform.
+# and about 0.23 at τ = 10.
 #
 # </details>
 #
@@ -759,10 +751,9 @@ for name, method in darts.METHODS.items():
 # %% [markdown]
 # ## 6 · A search, live
 #
-# Now search: first-order DARTS, with your cell, your steps and your rule at the end. The library's
-# loop does the rest. Half of the 4,096 training images train the weights, the other half the
-# alphas; SGD with a cosine for the weights, Adam for the alphas, 20 epochs. The stop button of the
-# notebook ends it early and keeps what it has.
+# Now search: first-order DARTS, with your cell, your steps and your rule at the end. Half of the
+# 4,096 training images train the weights, the other half the alphas; SGD with a cosine for the
+# weights, Adam for the alphas, 20 epochs. The stop button ends it early and keeps what it has.
 
 # %% tags=["experiment"]
 choose = or_fallback("discretize", discretize)
@@ -790,12 +781,11 @@ shown = ", ".join(f"{a:.2f}/{b:.2f}" for a, b in margins.tolist())
 print(f"weight of the chosen operation and of the next: {shown}")
 
 # %% [markdown]
-# Look at the last line before you look at the cell. If the chosen operation carries 0.4 of the
-# weight and the next 0.3, then throwing away all but the first throws away most of what the edge
-# computes. This **discretisation gap** can be followed in four stages: (1) the supernet as it is;
-# (2) the chosen cell with the weights that it inherits, once as they are, once after its batch
-# norms have seen the cell's own activations; (3) the cell trained from scratch by the table's
-# recipe; (4) its place among all 15,625 cells.
+# Look at the last line first. If the chosen operation carries 0.4 of the weight and the next 0.3,
+# then most of what the edge computes is thrown away. This **discretisation gap** can be followed in
+# four stages: (1) the supernet as it is; (2) the chosen cell with the weights that it inherits,
+# once as they are, once after its batch norms have seen the cell's own activations; (3) the cell
+# trained from scratch by the table's recipe; (4) its place among all 15,625 cells.
 
 # %% tags=["experiment"]
 guess_cell = predict("Accuracy of the chosen cell with its inherited weights?", ..., unit="%")
@@ -830,19 +820,19 @@ guess_cell.beside(inherited.as_is)
 #
 # The supernet had about 84.7 %. With its weights the chosen cell fell to about 16 %, hardly more
 # than guessing, with new batch-norm statistics it had about 66 %, and trained from scratch about 86
-# %. What the supernet can do says little of what its cell can do.
+# %.
 #
 # </details>
 
 # %% [markdown]
 # ## 7 · Four methods, many seeds
 #
-# One search is an anecdote. `python -m scripts.recordings.darts_runs record` has run each method
+# `python -m scripts.recordings.darts_runs record` has run each method
 # with several seeds, by the same configuration and on the library's faster supernet, but for one
 # thing: GDAS, which computes one operation per edge, had five times the epochs, and so about the
 # seconds of DARTS. It stored the logits of every epoch and stages 1 to 3. The ranks are looked up
-# in your table now. Two things that need no gradient stand below: the largest cell, and random
-# search for the same processor time.
+# now. Below stand two rivals without a gradient: the largest cell, and random search for the same
+# processor time.
 
 # %% tags=["experiment"]
 guess_ahead = predict("How many of the 20 searches find a better cell than the largest?", ...)
@@ -890,21 +880,18 @@ plotting.legend(ax)
 # Read the last row first. No search of any method is ahead of simply taking the largest cell, rank
 # 11; SNAS *returns* it, five times out of five. Of the ten DARTS searches eight rank above the
 # median random search of the same time. GDAS spreads most: its five cells lie far apart, and their
-# median behind random search. (Its seconds were measured on a busy machine, which makes that rival
-# a little stronger. Against the one of first-order DARTS's seconds it is behind as well.)
+# median behind random search (of seconds that were measured on a busy machine).
 #
 # <details><summary>What we got</summary>
 #
 # Median ranks: DARTS 105 (first order) and 161 (second), SNAS 11, GDAS 1,069, from 129 to 8,192.
-# Random search of the same time, 18, 33, 10 and 30 trainings, has 753, 420, 1,159 and 473. No
-# search is ahead of the largest cell, rank 11, and 8 of the ten DARTS searches are ahead of random
-# search.
+# Random search of the same time, 18, 33, 10 and 30 trainings, has 753, 420, 1,159 and 473.
 #
 # </details>
 #
-# Two more comparisons are worth a look. Does the supernet's accuracy tell which seed found the
-# better cell? And where do the operations go: does a method **collapse**, onto skip connections, as
-# on the CIFAR-10 version of this space, or onto the largest operation, or not at all?
+# Does the supernet's accuracy tell which seed found the better cell? And where do the operations
+# go: does a method **collapse**, onto skip connections, as on the CIFAR-10 version of this space,
+# or onto the largest operation, or not at all?
 
 # %% tags=["experiment"]
 guess_collapse = predict("On how many of the 6 edges does DARTS choose a skip, on average?", ...)
@@ -943,9 +930,8 @@ print(f"supernet against table: tau {tau:.2f} over {len(truth)} DARTS searches (
 # $\nabla^2_\alpha L_{valid}$ rises before DARTS degenerates, because a sharp minimum in $\alpha$
 # does not survive the jump to a corner of the simplex. Stop when it has risen by a given factor,
 # and go back to where it began. *The skip count* (DARTS+, Liang et al. 2019): stop before a cell
-# has more than two skip connections. Both are applied to the recorded searches after the fact:
-# which epoch would they have kept, and what is that cell worth? A third remedy is sampling instead
-# of mixing.
+# has more than two skip connections. Which epoch
+# of the recorded searches would they have kept, and what is that cell worth?
 
 # %% tags=["experiment"]
 darts_runs = {name: runs for name, runs in by_method.items() if name.startswith("DARTS")}
@@ -982,8 +968,6 @@ for name, runs in darts_runs.items():
         print(f"{name:20} {rule:18} epochs {kept}, regret {mean:.2f}, median rank {median:,.0f}")
 
 # %% [markdown]
-# Read the right figure together with the printed rows.
-#
 # <details><summary>What we got</summary>
 #
 # Cells of epoch 3, which the curvature keeps, have a mean regret of 1.10 (first order) and 0.94
@@ -991,11 +975,10 @@ for name, runs in darts_runs.items():
 #
 # </details>
 #
-# The skip rule kept every epoch: its symptom did not appear, and a remedy for an illness that is
-# not there cannot help. The curvature fired in all ten searches, as early as the rule allows, which
-# is no warning either: the eigenvalue also grows because the supernet learns. The early cells have
-# a mean regret half a point lower, but the ten searches differ so much in this that an interval
-# includes zero.
+# The skip rule kept every epoch: its symptom did not appear. The curvature fired in all ten
+# searches, as early as the rule allows, which is no warning either: the eigenvalue also grows
+# because the supernet learns. The early cells have a mean regret half a point lower, but an
+# interval includes zero.
 #
 # ### Where DARTS fails
 #
@@ -1044,15 +1027,163 @@ print(f"no search: rank {rank_in_s2(('nor_conv_3x3',) * 6)} of {len(known)}")
 #
 # </details>
 #
-# Here is the collapse, and here the remedies work. With time the skips win; the usual explanation
-# is that they need no training, and that the weights around them learn to make up for them. One
-# search ends on skips alone, the *worst* cell of the space, and its eigenvalue climbs to three
-# times that of the others. Who stops early hands over the best cell. But do not read too much into
-# the rule: it fires as early here as it did above, where it cured nothing, and the best cell of S2
-# is the largest, which no search needs to find.
+# Here is the collapse, and here the remedies work. With time the skips win, it is thought because
+# they need no training. One search ends on skips alone, the *worst* cell of the space, and its
+# eigenvalue climbs to three times that of the others. But the rule fires as early as above, where
+# it cured nothing, and the best cell of S2 is the largest, which no search needs to find.
 
 # %% [markdown]
-# ## 9 · Recap
+# ## 9 · Latency in the loss
+#
+# A device wants more than accuracy. Which operation an edge will have is open during a search, but
+# its *expected* latency is known, by the softmax that mixes the outputs, and it has a gradient.
+# FBNet (Wu et al. 2019) and ProxylessNAS (Cai et al. 2019) put it into the loss of the
+# architecture, the latter as a plain sum:
+#
+# $$L_{valid}(w, \alpha) + \text{weight} \cdot \sum_e \sum_k \text{softmax}(\alpha_e)_k \cdot
+# \text{latency}_{e,k}.$$
+#
+# ### Exercise 4.8 · `expected_latency` · ●●○○○ · 8 min · 2 points
+#
+# **Why it matters.** It makes a table of latencies, which has no gradient, into a term of the loss,
+# which has one. Example: two edges with equal logits, latencies `[0, 4]` and `[2, 6]`: 2 + 4 = 6.
+#
+# <details><summary>Hint: "no gradient arrives at alphas"</summary>
+# Stay with tensors to the end: <code>float(…)</code>, <code>.item()</code>, <code>.detach()</code>
+# and numpy cut the gradient off.</details>
+
+# %% tags=["exercise"]
+def expected_latency(alphas, latencies):
+    """Latency of a cell whose operations are drawn by the softmax of its logits, on average.
+
+    Args:
+        alphas: float tensor (E, O), E edges with O operations each, both ≥ 1: the logits. One of
+            minus infinity rules its operation out.
+        latencies: tensor (E, O) of the same dtype, what each operation takes on each edge, ≥ 0.
+
+    Returns:
+        Tensor without axes, in the unit of latencies: Σ_e Σ_k softmax(alphas[e])_k ·
+        latencies[e, k], with a gradient to alphas.
+
+    Raises:
+        ValueError: alphas or latencies of another shape; a row of alphas that has no softmax, since
+            it holds NaN or plus infinity or nothing but minus infinity; latencies that are
+            negative, infinite or NaN.
+
+    Source: Cai et al. (2019), section 3.3; Wu et al. (2019), sections 3.2 and 3.3.
+    """
+    ### BEGIN SOLUTION
+    if alphas.ndim != 2 or alphas.numel() < 1 or alphas.shape != latencies.shape:
+        shapes = tuple(alphas.shape), tuple(latencies.shape)
+        raise ValueError(f"alphas and latencies must have one shape (E, O), got {shapes}")
+    if not (torch.isfinite(latencies).all() and (latencies >= 0).all()):
+        raise ValueError(f"latencies must be finite numbers of 0 or more, got {latencies}")
+    chances = torch.softmax(alphas, dim=1)
+    if chances.isnan().any():
+        raise ValueError(f"alphas must have a softmax in each row, got {alphas}")
+    return (chances * latencies).sum()
+    ### END SOLUTION
+
+# %% tags=["check"]
+check("expected_latency", expected_latency)
+
+# %% [markdown]
+# The latencies are the roofline of a Raspberry Pi 4 (lesson 06), in ms: what an operation on one
+# edge adds to the network of the table. The weight says how much loss a millisecond is worth. First
+# one search live, as in section 6.
+
+# %% tags=["experiment"]
+from nas_lib.devices import DEVICES
+from nas_lib.latency import edge_layers
+from nas_lib.spaces import live_edges
+
+price, pi = or_fallback("expected_latency", expected_latency), DEVICES["raspberry_pi_4"]
+row = [1e3 * pi.network_bound(edge_layers(op, recipe.network)) for op in OPS]
+latencies, WEIGHT = torch.tensor([row] * len(EDGES)), 1.0
+print(", ".join(f"{op} {ms:.3f} ms" for op, ms in zip(OPS, row)))
+
+
+def priced_update(model, weight_optimizer, alpha_optimizer, train_batch, valid_batch):
+    """The alphas with their latency in the loss, then the weights without."""
+
+    def loss_fn(predictions, y):
+        return F.cross_entropy(predictions, y) + WEIGHT * price(model.alphas()[0], latencies)
+
+    valid_loss = first_order(model, loss_fn, valid_batch, alpha_optimizer)
+    return step_of_weights(model, F.cross_entropy, train_batch, weight_optimizer), valid_loss
+
+# %% tags=["experiment"]
+guess_ms = predict("Latency of the cell, if six 3×3 convolutions take 0.303 ms?", ..., unit="ms")
+
+# %% tags=["experiment"]
+def cell_ms(arch):
+    """What the live edges of a cell take."""
+    return sum(row[OPS.index(op)] for op, live in zip(arch, live_edges(arch)) if live)
+
+
+priced = darts.search(splits, methods[0], config, seed=0, update=priced_update)
+expected = [float(price(alphas, latencies)) for alphas in priced.logits]
+paths = {"expected, of the mixture": expected, "of the chosen cell": [*map(cell_ms, priced.cells)]}
+labels = {"xlabel": "epoch", "ylabel": "latency (ms)"}
+plotting.lines(paths, **labels, title="One search with latency in its loss")
+found = test[benchmark.space.index(priced.cells[-1])]
+print(f"expected latency {expected[0]:.3f} → {expected[-1]:.3f} ms")
+print(f"chosen cell {cell_ms(priced.cells[-1]):.3f} ms, {found:.2f} % in the table")
+print(f"mean weight of none: {priced.mixing[-1][:, 0].mean():.2f}")
+guess_ms.beside(cell_ms(priced.cells[-1]))
+
+# %% [markdown]
+# The loss got what it asked for: the *mixture* became fast. The cheapest way there is `none`, which
+# takes no time, and which `discretize` leaves out.
+#
+# What does the weight do? `scripts/recordings/latency_runs.py` has searched with three values and
+# five seeds; 0 are the searches of section 7. Beside each found cell stands what needs no search at
+# its latency: 3×3 convolutions on as many edges as fit, skips on the others, and random search for
+# the same time, within that latency.
+
+# %% tags=["experiment"]
+by_weight = {0.0: by_method[methods[0]]}
+for one in darts.recorded_priced_runs():
+    by_weight.setdefault(one.weight, []).append(one)
+ms, conv = np.array([cell_ms(arch) for arch in benchmark.space]), OPS.index("nor_conv_3x3")
+trainings = round(np.mean([one.seconds for one in by_weight[1.0]]) / benchmark.seconds.mean())
+
+
+def without_search(limit):
+    """Test accuracy, on average: by hand, and of random search within a latency."""
+    many = int((limit + 1e-9) / row[conv])
+    by_hand = known[[cell.count("nor_conv_3x3") == many for cell in cells]]
+    rng = np.random.default_rng(0)
+    random = random_winners(benchmark, trainings, rng, allowed=ms <= limit + 1e-9)
+    return by_hand.mean(), test[random].mean()
+
+# %% tags=["experiment"]
+labels = {"xlabel": "latency (ms)", "ylabel": "test accuracy (%)"}
+ax = plotting.pareto(ms, test, **labels, title="All cells and the found ones")
+print(f"weight  expected ms  cell ms  accuracy  by hand  random ({trainings})  five seeds (%)")
+for (weight, runs), marker in zip(by_weight.items(), "osD^"):
+    found = [benchmark.space.index(one.cell) for one in runs]
+    ax.plot(ms[found], test[found], marker, color="black", mfc="none", label=f"weight {weight:g}")
+    hoped = np.mean([float(price(torch.tensor(one.logits[-1]), latencies)) for one in runs])
+    rivals = np.mean([without_search(limit) for limit in ms[found]], axis=0)
+    columns = f"{hoped:12.3f} {ms[found].mean():8.3f} {test[found].mean():9.2f}"
+    seeds = ", ".join(f"{value:.1f}" for value in test[found])
+    print(f"{weight:6g} {columns} {rivals[0]:8.2f} {rivals[1]:12.2f}  {seeds}")
+plotting.legend(ax)
+
+# %% [markdown]
+# <details><summary>What we got</summary>
+#
+# Live, the expected latency fell to about 0.053 ms, but the chosen cell takes about 0.10. By weight
+# the cells take 0.269, 0.185, 0.101 and 0.081 ms and have 85.68, 83.21, 70.89 and 77.35 %; one with
+# weight 1 is of skips alone, 30.1 %. By hand it is 85.17, 82.19, 70.48 and 77.44 %, by random
+# search
+# 84.62, 83.47, 72.04 and 81.05 %: the search is ahead of both only at weight 0.
+#
+# </details>
+
+# %% [markdown]
+# ## 10 · Recap
 #
 # - A softmax mixture makes the choice of an operation differentiable. The mixture is not a cell of
 #   the space.
@@ -1068,8 +1199,10 @@ print(f"no search: rank {rank_in_s2(('nor_conv_3x3',) * 6)} of {len(known)}")
 #   the rank in the table.
 # - DARTS can collapse onto skips, given few candidates and time. Stopping early cures that; where
 #   nothing collapses, it cures nothing.
+# - An expected latency has a gradient and can stand in the loss. It is the mixture's, not the
+#   cell's.
 #
-# ## 10 · Questions
+# ## 11 · Questions
 #
 # ### Question 4.1 · `concept_04_1` · ●○○○○ · 1 min · 1 point
 #
@@ -1199,5 +1332,8 @@ check("concept_04_4", concept_04_4)
 #   [arXiv:1909.09656](https://arxiv.org/abs/1909.09656).
 # - H. Liang et al. (2019). *DARTS+: Improved Differentiable Architecture Search with Early
 #   Stopping.* [arXiv:1909.06035](https://arxiv.org/abs/1909.06035).
+# - H. Cai, L. Zhu and S. Han (2019). *ProxylessNAS.* ICLR.
+#   [arXiv:1812.00332](https://arxiv.org/abs/1812.00332).
+# - B. Wu et al. (2019). *FBNet.* CVPR. [arXiv:1812.03443](https://arxiv.org/abs/1812.03443).
 # - X. Dong and Y. Yang (2020). *NAS-Bench-201.* ICLR.
 #   [arXiv:2001.00326](https://arxiv.org/abs/2001.00326). The source of the published results above.

@@ -20,6 +20,7 @@ from nas_lib.latency import (
     build_layer,
     cell_layers,
     compare,
+    edge_layers,
     layer_work,
     mobile_layers,
     pinned_threads,
@@ -149,6 +150,14 @@ def test_the_layers_of_a_cell_are_those_of_its_network(config: NetworkConfig) ->
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             network(images)
         assert counter.get_total_flops() == 2 * count_macs(live, config)
+
+
+def test_a_cell_has_the_layers_of_its_edges_and_what_is_there_without_a_cell() -> None:
+    for config in (NetworkConfig(), CIFAR):
+        frame = cell_layers(("none",) * 6, config)
+        for op in SPACE.ops:
+            layers = [layer for _ in range(6) for layer in edge_layers(op, config)]
+            assert sorted(cell_layers((op,) * 6, config)) == sorted(frame + layers)
 
 
 def test_the_layers_of_a_mobile_network_have_its_arithmetic() -> None:

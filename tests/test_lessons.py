@@ -358,9 +358,9 @@ FIGURES = {
     "01_random_search": 8,
     "02_evolution_and_early_stopping": 6,
     "03_rl_controller": 8,
-    "04_darts": 10,
+    "04_darts": 12,
     "05_supernet": 8,
-    "06_hardware_aware": 5,
+    "06_hardware_aware": 6,
     "07_compound_scaling": 6,  # and three more where the recorded runs are there
     "08_predictors_and_fidelity": 5,
     "09_capstone": 4,

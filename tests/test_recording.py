@@ -24,6 +24,7 @@ from scripts import recording
 from scripts.recording import NotRecorded, Recording, Row, Rows, Study
 from scripts.recordings.controller_nas_bench_201 import Controllers
 from scripts.recordings.darts_runs import Searches
+from scripts.recordings.latency_runs import PricedSearches
 from scripts.recordings.mobile_table import MobileTable
 from scripts.recordings.ofa_runs import QUANTILES, SCHEMES, OnceForAll
 from scripts.recordings.proxy_scores import Proxies
@@ -359,6 +360,7 @@ def test_too_few_evaluations_are_refused_before_anything_is_trained(tmp_path: Pa
         MobileTable(),
         OnceForAll(),
         Searches(),
+        PricedSearches(),
         Scaling(),
         Controllers(),
         TransformerSearches(),

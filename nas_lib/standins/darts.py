@@ -88,3 +88,13 @@ def gumbel_softmax_sample(logits: Any, tau: float, generator: Any, hard: bool = 
     from nas_lib.darts import concrete_sample
 
     return concrete_sample(logits, tau, generator, hard)
+
+
+@stands_in(
+    "expected_latency",
+    hides=("nas_lib.darts:expected_price",),
+)
+def expected_latency(alphas: Any, latencies: Any) -> Any:
+    from nas_lib.darts import expected_price
+
+    return expected_price(alphas, latencies)

@@ -1,4 +1,4 @@
-"""What stands in for the exercises of lesson 06: latency, Pareto fronts and quantisation."""
+"""What stands in for the exercises of lesson 06: latency, searches by reward, Pareto fronts and quantisation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from nas_lib.search import History
+from nas_lib.spaces import Space
 from nas_lib.standins import stands_in
 
 
@@ -66,6 +67,33 @@ def mnasnet_reward(
 ) -> Any:
     excess = np.log(np.asarray(latency, dtype=float) / target)
     return accuracy * np.exp(alpha * np.minimum(excess, 0.0) + beta * np.maximum(excess, 0.0))
+
+
+@stands_in(
+    "hardware_aware_search",
+    hides=(
+        "nas_lib.searchers:HillClimbing._propose",
+        "nas_lib.searchers:HillClimbing._learn",
+    ),
+)
+def hardware_aware_search(
+    accuracy: Callable[[Any], float],
+    latency: Callable[[Any], float],
+    reward: Callable[[float, float], float],
+    space: Space,
+    budget: int,
+    rng: Generator,
+) -> History:
+    from nas_lib.searchers import HillClimbing
+
+    searcher = HillClimbing(space, rng, move="first")
+    archs: list[Any] = []
+    values: list[float] = []
+    while len(archs) < budget:
+        archs.append(searcher.ask())
+        values.append(reward(accuracy(archs[-1]), latency(archs[-1])))
+        searcher.tell(archs[-1], values[-1])
+    return History(archs, np.array(values))
 
 
 @stands_in(

@@ -1382,3 +1382,254 @@ def with_a_guarded_logarithm(logits, tau, generator, hard=False):
         top = torch.nn.functional.one_hot(y.max(-1).indices, logits.shape[-1])
         y = (top - y).detach() + y
     return y
+
+
+# --------------------------------------------------------------------------------- expected_latency
+
+CHANCES = "torch.softmax(alphas, dim=1)"
+TOTAL = "(chances * latencies).sum()"
+SHAPED = "alphas.ndim != 2 or alphas.numel() < 1 or alphas.shape != latencies.shape"
+FINITE = "torch.isfinite(latencies).all() and (latencies >= 0).all()"
+NO_SOFTMAX = "if chances.isnan().any():"
+CUT_OFF = "no gradient arrives at alphas: stay with tensors from the softmax to the sum"
+ONE_OF_EACH = (
+    "only one operation of each edge counts: the expected latency weighs all of them, and has a gradient"
+)
+
+book.edits(
+    "expected_latency",
+    ("no-softmax", "the logits themselves are the weights: take their softmax", {CHANCES: "alphas"}),
+    (
+        "sigmoid",
+        "each weight is a sigmoid: the operations of an edge compete, by a softmax over all of them",
+        {CHANCES: "torch.sigmoid(alphas)"},
+    ),
+    (
+        "no-exponential",
+        "the alphas are divided by their sum: a softmax takes their exponentials first",
+        {CHANCES: "alphas / alphas.sum(1, keepdim=True)"},
+    ),
+    (
+        "softmax-over-the-edges",
+        "the softmax runs over the edges: operations compete within an edge, within a row",
+        {CHANCES: "torch.softmax(alphas, dim=0)"},
+    ),
+    (
+        "softmax-over-everything",
+        "one softmax runs over all edges at once: each edge has a choice of its own",
+        {CHANCES: "torch.softmax(alphas.flatten(), dim=0).reshape(alphas.shape)"},
+    ),
+    (
+        "logarithms",
+        "these are logarithms of the softmax: it is the probabilities that weigh",
+        {CHANCES: "torch.log_softmax(alphas, dim=1)"},
+    ),
+    (
+        "overflow",
+        "exponentials of large logits overflow: torch.softmax takes care of that",
+        {CHANCES: "alphas.exp() / alphas.exp().sum(1, keepdim=True)"},
+    ),
+    (
+        "overflow",
+        "exponentials of large logits overflow: torch.softmax takes care of that",
+        {CHANCES: "alphas.exp() / alphas.exp().sum(1, keepdim=True)", NO_SOFTMAX: "if False:"},
+    ),
+    (
+        "softmin",
+        "the softmax is of the alphas with the opposite sign: a larger logit is a larger chance",
+        {CHANCES: "torch.softmax(-alphas, dim=1)"},
+    ),
+    (
+        "one-operation-only",
+        ONE_OF_EACH,
+        {TOTAL: "(F.one_hot(alphas.argmax(1), alphas.shape[1]) * latencies).sum() + 0 * alphas.sum()"},
+    ),
+    (
+        "one-operation-only",
+        ONE_OF_EACH,
+        {
+            TOTAL: "((F.one_hot(alphas.argmax(1), alphas.shape[1]) - chances.detach() + chances) * latencies).sum()"
+        },
+    ),
+    (
+        "one-operation-only",
+        "only the largest term of each edge counts: the expected latency adds up all of them",
+        {TOTAL: "(chances * latencies).max(dim=1).values.sum()"},
+    ),
+    (
+        "drawn",
+        "one operation of each edge is drawn: what is asked for is the mean over all draws",
+        {
+            TOTAL: "latencies.gather(1, torch.multinomial(chances, 1, generator=torch.Generator()"
+            ".manual_seed(0))).sum() + 0 * chances.sum()"
+        },
+    ),
+    (
+        "mean-over-edges",
+        "this is the mean over the edges: a cell takes their sum",
+        {TOTAL: f"{TOTAL} / len(alphas)"},
+    ),
+    ("mean-of-all", "this is the mean of all terms: add them up", {TOTAL: "(chances * latencies).mean()"}),
+    (
+        "slowest-edge",
+        "this is the slowest edge: what all edges take adds up",
+        {TOTAL: "(chances * latencies).sum(dim=1).max()"},
+    ),
+    (
+        "not-summed",
+        "there is one number for each edge: a loss needs their sum, a tensor without axes",
+        {TOTAL: "(chances * latencies).sum(dim=1)"},
+    ),
+    (
+        "not-summed",
+        "there is an axis left: a loss is a tensor without axes",
+        {TOTAL: "(chances * latencies).sum().reshape(1)"},
+    ),
+    (
+        "without-none",
+        "the first operation is left out: it takes part in the softmax and in the sum",
+        {TOTAL: "(chances[:, 1:] * latencies[:, 1:]).sum()"},
+    ),
+    (
+        "without-none",
+        "the first operation is left out of the softmax: it takes part in it",
+        {TOTAL: "(torch.softmax(alphas[:, 1:], dim=1) * latencies[:, 1:]).sum() + 0 * alphas.sum()"},
+    ),
+    (
+        "first-row-for-all",
+        "the first row of latencies serves for all edges: each edge has a row of its own",
+        {TOTAL: "(chances * latencies[0]).sum()"},
+    ),
+    (
+        "logarithm-of-latency",
+        "this is the logarithm of the expected latency: FBNet's loss takes one, this function does not",
+        {TOTAL: f"{TOTAL}.log()"},
+    ),
+    ("no-gradient-of-alphas", CUT_OFF, {CHANCES: "torch.softmax(alphas.detach(), dim=1)"}),
+    (
+        "no-gradient-of-alphas",
+        CUT_OFF,
+        {TOTAL: "torch.tensor((chances * latencies).sum().item()).to(alphas)"},
+    ),
+    ("no-gradient-of-alphas", CUT_OFF, {CHANCES: "torch.softmax(alphas.data, dim=1)"}),
+    (
+        "half-a-gradient",
+        "the gradient is not that of the softmax: part of it is detached",
+        {CHANCES: "alphas.sub(alphas.logsumexp(1, keepdim=True).detach()).exp()"},
+    ),
+    ("wrong-type", "", {TOTAL: f"float({TOTAL})"}),
+    ("other-dtype", "the result has another dtype than the alphas", {TOTAL: f"{TOTAL}.double()"}),
+    (
+        "other-dtype",
+        "",
+        {CHANCES: "torch.softmax(alphas.float(), dim=1)", TOTAL: "(chances * latencies.float()).sum()"},
+    ),
+    (
+        "mutates-input",
+        "",
+        {CHANCES: "torch.softmax(alphas, dim=1)\n    latencies /= latencies.max().clamp(min=1)"},
+    ),
+    ("mutates-input", "", {CHANCES: "torch.softmax(alphas, dim=1)\n    alphas.data -= alphas.data.mean()"}),
+    ("mutates-input", "", {TOTAL: f"{TOTAL} if latencies.requires_grad_() is latencies else None"}),
+    (
+        "mutates-input",
+        "",
+        {
+            f"return {TOTAL}": f"total = {TOTAL}\n    if alphas.requires_grad:\n        total.backward(retain_graph=True)\n    return total"
+        },
+    ),
+    ("returns-nothing", "", {f"return {TOTAL}": TOTAL}),
+    ("accepts-bad-input", "", {" or alphas.shape != latencies.shape": ""}),
+    (
+        "accepts-bad-input",
+        "",
+        {"alphas.shape != latencies.shape": "alphas.shape[1:] != latencies.shape[-1:]"},
+    ),
+    ("accepts-bad-input", "", {"alphas.shape != latencies.shape": "len(alphas) != len(latencies)"}),
+    (
+        "accepts-bad-input",
+        "",
+        {"alphas.ndim != 2 or ": "", "softmax(alphas, dim=1)": "softmax(alphas, dim=-1)"},
+    ),
+    ("accepts-bad-input", "", {" or alphas.numel() < 1": ""}),
+    ("accepts-bad-input", "", {"alphas.numel() < 1": "len(alphas) < 1"}),
+    ("accepts-bad-input", "", {FINITE: "torch.isfinite(latencies).all()"}),
+    ("accepts-bad-input", "", {FINITE: "(latencies >= 0).all()"}),
+    ("accepts-bad-input", "", {FINITE: "not (latencies < 0).any()"}),
+    ("accepts-bad-input", "", {FINITE: "True"}),
+    ("accepts-bad-input", "", {NO_SOFTMAX: "if False:"}),
+    ("accepts-bad-input", "", {NO_SOFTMAX: "if alphas.isnan().any():"}),
+    ("accepts-bad-input", "", {NO_SOFTMAX: "if alphas.isnan().any() or alphas.isposinf().any():"}),
+    ("accepts-bad-input", "", {CHANCES: "torch.softmax(alphas, dim=1).nan_to_num()"}),
+    ("refuses-good-input", "", {NO_SOFTMAX: "if not torch.isfinite(alphas).all():"}),
+    ("refuses-good-input", "", {"(latencies >= 0)": "(latencies > 0)"}),
+    ("wrong-error", "", {'raise ValueError(f"latencies': 'raise RuntimeError(f"latencies'}),
+    ("wrong-error", "", {'raise ValueError(f"alphas must': 'raise ArithmeticError(f"alphas must'}),
+    ("wrong-error", "", {"alphas.ndim != 2 or ": ""}),
+)
+
+_PRICES_SEEN = {}
+
+
+@book.wrong(
+    "expected_latency",
+    "old-numbers",
+    "the latencies of an earlier call are used again: read the arguments at each call",
+)
+def with_latencies_of_the_first_call(alphas, latencies):
+    _priced(alphas, latencies)
+    kept = _PRICES_SEEN.setdefault(id(latencies), latencies.clone())
+    kept = kept if kept.shape == latencies.shape else latencies
+    return (alphas.softmax(1) * kept).sum()
+
+
+def _priced(alphas, latencies):
+    if alphas.dim() != 2 or 0 in alphas.shape or alphas.shape != latencies.shape:
+        raise ValueError(f"one shape (E, O), got {alphas.shape} and {latencies.shape}")
+    if not all(0 <= one < float("inf") for one in latencies.flatten().tolist()):
+        raise ValueError(f"latencies of 0 or more, got {latencies}")
+    if not alphas.logsumexp(1).isfinite().all():
+        raise ValueError(f"each row of alphas needs a softmax, got {alphas}")
+
+
+@book.right("expected_latency")
+def by_einsum(alphas, latencies):
+    _priced(alphas, latencies)
+    return torch.einsum("eo,eo->", F.softmax(alphas, -1), latencies)
+
+
+@book.right("expected_latency")
+def by_loops(alphas, latencies):
+    """Edge by edge, operation by operation, with the largest logit taken off."""
+    _priced(alphas, latencies)
+    total = 0
+    for row, prices in zip(alphas, latencies):
+        powers = [(alpha - row.max().detach()).exp() for alpha in row]
+        for power, price in zip(powers, prices):
+            total = total + power / sum(powers) * price
+    return total
+
+
+@book.right("expected_latency")
+def by_scalar_products(alphas, latencies):
+    _priced(alphas, latencies)
+    chances = (alphas - alphas.logsumexp(dim=1, keepdim=True)).exp()
+    return torch.trace(chances @ latencies.T)
+
+
+@book.right("expected_latency")
+def by_one_product_of_all(alphas, latencies):
+    """In float64 throughout, the answer in the dtype of the logits."""
+    _priced(alphas, latencies)
+    chances = torch.nn.Softmax(dim=1)(alphas.double())
+    return torch.dot(chances.flatten(), latencies.double().flatten()).to(alphas.dtype)
+
+
+@book.right("expected_latency")
+def by_a_distribution(alphas, latencies):
+    try:
+        _priced(alphas, latencies)
+    except RuntimeError as error:
+        raise ValueError("alphas and latencies must be tables of numbers") from error
+    drawn = torch.distributions.Categorical(logits=alphas)
+    return torch.stack([(p * t).sum() for p, t in zip(drawn.probs, latencies)]).sum()

@@ -1209,3 +1209,284 @@ def by_rejection(evaluate, size, archs, bit_choices, size_limit, budget, rng):
         if pair not in pairs and size(*pair) <= size_limit:
             pairs.append(pair)
     return _told(evaluate, pairs)
+
+
+# ----------------------------------------------------------------------------- hardware_aware_search
+
+OUT_OF_RANGE = "if not 1 <= budget <= len(space):"
+ORDERED = "sorted(found, key=found.get, reverse=True)"
+STARTS = "iter(rng.permutation(len(space)).tolist())"
+LED = "if len(found) >= 10:"
+VALUE = "float(reward(accuracy(arch), latency(arch)))"
+PICKED = "unseen[rng.integers(len(unseen))]"
+RESULT = "History(list(found), np.array(list(found.values())))"
+FINITE = "if not np.isfinite(found[arch]):"
+CALLS = "accuracy(arch), latency(arch)"
+
+book.edits(
+    "hardware_aware_search",
+    ("accuracy-not-reward", "", {VALUE: "float(accuracy(arch))"}),
+    ("latency-not-reward", "", {VALUE: "0 * accuracy(arch) + latency(arch)"}),
+    ("swapped-arguments", "", {CALLS: "latency(arch), accuracy(arch)"}),
+    ("negated", "", {"np.array(list(found.values()))": "-np.array(list(found.values()))"}),
+    ("wrong-values", "", {CALLS: "accuracy(arch), latency(space.from_index(0))"}),
+    (
+        "led-by-accuracy",
+        "",
+        {
+            "found = {}": "found, seen = {}, {}",
+            ORDERED: "sorted(found, key=seen.get, reverse=True)",
+            VALUE: "float(reward(seen.setdefault(arch, accuracy(arch)), latency(arch)))",
+        },
+    ),
+    ("led-by-latency", "", {ORDERED: "sorted(found, key=latency)"}),
+    ("minimum", "", {ORDERED: "sorted(found, key=found.get)"}),
+    ("no-learning", "", {LED: "if False:"}),
+    ("no-learning", "", {ORDERED: "list(found)[::-1]"}),
+    ("no-learning", "", {ORDERED: "list(found)"}),
+    (
+        "arch-twice",
+        "",
+        {
+            "            if arch in found:\n                continue": "            pass",
+            RESULT: "History(told, np.array([found[one] for one in told]))",
+            "found = {}": "found, told = {}, []",
+            "while len(found) < budget:": "while len(told) < budget:",
+            f"found[arch] = {VALUE}": f"found[arch] = {VALUE}\n        told.append(arch)",
+            "if one not in found]": "if one is not best]",
+        },
+    ),
+    ("over-budget", "", {VALUE: f"max({VALUE}, {VALUE})"}),
+    ("over-budget", "", {"while len(found) < budget:": "while len(found) <= min(budget, len(space) - 1):"}),
+    ("over-budget", "", {"found = {}": "accuracy(space.sample(rng))\n    found = {}"}),
+    ("wrong-length", "", {"while len(found) < budget:": "while len(found) < max(1, budget - 1):"}),
+    ("wrong-length", "", {RESULT: "History([max(found, key=found.get)], [max(found.values())])"}),
+    ("wrong-order", "", {RESULT: "History(list(found)[::-1], np.array(list(found.values()))[::-1])"}),
+    ("wrong-order", "", {RESULT: "History(sorted(found, key=found.get), np.sort(list(found.values())))"}),
+    (
+        "incumbents-not-values",
+        "",
+        {"np.array(list(found.values()))": "np.maximum.accumulate(list(found.values()))"},
+    ),
+    ("mismatched-values", "", {"np.array(list(found.values()))": "np.sort(list(found.values()))"}),
+    ("ignores-rng", "", {STARTS: "iter(np.random.permutation(len(space)).tolist())"}),
+    ("ignores-rng", "", {PICKED: "unseen[np.random.randint(len(unseen))]"}),
+    ("fixed-seed", "", {"found = {}": "rng = np.random.default_rng(0)\n    found = {}"}),
+    ("fixed-seed", "", {STARTS: "iter(range(len(space)))", PICKED: "unseen[0]"}),
+    ("not-an-arch", "", {CALLS: "accuracy(tuple(map(str, arch))), latency(arch)"}),
+    ("not-an-arch", "", {CALLS: "accuracy(space.index(arch)), latency(arch)"}),
+    ("raises", "", {VALUE: "float(np.exp(np.log(reward(accuracy(arch), latency(arch)))))"}),
+    ("returns-nothing", "", {f"return {RESULT}": RESULT}),
+    ("wrong-type", "", {RESULT: "(list(found), np.array(list(found.values())))"}),
+    ("wrong-type", "", {RESULT: "max(found, key=found.get)"}),
+    ("changes-settings", "", {"found = {}": "np.random.seed(0)\n    found = {}"}),
+    ("accepts-bad-input", "", {OUT_OF_RANGE: "if budget > len(space):"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            OUT_OF_RANGE: "if budget < 1:",
+            "while len(found) < budget:": "while len(found) < min(budget, len(space)):",
+        },
+    ),
+    ("accepts-bad-input", "", {OUT_OF_RANGE: "if not 0 <= budget <= len(space):"}),
+    ("accepts-bad-input", "", {FINITE: "found[arch] = float(np.nan_to_num(found[arch]))\n        if False:"}),
+    (
+        "accepts-bad-input",
+        "",
+        {FINITE: "found[arch] = max(found[arch], -1e9)\n        if not np.isfinite(found[arch]):"},
+    ),
+    ("wrong-error", "", {OUT_OF_RANGE: "assert budget >= 1\n    if not 1 <= budget <= len(space):"}),
+)
+
+
+def _affordable(space, budget):
+    if budget < 1 or budget > len(space):
+        raise ValueError(f"budget must be 1 to {len(space)}, got {budget}")
+
+
+def _rated(reward, percent, seconds):
+    value = reward(percent, seconds)
+    if not math.isfinite(value):
+        raise ValueError(f"reward must be finite, got {value}")
+    return value
+
+
+@book.right("hardware_aware_search")
+def by_hill_climbing(accuracy, latency, reward, space, budget, rng):
+    """The steepest ascent of lesson 02, with restarts at random unseen architectures."""
+    _affordable(space, budget)
+    archs, values, seen, width = [], [], set(), 0
+    order = [space.from_index(int(i)) for i in rng.permutation(len(space))]
+    here, queue = -math.inf, []
+    while len(archs) < budget:
+        if not queue:
+            best = max(range(len(archs) - width, len(archs)), key=values.__getitem__) if archs else None
+            if archs and values[best] > here:
+                here = values[best]
+                queue = [one for one in space.neighbors(archs[best]) if one not in seen]
+                queue = [queue[i] for i in rng.permutation(len(queue))]
+            if not queue:
+                here = -math.inf
+                queue = [next(one for one in order if one not in seen)]
+            width = len(queue)
+        arch = queue.pop()
+        seen.add(arch)
+        archs.append(arch)
+        values.append(_rated(reward, accuracy(arch), latency(arch)))
+    return History(archs, np.array(values))
+
+
+@book.right("hardware_aware_search")
+def by_aging_evolution(accuracy, latency, reward, space, budget, rng):
+    """Regularized evolution with a memory: mutants until one is new, a random new one after 50 tries."""
+    _affordable(space, budget)
+    archs, values, alive = [], [], []
+    while len(archs) < budget:
+        arch = None
+        if len(alive) >= 20:
+            for _ in range(50):
+                drawn = rng.choice(len(alive), size=5, replace=False)
+                parent = max((alive[i] for i in drawn), key=lambda one: values[one])
+                mutant = space.mutate(archs[parent], rng)
+                if mutant not in archs:
+                    arch = mutant
+                    break
+        if arch is None:
+            left = [i for i in range(len(space)) if space.from_index(i) not in archs]
+            arch = space.from_index(left[int(rng.integers(len(left)))])
+        archs.append(arch)
+        values.append(_rated(reward, accuracy(arch), latency(arch)))
+        alive = [*alive, len(archs) - 1][-20:]
+    return History(archs, np.array(values))
+
+
+@book.right("hardware_aware_search")
+def by_crossing_the_best(accuracy, latency, reward, space, budget, rng):
+    """A genetic algorithm: generations of 20, crossing among the best ten, values as a list."""
+    _affordable(space, budget)
+    rewards = {}
+    while len(rewards) < budget:
+        best = sorted(rewards, key=rewards.get)[-10:]
+        for _ in range(20):
+            child = space.sample(rng)
+            if len(rewards) >= 20:
+                one, other = (best[int(i)] for i in rng.integers(len(best), size=2))
+                child = tuple(a if rng.random() < 0.5 else b for a, b in zip(one, other))
+                child = space.mutate(child, rng) if rng.random() < 0.5 else child
+            if child in rewards:
+                rest = rng.permutation(len(space)) if rng.random() < 0.2 else ()
+                child = next((a for a in map(space.from_index, map(int, rest)) if a not in rewards), None)
+            if child is not None and len(rewards) < budget:
+                rewards[child] = _rated(reward, accuracy(child), latency(child))
+    return History(list(rewards), list(rewards.values()))
+
+
+@book.right("hardware_aware_search")
+def by_a_fitted_sum(accuracy, latency, reward, space, budget, rng):
+    """Least squares of the rewards on which option stands where; mostly the best by it, sometimes a random one."""
+    _affordable(space, budget)
+    places = [(d, option) for d, options in enumerate(space.choices) for option in options]
+    every = [space.from_index(i) for i in range(len(space))]
+    table = np.array([[arch[d] == option for d, option in places] for arch in every], dtype=float)
+    told, values = [], []
+    left = set(range(len(space)))
+    while len(told) < budget:
+        choose = sorted(left)
+        at = choose[int(rng.integers(len(choose)))]
+        if len(told) >= 15 and rng.random() < 0.8:
+            x = table[told]
+            weights = np.linalg.solve(
+                x.T @ x + 0.1 * np.eye(x.shape[1]), x.T @ (np.array(values) - np.mean(values))
+            )
+            at = choose[int((table[choose] @ weights).argmax())]
+        left.remove(at)
+        told.append(at)
+        values.append(_rated(reward, accuracy(every[at]), latency(every[at])))
+    return History([every[i] for i in told], np.array(values))
+
+
+@book.right("hardware_aware_search")
+def by_annealing(accuracy, latency, reward, space, budget, rng):
+    """Simulated annealing whose temperature follows the spread of the rewards seen; the table of latencies first."""
+    _affordable(space, budget)
+    seconds = {space.from_index(i): latency(space.from_index(i)) for i in range(len(space))}
+    rewards, here = {}, None
+    while len(rewards) < budget:
+        unseen = [] if here is None else [one for one in space.neighbors(here) if one not in rewards]
+        if not unseen:
+            unseen = [one for one in seconds if one not in rewards]
+        arch = unseen[int(rng.integers(len(unseen)))]
+        rewards[arch] = _rated(reward, accuracy(arch), seconds[arch])
+        spread = float(np.std(list(rewards.values()))) * (1 - len(rewards) / budget) / 5
+        if here is None or rewards[arch] >= rewards[here]:
+            here = arch
+        elif spread > 0 and rng.random() < math.exp((rewards[arch] - rewards[here]) / spread):
+            here = arch
+    return History(list(rewards), np.array(list(rewards.values())))
+
+
+@book.wrong("hardware_aware_search", "too-slow")
+def mutants_of_the_best_until_one_is_new(accuracy, latency, reward, space, budget, rng):
+    _affordable(space, budget)
+    rewards = {}
+    arch = space.sample(rng)
+    while len(rewards) < budget:
+        rewards[arch] = _rated(reward, accuracy(arch), latency(arch))
+        best = max(rewards, key=rewards.get)
+        while arch in rewards and len(rewards) < budget:
+            arch = space.mutate(best, rng)
+    return History(list(rewards), list(rewards.values()))
+
+
+@book.wrong("hardware_aware_search", "arch-twice")
+def evolution_without_a_memory(accuracy, latency, reward, space, budget, rng):
+    _affordable(space, budget)
+    archs, values = [], []
+    for i in range(budget):
+        arch = space.sample(rng)
+        if i >= 10:
+            parents = rng.integers(i - 10, i, size=3)
+            arch = space.mutate(archs[max(parents, key=values.__getitem__)], rng)
+        archs.append(arch)
+        values.append(_rated(reward, accuracy(arch), latency(arch)))
+    return History(archs, values)
+
+
+@book.wrong("hardware_aware_search", "wrong-length")
+def climbing_once(accuracy, latency, reward, space, budget, rng):
+    """Ends on the first hilltop."""
+    _affordable(space, budget)
+    here = space.sample(rng)
+    rewards = {here: _rated(reward, accuracy(here), latency(here))}
+    while len(rewards) < budget:
+        near = [one for one in space.neighbors(here) if one not in rewards]
+        near = [near[i] for i in rng.permutation(len(near))][: budget - len(rewards)]
+        rewards |= {arch: _rated(reward, accuracy(arch), latency(arch)) for arch in near}
+        best = max(rewards, key=rewards.get)
+        if best == here:
+            break
+        here = best
+    return History(list(rewards), list(rewards.values()))
+
+
+_TRAINED = {}
+
+
+@book.wrong("hardware_aware_search", "not-evaluated")
+def accuracies_kept_between_calls(accuracy, latency, reward, space, budget, rng):
+    """What an earlier search has trained is not trained again: another accuracy, another answer."""
+
+    def known(arch):
+        if arch not in _TRAINED:
+            _TRAINED[arch] = accuracy(arch)
+        return _TRAINED[arch]
+
+    return by_aging_evolution(known, latency, reward, space, budget, rng)
+
+
+@book.wrong("hardware_aware_search", "no-learning")
+def at_random(accuracy, latency, reward, space, budget, rng):
+    _affordable(space, budget)
+    archs = [space.from_index(int(i)) for i in rng.permutation(len(space))[:budget]]
+    return History(archs, [_rated(reward, accuracy(arch), latency(arch)) for arch in archs])

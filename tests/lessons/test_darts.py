@@ -26,8 +26,9 @@ from nas_lib.spaces import EDGES, OPS, CellSpace
 from nas_lib.standins import STANDINS, standins
 from nas_lib.training import DataSplits, Recipe
 from scripts.benchmarks import darts as bench_darts
-from scripts.recordings import darts_runs
+from scripts.recordings import darts_runs, latency_runs
 from scripts.recordings.darts_runs import Searches
+from scripts.recordings.latency_runs import PricedSearches
 
 LESSON = solutions.load("04_darts")
 standins("04_darts")
@@ -486,6 +487,37 @@ def test_searches_are_recorded_seed_by_seed_and_read_back(
     assert {op for run in small for cell in run.cells for op in cell} <= {"skip_connect", "nor_conv_3x3"}
     with pytest.raises(ValueError, match=r"other settings \(search\)"):
         replace(two, search=replace(CONFIG, lr=0.1)).recording.rows()
+
+
+def test_searches_with_a_price_are_recorded_and_read_back(
+    tmp_path: Path, splits: DataSplits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latency_runs, "load_splits", lambda recipe: splits)
+    made = PricedSearches((0.0, 100.0), (0,), search=CONFIG, recipe=RECIPE, folder=tmp_path / "record")
+    assert made.recording.record(progress=False) == 2
+    made.merge(made.recording.complete(), tmp_path / "runs.json")
+    free, dear = darts.recorded_priced_runs(tmp_path / "runs.json")
+    assert (free.weight, dear.weight, dear.seed) == (0.0, 100.0, 0) and len(dear.logits) == 3
+    plain = darts.search(splits, latency_runs.METHOD, CONFIG, seed=0, progress=False)
+    assert torch.allclose(torch.tensor(free.logits), torch.stack(plain.logits), atol=1e-3)
+    prices = latency_runs.prices_of(made.device, TINY)
+    costs = [
+        [float(darts.expected_price(torch.tensor(one), prices)) for one in run.logits] for run in (free, dear)
+    ]
+    assert costs[0][0] == costs[1][0] and costs[1][-1] < min(costs[0][-1], costs[1][0])
+    assert dear.cell == darts.chosen_cell(torch.tensor(dear.logits[-1]))
+
+
+def test_what_a_mixture_costs_is_between_its_operations_and_has_their_gradient() -> None:
+    prices = latency_runs.prices_of("raspberry_pi_4", TINY).double()
+    logits = torch.randn(
+        6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    ).requires_grad_()
+    assert torch.autograd.gradcheck(darts.expected_price, (logits, prices))
+    assert 0 < darts.expected_price(logits, prices) < prices.max(1).values.sum()
+    decided = torch.full((6, 5), -1e4).scatter(1, torch.tensor([[3]] * 6), 1e4)
+    assert float(darts.expected_price(decided, prices.float())) == pytest.approx(float(prices[:, 3].sum()))
+    assert prices[:, OPS.index("none")].abs().max() == 0 == prices[:, OPS.index("skip_connect")].abs().max()
 
 
 def test_a_broken_recording_is_said_plainly(tmp_path: Path) -> None:

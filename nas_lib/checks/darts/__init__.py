@@ -1,4 +1,5 @@
-"""Checks of lesson 04: mixed operations, the supernet's cell, discretisation, the steps of DARTS, Gumbel-softmax.
+"""Checks of lesson 04: mixed operations, the supernet's cell, discretisation, the steps of DARTS, Gumbel-softmax,
+expected latency.
 
 Everything is small, smooth and in float64. The cell keeps the operations that it comes with. The steps act on toy
 models by torch's own optimisers: the bilevel toy of the DARTS paper (figure 2), a mixture of linear maps, and a line
@@ -10,6 +11,7 @@ torch is imported where it is used: looking an exercise up by its name imports t
 
 from nas_lib.checks.darts.gumbel import GumbelSoftmaxSample
 from nas_lib.checks.darts.mixing import CellSupernetClass, Discretize, MixedOp
+from nas_lib.checks.darts.pricing import ExpectedLatency
 from nas_lib.checks.darts.shared import LESSON
 from nas_lib.checks.darts.steps import AlphaStepFirstOrder, AlphaStepSecondOrder, WeightStep
 from nas_lib.checks.questions import ConceptQuestion
@@ -23,5 +25,6 @@ register(
     AlphaStepFirstOrder(),
     AlphaStepSecondOrder(),
     GumbelSoftmaxSample(),
+    ExpectedLatency(),
     *(ConceptQuestion(f"concept_04_{number}", LESSON) for number in (1, 2, 3, 4)),
 )

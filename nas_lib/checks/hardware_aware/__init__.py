@@ -1,4 +1,4 @@
-"""Checks of lesson 06: timing, latency tables, rooflines, rewards, Pareto fronts, quantisation and their joint search.
+"""Checks of lesson 06: timing, latency tables, rooflines, rewards, searches by them, Pareto fronts, quantisation.
 
 Timing is checked on a machine made of numbers, whose clock stands still unless it works, so that nothing depends on
 how busy the computer is. torch is imported where it is used: looking an exercise up by its name imports the checks of
@@ -14,6 +14,7 @@ from nas_lib.checks.hardware_aware.latencies import (
 )
 from nas_lib.checks.hardware_aware.quantisation import FakeQuantize, SearchBits
 from nas_lib.checks.hardware_aware.reward import MnasnetReward
+from nas_lib.checks.hardware_aware.search import HardwareAwareSearch
 from nas_lib.checks.questions import ConceptQuestion
 from nas_lib.checks.registry import register
 
@@ -23,6 +24,7 @@ register(
     PredictLatency(),
     RooflineLatency(),
     MnasnetReward(),
+    HardwareAwareSearch(),
     ParetoFront(),
     Hypervolume(),
     FakeQuantize(),
