@@ -380,7 +380,7 @@ def test_addresses_come_from_one_place(tmp_path):
     assert badge in nbformat.read(notebook, 4).cells[0].source
     row = (root / "README.md").read_text("utf-8").splitlines()[-1]
     assert f"{FIXTURE}.ipynb) {badge}" in row and row.endswith("| 16 | 7 |")
-    assert "colab" not in student_cells()[0].source
+    assert "(https://colab.research.google.com/) (upload this file)" in student_cells()[0].source
 
 
 # -- verifier ------------------------------------------------------------------------------------------------

@@ -21,12 +21,11 @@ LESSON = "01_random_search"
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What a notebook of a clone opened by `nas-course lab` displays."""
-    found: list[dict[str, Any]] = []
+    found: list[str] = []
     monkeypatch.setenv(model_answers.FROM_CLONE, "1")
-    monkeypatch.setattr(model_answers, "_in_notebook", lambda: True)
-    monkeypatch.setattr("IPython.display.display", lambda data, **_: found.append(data))
+    monkeypatch.setattr(model_answers, "displayed", found.append)
     model_answers.of.cache_clear()
     yield found
     model_answers.of.cache_clear()
@@ -51,16 +50,16 @@ def test_an_answer_without_docstrings_computes_the_same() -> None:
     assert space["incumbent_curve"]([1.0, 3.0, 2.0]).tolist() == [1.0, 3.0, 3.0]
 
 
-def test_it_is_folded_away_below_a_check_that_is_right(shown: list[dict[str, Any]], capsys: Any) -> None:
+def test_it_is_folded_away_below_a_check_that_is_right(shown: list[str], capsys: Any) -> None:
     assert not checks.check("simple_regret", lambda values, best: values).right
     assert shown == []
     assert checks.check("simple_regret", solutions.load(LESSON).simple_regret).right
     (one,) = shown
-    assert one["text/html"].startswith("<details><summary>Our <code>simple_regret</code>")
-    assert "def simple_regret(values, best):" in one["text/html"] and not one["text/plain"]
+    assert one.startswith("<details><summary>Our <code>simple_regret</code>")
+    assert "def simple_regret(values, best):" in one
 
 
-def test_a_question_says_which_is_right_and_why(shown: list[dict[str, Any]], capsys: Any) -> None:
+def test_a_question_says_which_is_right_and_why(shown: list[str], capsys: Any) -> None:
     right = self_study.answers(LESSON)["concept_01_1"]["letter"]
     wrong = next(letter for letter in "abcd" if letter != right)
     checks.check("concept_01_1", wrong)
@@ -70,7 +69,7 @@ def test_a_question_says_which_is_right_and_why(shown: list[dict[str, Any]], cap
         f'✗ concept_01_1: you said "{wrong}", right is "{right}"',
         f'✓ concept_01_1: you said "{right}", right is "{right}"',
     ]
-    assert f"<b>{right}</b> (right): " in shown[0]["text/html"] and shown[0]["text/html"].count("<li>") == 4
+    assert f"<b>{right}</b> (right): " in shown[0] and shown[0].count("<li>") == 4
 
 
 def test_without_the_variable_and_in_an_edition_for_classes_there_is_none(

@@ -72,7 +72,7 @@ def install_url(root: Path = ROOT) -> str:
 
 
 def colab_url(root: Path = ROOT) -> str:
-    """Where Colab finds the notebooks: `[tool.nas-course] colab-url`; "" where nowhere, and there are no badges."""
+    """Where Colab finds the notebooks: `[tool.nas-course] colab-url`; "" where nowhere yet."""
     return str(_pyproject(root).get("tool", {}).get("nas-course", {}).get("colab-url", ""))
 
 
@@ -89,7 +89,7 @@ def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path
     notebook = source.notebook
     first = contents(source).with_header(notebook.cells[0].source).split("\n", 1)
     badge = contents(source).badge(colab_url(root))
-    links = " · ".join(filter(None, [index.links(lesson, folder), badge]))
+    links = f"{index.links(lesson, folder)} · {badge}"
     notebook.cells[0].source = "\n".join([first[0], "", links, *first[1:]])
     notebook.cells.append(nbformat.v4.new_markdown_cell(index.hand_in(lesson, folder)))
     cells: list[Any] = []

@@ -32,7 +32,8 @@ LESSONS = re.compile(r"\blessons? (\d\d)\b")
 """How a lesson's first cell says what it takes, and what it builds on."""
 
 TABLE_HEAD = "| lesson | minutes | points |"
-BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}/{notebook})"
+COLAB = "https://colab.research.google.com/"
+BADGE = f"[![Open in Colab]({COLAB}assets/colab-badge.svg)]({{target}})"
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,10 @@ class Contents:
         return f"| [{self.heading}]({self.notebook}) | {self.minutes} | {self.points:g} |"
 
     def badge(self, colab: str) -> str:
-        """What opens it on Colab, in Markdown; "" where Colab has no address for it."""
-        return BADGE.format(colab=colab.rstrip("/"), notebook=self.notebook) if colab else ""
+        """What opens it on Colab, in Markdown; where Colab has no address for it, what opens Colab to upload it."""
+        if colab:
+            return BADGE.format(target=f"{colab.rstrip('/')}/{self.notebook}")
+        return f"{BADGE.format(target=COLAB)} (upload this file)"
 
     def with_header(self, source: str) -> str:
         """The first cell with the numbers in it."""

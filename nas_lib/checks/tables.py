@@ -6,10 +6,11 @@ is aligned text. What differs says so in words.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
+
+from nas_lib.notebooks import displaying
 
 ROWS = 6
 HEAD = ("case", "yours", "expected", "")
@@ -51,10 +52,4 @@ def as_html(caption: str, entries: Sequence[Entry]) -> str:
 
 def displayed(caption: str, entries: Sequence[Entry]) -> bool:
     """Show the table in a notebook; False where there is none, and nothing is shown."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if getattr(shell, "kernel", None) is None:
-        return False
-    from IPython.display import display
-
-    display({"text/html": as_html(caption, entries), "text/plain": as_text(caption, entries)}, raw=True)
-    return True
+    return displaying.displayed(as_html(caption, entries), as_text(caption, entries))

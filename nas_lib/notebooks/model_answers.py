@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nas_lib.notebooks.displaying import displayed
+
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "answers"
 FROM_CLONE = "NAS_COURSE_SELF_STUDY"
 """Environment variable: 1 where the answers may be read from the lessons' own sources."""
@@ -39,7 +41,7 @@ def of(lesson: str) -> Mapping[str, Any]:
 def show(lesson: str, name: str) -> None:
     """Our answer to an exercise, or the reasons for a question's options, to be folded out in a notebook."""
     ours = of(lesson).get(name)
-    if ours is None or not _in_notebook():
+    if ours is None:
         return
     if "source" in ours:
         folded = FOLDED.format(
@@ -51,22 +53,10 @@ def show(lesson: str, name: str) -> None:
             for letter, why in sorted(ours["reasons"].items())
         )
         folded = FOLDED.format(title="Why each option is right or wrong", text=f"<ul>{rows}</ul>")
-    from IPython.display import display
-
-    # Where HTML cannot be shown, nothing is: the answer would not be folded away.
-    display({"text/html": folded, "text/plain": ""}, raw=True)
+    displayed(folded)  # where HTML cannot be shown, nothing is: the answer would not be folded away
 
 
 def right_letter(lesson: str, question: str) -> str | None:
     """The right option of a question, where it may be told."""
     letter: str | None = of(lesson).get(question, {}).get("letter")
     return letter
-
-
-def _in_notebook() -> bool:
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return False
-    shell: Any = get_ipython()
-    return shell is not None and hasattr(shell, "kernel")
