@@ -692,7 +692,7 @@ print(f"mean reward at the end {log[-1, 0]:.2f} %, best cell seen {best_so_far[-
 #
 # A controller has five steps with reward 0, and the accuracy at the last. What should γ be?
 #
-# ### Exercise 3.5 · `discounted_returns` · ●●○○○ · 8 min · 2 points
+# ### Exercise 3.5 · `discounted_returns` · ●●○○○ · 5 min · 1 point
 #
 # **Why it matters.** Code for controllers is often adapted from code for games, where γ = 0.99 is a
 # habit. Here the order of the decisions is our own invention: no edge of a cell comes "before"

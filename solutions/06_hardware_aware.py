@@ -612,7 +612,7 @@ guess_soft.beside(len(soft_choices))
 # $1.05 \cdot 2^{\text{exponent}} = 1$, so that the exponent is $-\log_2 1.05 = -0.07$. It is no
 # constant of nature, but what accuracy costs in their space.
 #
-# ### Exercise 6.6 · `hardware_aware_search` · ●●●○○ · 15 min · 4 points
+# ### Exercise 6.6 · `hardware_aware_search` · ●●●●○ · 15 min · 4 points
 # **Why it matters.** In a real space nobody can list all rewards, so the reward has to *guide* a
 # search. Whoever then wants another exchange rate, or a wall, changes one function.
 #

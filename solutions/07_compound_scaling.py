@@ -308,7 +308,7 @@ print("All counts are equal." if equal else "The counts differ: look at your sta
 # so that its mean is right, and in evaluation nothing happens. Where there is no shortcut nothing
 # is dropped, since nothing would be left.
 #
-# ### Exercise 7.5 · `MBConv` · ●●●○○ · 20 min · 5 points
+# ### Exercise 7.5 · `MBConv` · ●●●●○ · 20 min · 5 points
 #
 # **Why it matters.** This block, with small changes, is in MnasNet, MobileNetV3, EfficientNet and
 # Once-for-All's space. Its usual mistakes all train: a gate that is added, an activation at the

@@ -84,7 +84,7 @@ def test_a_page_shows_what_its_lesson_showed(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(running, "KEPT", tmp_path)
     monkeypatch.setattr(running, "execute", _execute_two_cells)
     found = running.run(LESSON)
-    assert (found.lesson, found.right, found.points) == (LESSON, 1, 24)
+    assert (found.lesson, found.right, found.points) == (LESSON, 1, 23)
     assert 0.0 < found.processor < found.seconds + 60.0 and 20.0 < found.megabytes < 4_000.0
     shown = site.readable(LESSON, running.executed(LESSON))
     assert [one.text for cell in shown.cells for one in cell.get("outputs", ())] == [
