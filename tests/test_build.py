@@ -377,7 +377,7 @@ def test_addresses_come_from_one_place(tmp_path):
     (root / "README.md").write_text(f"{contents.TABLE_HEAD}\n|---|---:|---:|\n", encoding="utf-8")
     build.build(root)
     notebook = root / "notebooks" / FIXTURE / f"{FIXTURE}.ipynb"
-    assert badge in nbformat.read(notebook, 4).cells[0].source
+    assert f"[Open in Colab]({colab}/notebooks/{FIXTURE}/" in nbformat.read(notebook, 4).cells[0].source
     row = (root / "README.md").read_text("utf-8").splitlines()[-1]
     assert f"{FIXTURE}.ipynb) {badge}" in row and row.endswith("| 16 | 7 |")
     assert "(https://colab.research.google.com/) (upload this file)" in student_cells()[0].source

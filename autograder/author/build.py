@@ -88,8 +88,7 @@ def instructor_notebook(lesson: str, folder: Path = solutions.FOLDER, root: Path
     source = read_lesson(lesson, folder)
     notebook = source.notebook
     first = contents(source).with_header(notebook.cells[0].source).split("\n", 1)
-    badge = contents(source).badge(colab_url(root))
-    links = f"{index.links(lesson, folder)} · {badge}"
+    links = f"{index.links(lesson, folder)} · {contents(source).on_colab(colab_url(root))}"
     notebook.cells[0].source = "\n".join([first[0], "", links, *first[1:]])
     notebook.cells.append(nbformat.v4.new_markdown_cell(index.hand_in(lesson, folder)))
     cells: list[Any] = []

@@ -33,6 +33,7 @@ LESSONS = re.compile(r"\blessons? (\d\d)\b")
 
 TABLE_HEAD = "| lesson | minutes | points |"
 COLAB = "https://colab.research.google.com/"
+# For the README. A notebook has the words alone: it works offline, and its pages fetch nothing.
 BADGE = f"[![Open in Colab]({COLAB}assets/colab-badge.svg)]({{target}})"
 
 
@@ -63,11 +64,18 @@ class Contents:
         """The first three columns of a table of lessons, in Markdown."""
         return f"| [{self.heading}]({self.notebook}) | {self.minutes} | {self.points:g} |"
 
-    def badge(self, colab: str) -> str:
-        """What opens it on Colab, in Markdown; where Colab has no address for it, what opens Colab to upload it."""
+    def on_colab(self, colab: str) -> str:
+        """A link that opens it on Colab; where Colab has no address for it, one that opens Colab to upload it."""
         if colab:
-            return BADGE.format(target=f"{colab.rstrip('/')}/{self.notebook}")
-        return f"{BADGE.format(target=COLAB)} (upload this file)"
+            return f"[Open in Colab]({self._address(colab)})"
+        return f"[Open in Colab]({COLAB}) (upload this file)"
+
+    def badge(self, colab: str) -> str:
+        """The link as a badge; "" where Colab has no address for it."""
+        return BADGE.format(target=self._address(colab)) if colab else ""
+
+    def _address(self, colab: str) -> str:
+        return f"{colab.rstrip('/')}/{self.notebook}"
 
     def with_header(self, source: str) -> str:
         """The first cell with the numbers in it."""

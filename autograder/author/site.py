@@ -86,6 +86,7 @@ def gather(pages: dict[str, Any], source: Path, root: Path = solutions.FOLDER.pa
         text = (root / path).read_text(encoding="utf-8")
         (source / path).write_text(_within(text, path.parent, root), encoding="utf-8")
     for picture in (root / "docs").rglob("*.png"):
+        (source / picture.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(picture, source / picture.relative_to(root))
     for name, notebook in pages.items():
         path = source / "notebooks" / name / f"{name}.ipynb"

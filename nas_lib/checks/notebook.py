@@ -119,7 +119,7 @@ def _report(item: Exercise, fn: Any) -> Report:
         if entries and not said and not displayed(caption, entries):
             _say(as_text(caption, entries))
     kinds = dict.fromkeys(f"{one.category.__name__}: {clean(str(one.message))}" for one in warned)
-    if kinds:
+    if kinds and not report.right:
         _say(f"  (While your code ran, Python warned: {show('; '.join(kinds), WARNINGS, quote=False)})")
     if report.right:
         model_answers.show(item.lesson, item.name)

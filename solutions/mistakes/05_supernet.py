@@ -738,7 +738,7 @@ book.edits(
     ),
     (
         "skips-nan",
-        "a loss that is not finite is no error here: it goes into the step, and comes back",
+        "the step is left out where a loss is not finite: it is taken, as everywhere else",
         {
             FAIR_STEP: "    if np.isfinite(losses).all():\n        optimizer.step()\n",
         },

@@ -19,7 +19,7 @@ def test_no_cell_of_an_experiment_is_long(lesson):
     assert [f"{cell[0]}: {len(cell)} lines" for cell in lines if len(cell) > MOST] == []
 
 
-SILENT = {"print", "print_verdicts", "plotting.legend", "plotting.guess", "plotting.half_points"}
+SILENT = {"explore", "print", "print_verdicts", "plotting.legend", "plotting.guess", "plotting.half_points"}
 
 
 @pytest.mark.parametrize("lesson", solutions.lessons())

@@ -102,6 +102,7 @@ class ExpectedLatency(ValueExercise):
             with_latency(INFINITY, (1, 3), bad="an infinite latency"),
             with_latency(-INFINITY, (0, 0), bad="a latency of minus infinity"),
             lost,
+            case(1, 1, about="a single operation on a single edge"),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
