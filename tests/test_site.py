@@ -90,8 +90,8 @@ def test_a_page_shows_what_its_lesson_showed(monkeypatch: pytest.MonkeyPatch, tm
     assert [one.text for cell in shown.cells for one in cell.get("outputs", ())] == [
         "✓ exact_policy_gradient\n"
     ]
-    assert found.row.split()[:4] == [LESSON, "24", "1", "of"]
-    assert running.total([found, found]).points == 48
+    assert found.row.split()[:4] == [LESSON, "23", "1", "of"]
+    assert running.total([found, found]).points == 46
 
 
 def _execute_two_cells(notebook: nbformat.NotebookNode) -> None:
@@ -145,7 +145,8 @@ def test_a_live_view_becomes_its_picture_and_a_link_to_the_page() -> None:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_nothing_on_the_pages_keeps_anybody_out(pages: Path, dark: bool) -> None:
     with browsing.browser() as started:
-        page = browsing.page(started, dark=dark)
+        # axe-core reads style sheets in a way that is not open to pages in files, and a console says so, later.
+        page, read = (browsing.page(started, dark=dark) for _ in range(2))
         said = browsing.complaints(page)
         for name in (
             "index.html",
@@ -153,7 +154,7 @@ def test_nothing_on_the_pages_keeps_anybody_out(pages: Path, dark: bool) -> None
             "docs/instructor_guide.html",
             "api/nas_lib.spaces.html",
         ):
-            page.goto((pages / name).as_uri())
+            for one in (page, read):
+                one.goto((pages / name).as_uri())
             assert said == [], name
-            assert browsing.barriers(page) == [], name
-            said.clear()  # axe-core reads style sheets in a way that is not open to pages in files
+            assert browsing.barriers(read) == [], name
