@@ -116,11 +116,12 @@ def test_validate_says_no_by_its_status_until_all_is_done(worked, monkeypatch, c
     assert "1 of 1 parts are done.\n" in capsys.readouterr().out
 
 
-def test_a_cell_that_ends_the_kernel_leaves_a_sentence(tmp_path):
+def test_a_cell_that_ends_the_kernel_leaves_a_sentence(tmp_path, capfd):
     path = saved(answered(LESSON, "cell_index", cell_from_index="import os\nos._exit(1)"), tmp_path)
     parts = {part.name: part for part in validating.validate(path)}
     assert parts["cell_index"].state == "done"
     assert "did not run" in parts["count_active_ops"].said
+    assert "[IPKernelApp]" not in capfd.readouterr().err
 
 
 def test_a_notebook_that_is_too_large_is_handed_in_without_outputs(tmp_path, monkeypatch):

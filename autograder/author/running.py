@@ -23,6 +23,7 @@ from autograder.author.contents import contents
 from autograder.author.lesson import read_lesson
 from nas_lib import checks
 from nas_lib._files import replacing
+from nas_lib.notebooks.validating import QUIETLY
 
 SECONDS = 600.0
 """That a cell may take, on a busy machine too."""
@@ -98,6 +99,7 @@ def execute(notebook: Any, seconds: float = SECONDS) -> None:
     resources = {"metadata": {"path": root}}
     more: dict[str, Any] = {
         "resources": resources,
+        "extra_arguments": QUIETLY,
         "store_widget_state": False,
     }  # megabytes that no page reads
     client = NotebookClient(notebook, timeout=seconds, kernel_name="python3", **more)

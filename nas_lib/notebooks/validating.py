@@ -17,6 +17,8 @@ from nas_lib.notebooks.matching import definitions_only
 
 CELL_SECONDS = 300
 """By the clock, for one cell. Checks have a limit of their own, which comes first."""
+QUIETLY = ["--log-level=ERROR"]
+"""For a kernel, which would warn on the terminal that its sockets on this machine are not encrypted."""
 UNWRITTEN = re.compile(r"\s*#\s*YOUR CODE HERE\s+raise NotImplementedError|^\w+ = None\s*$")
 UNANSWERED = "YOUR ANSWER HERE"
 
@@ -92,6 +94,7 @@ def _run(notebook: Any, folder: Path) -> None:
         interrupt_on_timeout=True,
         allow_errors=True,
         resources={"metadata": {"path": str(folder)}},
+        extra_arguments=QUIETLY,
     )
     try:
         client.execute(env={**os.environ, "NBGRADER_EXECUTION": "validate"})
