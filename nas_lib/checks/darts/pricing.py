@@ -81,6 +81,7 @@ class ExpectedLatency(ValueExercise):
             case(3, 4, latencies=(1e4 * np.array(prices(3, 4))).tolist(), about="latencies of ten thousands"),
             case(3, 4, grad=False, about="logits that need no gradient"),
             case(5, 3, dtype="float32", about="float32"),
+            case(1, 1, about="a single operation on a single edge"),
             case(6, 5, latencies=prices(5, 6), bad="latencies of shape (5, 6) for alphas of shape (6, 5)"),
             case(4, 5, latencies=prices(5), bad="one row of latencies, of shape (5,), for four edges"),
             case(4, 5, latencies=prices(1, 5), bad="latencies of shape (1, 5) for four edges"),
@@ -102,7 +103,6 @@ class ExpectedLatency(ValueExercise):
             with_latency(INFINITY, (1, 3), bad="an infinite latency"),
             with_latency(-INFINITY, (0, 0), bad="a latency of minus infinity"),
             lost,
-            case(1, 1, about="a single operation on a single edge"),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
