@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from nas_lib.latency import cell_layers
 from nas_lib.search import History
 from nas_lib.spaces import OPS, CellSpace, ProductSpace, live_edges
 from scripts.benchmarks.search import made_up_table
+from tests import browsing
 
 SPACE = CellSpace()
 SMALL = CellSpace(ops=("none", "skip_connect"))  # 64 cells
@@ -210,24 +210,14 @@ def test_the_page_needs_nothing_from_elsewhere(table: TabularBenchmark) -> None:
 
 
 @contextlib.contextmanager
-def opened_page(path: Path, width: int = 1280, **more: Any) -> Iterator[Any]:
-    """A file in Chromium, without a window. Skips the test where there is none."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        try:
-            page = browser.new_page(viewport={"width": width, "height": 900}, **more)
-            page.set_default_timeout(60_000)  # on a busy machine
-            faults: list[str] = []
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.goto(path.as_uri())
-            yield page
-            assert faults == []
-        finally:
-            browser.close()
+def opened_page(path: Path, width: int = 1280, dark: bool = False) -> Iterator[Any]:
+    """A file in Chromium, whose scripts have to run without an error."""
+    with browsing.browser() as started:
+        page = browsing.page(started, width, dark=dark)
+        faults = browsing.complaints(page)
+        page.goto(path.as_uri())
+        yield page
+        assert faults == []
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +283,7 @@ def test_a_reader_filters_walks_and_plays(shown: Path, table: TabularBenchmark) 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_it_fits_a_phone_and_follows_the_pages_colours(shown: Path, dark: bool) -> None:
-    with opened_page(shown, width=390, color_scheme="dark" if dark else "light") as opened:
+    with opened_page(shown, width=390, dark=dark) as opened:
         opened.locator("summary").click()
         assert opened.locator("tbody tr").count() == 10
         assert opened.evaluate("document.documentElement.scrollWidth") == 390
