@@ -95,6 +95,14 @@ def test_attached_pictures_survive_and_nothing_else_that_is_attached():
     assert 'src="data:image/png;base64,iVBORw0KGgo="' in prose.render(cell.source, cell.attachments)
 
 
+def test_every_picture_has_an_alternative_text() -> None:
+    """A screen reader else reads a kilobyte of base64."""
+    given = prose.render('<img src="data:image/png;base64,iVBORw0KGgo=" alt="my curve">')
+    bare = prose.render('<img src="data:image/png;base64,iVBORw0KGgo=">')
+    assert given.count("alt=") == bare.count("alt=") == 1
+    assert 'alt="my curve"' in given
+
+
 def test_code_is_coloured_as_before():
     page = prose.render("```python\ndef f(x): return 1\n```")
     assert '<div class="highlight">' in page

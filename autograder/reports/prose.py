@@ -7,6 +7,7 @@ It judges nothing, and what code printed is not its business: that is plain text
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 import time
@@ -56,6 +57,8 @@ ATTRIBUTES = {
 ID_PREFIX = "text-"  # so that a heading never takes the name of one of Formgrader's own elements
 LINK = re.compile(r"(?:https?|mailto):|#", re.IGNORECASE)
 PICTURE = re.compile(r"data:image/(?:png|jpe?g|gif|webp|bmp|svg\+xml)[;,]", re.IGNORECASE)
+NAMELESS = re.compile(r"<img(?![^>]* alt=)")
+UNDESCRIBED = "a picture without a description"
 # Classes that pygments colours code by, and nbconvert's names for the boxes around it.
 CLASSES = re.compile(r"(?:highlight|hl-\w+|language-\w+|[a-z]{1,2}[0-9a-z]?)(?:\s+hl-\w+)?\Z")
 
@@ -63,7 +66,7 @@ CLASSES = re.compile(r"(?:highlight|hl-\w+|language-\w+|[a-z]{1,2}[0-9a-z]?)(?:\
 def clean(page: str | bytes) -> str:
     """Sanitise HTML: tags, attributes, links and pictures that are known to be harmless stay."""
     text = page.decode("utf-8", "replace") if isinstance(page, bytes) else str(page)
-    return nh3.clean(
+    found = nh3.clean(
         text,
         tags=TAGS,
         clean_content_tags=GONE_WITH_CONTENT,
@@ -73,6 +76,7 @@ def clean(page: str | bytes) -> str:
         url_schemes={"http", "https", "mailto", "data"},
         id_prefix=ID_PREFIX,
     )
+    return NAMELESS.sub(f'<img alt="{UNDESCRIBED}"', found)
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
@@ -94,8 +98,18 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 def render(source: str, attachments: Mapping[str, Any] | None = None) -> str:
     """Markdown as sanitised HTML, the way that nbconvert shows it; what cannot be rendered is shown as text."""
+    return _page_of(source) if not attachments else _shown(source, attachments)
+
+
+@functools.lru_cache(maxsize=1024)
+def _page_of(source: str) -> str:
+    """A text without attachments; most of a class's are the lesson's own."""
+    return _shown(source, {})
+
+
+def _shown(source: str, attachments: Mapping[str, Any]) -> str:
     try:
-        return _clean_page(source, dict(attachments or {}))
+        return _clean_page(source, dict(attachments))
     except Beyond:
         return _as_text(source)
 

@@ -120,6 +120,7 @@ def _hides(lesson: str) -> list[tuple[str, str]]:
     ]
 
 
+@functools.cache
 def _source(one: Counterpart) -> str:
     source = (PACKAGE / one.file).read_text(encoding="utf-8")
     (node,) = _functions(source, [one.line])
