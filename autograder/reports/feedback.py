@@ -46,7 +46,9 @@ class Task:
 class FeedbackExporter(HTMLExporter):
     """nbconvert's HTML exporter with the page of `templates/learner_feedback`."""
 
-    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+    def from_notebook_node(  # type: ignore[override]  # as in HTMLExporter
+        self, nb: Any, resources: Any = None, **kw: Any
+    ) -> tuple[str, Any]:
         """The page as the template makes it.
 
         HTMLExporter parses it once more to add what other templates lack, which takes a third of a page's time.
