@@ -9,6 +9,7 @@ mixing weights come about and how everything is trained is in `nas_lib.darts`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ _LEAVING = tuple(tuple(e for e, (source, _) in enumerate(EDGES) if source == nod
 
 _KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 _SKIP, _POOL = OPS.index("skip_connect"), OPS.index("avg_pool_3x3")
+_LARGE = 8
+"""Rows and columns from which pooling by additions is the faster one."""
 _MOMENTUM, _EPS = 0.1, 1e-5  # of every batch norm, torch's defaults
 
 
@@ -156,7 +159,42 @@ def _groups() -> Iterator[tuple[str, int, tuple[int, ...]]]:
 
 
 def _pool(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+    """Averages over the neighbours that there are, (B, C, H, W) -> the same shape.
+
+    On processors torch's own pooling, unless channels come last, takes several times as long as additions of whole
+    maps, once these are large.
+    """
+    if x.device.type != "cpu" or min(x.shape[-2:]) < _LARGE or not x.is_contiguous():
+        return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+    sums: Tensor = _Sums.apply(x)
+    return sums * _share(*x.shape[-2:], x.dtype)
+
+
+class _Sums(torch.autograd.Function):
+    """Sums over neighbourhoods of 3x3, with zeros beyond the edges. It is its own transpose: backward is forward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        rows = x.clone()
+        rows[..., 1:, :] += x[..., :-1, :]
+        rows[..., :-1, :] += x[..., 1:, :]
+        sums = rows.clone()
+        sums[..., 1:] += rows[..., :-1]
+        sums[..., :-1] += rows[..., 1:]
+        return sums
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        found: Tensor = _Sums.apply(*gradients)
+        return found
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(False)  # what is kept must do for training, whoever asks first
+def _share(height: int, width: int, dtype: torch.dtype) -> Tensor:
+    """One over the number of neighbours, itself included, of each pixel: (height, width)."""
+    counted: Tensor = _Sums.apply(torch.ones(height, width, dtype=dtype))
+    return 1 / counted
 
 
 class MixedSupernet(nn.Module):

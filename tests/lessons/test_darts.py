@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,29 @@ def splits() -> DataSplits:
 
     valid = some(16)
     return DataSplits(train=some(64), valid=valid, final_valid=valid, test=some(16))
+
+
+@pytest.mark.parametrize("size", [(2, 3, 8, 8), (1, 2, 9, 17), (2, 4, 32, 32)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_pooling_by_additions_is_torchs_pooling(size: tuple[int, ...], dtype: torch.dtype) -> None:
+    """In value, gradient and second gradient; maps of other sizes go to torch's own."""
+    supernet._share.cache_clear()
+    with torch.inference_mode():
+        supernet._pool(torch.ones(size, dtype=dtype))
+
+    def moments(pool: Callable[[torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
+        x = torch.randn(size, dtype=dtype, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        y = pool(x)
+        (first,) = torch.autograd.grad((y**3).sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad((first**2).sum(), x)
+        return [y, first, second]
+
+    def torchs(x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+
+    for ours, theirs in zip(moments(supernet._pool), moments(torchs), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert supernet._share.cache_info().currsize
 
 
 # --- exercises: mixed_op, CellSupernet, discretize ---
