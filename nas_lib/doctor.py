@@ -33,7 +33,7 @@ ROOMY = 2e9
 # Distributions whose module has another name, by normalised name.
 _MODULES = {"scikit-learn": "sklearn"}
 # Of the extra "course", what learners work in; the rest builds and grades.
-LEARNERS = ("anywidget", "ipykernel", "jupyterlab")
+LEARNERS = ("ipykernel", "jupyterlab")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
 _INSTALL = f"{sys.executable} -m pip install"
 

@@ -1,18 +1,18 @@
 """The table of all cells as a picture to look around in: every cell a point, cost against accuracy.
 
-`explore` shows it in a notebook, `fragment` is the same for a page; both run `assets/explorer.js` in the browser.
-Where that cannot be (plain Python, or the package anywidget is missing) a figure of the same points is shown.
+`explore` shows it in a notebook, `fragment` is the same for a page; both run `assets/explorer.js` in the browser, and
+need no kernel for it. Where no script runs (plain Python, a notebook of somebody else's that isn't trusted, a preview)
+there is a figure of the same points.
 """
 
 from __future__ import annotations
 
 import base64
 import functools
-import io
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nas_lib import plotting
 from nas_lib.benchmark import Metric, TabularBenchmark
+from nas_lib.notebooks import pictures
 from nas_lib.search import History
 from nas_lib.spaces import EDGES, CellSpace, functions, live_edges
 
@@ -30,8 +31,6 @@ __all__ = ["Packed", "explore", "fragment", "pack"]
 
 SCRIPT = Path(__file__).parent / "assets" / "explorer.js"
 """The module that draws, in notebooks and on pages."""
-VIEW = "application/vnd.jupyter.widget-view+json"
-"""How Jupyter calls a live view among the forms of an output."""
 # The house's colours of operations are made for white paper; these are told apart on a dark ground.
 _ON_DARK = {
     "none": "#a0a0a0",
@@ -40,7 +39,6 @@ _ON_DARK = {
     "nor_conv_3x3": "#ff9f5a",
     "avg_pool_3x3": "#3fd0a6",
 }
-MISSING = "To look at single cells here, install anywidget (`pip install anywidget`) and restart the kernel."
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,22 +77,17 @@ def explore(
         ValueError: an empty or foreign `path`, costs of another length or not finite, an unknown metric, or no cost.
     """
     packed = pack(table, path, costs=costs, metric=metric)
+    ax = figure(table, path, costs=costs, metric=metric)
     if not _in_a_notebook():
-        figure(table, path, costs=costs, metric=metric)
-        return
-    if util.find_spec("anywidget") is None:
-        figure(table, path, costs=costs, metric=metric)
-        print(MISSING)
         return
     from IPython.display import display
 
-    view = _widget()(header=packed.header, data=packed.data)._repr_mimebundle_()
-    forms = view[0] if isinstance(view, tuple) else view  # what it returns has changed between versions
-    # A viewer without a kernel (a page, a preview) shows the picture.
-    still = {"image/png": _png(figure(table, path, costs=costs, metric=metric))}
-    told = describe(packed.header)
-    shown = {VIEW: forms[VIEW], **still, "text/plain": told}
-    display(shown, metadata={"image/png": {"alt": told}}, raw=True)
+    made: Any = ax.get_figure()
+    forms, metadata = pictures.bundle(made, describe(packed.header))
+    plt.close(made)  # a cell shows what is open at its end
+    identity = f"explorer-{uuid.uuid4().hex[:8]}"
+    forms["text/html"] = fragment(packed, identity, still=forms["text/html"])
+    display(forms, metadata=metadata, raw=True)
 
 
 def figure(
@@ -120,18 +113,19 @@ def figure(
     return ax
 
 
-def fragment(packed: Packed, identity: str = "explorer") -> str:
-    """HTML that shows the view on any page, without network or server.
+def fragment(packed: Packed, identity: str = "explorer", still: str = "") -> str:
+    """HTML that shows the view on any page, without network, server or kernel.
 
     Args:
         identity: of the element; pages with several views name each.
+        still: HTML that stands in its place as long as the script has not run.
     """
     data = base64.b64encode(packed.data).decode()
     header = json.dumps(packed.header).replace("</", "<\\/")
-    start = f'mount(document.getElementById("{identity}"), {header}, "{data}");'
+    start = f'for (const host of document.querySelectorAll("#{identity}")) mount(host, {header}, "{data}");'
     script = SCRIPT.read_text(encoding="utf-8")
     return (
-        f'<div id="{identity}"></div>\n'
+        f'<div id="{identity}">{still}</div>\n'
         f"<noscript>{describe(packed.header)} Look at them with JavaScript on.</noscript>\n"
         f'<script type="module">\n{script}\n{start}\n</script>\n'
     )
@@ -282,25 +276,3 @@ def _in_a_notebook() -> bool:
     except ModuleNotFoundError:
         return False
     return getattr(get_ipython(), "kernel", None) is not None
-
-
-@functools.cache
-def _widget() -> Any:
-    import anywidget
-    import traitlets
-
-    class Explorer(anywidget.AnyWidget):
-        _esm = SCRIPT.read_text(encoding="utf-8")
-        header = traitlets.Dict().tag(sync=True)
-        data = traitlets.Bytes().tag(sync=True)
-
-    return Explorer
-
-
-def _png(ax: Axes) -> str:
-    """The figure of a panel, base64, and no longer among those that a cell shows at its end."""
-    made: Any = ax.get_figure()
-    buffer = io.BytesIO()
-    made.savefig(buffer, format="png")
-    plt.close(made)
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -22,6 +22,7 @@ from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter, StrMetho
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib.notebooks import pictures
 from nas_lib.predictions import Prediction
 from nas_lib.spaces import EDGES, OPS, Cell, live_edges
 
@@ -203,6 +204,8 @@ def draw_cell(arch: Sequence[str], ax: Axes | None = None, *, title: str | None 
         ax.text(node, 0, name, ha="center", va="center", fontsize=9, zorder=5)
     ax.set(xlim=(-0.25, 3.25), ylim=(-0.85, 1.3), aspect="equal")
     ax.set_axis_off()
+    drawn = [f"{edge[0]}→{edge[1]} {OP_NAMES[op]}" for edge, op in zip(EDGES, cell) if op != "none"]
+    ax.set_label("a cell: " + (", ".join(drawn) or "no operations"))  # for its alt text
     if title:
         ax.set_title(title, loc="center", fontsize=9.5)
     return ax
@@ -285,6 +288,10 @@ def image_grid(rows: Mapping[str, ArrayLike], column_titles: Sequence[str] | Non
             if row == 0 and column_titles is not None:
                 ax.set_title(column_titles[column], loc="center", fontsize=9)
         axes[row, 0].set_ylabel(label, fontsize=9)
+    for ax in axes.flat:
+        ax.set_label("<told>")  # for the alt text: once of all
+    named = f", columns: {', '.join(column_titles)}" if column_titles is not None else ""
+    axes[0, 0].set_label(f"{columns} small pictures in each row; rows: {', '.join(stacks)}{named}")
     return made
 
 
@@ -532,6 +539,9 @@ def boxes(
             medianprops={"alpha": 0},  # drawn already
         )
     ax.set_xticks(range(len(arrays)), list(arrays))
+    names = list(arrays)
+    medians = [f"{names[place]} {pictures.number(np.median(values))}" for place, values in filled.items()]
+    ax.set_label("medians: " + ", ".join(medians))  # for the alt text
     ax.margins(y=0.12)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     caption = f"point: one {point}, bar: median, above: n"
@@ -565,6 +575,10 @@ def intervals(
     ax.axvline(0, color="black", linewidth=1, linestyle=":")
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_ylim(len(rows) - 0.5, -0.5)
+    told = (f"interval {pictures.number(low)} to {pictures.number(high)}" for _, (low, high) in rows.values())
+    ax.set_label(
+        ", ".join(f"{name}: {one}" for name, one in zip(rows, told))
+    )  # for the alt text, beside the means
     ax.set_xlabel(xlabel)
     if title:
         ax.set_title(title)
@@ -731,3 +745,6 @@ def pareto(
     ax.step(xs[front], ys[front], where="post", color=look.color, marker=look.marker, ms=4, label=label)
     legend(ax)
     return ax
+
+
+pictures.register()

@@ -512,7 +512,7 @@ print(f"worst {test.min():.1f} %, where the network has to guess among ten digit
 #
 # Look around yourself: point at a cell, or walk with the arrow keys, to see it. Then ask for each
 # operation on the edge 0→3 in turn. Which of the five has the lowest mean, and which the best cell?
-# After the kernel was restarted, run the cell again to have the view back.
+# Then drag a rectangle over the best cells, and read what most of them have in common.
 
 # %% tags=["experiment"]
 from nas_lib.explorer import explore

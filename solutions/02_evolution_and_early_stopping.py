@@ -182,6 +182,24 @@ history = climb(valid_accuracy, space, 200, np.random.default_rng(0))
 first, best = history.values[0], history.values.max()
 print(f"one run: {first:.2f} % at the start, {best:.2f} % after {len(history)} evaluations")
 
+# %% [markdown]
+# Watch this run: *Play* goes through its evaluations, and squares are incumbents. Where does a
+# climb end and the next one begin? And what are most evaluations spent on?
+
+# %% tags=["experiment"]
+from nas_lib.explorer import explore
+
+explore(benchmark, history, metric="valid")
+
+# %% [markdown]
+# <details><summary>What we got</summary>
+#
+# Halfway through, the accuracies fall and stay low for a while: one climb has ended, and the next
+# begins at a random cell. Most evaluations go to neighbours that are worse than where the climb
+# stands, since a step looks at all that nobody has seen.
+#
+# </details>
+
 # %% tags=["experiment"]
 from nas_lib.landscape import climb_ends, local_optima
 

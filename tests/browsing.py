@@ -46,12 +46,13 @@ def browser() -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def jupyter(folder: Path, command: Sequence[str]) -> Iterator[str]:
+def jupyter(folder: Path, command: Sequence[str], where: Path | None = None) -> Iterator[str]:
     """The address of a Jupyter server while it runs. No token is asked for.
 
     Args:
-        folder: where it is started and what it says is kept.
+        folder: where its settings and what it says are kept.
         command: what starts it; what it takes beside is added here.
+        where: the folder in which it is started (default: `folder`).
     """
     for name, text in SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
@@ -72,7 +73,7 @@ def jupyter(folder: Path, command: Sequence[str]) -> Iterator[str]:
     }
     with (folder / "said").open("w+") as said:
         running = subprocess.Popen(
-            [*command, *more], env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=folder,
+            [*command, *more], env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=where or folder,
             start_new_session=True,
         )  # fmt: skip
         try:

@@ -169,34 +169,23 @@ def test_plain_python_shows_a_figure(table: TabularBenchmark, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("_no_figures_left")
-def test_a_notebook_without_anywidget_shows_a_figure_and_says_what_is_missing(
-    table: TabularBenchmark, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(explorer, "_in_a_notebook", lambda: True)
-    monkeypatch.setattr(explorer.util, "find_spec", lambda name: None)
-    explorer.explore(table)
-    assert len(plt.get_fignums()) == 1
-    assert "pip install anywidget" in capsys.readouterr().out
-
-
-@pytest.mark.usefixtures("_no_figures_left")
 def test_a_notebook_shows_one_output_that_is_a_picture_where_nothing_runs(
     table: TabularBenchmark, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("anywidget")
     display = pytest.importorskip("IPython.display")
     shown: list[tuple[Any, Any]] = []
     monkeypatch.setattr(explorer, "_in_a_notebook", lambda: True)
     monkeypatch.setattr(display, "display", lambda *data, metadata, raw: shown.extend((data, metadata)))
     explorer.explore(table)
-    (forms,), metadata = shown
-    assert set(forms) == {explorer.VIEW, "image/png", "text/plain"}
-    assert set(forms[explorer.VIEW]) == {"model_id", "version_major", "version_minor"}, (
-        "no state in the output"
-    )
+    explorer.explore(table)
+    (forms,), metadata, (again,), _ = shown
+    assert set(forms) == {"text/html", "image/png", "text/plain"}
     assert forms["image/png"].startswith("iVBOR")
-    assert forms["text/plain"] == metadata["image/png"]["alt"]
-    assert f"{len(SPACE):,} cells" in forms["text/plain"]
+    told = forms["text/plain"]
+    assert told == metadata["image/png"]["alt"] and f"{len(SPACE):,} cells" in told
+    ((place, picture),) = re.findall(r'<div id="([^"]+)">(<img alt=[^>]+>)</div>', forms["text/html"])
+    assert told in picture and forms["image/png"] in picture
+    assert place not in again["text/html"], "each view has a place of its own"
     assert plt.get_fignums() == [], "no second figure at the cell's end"
 
 
@@ -279,6 +268,43 @@ def test_a_reader_filters_walks_and_plays(shown: Path, table: TabularBenchmark) 
         opened.get_by_role("button", name="Pause").wait_for()
         opened.get_by_role("button", name="Play").wait_for()  # it ends by itself
         assert where.inner_text().startswith("evaluation 12 of 12")
+
+
+def test_a_reader_draws_a_rectangle(shown: Path, table: TabularBenchmark) -> None:
+    accuracy = table.final("test")
+    with opened_page(shown) as opened:
+        count, mix, plot = opened.locator(".count"), opened.locator(".mix"), opened.get_by_role("application")
+        assert mix.inner_text() == ""
+        box = plot.bounding_box()
+        right, top = box["x"] + box["width"] - 1, box["y"] + 1
+        opened.mouse.move(right, top)
+        opened.mouse.down()
+        opened.mouse.move(box["x"] + 0.5 * box["width"], top + 0.2 * box["height"])
+        opened.mouse.move(box["x"] + 0.5 * box["width"], top + 0.1 * box["height"])
+        browsing.shot(opened, "explorer_rectangle")
+        opened.mouse.up()
+        browsing.shot(opened, "explorer_brushed")
+        found, best = re.match(r"([\d,]+) of 15,625 cells .* best ([\d.]+) %", count.inner_text()).groups()  # type: ignore[union-attr]
+        those = int(found.replace(",", ""))
+        assert 0 < those < 5_000 and float(best) == pytest.approx(accuracy.max(), abs=0.006)
+        shares = re.findall(r"\d→\d [\w× ]+ \((\d+) %\)", mix.inner_text())
+        assert len(shares) == 6 and all(20 <= int(share) <= 100 for share in shares)
+
+        opened.get_by_label("horizontal axis").select_option("parameters")
+        assert count.inner_text().startswith(f"{found} of"), "the same cells on another axis"
+        opened.get_by_label("operation on edge 0→3").select_option("none")
+        assert int(count.inner_text().split()[0].replace(",", "")) < those
+        opened.get_by_role("button", name="All cells").click()
+        assert count.inner_text().startswith("15,625 of") and mix.inner_text() == ""
+
+        plot.focus()
+        for key in ("Home", "Enter", *["ArrowDown"] * 3, "Enter"):
+            opened.keyboard.press(key)
+        assert f"best {accuracy.max():.2f} %" in count.inner_text()
+        assert 2 <= int(count.inner_text().split()[0].replace(",", "")) < 500
+        assert mix.inner_text() == opened.locator(".said").inner_text()
+        opened.keyboard.press("Escape")
+        assert count.inner_text().startswith("15,625 of")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -356,7 +356,7 @@ def test_progress_bars_stay_off_standard_error(capsys: pytest.CaptureFixture[str
 FIGURES = {
     "00_start_here": 10,
     "01_random_search": 8,
-    "02_evolution_and_early_stopping": 6,
+    "02_evolution_and_early_stopping": 7,
     "03_rl_controller": 8,
     "04_darts": 12,
     "05_supernet": 8,

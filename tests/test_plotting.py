@@ -1,20 +1,30 @@
 """The house style of the figures: what they say in words, and that they can be read without colour."""
 
+# ruff: noqa: E501 - a figure and its text in one line
+
 from __future__ import annotations
 
+import base64
+import html
 import itertools
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from nas_lib import plotting
+from nas_lib.notebooks import pictures
 from nas_lib.spaces import EDGES, OPS, CellSpace, live_edges
 
 SPACE = CellSpace()
@@ -337,3 +347,102 @@ def test_image_rows_may_differ_in_resolution() -> None:
 def test_the_library_can_be_imported_without_matplotlib() -> None:
     code = "import sys, nas_lib.spaces; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- what a figure says to those who do not see it ---
+
+
+def _told(drawn: Any) -> str:
+    return pictures.describe(drawn if isinstance(drawn, Figure) else drawn.get_figure())
+
+
+def test_a_text_names_title_axes_and_where_the_curves_end() -> None:
+    told = _told(plotting.regret_bands(CURVES, title="Two methods", levels={"no search": 7.0}, top=10))
+    assert told.startswith("Two methods, 5 runs each: median, band 10th–90th percentile. ")
+    assert "simple regret (percentage points) from 0 to 10 over budget (evaluations) from" in told
+    assert "logarithmic" in told
+    assert told.endswith("steady from 11 to 2; quick from 8 to 2; no search at 7.")
+
+
+@pytest.mark.parametrize(
+    ("draw", "named"),
+    [
+        (lambda: plotting.draw_cell(SPACE.from_index(700)), "a cell: 0→2 skip, 0→3 conv 3×3."),
+        (lambda: plotting.boxes({"a": [1, 2, 6], "b": []}, xlabel="n", ylabel="y"), "y from * over n: a, b. medians: a 2;"),
+        (lambda: plotting.intervals({"a − b": (1, (0, 2.5))}, xlabel="gain"), "gain from * a − b: interval 0 to 2.5; a − b 1"),
+        (lambda: plotting.dots({"tau": {"synflow": 0.74, "none": -0.1}}, xlabel="tau"), "synflow 0.74; none −0.1"),
+        (lambda: plotting.choice_maps({"late": [[0.1, 0.9]]}, ["0→1"], ["skip", "none"]), "late. * 0→1: none 0.9"),
+        (lambda: plotting.scatter(range(9_000), range(9_000), xlabel="MACs", ylabel="y"), "MACs from −450 to * 9,000 points"),
+        (lambda: plotting.histogram({"all": [1, 2, 3]}, xlabel="x"), "number of cells from 0 * all (n = 3)"),
+        (lambda: plotting.image_grid({"12": np.zeros((4, 12, 12), np.uint8)}), "4 small pictures in each row; rows: 12"),
+        (lambda: plotting.draw_cells([SPACE.from_index(9)] * 9), "and 3 more panels."),
+    ],
+)  # fmt: skip
+def test_each_kind_of_figure_says_its_main_numbers(draw: Any, named: str) -> None:
+    told = _told(draw())
+    assert fnmatch(told, f"*{named}*"), told
+
+
+def test_a_learners_own_figures_are_described_too() -> None:
+    import matplotlib.pyplot as plt
+
+    figure, ((curve, bar), (plane, odd)) = plt.subplots(2, 2)
+    assert pictures.describe(plt.figure()) == "An empty figure."
+    curve.plot([3, 1, float("nan"), 2])
+    bar.bar(["left", "right"], [3, 4])
+    bar.set_ylabel(r"$\\alpha_{0}$")
+    plane.imshow(np.arange(6).reshape(2, 3))
+    odd.pie([1, 2], labels=["x", "y"])
+    told = pictures.describe(figure)
+    for one in (
+        "a curve from 3 to 2",
+        "left 3, right 4",
+        "alpha_0 from 0",
+        "2 by 3 values from 0 to 5",
+        "x; y",
+    ):
+        assert one in told
+
+
+@pytest.mark.parametrize("title", ["<b>\"a\" & 'b'</b>", "plain"])
+def test_a_figure_is_one_picture_with_its_text_beside_the_plain_one(title: str) -> None:
+    figure = plotting.lines({"a": [1, 2]}, xlabel="x", ylabel="y", title=title).get_figure()
+    assert isinstance(figure, Figure)
+    forms, metadata = pictures.bundle(figure)
+    assert set(forms) == {"text/html", "image/png", "text/plain"}
+    (tag,) = re.findall(r"<[^>]*>", forms["text/html"])
+    assert (
+        html.unescape(re.findall('alt="([^"]*)"', tag)[0]) == pictures.describe(figure) == forms["text/plain"]
+    )
+    assert title in forms["text/plain"] and f"base64,{forms['image/png']}" in tag
+    png = base64.b64decode(forms["image/png"])
+    wide = int.from_bytes(png[16:20], "big")
+    told = metadata["image/png"]
+    assert told["alt"] == forms["text/plain"]
+    assert wide / told["width"] == pytest.approx(pictures.DPI / figure.dpi, rel=0.01), (
+        "144 dots where 100 are shown"
+    )
+
+
+def test_a_kernel_shows_every_figure_that_way_whatever_its_backend_registers() -> None:
+    """As IPython and its inline backend do it, in a shell of its own process."""
+    done = """
+import matplotlib
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+from nas_lib import plotting
+import matplotlib.pyplot as plt
+from IPython.core.pylabtools import select_figure_formats
+select_figure_formats(shell, {"png"})
+for ask in ("png", "png"):
+    figure, ax = plt.subplots()
+    ax.plot([1, 2], label="mine")
+    forms, metadata = shell.display_formatter.format(figure)
+    assert set(forms) == {"text/html", "image/png", "text/plain"}, forms.keys()
+    assert forms["image/png"] in forms["text/html"] and "mine from 1 to 2" in forms["text/html"]
+    assert metadata["image/png"]["alt"] == forms["text/plain"]
+    select_figure_formats(shell, {"png"})
+empty, _ = shell.display_formatter.format(plt.figure())
+assert "image/png" not in empty and "text/html" not in empty, empty
+"""
+    subprocess.run([sys.executable, "-c", done], check=True, env=os.environ | {"MPLBACKEND": "agg"})

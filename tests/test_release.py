@@ -87,7 +87,6 @@ def test_requirements_are_the_wheel_jupyter_and_what_deploys_networks(archive):
     lines = inside(archive)[f"{release.NAME}/requirements.txt"].decode().splitlines()
     assert lines[0].startswith("./nas_lib-")
     assert [Requirement(line).name for line in lines[1:]] == [
-        "anywidget",
         "ipykernel",
         "jupyterlab",
         "onnx",

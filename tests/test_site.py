@@ -11,7 +11,6 @@ import pytest
 
 import solutions
 from autograder.author import index, running, site
-from nas_lib import explorer
 from tests import browsing
 
 LESSON = "03_rl_controller"
@@ -129,17 +128,6 @@ def test_all_cells_have_a_page_of_their_own(pages: Path) -> None:
     replayed = json.loads(re.findall(r'"path": (\{[^}]*\})', page)[0])
     assert len(replayed["cells"]) == len(replayed["leaders"]) == site.REPLAYED
     assert 'href="explorer.html"' in text(pages, "index.html")
-
-
-def test_a_live_view_becomes_its_picture_and_a_link_to_the_page() -> None:
-    notebook = solutions.read("00_start_here")
-    (cell,) = (cell for cell in notebook.cells if "explore(benchmark)" in cell.source)
-    data = {explorer.VIEW: {"model_id": "gone"}, "image/png": "iVBOR"}
-    cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
-    cells = site.readable("00_start_here", notebook).cells
-    place = next(number for number, one in enumerate(cells) if "explore(benchmark)" in one.source)
-    assert cells[place].outputs[0].data == {"image/png": "iVBOR"}
-    assert "(../../explorer.md)" in cells[place + 1].source
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

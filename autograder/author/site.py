@@ -134,21 +134,10 @@ def readable(lesson: str, notebook: Any) -> Any:
             }
         cell.source = source.replace("../index.ipynb", "../../index.md")
         cells.append(cell)
-        if _still(cell):
-            live = f"[The same, to look around in](../../{EXPLORER}.md)."
-            cells.append(nbformat.v4.new_markdown_cell(live))
     links = index.links(lesson).replace("../index.ipynb", "../../index.md")
     cells.append(nbformat.v4.new_markdown_cell(f"---\n{links}"))
     notebook.cells = cells
     return notebook
-
-
-def _still(cell: Any) -> bool:
-    """Take a live view, which needs a kernel, out of a cell's outputs: its picture stays. True where there was one."""
-    views = [one.data for one in cell.get("outputs", ()) if explorer.VIEW in one.get("data", ())]
-    for forms in views:
-        del forms[explorer.VIEW]
-    return bool(views)
 
 
 def _executed(lesson: str) -> Any:

@@ -1,5 +1,5 @@
-// Every cell of a table as a point: cost across, accuracy up. One module for the notebook (anywidget calls `render`)
-// and for pages (they call `mount`). Nothing is fetched, nothing is stored; `nas_lib/explorer.py` packs the data.
+// Every cell of a table as a point: cost across, accuracy up. `nas_lib/explorer.py` packs the data and writes the call
+// of `mount`, for notebooks and pages alike. Nothing is fetched, nothing is stored.
 
 const STYLE = `
 :host { display: block; }
@@ -11,7 +11,8 @@ label { display: inline-flex; flex-direction: column; font-size: 12px; color: va
 select, button { font: inherit; font-size: 13px; padding: 3px 6px; max-width: 100%; min-height: 28px; color: var(--ink); }
 fieldset { border: 1px solid var(--line); border-radius: 4px; margin: 0 0 8px; padding: 4px 8px 8px; min-width: 0; }
 fieldset .row { margin: 0; }
-legend, summary { font-size: 13px; color: var(--quiet); }
+legend, summary, .quiet { font-size: 13px; color: var(--quiet); }
+.mix:empty { display: none; }
 summary { cursor: pointer; padding: 4px 0; }
 p { margin: 4px 0; }
 .parts { display: flex; flex-wrap: wrap; gap: 12px; }
@@ -34,12 +35,15 @@ th, td { padding: 2px 8px; border-bottom: 1px solid var(--line); text-align: lef
 const BODY = `
 <div class="row"><label>horizontal axis<select class="cost"></select></label></div>
 <fieldset><legend>Only cells with this operation on an edge</legend><div class="row edges"></div></fieldset>
+<p class="quiet">Drag a rectangle over points, and only the cells in it stay: see what they have in common, and where they
+  lie on another axis. With the keyboard: Enter at one cell, and again at another.</p>
 <p class="count" role="status"></p>
 <div class="parts">
   <div class="plot"><canvas aria-hidden="true"></canvas><canvas tabindex="0" role="application"
     aria-roledescription="scatter plot"></canvas></div>
   <div class="one"><div class="graph"></div><p class="told"></p></div>
 </div>
+<p class="mix"></p>
 <p class="unseen said" aria-live="polite"></p>
 <div class="row path" hidden><button type="button" class="play">Play</button>
   <input type="range" class="step" min="0" aria-label="evaluation of the search"><span class="where"></span></div>
@@ -57,15 +61,9 @@ const LONGEST = 500;
 const BEST = 10; // rows of the table
 const STREWN = 8; // pixels
 
-export default {
-  render({ model, el }) {
-    return mount(el, model.get("header"), model.get("data"));
-  },
-};
-
-// Shows the view in an element; `data` is bytes or base64. Returns what ends it.
-export function mount(host, header, data) {
-  const bytes = bytesOf(data);
+// Shows the view in an element, over what stands there; `data` is base64.
+function mount(host, header, data) {
+  const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
   const accuracy = column(bytes, header.accuracy);
   const costs = header.costs.map((one) => column(bytes, one));
   const live = array(bytes, header.live);
@@ -82,6 +80,8 @@ export function mount(host, header, data) {
   const [points, marks] = root.querySelectorAll("canvas");
   const chosen = edges.map(() => -1); // of each edge the operation asked for; -1 is any
   let x = costs[0];
+  let within = null; // of each cell whether it lies in the rectangle asked for
+  let [corner, far] = [null, null]; // of a rectangle that is being drawn, in pixels
   let shown = all;
   let picked = -1;
   let step = path ? path.cells.length - 1 : -1;
@@ -154,9 +154,17 @@ export function mount(host, header, data) {
     const several = header.kinds === "functions" ? ` (${whole(seen.size)} functions)` : "";
     const what = shown.length ? `: mean ${(sum / shown.length).toFixed(2)} %, best ${top.toFixed(2)} %` : "";
     find(".count").textContent = `${whole(shown.length)} of ${whole(count)} cells${several}${what}`;
-    const about = `${find(".count").textContent}. Arrow keys go from cell to cell: up and down by accuracy, left and right by ${x.label}.`;
+    find(".mix").textContent = shown.length && shown.length < count ? `Most often: ${edges.map(commonest).join(", ")}.` : "";
+    const about = `${find(".count").textContent}. Arrow keys go from cell to cell: up and down by accuracy, left and right by ${x.label}. Enter at two cells keeps those between them, Escape shows all.`;
     marks.setAttribute("aria-label", about);
     tabulate();
+  }
+
+  function commonest(edge, at) {
+    const found = operations.map(() => 0);
+    for (const cell of shown) found[places[cell * edges.length + at]] += 1;
+    const top = found.indexOf(Math.max(...found));
+    return `${edge.join("→")} ${operations[top].label} (${Math.round((100 * found[top]) / shown.length)} %)`;
   }
 
   function tabulate() {
@@ -271,6 +279,11 @@ export function mount(host, header, data) {
       mark(to, picked, 8, "ring", look.ink);
       mark(to, picked, 4, "cross", look.ink);
     }
+    if (corner && far) {
+      to.lineWidth = 1.5;
+      to.setLineDash([5, 3]);
+      to.strokeRect(...corner, far[0] - corner[0], far[1] - corner[1]);
+    }
   }
 
   function drawPath(to) {
@@ -313,25 +326,76 @@ export function mount(host, header, data) {
   // ---- what a reader does
 
   function filter() {
-    shown = all.filter((cell) => chosen.every((op, edge) => op < 0 || places[cell * edges.length + edge] === op));
+    const inside = (cell) => !within || within[cell];
+    shown = all.filter((cell) => inside(cell) && chosen.every((op, edge) => op < 0 || places[cell * edges.length + edge] === op));
     orders = {};
     summarise();
     redraw();
   }
 
-  function nearest(event) {
+  function everything() {
+    chosen.fill(-1);
+    for (const select of selects) select.value = "-1";
+    within = corner = far = null;
+    filter();
+  }
+
+  function brush() {
+    const [[left, right], [top, bottom]] = [0, 1].map((axis) => [corner[axis], far[axis]].sort((a, b) => a - b));
+    const inside = (a, b) => left - 0.5 <= a && a <= right + 0.5 && top - 0.5 <= b && b <= bottom + 0.5;
+    within = Uint8Array.from(all, (cell) => inside(across(cell), up(cell)));
+    corner = far = null;
+    filter();
+    if (shown.length && !shown.includes(picked)) tell(sorted("accuracy").at(-1), false);
+    find(".said").textContent = find(".mix").textContent;
+  }
+
+  const placeOf = (event) => {
     const box = marks.getBoundingClientRect();
-    const [a, b] = [event.clientX - box.left, event.clientY - box.top];
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+
+  // Fingers scroll the page; a mouse or a pen draws a rectangle.
+  function pressed(event) {
+    nearest(event);
+    if (event.pointerType === "touch" || event.button !== 0) return;
+    [corner, far] = [placeOf(event), null];
+    marks.setPointerCapture(event.pointerId);
+  }
+
+  function moved(event) {
+    if (!corner || !event.buttons) return nearest(event);
+    const end = placeOf(event);
+    if (far || Math.hypot(end[0] - corner[0], end[1] - corner[1]) > 5) far = end;
+    drawMarks();
+  }
+
+  function released() {
+    if (corner && far) brush();
+    corner = null;
+  }
+
+  function nearest(event) {
+    const [a, b] = placeOf(event);
     let found = -1;
     let least = event.pointerType === "mouse" ? 400 : 2500; // pixels, squared
     for (const cell of shown) {
-      const far = (across(cell) - a) ** 2 + (up(cell) - b) ** 2;
-      if (far < least) [found, least] = [cell, far];
+      const apart = (across(cell) - a) ** 2 + (up(cell) - b) ** 2;
+      if (apart < least) [found, least] = [cell, apart];
     }
     if (found >= 0 && found !== picked) tell(found, false);
   }
 
   function keyed(event) {
+    if (event.key === "Enter" || event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      if (event.key === "Escape") return everything();
+      if (corner && far) return brush();
+      corner = [across(picked), up(picked)];
+      find(".said").textContent = "One corner. Enter at another cell keeps those between.";
+      return;
+    }
     const by = { ArrowUp: ["accuracy", 1], ArrowDown: ["accuracy", -1], ArrowRight: ["cost", 1], ArrowLeft: ["cost", -1] }[event.key];
     const end = { Home: -1, End: 0 }[event.key]; // the best, the worst
     if ((!by && end === undefined) || !shown.length) return;
@@ -340,7 +404,9 @@ export function mount(host, header, data) {
     const order = sorted(by ? by[0] : "accuracy");
     const place = order.indexOf(picked);
     const next = by ? (place < 0 ? order.length - 1 : place + by[1]) : (end + order.length) % order.length;
-    tell(order[Math.max(0, Math.min(order.length - 1, next))], true);
+    const cell = order[Math.max(0, Math.min(order.length - 1, next))];
+    if (corner) far = [across(cell), up(cell)];
+    tell(cell, true);
   }
 
   function play(on) {
@@ -360,6 +426,7 @@ export function mount(host, header, data) {
   }
 
   function theme() {
+    if (!host.isConnected) return; // the cell was run again, and this is an output of before
     const dark = onDark(host);
     look = dark ? INK.dark : INK.light;
     find(".all").classList.toggle("dark", dark);
@@ -389,14 +456,12 @@ export function mount(host, header, data) {
     return select;
   });
   const again = Object.assign(document.createElement("button"), { type: "button", textContent: "All cells" });
-  again.addEventListener("click", () => {
-    chosen.fill(-1);
-    for (const select of selects) select.value = "-1";
-    filter();
-  });
+  again.addEventListener("click", everything);
   find(".edges").append(again);
-  marks.addEventListener("pointermove", nearest);
-  marks.addEventListener("pointerdown", nearest);
+  marks.addEventListener("pointerdown", pressed);
+  marks.addEventListener("pointermove", moved);
+  marks.addEventListener("pointerup", released);
+  marks.addEventListener("pointercancel", released);
   marks.addEventListener("keydown", keyed);
   if (path) {
     find(".path").hidden = false;
@@ -421,18 +486,6 @@ export function mount(host, header, data) {
   system.addEventListener("change", theme);
   summarise();
   tell(best, false);
-
-  return () => {
-    clearInterval(timer);
-    sizes.disconnect();
-    themes.disconnect();
-    system.removeEventListener("change", theme);
-  };
-}
-
-function bytesOf(data) {
-  if (typeof data === "string") return Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
-  return new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
 }
 
 function array(bytes, { at, length, bytes: width }) {
