@@ -70,6 +70,7 @@ release: $(STAMP) ## write the learners' zip into dist/
 # torch comes first and alone where it has an index of its own: that index does not hold the pinned versions of the rest.
 $(STAMP): pyproject.toml constraints.txt | $(PY)
 	@echo "Installing the course into $(VENV); the first time takes minutes (torch is large)."
+	$(if $(TORCH_INDEX),,@if [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null; then echo "Of its 6.6 GB, 4 are for GPUs; without one, leave them out: make $(or $(firstword $(MAKECMDGOALS)),venv) TORCH_INDEX=https://download.pytorch.org/whl/cpu"; fi)
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade
 	$(if $(TORCH_INDEX),$(PY) -m pip install --index-url $(TORCH_INDEX) $(shell grep -E '^(torch|torchvision)==' constraints.txt))
 	$(PY) -m pip install --constraint constraints.txt --editable ".[course,onnx,cluster,site,dev]"

@@ -401,8 +401,11 @@ for split in ("train", "valid", "test"):
 guess_valid = predict("What share of the validation images will it get right?", ..., unit="%")
 
 # %% tags=["experiment"]
+import torch
+
 from nas_lib.training import RECIPE, load_splits, train
 
+torch.set_num_threads(1)  # networks this small gain nothing from more
 my_cell = familiar["a residual block"]  # or any other cell: six names, in the order of EDGES
 print(f"{RECIPE.train_images:,} images, {RECIPE.epochs} epochs, batches of {RECIPE.batch_size}")
 splits = load_splits()

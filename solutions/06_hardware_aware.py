@@ -958,6 +958,7 @@ check("fake_quantize", fake_quantize)
 from nas_lib.quantization import deployed_bytes, fine_tuned, quantization_aware, settled
 from nas_lib.training import count_correct, load_splits, recipe_for, train
 
+torch.set_num_threads(1)  # networks this small gain nothing from more
 DATASET = "cluttered_digits"
 quantize = or_fallback("fake_quantize", fake_quantize)
 recipe = recipe_for(DATASET)

@@ -116,12 +116,18 @@ def complaints(page: Any) -> list[str]:
     return said
 
 
-def barriers(page: Any) -> list[str]:
-    """What on the page keeps somebody out: axe-core's serious and critical violations."""
+def barriers(page: Any, within: str | None = None, *rules: str) -> list[str]:
+    """What on the page keeps somebody out: axe-core's serious and critical violations.
+
+    Args:
+        within: a selector; what lies elsewhere is not looked at.
+        rules: of axe-core, all others are left out.
+    """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found_by = axe.run(page, within, {"runOnly": list(rules)} if rules else None)
     return [
         f"{found['id']} at {node['target']}: {node['failureSummary']}"
-        for found in axe.run(page).response["violations"]
+        for found in found_by.response["violations"]
         if found["impact"] in ("serious", "critical")
         for node in found["nodes"]
     ]

@@ -130,8 +130,14 @@ def test_a_lesson_runs_from_top_to_bottom_before_anything_is_answered(lesson: An
     )
     figure = cell(lesson, "draw_cells").locator("img").first
     figure.scroll_into_view_if_needed()
-    assert figure.evaluate("one => one.naturalWidth") > 400
+    assert figure.evaluate("one => one.naturalWidth / one.getAttribute('width')") == pytest.approx(
+        1.44, abs=0.02
+    )
+    assert figure.get_attribute("alt").count("a cell: ") > 1
     browsing.shot(lesson, "figure")
+    drawn = lesson.locator(".jp-OutputArea-output img")
+    assert drawn.count() >= 10 and all(one.get_attribute("alt") for one in drawn.all())
+    assert browsing.barriers(lesson, ".jp-Notebook", "image-alt") == []
 
 
 def test_a_wrong_answer_is_told_what_is_wrong_and_the_reference_turns_it_green(lesson: Any) -> None:
@@ -206,6 +212,36 @@ def test_a_lesson_fits_a_phone(browser: Any, address: str) -> None:
     page.get_by_role("heading", name="Exercise 0.1").scroll_into_view_if_needed()
     browsing.shot(page, "phone_lesson")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.close()
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["ones-own", "somebody-elses"])
+def test_the_view_of_all_cells_outlives_its_kernel(
+    browser: Any, lesson: Any, address: str, course: Path, trusted: bool
+) -> None:
+    """Live where scripts may run, else as its picture: here in a notebook that no kernel has run."""
+    menu(lesson, "File", "Save Notebook")
+    file = course / "notebooks" / LESSON / f"{LESSON}.ipynb"
+    deadline = time.monotonic() + browsing.SECONDS
+    while "explorer-" not in file.read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline, "nothing was saved"
+        time.sleep(0.2)
+    text = file.read_text(encoding="utf-8")
+    other = file.with_name(f"{trusted}.ipynb".lower())
+    # Jupyter trusts what it has signed, whatever it is called.
+    other.write_text(text if trusted else text.replace("Start here", "Begin here"), encoding="utf-8")
+    page = browsing.page(browser)
+    page.goto(f"{address}lab/workspaces/{other.stem}/tree/{LESSON}/{other.name}")
+    output = cell(page, "explore(benchmark)").locator(".jp-OutputArea-output").first
+    output.wait_for(state="attached")
+    output.scroll_into_view_if_needed()
+    if trusted:
+        output.get_by_label("operation on edge 0→3").select_option("none")
+        assert output.locator(".count").inner_text().startswith("3,125 of 15,625 cells")
+    else:
+        picture = output.locator("img")
+        assert picture.is_visible() and picture.get_attribute("alt").startswith("15,625 cells by ")
+    browsing.shot(page, f"explorer_{other.stem}")
     page.close()
 
 

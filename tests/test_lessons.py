@@ -417,6 +417,15 @@ def test_what_we_got_is_what_the_lesson_prints(lesson: str, table: Path) -> None
         } == {}
 
 
+def test_lessons_that_train_do_so_on_one_thread() -> None:
+    """Which is fastest for networks this small, most of all on a busy machine: `scripts/benchmarks/threads.py`."""
+    trains = re.compile(r"import .*\b(?:train|load_splits)\b|torch\.optim|\.backward\(\)")
+    sources = {name: (solutions.FOLDER / f"{name}.py").read_text(encoding="utf-8") for name in FIGURES}
+    training = {name for name, source in sources.items() if trains.search(source)}
+    assert len(training) >= 7
+    assert {name for name in training if "\ntorch.set_num_threads(1)" not in sources[name]} == set()
+
+
 def test_a_number_that_nothing_printed_is_found() -> None:
     printed = "best 87.32 %, rank 1,204 of 15,625"
     told = "Rank 1,204 of 15,625, 87.3 %, which is about 90, by `conv_3` and 3×3 as in lesson 02."

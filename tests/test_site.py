@@ -11,15 +11,24 @@ import pytest
 
 import solutions
 from autograder.author import index, running, site
+from nas_lib import plotting
+from nas_lib.notebooks import pictures
 from tests import browsing
 
-LESSON = "03_rl_controller"
+LESSON, DRAWN = "03_rl_controller", "01_random_search"
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site without outputs: Sphinx itself ends with an error where a link leads nowhere."""
-    return site.make(tmp_path_factory.mktemp("site") / "pages", lessons=[]).parent
+    """The site without outputs but for one figure: Sphinx itself ends with an error where a link leads nowhere."""
+    notebook = solutions.read(DRAWN)
+    cell = next(one for one in notebook.cells if "experiment" in one.metadata.get("tags", []))
+    axes = plotting.lines({"mine": [1, 2]}, xlabel="x", ylabel="y", title="One picture")
+    forms, metadata = pictures.bundle(axes.get_figure())  # type: ignore[arg-type]
+    cell.outputs = [nbformat.v4.new_output("display_data", data=forms, metadata=metadata)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "executed", lambda name: notebook)
+        return site.make(tmp_path_factory.mktemp("site") / "pages", lessons=[DRAWN]).parent
 
 
 def text(pages: Path, page: str) -> str:
@@ -63,6 +72,12 @@ def test_nothing_is_fetched_from_elsewhere(pages: Path) -> None:
     page = text(pages, f"notebooks/{LESSON}/{LESSON}.html")
     assert re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:[^"]+', page) == []
     assert "mathjax" in page.lower()
+
+
+def test_a_figure_is_one_picture_with_its_text(pages: Path) -> None:
+    found = re.findall(r"<img[^>]*>", text(pages, f"notebooks/{DRAWN}/{DRAWN}.html"))
+    drawn = [one for one in found if "base64," in one or "_images/" in one]
+    assert len(drawn) == 1 and 'alt="One picture. y from' in drawn[0] and "mine from 1 to 2" in drawn[0]
 
 
 def test_solutions_schemes_and_model_answers_are_folded_away(pages: Path) -> None:
@@ -124,7 +139,7 @@ def test_both_ways_through_the_course_name_every_lesson() -> None:
 
 def test_all_cells_have_a_page_of_their_own(pages: Path) -> None:
     page = text(pages, "explorer.html")
-    assert "mount(document.getElementById" in page and "15,625 cells by" in page
+    assert "mount(host, " in page and "15,625 cells by" in page
     replayed = json.loads(re.findall(r'"path": (\{[^}]*\})', page)[0])
     assert len(replayed["cells"]) == len(replayed["leaders"]) == site.REPLAYED
     assert 'href="explorer.html"' in text(pages, "index.html")

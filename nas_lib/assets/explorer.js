@@ -154,7 +154,7 @@ function mount(host, header, data) {
     const several = header.kinds === "functions" ? ` (${whole(seen.size)} functions)` : "";
     const what = shown.length ? `: mean ${(sum / shown.length).toFixed(2)} %, best ${top.toFixed(2)} %` : "";
     find(".count").textContent = `${whole(shown.length)} of ${whole(count)} cells${several}${what}`;
-    find(".mix").textContent = shown.length && shown.length < count ? `Most often: ${edges.map(commonest).join(", ")}.` : "";
+    find(".mix").textContent = within && shown.length ? `Most often: ${edges.map(commonest).join(", ")}.` : "";
     const about = `${find(".count").textContent}. Arrow keys go from cell to cell: up and down by accuracy, left and right by ${x.label}. Enter at two cells keeps those between them, Escape shows all.`;
     marks.setAttribute("aria-label", about);
     tabulate();
