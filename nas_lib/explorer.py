@@ -124,11 +124,10 @@ def fragment(packed: Packed, identity: str = "explorer", still: str = "") -> str
     header = json.dumps(packed.header).replace("</", "<\\/")
     start = f'for (const host of document.querySelectorAll("#{identity}")) mount(host, {header}, "{data}");'
     script = SCRIPT.read_text(encoding="utf-8")
-    return (
-        f'<div id="{identity}">{still}</div>\n'
-        f"<noscript>{describe(packed.header)} Look at them with JavaScript on.</noscript>\n"
-        f'<script type="module">\n{script}\n{start}\n</script>\n'
-    )
+    told = f"{describe(packed.header)} Look at them with JavaScript on."
+    # JupyterLab takes scripts out of what it does not trust, and would let the words of <noscript> stand.
+    otherwise = still or f"<noscript>{told}</noscript>"
+    return f'<div id="{identity}">{otherwise}</div>\n<script type="module">\n{script}\n{start}\n</script>\n'
 
 
 def describe(header: Mapping[str, Any]) -> str:

@@ -241,6 +241,7 @@ def test_the_view_of_all_cells_outlives_its_kernel(
     else:
         picture = output.locator("img")
         assert picture.is_visible() and picture.get_attribute("alt").startswith("15,625 cells by ")
+        assert output.inner_text().strip() == ""
     browsing.shot(page, f"explorer_{other.stem}")
     page.close()
 

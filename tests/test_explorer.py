@@ -192,7 +192,7 @@ def test_a_notebook_shows_one_output_that_is_a_picture_where_nothing_runs(
 def test_the_page_needs_nothing_from_elsewhere(table: TabularBenchmark) -> None:
     html = explorer.fragment(explorer.pack(table, costs={"</script> (s)": np.ones(len(SPACE))}), "mine")
     assert re.findall(r"https?:|\bimport\b|\bfetch\(", html) == []
-    assert html.count("</script>") == 1 and '<div id="mine">' in html
+    assert html.count("</script>") == 1 and '<div id="mine"><noscript>' in html
 
 
 # --- in a browser ---

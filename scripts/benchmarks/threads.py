@@ -77,14 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cores = os.cpu_count() or 1
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     print(f"{cores} cores{load}; {given.rounds} rounds of {given.steps} steps; default over one thread:")
-    rounds = [
-        {
+    rounds = []
+    for number in range(given.rounds):
+        found = {
             (threads, beside): measured(threads, given.steps, beside)
             for beside in (0, cores)
             for threads in (DEFAULT, ONE)
         }
-        for _ in range(given.rounds)
-    ]
+        told = (f"{one['wall']:.1f} s ({one['processor']:.1f} of processor)" for one in found.values())
+        print(f"  round {number + 1}: {', '.join(told)}", flush=True)
+        rounds.append(found)
     for beside in (0, cores):
         for clock in ("wall", "processor"):
             ratios = [one[DEFAULT, beside][clock] / one[ONE, beside][clock] for one in rounds]
