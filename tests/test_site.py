@@ -161,3 +161,13 @@ def test_nothing_on_the_pages_keeps_anybody_out(pages: Path, dark: bool) -> None
                 one.goto((pages / name).as_uri())
             assert said == [], name
             assert browsing.barriers(read) == [], name
+
+
+def test_the_pages_fit_a_phone(pages: Path) -> None:
+    """Nothing lies beside the page: what is wider is scrolled within."""
+    with browsing.browser() as started:
+        page = browsing.page(started, width=390, height=844)
+        for name in ("index", f"notebooks/{DRAWN}/{DRAWN}", "explorer", "docs/instructor_guide"):
+            page.goto((pages / f"{name}.html").as_uri())
+            browsing.shot(page, f"phone_site_{Path(name).name}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
