@@ -237,7 +237,8 @@ def train_single_path_step(supernet, batch, optimizer, path):
         Weights on the path, gradients, and the optimizer's state.
 
     Raises:
-        ValueError: labels and images of different numbers; no weight has moved then.
+        ValueError: labels and images of different numbers; no weight has moved then. A loss that is
+            not finite is no error: the step is taken, and it is returned.
     """
     ### BEGIN SOLUTION
     optimizer.zero_grad()
@@ -644,13 +645,13 @@ print_verdicts(gaps)
 # beforehand; a limit says what is wanted. But near a tight one most mutants are too expensive, and
 # a loop that tries "until one fits" may never end.
 #
-# Evaluate `population` random architectures within the limit. Then, until `budget` evaluations are
-# spent, evaluate children of the best so far, by mutation (`space.mutate(arch, rng)`), crossing, or
-# both, as you like; a child differs from its parents. Every evaluated architecture has `cost(arch)
-# <= limit`; `cost` is free and may be called as often as you wish, `evaluate` counts. An
-# architecture may be evaluated again. Where no child fits after many tries, draw a random
-# architecture within the limit instead, all of them equally likely; where nothing in the space
-# fits, raise an error.
+# Evaluate `population` random architectures within the limit, all of them equally likely. Then,
+# until `budget` evaluations are spent, evaluate children of the best so far, by mutation
+# (`space.mutate(arch, rng)`), crossing, or both, as you like; a child differs from its parents.
+# Every evaluated architecture has `cost(arch) <= limit`; `cost` is free and may be called as often
+# as you wish, `evaluate` counts. An architecture may be evaluated again. Only where no child fits
+# after many tries (20 or more), draw another random architecture within the limit instead; where
+# nothing in the space fits, raise an error.
 #
 # <details><summary>Hint: "the loop never ends"</summary>
 #

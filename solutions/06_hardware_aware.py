@@ -1047,7 +1047,7 @@ def search_bits(evaluate, size, archs, bit_choices, size_limit, budget, rng):
         archs, bit_choices: lists of architectures and of bit widths.
         size_limit: largest size allowed, in the unit of `size`.
         budget: evaluations, ≥ 1; where fewer pairs fit, each of them is evaluated.
-        rng: numpy Generator.
+        rng: numpy Generator, all the randomness.
 
     Returns:
         ((arch, bits), History): the best pair, and all pairs evaluated with their accuracies, in

@@ -16,6 +16,7 @@ from nas_lib.checks.codec import describe
 from nas_lib.checks.exercise import RIGHT, Answer, Instance, Unacceptable, Verdict, fail, show
 from nas_lib.checks.hardware_aware.latencies import LESSON
 from nas_lib.checks.hardware_aware.search import accuracy_of, latency_of, reward_of
+from nas_lib.checks.judging import CONDUCT
 from nas_lib.judges import Judge
 from nas_lib.judges.reading import column, rows
 from nas_lib.judges.searches import Run, SearchJudge
@@ -45,6 +46,14 @@ class SearchBits(Judge):
                     f"exceeds the limit {show(instance['limit'])}: ask size() first, it costs nothing",
                 )
         pairs = [(arch, bits) for arch, bits, _ in calls]
+        if instance.get("again"):
+            half = len(pairs) // 2
+            if pairs[:half] != pairs[half:]:
+                return fail(
+                    "ignores-rng",
+                    "two runs from generators with the same seed differ: all randomness must come from `rng`",
+                )
+            pairs, calls = pairs[:half], calls[:half]
         if len(set(pairs)) < len(pairs):
             return fail(
                 "pair-twice",
@@ -99,6 +108,12 @@ class SearchBits(Judge):
                 "not-the-best-pair",
                 f"the winner has {show(float(values[seen.index(winner)]))} %, and {show(float(values.max()))} % "
                 "was seen: return the *best* pair",
+            )
+        if value["odd"] or not value["tuple"]:
+            return fail(
+                "wrong-type",
+                f"the pairs are right, but each should be a tuple (arch, bits), not {value['odd'] or 'a list'}",
+                CONDUCT,
             )
         return RIGHT
 

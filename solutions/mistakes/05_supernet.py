@@ -27,6 +27,8 @@ book.edits(
     ("not-uniform", "", {DRAW: "int(10 * rng.random()) % len(options)"}),
     ("not-uniform", "", {DRAW: "min(int(rng.integers(len(options))) for _ in range(2))"}),
     ("not-uniform", "", {DRAW: "int(rng.integers(6)) % len(options)"}),
+    ("not-uniform", "", {DRAW: "int(rng.integers(16)) % len(options)"}),
+    ("not-uniform", "", {DRAW: "int(rng.random() ** 1.1 * len(options))"}),
     ("indices", "", {f"options[{DRAW}]": DRAW}),
     ("changes-options", "", {f"options[{DRAW}]": "rng.choice(options)"}),
     ("changes-options", "", {f"options[{DRAW}]": f"np.array(options)[{DRAW}].item()"}),
@@ -232,6 +234,18 @@ def by_swaps_with_anyone(choices, rng):
     return list(zip(*columns))
 
 
+@book.wrong("fair_paths", "biased-shuffle")
+def by_random_swaps(choices, rng):
+    """As many swaps of two random places as there are options: too few to make all orders equally likely."""
+    columns = [list(options) for options in choices]
+    k = _equal(choices)
+    for column in columns:
+        for _ in range(k):
+            i, j = rng.integers(k, size=2)
+            column[i], column[j] = column[j], column[i]
+    return list(zip(*columns))
+
+
 @book.wrong("fair_paths", "one-shuffle-for-all")
 def with_shared_columns(choices, rng):
     """The same array enters every column, and has the last shuffle in all of them."""
@@ -346,6 +360,34 @@ book.edits(
         "clips-gradients",
         "large gradients are cut short: a step is the optimizer's own business, so leave gradients as they are",
         {STEP: "    torch.nn.utils.clip_grad_norm_(supernet.parameters(), 5.0)\n" + STEP},
+    ),
+    (
+        "clips-gradients",
+        "large gradients are cut short: a step is the optimizer's own business, so leave gradients as they are",
+        {STEP: "    torch.nn.utils.clip_grad_norm_(supernet.parameters(), 1.0)\n" + STEP},
+    ),
+    (
+        "softmax-forgotten",
+        "F.nll_loss takes log-probabilities, and here it gets logits: F.cross_entropy takes these",
+        {LOSS: f"F.nll_loss({CALLED}, batch[1])"},
+    ),
+    (
+        "skips-a-class",
+        "images of the first class are left out of the loss: label 0 is a class as any other",
+        {"batch[1])": "batch[1], ignore_index=0)"},
+    ),
+    (
+        "refuses-nan",
+        "a loss that is not finite is no error here: the step is taken, and it comes back",
+        {
+            STEP: "    if not torch.isfinite(loss):\n"
+            '        raise ValueError(f"the loss must be finite, got {loss}")\n' + STEP
+        },
+    ),
+    (
+        "skips-nan",
+        "the step is left out where the loss is not finite: it is taken, as everywhere else",
+        {STEP: "    if torch.isfinite(loss):\n        optimizer.step()\n"},
     ),
     (
         "overflow",
@@ -718,6 +760,44 @@ book.edits(
         "other-loss",
         "the weights move rightly, but the loss returned is a single path's, the first one's: return the mean over all K",
         {FAIR_RETURN: "    return losses[0]"},
+    ),
+    (
+        "other-loss",
+        "the weights move rightly, but the loss returned is the highest of the K: return their mean",
+        {FAIR_RETURN: "    return max(losses)"},
+    ),
+    (
+        "other-loss",
+        "the weights move rightly, but the loss returned is the lowest of the K: return their mean",
+        {FAIR_RETURN: "    return min(losses)"},
+    ),
+    (
+        "other-loss",
+        "the weights move rightly, but the loss returned is the K paths' median: return their mean",
+        {FAIR_RETURN: "    return float(np.median(losses))"},
+    ),
+    (
+        "leaves-out-nan",
+        "a loss of NaN is left out of the mean: it goes into it, so that nobody takes the step for a sound one",
+        {FAIR_RETURN: "    return float(np.mean([one for one in losses if np.isfinite(one)] or losses))"},
+    ),
+    (
+        "overflow",
+        "exp overflows or vanishes with large logits: F.cross_entropy takes the logits as they are",
+        {
+            FAIR_LOSS: "        p = supernet(batch[0], path).exp()\n"
+            "        loss = F.nll_loss((p / p.sum(1, keepdim=True)).log(), batch[1])\n"
+        },
+    ),
+    (
+        "softmax-forgotten",
+        "F.nll_loss takes log-probabilities, and here it gets logits: F.cross_entropy takes these",
+        {"F.cross_entropy(": "F.nll_loss("},
+    ),
+    (
+        "many-forward-passes",
+        "each path is run twice on the batch: once is enough, and gives the loss before the step as well",
+        {FAIR_NOTE: "        losses.append(float(F.cross_entropy(supernet(batch[0], path), batch[1])))\n"},
     ),
     (
         "many-forward-passes",
@@ -1195,6 +1275,23 @@ TIES = "architectures that tie with the last of the best are left out: all count
 book.edits(
     "rank_correlation",
     (
+        "tau-a",
+        "this is tau-a, which divides by all pairs: tau-b leaves tied ones out of its divisor",
+        {
+            TAU: f"({PAIRS}).sum() / (len(scores) * (len(scores) - 1)) if np.ptp(scores) and np.ptp(truth) else math.nan"
+        },
+    ),
+    (
+        "share-of-the-range",
+        "`top` is taken as a share of the *range* of truths: it is a share of their number",
+        {BORDER: "border = truth.max() - top * np.ptp(truth)"},
+    ),
+    (
+        "counts-equals-once",
+        "equal truths are counted once on the way to the border: each architecture counts",
+        {BORDER: "border = np.unique(truth)[-math.ceil(top * len(np.unique(truth)) - 1e-9)]"},
+    ),
+    (
         "takes-near-for-equal",
         "truths a little below the border are kept, too: compare them as they are",
         {BEST: BEST.replace("border", "border - 1e-6")},
@@ -1440,6 +1537,12 @@ book.edits(
         },
     ),
     ("endless", "", {TRIES: "while True:"}),
+    ("random-not-children", "", {TRIES: "for _ in range(1):"}),
+    ("random-not-children", "", {TRIES: "for _ in range(4):"}),
+    ("random-not-children", "", {FIRST: "fitting() if i < population or i % 5 == 0"}),
+    ("random-not-children", "", {FIRST: "fitting() if i < population or rng.random() < 0.1"}),
+    ("uneven-draws", "", {CHILD: "rng.permutation(len(space) - 1)"}),
+    ("uneven-draws", "", {FIRST: "min(fitting(), fitting(), key=cost) if i < population"}),
     ("no-selection", "", {BEST_SO_FAR: "np.arange(len(values))"}),
     ("no-selection", "", {FIRST: "fitting() if True"}),
     ("minimum", "", {BEST_SO_FAR: 'np.argsort(np.array(values), kind="stable")[:5]'}),
@@ -1645,6 +1748,78 @@ book.edits(
         {"((rewards - baseline) * log": "((rewards - baseline) / (rewards.std(correction=0) + 1e-8) * log"},
     ),
     (
+        "normalises",
+        "the advantages are divided by their standard deviation: take R − b as it is",
+        {
+            "((rewards - baseline) * log": "((rewards - baseline) / (rewards.std() + 1e-8 if n > 1 else 1) * log"
+        },
+    ),
+    (
+        "clips-advantages",
+        "large advantages are cut short: take R − b as it is",
+        {"((rewards - baseline) * log": "((rewards - baseline).clamp(-100, 100) * log"},
+    ),
+    (
+        "positive-advantages-only",
+        "rewards below the baseline are left out: they make their architectures less likely",
+        {"((rewards - baseline) * log": "((rewards - baseline).clamp(min=0) * log"},
+    ),
+    (
+        "absolute-advantages",
+        "R − b has lost its sign: rewards below the baseline make their architectures *less* likely",
+        {"((rewards - baseline) * log": "((rewards - baseline).abs() * log"},
+    ),
+    (
+        "wrong-sign",
+        "the sign of the whole loss is reversed: the step leads away from what is rewarded, and from entropy",
+        {"loss = -(": "loss = (", "- entropy_weight": "+ entropy_weight"},
+    ),
+    (
+        "sum-not-mean",
+        "both terms are sums over the samples: take means",
+        {"* log_probs).mean()": "* log_probs).sum()", "entropies.mean()": "entropies.sum()"},
+    ),
+    (
+        "by-decision",
+        "the entropy is divided by the number of decisions: take it as it comes, an architecture's",
+        {"entropies.mean()": "entropies.mean() / actions.shape[1]"},
+    ),
+    (
+        "by-decision",
+        "log p is divided by the number of decisions: take it as it comes, an architecture's",
+        {"* log_probs).mean()": "* log_probs / actions.shape[1]).mean()"},
+    ),
+    (
+        "bits-not-nats",
+        "the entropy is in bits: entropy_weight is what a *nat* is worth",
+        {"entropies.mean()": "entropies.mean() / math.log(2)"},
+    ),
+    (
+        "log-p-for-entropy",
+        "−log p of what was drawn stands for the entropy: it has another gradient",
+        {"entropies.mean()": "-log_probs.mean()"},
+    ),
+    (
+        "no-gradient-of-log-p",
+        "no gradient arrives from the first term: it is the rewards that are numbers, not log p",
+        {"* log_probs).mean()": "* log_probs.detach()).mean()"},
+    ),
+    (
+        "fractions",
+        "the rewards are divided by 100: take them as they are",
+        {".detach()\n": ".detach() / 100\n"},
+    ),
+    (
+        "whole-numbers",
+        "the rewards are cut to whole numbers: take them as they are",
+        {".detach()\n": ".detach().trunc()\n"},
+    ),
+    (
+        "own-generator",
+        "the architectures come from another generator: all randomness is in the `generator` passed in",
+        {"controller.sample(n, generator)": "controller.sample(n, torch.Generator().manual_seed(0))"},
+    ),
+    (
         "clips-advantages",
         "large advantages are cut short: take R − b as it is",
         {"((rewards - baseline) * log": "((rewards - baseline).clamp(-1, 1) * log"},
@@ -1716,14 +1891,14 @@ book.edits(
     ),
     (
         "one-at-a-time",
-        "",
+        "each architecture is scored by a call of its own: score all n in one call",
         {
             "torch.as_tensor(score(actions)": "torch.as_tensor([float(score(one[None])[0]) for one in actions]",
         },
     ),
     (
         "scores-twice",
-        "",
+        "score is called twice: it costs forward passes, so keep what it gave",
         {MEAN: "    mean = torch.as_tensor(score(actions), dtype=log_probs.dtype).mean().item()\n"},
     ),
     (
@@ -1760,6 +1935,36 @@ book.edits(
         {"decay * baseline + (1 - decay) * mean": "baseline"},
     ),
     (
+        "other-baseline",
+        "the controller moves rightly, but the new baseline is the mean of this batch alone: `decay` of the old one stays",
+        {"decay * baseline + (1 - decay) * mean": "mean"},
+    ),
+    (
+        "other-baseline",
+        "the controller moves rightly, but the mean reward counts fully in the new baseline: 1 − decay of it does",
+        {"(1 - decay) * mean": "mean"},
+    ),
+    (
+        "other-baseline",
+        "the controller moves rightly, but the highest reward moves the baseline: take the mean of all",
+        {"(1 - decay) * mean": "(1 - decay) * rewards.max().item()"},
+    ),
+    (
+        "other-baseline",
+        "the controller moves rightly, but a new baseline below 0 is replaced by 0: it is a number as any other",
+        {RETURNED: "    return mean, max(0.0, decay * baseline + (1 - decay) * mean)"},
+    ),
+    (
+        "loss-not-reward",
+        "the controller moves rightly, but the loss came back instead of the mean reward",
+        {RETURNED: "    return loss.item(), decay * baseline + (1 - decay) * mean"},
+    ),
+    (
+        "advantage-not-reward",
+        "the controller moves rightly, but the baseline is subtracted from the mean reward returned",
+        {RETURNED: "    return mean - baseline, decay * baseline + (1 - decay) * mean"},
+    ),
+    (
         "decay-the-wrong-way",
         "the controller moves rightly, but decay and 1 − decay are exchanged: decay is the share of the old baseline",
         {"decay * baseline + (1 - decay) * mean": "(1 - decay) * baseline + decay * mean"},
@@ -1793,6 +1998,16 @@ book.edits(
         "clips-gradients",
         "large gradients are cut short: a step is the optimizer's own business, so leave gradients as they are",
         {STEPPED: "    torch.nn.utils.clip_grad_norm_(controller.parameters(), 0.1)\n" + STEPPED},
+    ),
+    (
+        "clips-gradients",
+        "large gradients are cut short: a step is the optimizer's own business, so leave gradients as they are",
+        {STEPPED: "    torch.nn.utils.clip_grad_norm_(controller.parameters(), 1.0)\n" + STEPPED},
+    ),
+    (
+        "refuses-rewards-below-0",
+        "",
+        {"not torch.isfinite(rewards).all()": "not (torch.isfinite(rewards) & (rewards >= 0)).all()"},
     ),
     (
         "own-step",
@@ -1937,6 +2152,34 @@ ARRIVES = (
 
 book.edits(
     "slice_kernel",
+    (
+        "resized",
+        "the kernel is resized as an image is: its centre is cut out, number by number",
+        {CUT: 'F.interpolate(weight, size=(size, size), mode="nearest")'},
+    ),
+    (
+        "resized",
+        "the kernel is averaged to the smaller size: its centre is cut out, number by number",
+        {CUT: "F.adaptive_avg_pool2d(weight, size)"},
+    ),
+    (
+        "every-other",
+        "every other row and column is taken: the centre is one block of neighbours",
+        {CUT: "weight[:, :, :: max(1, k // size), :: max(1, k // size)][:, :, :size, :size]"},
+    ),
+    (
+        "diagonal-only",
+        "each number is multiplied with one of the matrix: the flattened kernel is multiplied with the matrix as a whole",
+        {TIMES: "(centre.flatten(2) * transform.diagonal())"},
+    ),
+    (
+        "by-columns",
+        "kernels are flattened column by column: a row of the kernel comes after the other, as flatten() does it",
+        {
+            f"return {TIMES}.unflatten(2, (size, size))": "turned = centre.transpose(2, 3).flatten(2) @ transform\n"
+            "    return turned.unflatten(2, (size, size)).transpose(2, 3)"
+        },
+    ),
     (
         "ignores-the-transform",
         "`transform` is not used: this is the bare centre",
@@ -2100,6 +2343,26 @@ NUMBERS = "not torch.isfinite(importance).all()"
 
 book.edits(
     "slice_width",
+    (
+        "rounds-importance",
+        "the importances are rounded to whole numbers: compare them as they are",
+        {ORDER: ORDER.replace("importance", "importance.round()")},
+    ),
+    (
+        "rounds-importance",
+        "the importances are cut to whole numbers: compare them as they are",
+        {ORDER: ORDER.replace("importance", "importance.long()")},
+    ),
+    (
+        "cut-at-zero",
+        "importances below 0 are taken for 0: compare them as they are",
+        {ORDER: ORDER.replace("importance", "importance.clamp(min=0)")},
+    ),
+    (
+        "softmax-of-importance",
+        "a softmax makes large importances equal to 1 and small ones to 0: compare them as they are",
+        {ORDER: ORDER.replace("importance", "importance.softmax(0)")},
+    ),
     (
         "in-index-order",
         "the right rows, but in the order of the weight: the most important comes first, so that a narrower version "
@@ -2291,6 +2554,23 @@ REPLACED = "the options of an earlier phase are replaced: what was open stays op
 book.edits(
     "progressive_shrinking_schedule",
     (
+        "intersection",
+        "only options that all phases share are left: what was open stays open, so take the union",
+        {UNION: "allowed[name] = allowed.get(name, set(values)) & set(values)"},
+    ),
+    (
+        "two-latest-phases",
+        "only the two latest phases count here: what was open stays open, of all phases begun",
+        {BEGUN: "[one for first, one in sorted(phases, key=lambda phase: phase[0]) if first <= step][-2:]"},
+    ),
+    (
+        "fills-the-range",
+        "options between those named are allowed, too: a union holds only what some phase names",
+        {
+            RESULT: "{name: tuple(range(min(values), max(values) + 1)) if all(type(one) is int for one in values) else tuple(sorted(values)) for name, values in allowed.items()}"
+        },
+    ),
+    (
         "all-at-once",
         "everything is allowed already: only phases that have begun count",
         {BEGUN: "[one for _, one in phases if step >= min(first for first, _ in phases)]"},
@@ -2458,6 +2738,56 @@ FACTOR = "temperature**2 * soft"
 
 book.edits(
     "distillation_loss",
+    (
+        "logits-compared",
+        "this is the squared distance of the logits: the teacher's part is the divergence of softened probabilities",
+        {KL: "F.mse_loss(student, teacher.detach())"},
+    ),
+    (
+        "probabilities-compared",
+        "this is the squared distance of the probabilities: the teacher's part is their divergence",
+        {KL: "((log_q.exp() - log_p.exp()) ** 2).sum(1).mean()"},
+    ),
+    (
+        "softmax-twice",
+        "F.cross_entropy takes logits: it computes the softmax itself, and here it is taken twice",
+        {"F.cross_entropy(student, labels)": "F.cross_entropy(student.softmax(1), labels)"},
+    ),
+    (
+        "label-smoothing",
+        "the labels are smoothed: take the cross-entropy as it is",
+        {"F.cross_entropy(student, labels)": "F.cross_entropy(student, labels, label_smoothing=0.1)"},
+    ),
+    (
+        "ignores-the-weight",
+        "`weight` is not used: both parts count alike here",
+        {MIX: "0.5 * F.cross_entropy(student, labels) + 0.5 * temperature**2 * soft"},
+    ),
+    (
+        "teacher-only",
+        "the labels' part is missing: (1 − weight)·CE",
+        {MIX: "weight * temperature**2 * soft"},
+    ),
+    (
+        "labels-only",
+        "the teacher's part is missing: weight·T²·KL",
+        {MIX: "(1 - weight) * F.cross_entropy(student, labels) + 0 * soft"},
+    ),
+    (
+        "divides-probabilities",
+        "probabilities are divided by the temperature, and softened again: it divides the logits, before the one softmax",
+        {TEACHER: "teacher.detach().softmax(1) / temperature", STUDENT: "student.softmax(1) / temperature"},
+    ),
+    (
+        "bits-not-nats",
+        "the divergence is in bits: take natural logarithms",
+        {KL: f"{KL} / math.log(2)"},
+    ),
+    (
+        "overflow",
+        "the cross-entropy overflows or vanishes with logits in the hundreds: F.cross_entropy takes them as they are",
+        {"F.cross_entropy(student, labels)": "F.nll_loss(student.softmax(1).log(), labels)"},
+    ),
     (
         "no-temperature-squared",
         "the factor T² is missing: softened logits give gradients 1/T² as large, so that raising T would switch the "

@@ -102,6 +102,42 @@ book.edits(
         "no time passes here: read `clock`, before and after each call",
         {"start = clock()": "start = 0.0", "clock() - start": "0.0"},
     ),
+    (
+        "first-call-left-out",
+        "the first timed call is left out: the warm-up has had its calls, all `repeats` count",
+        {LISTED: "np.percentile(seconds[1:] or seconds, [25, 50, 75]).tolist()"},
+    ),
+    (
+        "slowest-left-out",
+        "the slowest call is left out: the median needs no help against it, so let all `repeats` count",
+        {LISTED: "np.percentile(sorted(seconds)[:-1] or seconds, [25, 50, 75]).tolist()"},
+    ),
+    (
+        "other-number-of-repeats",
+        "one call more than `repeats` is timed",
+        {"range(repeats)": "range(repeats + 1)"},
+    ),
+    (
+        "other-number-of-repeats",
+        "one call fewer than `repeats` is timed",
+        {"range(repeats)": "range(max(1, repeats - 1))"},
+    ),
+    (
+        "shares-not-percent",
+        "np.percentile takes percent, from 0 to 100; np.quantile takes shares",
+        {"[25, 50, 75]": "[0.25, 0.5, 0.75]"},
+    ),
+    (
+        "not-sorted",
+        "these are three of the times in the order of the calls: a percentile is one of the *sorted* times",
+        {LISTED: "[seconds[len(seconds) * i // 4] for i in (1, 2, 3)]"},
+    ),
+    (
+        "other-percentiles",
+        LINEARLY,
+        {LISTED: "[sorted(seconds)[len(seconds) * i // 4] for i in (1, 2, 3)]"},
+    ),
+    ("wrong-type", "", {f"tuple({LISTED})": LISTED}),
     ("wrong-number-of-calls", "", {"    return tuple(": "    fn()\n    return tuple("}),
     (
         "one-number",
@@ -159,7 +195,7 @@ def by_one_loop(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
         fn()
         wait()
         row[1] = clock()
-    return np.quantile(np.diff(stamps[warmup:], axis=1), (0.25, 0.5, 0.75))
+    return tuple(np.quantile(np.diff(stamps[warmup:], axis=1), (0.25, 0.5, 0.75)))
 
 
 @book.right("benchmark_latency")
@@ -182,7 +218,7 @@ def by_sorting(fn, warmup, repeats, synchronize=None, clock=time.perf_counter):
         high = min(low + 1, repeats - 1)
         return seconds[low] + (share * (repeats - 1) - low) * (seconds[high] - seconds[low])
 
-    return [at(0.25), at(0.5), at(0.75)]
+    return at(0.25), at(0.5), at(0.75)
 
 
 # ------------------------------------------------------------------------------------- latency_table
@@ -214,6 +250,7 @@ book.edits(
         {ENTRY: 'table[f"{op}-{shape}"] = seconds'},
     ),
     ("misses-pairs", MISSES, {PAIRS: "zip(ops, shapes)"}),
+    ("misses-pairs", MISSES, {PAIRS: "itertools.product(ops[:5], shapes)"}),
     ("misses-pairs", MISSES, {PAIRS: "((op, shapes[0]) for op in ops)"}),
     (
         "wrong-type",
@@ -365,6 +402,12 @@ book.edits(
         {ADD: "total = max(total, overhead + table[key])"},
     ),
     (
+        "overhead-needs-layers",
+        "a network without layers takes the overhead, too",
+        {TOTAL: "return float(total) if keys else 0.0"},
+    ),
+    ("a-few-layers", "", {"for key in keys:": "for key in keys[:20]:"}),
+    (
         "sums-the-table",
         "the whole table is summed: only the layers of this network count",
         {TOTAL: "return float(overhead + sum(table.values()))"},
@@ -478,6 +521,46 @@ book.edits(
         "the overhead hides behind the work here: it comes before it, so add it to the maximum",
         {ROOF: f"max({ARITHMETIC}, {TRAFFIC}, device.overhead)"},
     ),
+    (
+        "overhead-inside",
+        "the overhead is added to the arithmetic alone: it comes before all work, so add it to the maximum",
+        {ROOF: f"max({ARITHMETIC} + device.overhead, {TRAFFIC})"},
+    ),
+    (
+        "overhead-inside",
+        "the overhead is added to the traffic alone: it comes before all work, so add it to the maximum",
+        {ROOF: f"max({ARITHMETIC}, {TRAFFIC} + device.overhead)"},
+    ),
+    (
+        "macs-not-flops",
+        "the MACs are halved: one is two operations, and the peak counts operations, so 2·macs/peak",
+        {ARITHMETIC: "macs / 2 / device.peak"},
+    ),
+    (
+        "swapped",
+        "peak and bandwidth are exchanged: operations go by the peak, bytes by the bandwidth",
+        {ROOF: "max(2 * macs / device.bandwidth, bytes_moved / device.peak) + device.overhead"},
+    ),
+    (
+        "whole-seconds",
+        "a division by // leaves whole seconds: take /",
+        {ARITHMETIC: "2 * macs // device.peak", TRAFFIC: "bytes_moved // device.bandwidth"},
+    ),
+    (
+        "other-units",
+        "peak and bandwidth are in FLOP/s and bytes/s here, not in billions of them",
+        {ARITHMETIC: f"{ARITHMETIC} / 1e9", TRAFFIC: f"{TRAFFIC} / 1e9"},
+    ),
+    (
+        "nothing-without-arithmetic",
+        "a layer that computes nothing still moves bytes: pooling, or a skip, takes time as well",
+        {ROOF: f"(max({ARITHMETIC}, {TRAFFIC}) if macs else 0.0) + device.overhead"},
+    ),
+    (
+        "nothing-without-traffic",
+        "without traffic the arithmetic still takes its time",
+        {ROOF: f"(max({ARITHMETIC}, {TRAFFIC}) if bytes_moved else 0.0) + device.overhead"},
+    ),
     ("milliseconds", "these are milliseconds: return seconds", {ROOF: f"1e3 * ({ROOF})"}),
     (
         "traffic-doubled",
@@ -590,6 +673,36 @@ book.edits(
         "difference-not-ratio",
         "the exponent belongs to latency/target, not to their difference",
         {REWARD: f"accuracy * np.exp((latency - target) * {EXPONENT})"},
+    ),
+    (
+        "ignores-the-target",
+        "the latency is not divided by the target: the ratio is latency/target",
+        {RATIO: "latency"},
+    ),
+    (
+        "logarithm-added",
+        "the logarithm of the reward's factor is added to the accuracy: MnasNet multiplies by (latency/target)^exponent",
+        {REWARD: f"accuracy + {EXPONENT} * np.log{RATIO}"},
+    ),
+    (
+        "decides-for-all",
+        "one exponent is chosen for the whole array: `np.where` chooses one for each entry",
+        {EXPONENT: "(alpha if np.all(latency <= target) else beta)"},
+    ),
+    (
+        "decides-for-all",
+        "one exponent is chosen for the whole array: `np.where` chooses one for each entry",
+        {EXPONENT: "(beta if np.all(latency > target) else alpha)"},
+    ),
+    (
+        "cut-at-100",
+        "the reward is cut at 100: a network faster than the target may earn more than its accuracy",
+        {REWARD: f"np.minimum({REWARD}, 100.0)"},
+    ),
+    (
+        "near-the-target",
+        "a network hardly slower than the target counts as within it: latency ≤ target, and nothing more",
+        {EXPONENT: "np.where(latency <= 1.01 * target, alpha, beta)"},
     ),
     (
         "numbers-only",
@@ -741,6 +854,40 @@ book.edits(
         "",
         {FRONT: "return np.array(front, dtype=float)"},
     ),
+    (
+        "better-than-the-one-before",
+        "each point is compared with the one before it alone: it has to be more accurate than *all* that are faster",
+        {"            best = accuracy[i]\n": "        best = accuracy[i]\n"},
+    ),
+    (
+        "loses-copies",
+        "of points that are equal in both none is left: one of them stays",
+        {
+            BETTER: "if ((accuracy >= accuracy[i]) & (latency <= latency[i])).sum() == 1:",
+        },
+    ),
+    (
+        "beaten-in-one",
+        "a point is left out where another is better in *one* of the two: it has to be at least as good in the other",
+        {
+            BETTER: "if not ((accuracy > accuracy[i]) | (latency < latency[i])).any():",
+        },
+    ),
+    (
+        "starts-at-zero",
+        "the best accuracy so far starts at -1, which accuracies below it do not beat: begin below every number",
+        {START: "front, best = [], -1.0"},
+    ),
+    ("front-too-small", SMALL, {FRONT: "return np.array(front[:10])"}),
+    (
+        "last-of-equals",
+        "of points with the same latency only the last one is looked at: the most accurate of them counts",
+        {
+            START: f"last = dict(zip(latency, range(len(latency))))\n    {START}",
+            BETTER: "if last[latency[i]] == i and accuracy[i] > best:",
+        },
+    ),
+    ("a-bit-is-not-enough", "", {KEY: "key=lambda i: latency[i] - 1e-6 * accuracy[i]"}),
     ("wrong-shape", "", {FRONT: "return np.array(front)[:, None]"}),
     ("rounds-first", "", {START: f"accuracy = accuracy.round(3)\n    {START}"}),
     ("rounds-first", "", {START: f"latency = latency.round(6)\n    {START}"}),
@@ -861,6 +1008,23 @@ book.edits(
         "swapped",
         "reference holds the worst accuracy first, then the worst latency",
         {CORNER: "area, best, slowest = 0.0, corner[1], corner[0]"},
+    ),
+    (
+        "last-of-equals",
+        "of points with the same latency only the last one is looked at: the most accurate of them counts",
+        {
+            "sorted(range(len(accuracy)), key=lambda i: latency[i])": "sorted(dict(zip(latency.tolist(), range(len(latency)))).values(), key=lambda i: latency[i])"
+        },
+    ),
+    (
+        "share-not-area",
+        "the area is divided by that of a whole box: return it in percent times the unit of the latency",
+        {"return float(area)": "return float(area / ((100 - corner[0]) * corner[1]))"},
+    ),
+    (
+        "fractions",
+        "accuracies are percent here and stay percent: do not divide by 100",
+        {"return float(area)": "return float(area / 100)"},
     ),
     ("rounded", "", {"return float(area)": "return round(float(area), 6)"}),
     (
@@ -1062,6 +1226,62 @@ book.edits(
         "the gradient is divided by the scale: straight-through hands on what comes in",
         {THROUGH: "levels = x / scale\n    return levels + (rounded - levels).detach()"},
     ),
+    (
+        "largest-not-absolute",
+        "the scale comes from the largest value, and a larger one below 0 is overlooked: take max|x|",
+        {"values.abs().max()": "values.max()", "values.abs().reshape": "values.reshape"},
+    ),
+    (
+        "half-the-range",
+        "the scale comes from half the range, (max − min)/2: symmetric means from −max|x| to max|x|",
+        {"largest = values.abs().max()": "largest = (values.max() - values.min()) / 2"},
+    ),
+    (
+        "xor-not-power",
+        "in Python `^` is no power but exclusive or: take 2**(bits - 1)",
+        {LEVELS: "(max(1, (2 ^ (bits - 1)) - 1))"},
+    ),
+    (
+        "floors",
+        "values are rounded up: take the *nearest* level",
+        {ROUND: "torch.ceil(values / scale)"},
+    ),
+    (
+        "rounds-at-random",
+        "values are rounded at random, to the level above or below: take the *nearest*",
+        {
+            ROUND: "torch.floor(values / scale + torch.rand(x.shape, generator=torch.Generator().manual_seed(1)))"
+        },
+    ),
+    (
+        "last-axis-scales",
+        "there is a scale for each row of the last axis here: a channel is an index of axis 0, with all its weights",
+        {
+            "values.abs().reshape(len(values), -1).amax(dim=1).reshape(-1, *[1] * (x.dim() - 1))": "values.abs().amax(dim=-1, keepdim=True)"
+        },
+    ),
+    (
+        "largest-over-channels",
+        "the largest value is taken over the channels: a scale belongs to one channel, and is the largest of *its* weights",
+        {
+            "values.abs().reshape(len(values), -1).amax(dim=1).reshape(-1, *[1] * (x.dim() - 1))": "values.abs().amax(dim=0, keepdim=True)"
+        },
+    ),
+    (
+        "clipped-gradient",
+        "the gradient at the largest values is 0: nothing lies beyond the levels here, so it passes everywhere",
+        {
+            THROUGH: "through = torch.where(values.abs() < largest, x, values)\n    return through + (rounded - x).detach()"
+        },
+    ),
+    (
+        "zero-tensor-only",
+        "a channel of zeros is divided by a scale of 0: look at each scale, not at the tensor as a whole",
+        {
+            "torch.where(scale > 0, scale, torch.ones_like(scale))": "scale if values.any() else torch.ones_like(scale)"
+        },
+    ),
+    ("accepts-bad-input", "", {"not torch.isfinite(x).all()": "x.isnan().any() or x.max() == torch.inf"}),
     ("eight-bits-at-most", "", {"or bits < 2": "or not 2 <= bits <= 8"}),
     ("mutates-input", "", {"values = x.detach()": "values = x.requires_grad_().detach()"}),
     ("other-dtype", "", {THROUGH: "return (x + (rounded - x).detach()).double()"}),
@@ -1147,6 +1367,22 @@ book.edits(
     ),
     ("not-the-best-pair", "", {"pairs[int(np.argmax(values))], ": "pairs[-1], "}),
     ("not-the-best-pair", "", {"np.argmax": "np.argmin"}),
+    (
+        "not-the-best-pair",
+        "",
+        {
+            "return pairs[int(np.argmax(values))]": "return max(zip([0.0, *values], [None, *pairs]), key=lambda one: one[0])[1]"
+        },
+    ),
+    ("evaluates-what-does-not-fit", "", {"<= size_limit": "<= 1.01 * size_limit"}),
+    ("evaluates-what-does-not-fit", "", {"size(*pair) <= size_limit": "int(size(*pair)) <= int(size_limit)"}),
+    ("ignores-rng", "", {DRAWS: "np.random.default_rng().permutation(len(fitting))[:budget]"}),
+    ("wrong-type", "", {"History(pairs, ": "History([list(pair) for pair in pairs], "}),
+    (
+        "wrong-type",
+        "",
+        {"return pairs[int(np.argmax(values))]": "return list(pairs[int(np.argmax(values))])"},
+    ),
     ("wrong-history", "", {"History(pairs, ": "History([arch for arch, _ in pairs], "}),
     ("wrong-history", "", {"History(pairs, np.array(values))": "History(pairs, np.sort(values))"}),
     ("wrong-type", "", {ANSWER: "return History(pairs, np.array(values))"}),
@@ -1197,7 +1433,7 @@ def near_the_best(evaluate, size, archs, bit_choices, size_limit, budget, rng):
         values.append(evaluate(*pair))
         if not math.isfinite(values[-1]):
             raise ValueError(f"evaluate must be finite, got {values[-1]}")
-    return pairs[int(np.argmax(values))], History([list(pair) for pair in pairs], values)
+    return pairs[int(np.argmax(values))], History(pairs, values)
 
 
 @book.right("search_bits")
@@ -1244,6 +1480,11 @@ book.edits(
     ("no-learning", "", {LED: "if False:"}),
     ("no-learning", "", {ORDERED: "list(found)[::-1]"}),
     ("no-learning", "", {ORDERED: "list(found)"}),
+    (
+        "no-learning",
+        "",
+        {ORDERED: "sorted((one for one in found if found[one] > 0), key=found.get, reverse=True)"},
+    ),
     (
         "arch-twice",
         "",

@@ -41,6 +41,17 @@ def problems(rng: Generator) -> list[Instance]:
             "latency": sorted(floats(rng, 6, 2, 20)),
             "about": "one point that beats all others",
         },
+        {
+            "accuracy": [70.0, 75.0, 72.0, 90.0, 80.0, 90.0],
+            "latency": [3.0, 3.0, 3.0, 8.0, 8.0, 11.0],
+            "about": "the best of equals in the middle",
+        },
+        {"accuracy": [60.0, 90.0], "latency": [1.0, 1.00001], "about": "latencies that hardly differ"},
+        {
+            "accuracy": sorted(floats(rng, 15, 60, 90)),
+            "latency": sorted(floats(rng, 15, 2, 20)),
+            "about": "fifteen points on the front",
+        },
         {"accuracy": [82, 75, 91, 60], "latency": [4, 3, 9, 5], "about": "lists of ints", "form": "list"},
         {"accuracy": [81.5], "latency": [4.0], "about": "a single point"},
         {"accuracy": [0.0], "latency": [4.0], "about": "a network that is never right"},

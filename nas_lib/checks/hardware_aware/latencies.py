@@ -51,7 +51,7 @@ class _Machine:
 class BenchmarkLatency(ValueExercise):
     """`benchmark_latency(...)`: quartiles on a made-up machine, where each broken rule has numbers of its own."""
 
-    name, lesson, returns = "benchmark_latency", LESSON, "sequence"
+    name, lesson, returns = "benchmark_latency", LESSON, "tuple"
     parts: ClassVar = (
         Part(
             "clock",
@@ -125,6 +125,7 @@ class LatencyTable(ValueExercise):
         """A few operations at a few shapes; nothing to measure; measurements that are none."""
         rng = default_rng(seed)
         names = ["nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3", "skip_connect", "mbconv_k3_e4_s1"]
+        names += ["mbconv_k5_e4_s1", "mbconv_k3_e6_s2"]
         rng.shuffle(names)
 
         def case(ops: int, shapes: int, unit: float = 1.0, **given: Any) -> Instance:
@@ -153,6 +154,7 @@ class LatencyTable(ValueExercise):
             case(1, 1, about="one operation at one shape"),
             quick,
             case(2, 4, about="shapes that differ in one number") | {"shapes": alike},
+            case(7, 2, about="seven operations"),
             case(2, 2, before=True, about="a second device"),
             case(0, 2) | {"bad": "no operations"},
             case(2, 0) | {"bad": "no shapes"},
@@ -190,7 +192,7 @@ class PredictLatency(ValueExercise):
     parts: ClassVar = (Part("result", "the prediction", "wrong-number", floor=SMALL),)
 
     def instances(self, seed: int) -> list[Instance]:
-        """Networks with repeated layers, with and without an overhead, one layer, none; what the table lacks."""
+        """Networks with repeated layers, with and without an overhead, many layers, one, none; what the table lacks."""
         rng = default_rng(seed)
         seconds = floats(rng, 5, 1, 9)
 
@@ -208,6 +210,8 @@ class PredictLatency(ValueExercise):
             case([2], round(float(rng.uniform(2, 5)), 3), about="a single layer"),
             case([4, 4], 3, about="an overhead that is an int"),
             case([], 2.5, about="a network without layers"),
+            case([], 0, about="neither layers nor an overhead"),
+            case(rng.integers(5, size=60).tolist(), 1.5, about="a network of 60 layers"),
             free,
             case([0, 7], 0.0, bad="a last layer that the table does not have"),
             case([0, 5], 0.0, bad="a layer that the table has at other shapes only"),
@@ -258,6 +262,9 @@ class RooflineLatency(ValueExercise):
             case(20e6, 3e6, peak=40e9, bandwidth=5e9, about="a layer near the ridge"),
             case(20_000_000, 3_000_000, peak=40e9, bandwidth=50e9, about="counts that are ints"),
             case(0.0, 0.0, about="a layer without work"),
+            case(0.0, 4e6, about="a layer that computes nothing"),
+            case(3e7, 0.0, about="a layer without traffic"),
+            case(4e11, 3e6, about="hundreds of billions of MACs"),
             case(3e6, 4e5, overhead=0.0, about="a device without overhead"),
             case(-1.0, 4e5, bad="-1 MACs"),
             case(1e6, -0.5, bad="-0.5 bytes"),

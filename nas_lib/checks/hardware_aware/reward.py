@@ -46,6 +46,8 @@ class MnasnetReward(ValueExercise):
             case(slow, options=hard, about="the hard form"),
             case(fast, options=hard, about="the hard form, within the target"),
             case(10.0, about="a network exactly at the target"),
+            case(10.005, options=hard, about="a network hardly slower than the target"),
+            case(1.25, options={}, accuracy=95.0, about="a reward above 100"),
             case(25, target=20, accuracy=80, about="ints"),
             # Code that works on numbers alone loses a part.
             case([fast, slow, 10.0, fast / 3, 2 * slow], about="arrays", _left=0.75),

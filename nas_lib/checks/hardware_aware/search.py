@@ -21,6 +21,7 @@ def reward_of(instance: Instance) -> Callable[[float, float], float]:
     at = instance["at"]
     kinds: dict[str, Callable[[float, float], float]] = {
         "difference": lambda accuracy, latency: accuracy - at * latency,
+        "debt": lambda accuracy, latency: accuracy - at * latency - 200,
         "power": lambda accuracy, latency: accuracy * latency**at,
         "wall": lambda accuracy, latency: accuracy if latency <= at else 0.0,
         "target": lambda accuracy, latency: accuracy - 100 * abs(latency / at - 1),
@@ -66,7 +67,7 @@ class HardwareAwareSearch(SearchExercise):
             drawn = [int(one) for one in rng.integers(10**6, size=count)]
             return [*drawn, drawn[0]]
 
-        fast = _case(rng, 6, 4, kind="difference", at=3.0, seeds=runs(6), _judged=True)
+        fast = _case(rng, 6, 4, kind="debt", at=3.0, seeds=runs(6), _judged=True)
         accurate = _case(rng, 6, 4, kind="power", at=-0.1, seeds=runs(6), _judged=True)
         accurate["choices"][2] = ["skip", 3, 5, 0.5]
         mixed = _case(rng, 3, 4, budget=30, about="options of several types")
@@ -76,7 +77,7 @@ class HardwareAwareSearch(SearchExercise):
         one = _case(rng, 2, 1, budget=1, about="a space of one architecture")
         odd = bad | {"budget": 27, "kind": "odd", "where": _latency_of_some(bad, rng)}
         return [
-            fast | {"about": "a reward that falls by 3 for each unit of latency"},
+            fast | {"about": "a reward below 0, which falls by 3 for each unit of latency"},
             accurate | {"about": "the reward accuracy · latency^-0.1"},
             _case(rng, 4, 3, kind="wall", at=18.0, budget=40, about="a limit, and nothing beyond it"),
             _case(rng, 4, 3, kind="target", at=16.0, budget=40, about="a reward below 0"),

@@ -34,7 +34,7 @@ def _name(option: Any) -> Any:
 
 def _named(sizes: Sequence[int]) -> list[list[str]]:
     """Options that say which decision they belong to."""
-    return [[f"{chr(97 + place)}{i}" for i in range(size)] for place, size in enumerate(sizes)]
+    return [[f"{chr(97 + place % 26)}{i}" for i in range(size)] for place, size in enumerate(sizes)]
 
 
 def _seeds(rng: Generator, count: int) -> list[int]:
@@ -97,6 +97,7 @@ class SamplePath(Drawing):
                 "lists": True,
                 "about": "decisions of different sizes",
             },
+            {"choices": _named([3] * 40), "seed": draws[3], "count": 300, "about": "forty decisions"},
             {"choices": MIXED, "seed": draws[2], "count": 200, "about": "options of several types"},
             {
                 "choices": ODD_CHOICES,
@@ -143,7 +144,7 @@ class FairPaths(Drawing):
         good = {"seed": 0, "count": 1}
         return [
             {"choices": _named([3] * 8), "seed": draws[0], "count": 1500},
-            {"choices": _named([4, 4]), "seed": draws[1], "count": 700, "lists": True},
+            {"choices": _named([4] * 8), "seed": draws[1], "count": 700, "lists": True},
             {"choices": _named([2] * 4), "seed": draws[2], "count": 200, "about": "two options"},
             {"choices": MIXED, "seed": draws[3], "count": 60, "about": "options of several types"},
             {

@@ -140,7 +140,8 @@ class TrainFairStep(PartlyRandom):
 
     def instances(self, seed: int) -> list[Instance]:
         """Steps on spaces of one to six decisions and one to five options, with old gradients, by several optimizers,
-        with frozen weights, a single image, a pixel of NaN; many steps, for their draws; bad input."""
+        with frozen weights, a single image, large inputs, NaN in a pixel and in a weight; many steps, for their draws;
+        bad input."""
         rng = default_rng(seed)
 
         def case(decisions: int, size: int, steps: int = 1, **more: Any) -> Instance:
@@ -163,6 +164,12 @@ class TrainFairStep(PartlyRandom):
         decay = {"lr": 0.1, "weight_decay": 0.3, "momentum": 0.9}
         nan = case(2, 2, about="a pixel of NaN, where the loss is NaN", _left=0.5)
         nan["x"][0][1] = NAN
+        half = case(
+            2, 3, about="weights of one option that are NaN, so that one path's loss is NaN", _left=0.5
+        )
+        half["weights"][1][2][0][0] = NAN
+        large = case(2, 3, about="inputs in the thousands")
+        large["x"] = [[1000 * one for one in row] for row in large["x"]]
         single = case(1, 3, about="a single image")
         single |= {"x": single["x"][:1], "y": single["y"][:1]}
         many = case(4, 3, steps=200, draws=True, options={"lr": 1e-3}, about="many steps")
@@ -181,6 +188,8 @@ class TrainFairStep(PartlyRandom):
             case(2, 2, frozen=True, about="shared weights that are frozen"),
             single,
             nan,
+            half,
+            large,
             many,
             few
             | {"bad": "decisions with three and two options", "choices": [["a0", "a1", "a2"], ["b0", "b1"]]},

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator, default_rng
 
 from nas_lib.checks.exercise import Instance
-from nas_lib.checks.supernet.shared import LESSON, between, floats
+from nas_lib.checks.supernet.shared import LESSON, NAN, between, floats
 from nas_lib.checks.values import Part, ValueExercise
 
 # torch is imported where it is used: looking an exercise up by its name imports the checks of all lessons.
@@ -122,7 +122,7 @@ class TrainSinglePathStep(ValueExercise):
 
     def instances(self, seed: int) -> list[Instance]:
         """One step and three, old gradients, several optimizers, huge inputs and images of zeros, a tiny loss, frozen
-        weights; bad input."""
+        weights, NaN; bad input."""
         rng = default_rng(seed)
 
         def case(steps: int, **more: Any) -> Instance:
@@ -143,6 +143,8 @@ class TrainSinglePathStep(ValueExercise):
         large["x"] = [[round(1000 * one, 3) for one in row] for row in large["x"]]
         zeros = case(1, stale=True, options=decay, about="images of zeros, and weight decay")
         zeros["x"] = [[0.0] * len(row) for row in zeros["x"]]
+        nan = case(1, about="a pixel of NaN, where the loss is NaN", _left=0.5)
+        nan["x"][0][1] = NAN
         few, more = (case(1, changes=["*.grad"], stale=True) for _ in range(2))
         return [
             case(1),
@@ -155,6 +157,7 @@ class TrainSinglePathStep(ValueExercise):
             self._learned(case(1, about="a batch that is learned already")),
             case(2, frozen=True, about="a decision whose weights are frozen"),
             case(1, x=floats(rng, (1, 4)), y=[2], about="a single image"),
+            nan,
             few | {"bad": "a batch with fewer labels than images", "y": few["y"][:-1]},
             more | {"bad": "a batch with more labels than images", "y": [*more["y"], 0]},
             few | {"bad": "a single label for several images", "y": few["y"][:1]},
@@ -274,6 +277,7 @@ class RecalibrateBn(ValueExercise):
             ),
             case(2, frozen=True, about="batch norms in evaluation mode within a supernet in training mode"),
             case(2, paths=[["o0", "o1"], ["o1", "o1"]], about="a second path after the first"),
+            case(2, paths=[["o1", "o0"]], about="a path that is no other one when sorted"),
             case(0, bad="no batches at all"),
             case(0, once=True, bad="an iterator without batches"),
             single

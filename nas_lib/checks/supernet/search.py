@@ -22,8 +22,9 @@ ISOLATED = 6
 
 
 def cost_of(instance: Instance, arch: Sequence[Any]) -> float:
-    """The price of an architecture: a sum over its decisions; without `prices` −1 where it has the same position
-    everywhere, one of the first `ISOLATED`, which no mutation leads between, and which do not lie evenly; else more.
+    """The price of an architecture: a sum over its decisions. Without `prices` what its positions say: in a narrow case
+    how far they lie apart; else −1 where they are the same everywhere, one of the first `ISOLATED`, which no mutation
+    leads between, and which do not lie evenly, and more elsewhere.
 
     Raises:
         ValueError: it is none of the space.
@@ -31,6 +32,8 @@ def cost_of(instance: Instance, arch: Sequence[Any]) -> float:
     if "prices" in instance:
         return _sum_of(instance["prices"], instance["choices"], arch)
     places = {options.index(option) for option, options in zip(arch, instance["choices"], strict=True)}
+    if instance.get("narrow"):
+        return float(max(places) - min(places))
     return len(places) - 2.0 + (max(places) >= ISOLATED)
 
 
@@ -54,7 +57,8 @@ class EvolveUnderConstraint(SearchExercise):
 
     def instances(self, seed: int) -> list[Instance]:
         """A limit that half of the space keeps, that few keep, that one keeps; architectures within it that no mutation
-        leads between; small budgets and populations; bad input."""
+        leads between, or that few lead between; small budgets and populations; random architectures alone; bad
+        input."""
         rng = default_rng(seed)
 
         def runs(count: int) -> list[int]:
@@ -78,6 +82,19 @@ class EvolveUnderConstraint(SearchExercise):
             "limit": 15.0,
             "about": "values below 0, and a limit that is exactly the cost of each architecture",
         }
+        narrow = _case(rng, 3, 10, 0.5, budget=8, population=1, seeds=runs(16), _judged="descent")
+        del narrow["prices"]
+        narrow |= {  # what lies further up is better, so that nobody has to stay where he is
+            "narrow": True,
+            "_gains": [sorted(gains) for gains in narrow["_gains"]],
+            "limit": 1.0,
+            "about": "a limit that one mutant in six keeps",
+        }
+        drawn = _case(rng, 3, 3, 0.35, budget=150, population=150, seeds=runs(4), _judged="draws")
+        # Each decision's cheapest option comes last: who counts to one too few never draws the last architecture.
+        order = np.argsort(drawn["prices"], axis=1)[:, ::-1]
+        for key in ("prices", "_gains"):
+            drawn[key] = np.take_along_axis(np.array(drawn[key]), order, 1).tolist()
         bad = _case(rng, 3, 3, 0.5, budget=12, population=4)
         return [
             usual,
@@ -90,6 +107,10 @@ class EvolveUnderConstraint(SearchExercise):
             isolated
             | {"limit": -1.0, "budget": 50, "population": 2, "about": "no mutation within the limit"},
             flat,
+            _case(rng, 6, 4, 1.0, budget=22, population=1, seeds=runs(8), _judged="descent")
+            | {"about": "a limit that every mutant keeps"},
+            narrow,
+            drawn | {"about": "a budget for the first population alone"},
             _case(rng, 3, 3, 0.5, budget=1, population=4, about="a budget of 1"),
             _case(rng, 3, 3, 0.5, budget=12, population=1, about="a population of 1"),
             bad

@@ -87,7 +87,8 @@ class EnasControllerStep(ValueExercise):
         Part(
             "scored",
             concept="other-scores",
-            message="what was scored, call by call, {differ}: the (n, D) sampled actions as they are, in one call",
+            message="what was scored, call by call, {differ}: the (n, D) actions that controller.sample gives with "
+            "this `generator`, as they are, in one call",
             exact=True,
         ),
         Part(
@@ -181,6 +182,8 @@ class EnasControllerStep(ValueExercise):
                 baseline=-4,
                 about="a negative weight, and a negative baseline",
             ),
+            case((3, 3), 5, baseline=-50.0, level=-70.0, about="rewards below 0"),
+            case((3, 3), 5, level=5000.0, about="rewards in the thousands"),
             case((3, 3), 6, form="list", about="rewards in a list"),
             case((3, 3), 6, form="array", about="rewards in an array"),
             case((3, 3), 6, form="counts", about="rewards that are whole numbers"),
