@@ -98,12 +98,12 @@ def _refuse(path: Path, option: Any, options: Sequence[Any], odd: bool) -> None:
 def _uneven(counts: Sequence[int]) -> tuple[int, int, int] | None:
     """(how many, times, limit): the outcomes that come most often, and more than chance allows; None where none do.
 
-    Looked at are the most frequent one, the most frequent half of all, and two thirds, which is what too few random
-    swaps of three options prefer. The bounds hold for every choice of them.
+    Looked at are the most frequent one, half of all, and three quarters, which is what too few random swaps prefer. The
+    bounds hold for every choice of them.
     """
     n, k = sum(counts), len(counts)
     ordered = sorted(counts, reverse=True)
-    for size in sorted({1, k // 2, 2 * k // 3} - {0, k}):
+    for size in sorted({1, k // 2, 3 * k // 4} - {0, k}):
         times = sum(ordered[:size])
         high = count_range(n, size / k, 2 * ALPHA / math.comb(k, size))[1]
         if times > high:

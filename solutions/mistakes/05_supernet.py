@@ -28,7 +28,7 @@ book.edits(
     ("not-uniform", "", {DRAW: "min(int(rng.integers(len(options))) for _ in range(2))"}),
     ("not-uniform", "", {DRAW: "int(rng.integers(6)) % len(options)"}),
     ("not-uniform", "", {DRAW: "int(rng.integers(16)) % len(options)"}),
-    ("not-uniform", "", {DRAW: "int(rng.random() ** 1.1 * len(options))"}),
+    ("not-uniform", "", {DRAW: "int(rng.random() ** 1.2 * len(options))"}),
     ("indices", "", {f"options[{DRAW}]": DRAW}),
     ("changes-options", "", {f"options[{DRAW}]": "rng.choice(options)"}),
     ("changes-options", "", {f"options[{DRAW}]": f"np.array(options)[{DRAW}].item()"}),

@@ -22,15 +22,17 @@ REFERENCE = solutions.load(LESSON)
 MISSED = 1e-6  # a mistake that is listed may pass as often
 
 
-def most(n, k):
-    """How often the half of k outcomes that come most often may come in n draws."""
-    return count_range(n, (k // 2) / k, 2 * ALPHA / math.comb(k, k // 2))[1]
+def most(n, k, size=None):
+    """How often the half of k outcomes that come most often, or so many of them, may come in n draws."""
+    size = k // 2 if size is None else size
+    return count_range(n, size / k, 2 * ALPHA / math.comb(k, size))[1]
 
 
 def test_a_biased_draw_and_a_naive_shuffle_are_beyond_chance():
-    """int(10 * u) % 4 gives two of four options 6/10; swapping with anyone gives three of six orders 15/27."""
-    draws, shuffles = (
-        checks.exercise(name, LESSON).instances(0)[0] for name in ("sample_path", "fair_paths")
+    """int(10 * u) % 4 gives two of four options 6/10, integers(16) % 3 one of three 6/16; swapping with anyone gives
+    three of six orders 15/27, and four swaps of two random places 18 of 24 orders 13/16."""
+    (draws, _, many, *_), (shuffles, four, *_) = (
+        checks.exercise(name, LESSON).instances(0) for name in ("sample_path", "fair_paths")
     )
     assert {len(options) for options in draws["choices"]} == {4}
     n = draws["count"] * len(draws["choices"])
@@ -38,6 +40,12 @@ def test_a_biased_draw_and_a_naive_shuffle_are_beyond_chance():
     assert {len(options) for options in shuffles["choices"]} == {3}
     n = shuffles["count"] * len(shuffles["choices"])
     assert stats.binom.cdf(most(n, 6), n, 15 / 27) < MISSED
+    assert {len(options) for options in many["choices"]} == {3}
+    n = many["count"] * len(many["choices"])
+    assert stats.binom.cdf(most(n, 3), n, 6 / 16) < MISSED
+    assert {len(options) for options in four["choices"]} == {4}
+    n = four["count"] * len(four["choices"])
+    assert stats.binom.cdf(most(n, 24, 18), n, 13 / 16) < MISSED
 
 
 def test_a_child_is_told_from_a_random_architecture():
@@ -49,6 +57,24 @@ def test_a_child_is_told_from_a_random_architecture():
     runs = len(cases[0]["seeds"]) - 1
     assert stats.binom.cdf(judge.FAR_CHILDREN, runs, far) < MISSED  # random ones in the place of children
     assert stats.binom.cdf(judge.FAR_DRAWS, runs, far) < 1e-9  # random ones where they belong
+
+
+def test_what_descends_from_one_architecture_is_told_from_random_draws():
+    """Of 4^6 architectures all but 154 of 4,096 differ from a given one in more than two decisions; one mutant in six
+    keeps the narrow limit, so that 20 tries hardly ever fail."""
+    judge, item = EvolveUnderConstraintJudge(), checks.exercise("evolve_under_constraint", LESSON)
+    wide, narrow = (one for one in item.instances(0) if one.get("_judged") == "descent")
+    assert all(cost_of(wide, arch) <= wide["limit"] for arch in space_of(wide))
+    space = space_of(narrow)
+    within = [arch for arch in space if cost_of(narrow, arch) <= narrow["limit"]]
+    shares = [
+        np.mean([cost_of(narrow, one) <= narrow["limit"] for one in space.neighbors(arch)]) for arch in within
+    ]
+    assert 0.1 < np.mean(shares) < 0.2
+    runs, after = len(narrow["seeds"]) - 1, narrow["budget"] - 1
+    missed = np.mean([(1 - share) ** 20 for share in shares])
+    high = judge.STRAY_NARROW * after * runs
+    assert stats.binom.sf(high, after * runs, missed) < 1e-6  # though each of them were far from all before
 
 
 def test_single_architectures_are_within_their_limits():

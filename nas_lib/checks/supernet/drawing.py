@@ -97,7 +97,7 @@ class SamplePath(Drawing):
                 "lists": True,
                 "about": "decisions of different sizes",
             },
-            {"choices": _named([3] * 40), "seed": draws[3], "count": 300, "about": "forty decisions"},
+            {"choices": _named([3] * 38), "seed": draws[3], "count": 500, "about": "38 decisions"},
             {"choices": MIXED, "seed": draws[2], "count": 200, "about": "options of several types"},
             {
                 "choices": ODD_CHOICES,
@@ -144,7 +144,7 @@ class FairPaths(Drawing):
         good = {"seed": 0, "count": 1}
         return [
             {"choices": _named([3] * 8), "seed": draws[0], "count": 1500},
-            {"choices": _named([4] * 8), "seed": draws[1], "count": 700, "lists": True},
+            {"choices": _named([4] * 8), "seed": draws[1], "count": 1000, "lists": True},
             {"choices": _named([2] * 4), "seed": draws[2], "count": 200, "about": "two options"},
             {"choices": MIXED, "seed": draws[3], "count": 60, "about": "options of several types"},
             {

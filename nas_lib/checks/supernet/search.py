@@ -82,7 +82,7 @@ class EvolveUnderConstraint(SearchExercise):
             "limit": 15.0,
             "about": "values below 0, and a limit that is exactly the cost of each architecture",
         }
-        narrow = _case(rng, 3, 10, 0.5, budget=8, population=1, seeds=runs(16), _judged="descent")
+        narrow = _case(rng, 3, 10, 0.5, budget=8, population=1, seeds=runs(24), _judged="descent")
         del narrow["prices"]
         narrow |= {  # what lies further up is better, so that nobody has to stay where he is
             "narrow": True,
