@@ -669,7 +669,8 @@ def gumbel_softmax_sample(logits, tau, generator, hard=False):
     """A draw from the Gumbel-softmax (concrete) distribution, row by row.
 
     Args:
-        logits: float tensor (…, K), K ≥ 1; the last axis holds the options.
+        logits: float tensor (…, K), K ≥ 1; the last axis holds the options. One of minus infinity
+            rules its option out.
         tau: temperature, > 0.
         generator: a torch.Generator, the source of all noise. Equal generators give the same noise,
             hard or not.

@@ -23,6 +23,8 @@ ALPHA = 2e-9
 COUNTS = 3 + len(PAIRS) * len(STEPS) + 2
 NEAR = {"float32": 1e-4}
 """How near numbers are that are equal; 1e-7 in float64."""
+COARSE = 1e-5
+"""How near numbers are that differ by the accuracy of float32."""
 NAMES = ("soft", "hard", "again", "next", "other")
 
 Array = NDArray[np.float64]
@@ -46,7 +48,10 @@ class GumbelSoftmaxSampleJudge(Judge):
         right = _slope(found["soft"], upstream) / tau
         return (
             _wrong_simplex(found["soft"], about, near)
+            or _always_hard(found["soft"], about)
+            or _ruled_out(found["soft"], logits, about)
             or _wrong_source(found, logits, tau, near)
+            or _repeated([_array(one, logits.shape, "a later sample") for one in value["others"]])
             or _wrong_slope(value["slope"], right, tau, about, near)
             or _wrong_hard(found["hard"], found["soft"], about, near)
             or _wrong_hard_slope(value["hard_slope"], right, tau, about, near)
@@ -100,10 +105,16 @@ def _wrong_simplex(sample: Array, about: str, near: float) -> Verdict | None:
 
 
 def _no_distribution(total: float, about: str) -> Verdict:
+    if abs(total - 1) < COARSE:
+        return _coarse(f"the entries of a row add up to 1{about}")
     return fail(
         "no-distribution",
         f"the entries of a row add up to {show(total)}, not to 1: end with a softmax{about}",
     )
+
+
+def _coarse(what: str) -> Verdict:
+    return fail("coarse-dtype", f"{what} no better than float32 has it: compute in the dtype of the logits")
 
 
 def _wrong_source(found: dict[str, Array], logits: Array, tau: float, near: float) -> Verdict | None:
@@ -126,6 +137,38 @@ def _wrong_source(found: dict[str, Array], logits: Array, tau: float, near: floa
     return None
 
 
+def _ruled_out(sample: Array, logits: Array, about: str) -> Verdict | None:
+    """Is an option of minus infinity never drawn?"""
+    drawn = sample[logits == -np.inf]
+    if not drawn.any():
+        return None
+    return fail(
+        "draws-the-impossible",
+        f"an option with a logit of minus infinity gets {show(float(drawn.max()))}, not 0: no number stands for minus "
+        f"infinity, as the other logits may be lower{about}",
+    )
+
+
+def _repeated(samples: Sequence[Array]) -> Verdict | None:
+    """Does each call draw anew?"""
+    if len({one.tobytes() for one in samples}) == len(samples):
+        return None
+    return fail(
+        "fixed-seed",
+        f"of {len(samples)} samples drawn one after the other from the same generator some are the same: draw from "
+        "`generator` itself, and make no other one of a few seeds",
+    )
+
+
+def _always_hard(soft: Array, about: str) -> Verdict | None:
+    """Is a sample soft where nothing else is asked for?"""
+    if soft.shape[-1] == 1 or not np.isin(soft, (0.0, 1.0)).all():
+        return None
+    return fail(
+        "always-hard", f"without hard=True the sample is one-hot: it is the softmax itself then{about}"
+    )
+
+
 def _slope(soft: Array, upstream: Array) -> Array:
     """The gradient through a softmax at its result."""
     return soft * (upstream - (soft * upstream).sum(axis=-1, keepdims=True))
@@ -143,11 +186,29 @@ def _wrong_slope(slope: Any, right: Array, tau: float, about: str, near: float) 
         return fail("ignores-tau", "the temperature is not used on the logits: (logits + noise) / tau")
     if tau != 1 and _close(slope, right * tau**2, near):
         return fail("multiplies-by-tau", "tau multiplies: a *low* temperature makes samples hard, so divide")
+    if _close(slope, right, COARSE):
+        return _coarse(f"the gradient by the logits is right{about}")
+    factor = _factor(slope, right)
+    if factor is not None:
+        return fail(
+            "other-gradient",
+            f"the gradient by the logits is {show(factor)} times what the sample itself says{about}: in "
+            "(logits + noise) / tau the logits stand once, and are divided by tau as it is given",
+        )
     return fail(
         "other-gradient",
         f"the gradient by the logits {_apart(slope, right)}, as the sample itself says{about}: "
         "the noise is a constant, the logits are not",
     )
+
+
+def _factor(found: Any, right: Array) -> float | None:
+    """The number by which all of a gradient is too large, if there is one."""
+    found = np.asarray(found, dtype=float)
+    if found.shape != right.shape or not right.any():
+        return None
+    factor = float((found * right).sum() / (right * right).sum())
+    return round(factor, 4) if factor > 0 and _close(found, factor * right, 1e-6) else None
 
 
 def _apart(found: Any, right: Array) -> str:

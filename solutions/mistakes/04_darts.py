@@ -109,6 +109,14 @@ book.edits(
         "no gradient comes back at all: no no_grad() and no detach() around the sum",
         {SUM: f"{SUM}.detach()"},
     ),
+    (
+        "softmin",
+        "the softmax is of the alphas with the opposite sign: a larger logit is a larger weight",
+        {SOFTMAX: "torch.softmax(-alphas, dim=0)"},
+    ),
+    ("wrong-mixture", "", {SUM: "sum(p * one for p, one in zip(chances, outputs[:5]))"}),
+    ("wrong-mixture", "", {SUM: "sum(p * one for p, one in zip(chances, outputs) if p > 0.01)"}),
+    ("mutates-input", "", {f"return {SUM}": "return sum(p * outputs.pop(0) for p in chances)"}),
     ("wrong-temperature", "", {SOFTMAX: "torch.softmax(alphas / 2, dim=0)"}),
     ("inexact", "", {SOFTMAX: "torch.softmax(alphas, dim=0) + 1e-3"}),
     ("weights-as-floats", "", {SOFTMAX: f"{SOFTMAX}.tolist()"}),
@@ -312,6 +320,8 @@ book.edits(
     ("mutates-input", "", {"return nodes[3]": "x.data += 1\n        return nodes[3]"}),
     ("changes-alphas", "", {"nodes = [x,": "self.alphas.data -= self.alphas.mean()\n        nodes = [x,"}),
     ("unfreezes", "", {"nodes = [x,": "self.requires_grad_(True)\n        nodes = [x,"}),
+    ("unfreezes", "", {"nodes = [x,": "self.alphas.requires_grad_(True)\n        nodes = [x,"}),
+    ("clears-gradients", "", {"nodes = [x,": "self.alphas.grad = None\n        nodes = [x,"}),
     ("wrong-type", "", {"return nodes[3]": "return nodes"}),
     ("forgets-to-return", "", {"return nodes[3]": "nodes[3]"}),
 )
@@ -366,6 +376,16 @@ class softmax_cached_at_the_first_call(_Given):
 
     def mixing(self):
         if self.cached is None:
+            self.cached = torch.softmax(self.alphas, dim=1)
+        return self.cached
+
+
+@book.wrong("CellSupernet", "old-alphas")
+class softmax_of_the_last_training(_Given):
+    cached = None
+
+    def mixing(self):
+        if self.training or self.cached is None:
             self.cached = torch.softmax(self.alphas, dim=1)
         return self.cached
 
@@ -496,6 +516,11 @@ book.edits(
         "exp is infinite above 709 and zero below -745, so that logits that differ become equal: the largest logit "
         "itself decides",
         {"in alphas.tolist()": "in alphas.double().exp().tolist()"},
+    ),
+    (
+        "infinity-as-zero",
+        "a logit of minus infinity becomes 0, which beats negative logits: leave it as it is, it loses by itself",
+        {"in alphas.tolist()": "in alphas.nan_to_num(neginf=0.0).tolist()"},
     ),
     ("weakest", WEAKEST, {"OPS[max(": "OPS[min("}),
     ("weakest", WEAKEST, {"OPS[max(candidates": "OPS[min(range(len(OPS))"}),
@@ -690,6 +715,28 @@ def _group(exercise, group, one, batch, optimizer):
             {step: f"torch.nn.utils.clip_grad_norm_(model.{group}(), 5)\n    {step}"},
         ),
         ("other-step", "", {fill: f"{one}.grad = 0.5 * slope"}),
+        (
+            "gradients-from-before",
+            "gradients from before the call are added to the first step: what clears them has to come *before* the "
+            "new ones, not after the step",
+            {
+                fill: f"{one}.grad = slope if {one}.grad is None else {one}.grad + slope",
+                step: f"{step}\n    {optimizer}.zero_grad()",
+            },
+        ),
+        (
+            "loss-of-its-own",
+            "the loss is torch's cross-entropy: take the `loss_fn` that was passed in",
+            {loss: "loss = torch.nn.functional.cross_entropy(model(x), y)"},
+        ),
+        (
+            "only-one-group",
+            "only the first group of the optimiser gets its gradients: fill .grad of all tensors",
+            {
+                loop: f"{optimizer}.zero_grad()\n    held = {optimizer}.param_groups[0]['params']\n"
+                f"    for {one}, slope in zip(held, gradients(loss, held)):\n        {fill}"
+            },
+        ),
         ("wrong-type", "", {"return loss.item()": "return loss.detach()"}),
         ("forgets-to-return", "", {"return loss.item()": "loss.item()"}),
         ("changes-flags", "", {"return loss": f"model.{group}()[0].requires_grad_(False)\n    return loss"}),
@@ -1141,6 +1188,26 @@ book.edits(
     ("inexact", "", {"(2 * r)": "(2 * r + 1e-4)"}),
     ("other-default", "", {RADIUS: "r = (0.02 if eps == 0.01 else eps) / length"}),
     ("accepts-bad-input", "", {"if not weight_lr >= 0:": "if weight_lr != weight_lr:"}),
+    ("accepts-bad-input", "", {"if not eps > 0:": "if eps <= 0:"}),
+    ("mutates-input", "", {PUT_BACK: PUT_BACK.replace("copy_(value)", "add_(value - weight)")}),
+    (
+        "radius-not-scaled",
+        NOT_SCALED,
+        {LENGTH: "length = sum(float((one**2).sum()) ** 0.5 for one in v)"},
+    ),
+    ("radius-not-scaled", NOT_SCALED, {LENGTH: "length = sum(float(one.abs().sum()) for one in v)"}),
+    (
+        "steps-twice",
+        "step() is called twice: one call is one step",
+        {"alpha_optimizer.step()": "alpha_optimizer.step()\n    alpha_optimizer.step()"},
+    ),
+    (
+        "virtual-step-on-validation",
+        "the virtual step goes down the validation loss: w′ = w − weight_lr·∇L_train",
+        {
+            "inner = gradients(loss_at(start, train_batch), weights)": "inner = gradients(loss_at(start, valid_batch), weights)"
+        },
+    ),
     ("accepts-bad-input", "", {"if not eps > 0:": "if eps < 0:"}),
     ("accepts-bad-input", "", {"if not eps > 0:": "if eps == 0:"}),
     (
@@ -1269,6 +1336,11 @@ book.edits(
     ("other-temperature", "", {"(logits + noise) / tau": "(logits + noise) / max(tau, 0.1)"}),
     ("wrong-noise", "", {"    if not hard:\n": "    if not hard and tau > 0.05:\n"}),
     ("wrong-noise", "", {NOISE: "noise = -torch.log(u)"}),
+    ("other-gradient", "", {"(logits + noise) / tau": "(1.1 * logits + noise) / tau"}),
+    ("draws-the-impossible", "", {"(logits + noise)": "(logits.nan_to_num(neginf=-100.0) + noise)"}),
+    ("raises", "", {"logits.isnan().any()": "not logits.isfinite().all()"}),
+    ("coarse-dtype", "", {SOFT: SOFT.replace(" / tau,", " / tau, dtype=torch.float32,")}),
+    ("always-hard", "", {"    if not hard:\n        return y\n": ""}),
     ("wrong-noise", "", {NOISE: "noise = u"}),
     ("wrong-noise", "", {NOISE: "noise = -torch.log(-torch.log(u.clamp(0.02, 0.98)))"}),
     ("wrong-noise", "", {NOISE: "noise = -torch.log(-torch.log(u.clamp(0.005, 0.995)))"}),
@@ -1294,6 +1366,11 @@ book.edits(
     ("ignores-generator", "", {"generator=generator": "generator=None"}),
     ("fixed-seed", "", {"generator=generator": "generator=torch.Generator().manual_seed(0)"}),
     ("fixed-seed", "", {UNIFORM: f"generator.manual_seed(1)\n    {UNIFORM}"}),
+    (
+        "fixed-seed",
+        "",
+        {UNIFORM: f"generator.manual_seed(int(torch.randint(16, (1,), generator=generator)))\n    {UNIFORM}"},
+    ),
     ("no-distribution", "", {SOFT: "y = (logits + noise) / tau"}),
     ("no-distribution", "", {SOFT: "y = torch.sigmoid((logits + noise) / tau)"}),
     ("no-distribution", "", {SOFT: "y = torch.log_softmax((logits + noise) / tau, dim=-1)"}),
@@ -1457,6 +1534,13 @@ book.edits(
         "only the largest term of each edge counts: the expected latency adds up all of them",
         {TOTAL: "(chances * latencies).max(dim=1).values.sum()"},
     ),
+    (
+        "infinity-as-a-number",
+        "a number stands for a logit of minus infinity, and the other logits may be lower: leave it as it is, its "
+        "share is 0 by itself",
+        {CHANCES: "torch.softmax(alphas.nan_to_num(neginf=-100.0, posinf=torch.nan), dim=1)"},
+    ),
+    ("wrong-latency", "", {TOTAL: "(chances * latencies)[:6].sum()"}),
     (
         "drawn",
         "one operation of each edge is drawn: what is asked for is the mean over all draws",

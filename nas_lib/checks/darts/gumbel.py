@@ -11,6 +11,8 @@ from nas_lib.checks.darts.shared import LESSON, normal, slopes, tensor
 from nas_lib.checks.exercise import Exercise, Instance
 
 ROWS = 100_000
+DRAWS = 40
+"""Samples that one generator gives, one after the other, in the case where none is to come twice."""
 STEPS = tuple(range(-8, 9))
 """How far apart two noises are to be, in the counts."""
 PAIRS = ((0, 1), (0, 2), (1, 2))
@@ -39,15 +41,20 @@ class GumbelSoftmaxSample(Exercise):
         low, high = (round(float(rng.uniform(*ends)), 2) for ends in ((0.3, 0.7), (1.5, 3.0)))
         large = case(3, 4)
         large["logits"] = [[round(800 + one, 3) for one in row] for row in large["logits"]]
+        ruled_out = case(3, 4)
+        ruled_out["logits"] = (np.round(8 * np.array(ruled_out["logits"])) / 8 - 1e5).tolist()
+        for row, place in zip(ruled_out["logits"], rng.permutation(4)):
+            row[place] = -INFINITY
         nan = case(2, 3)
         nan["logits"][1][1] = NAN
         return [
             case(6, 5, tau=low, about=f"logits (6, 5), tau = {low}"),
             case(4, 6, tau=high, about=f"logits (4, 6), tau = {high}"),
-            case(5, tau=2, about="a single row, tau = 2"),
+            case(5, tau=2, draws=DRAWS, about="a single row, tau = 2"),
             case(2, 3, 4, tau=low, about="logits with three axes"),
             case(3, 1, tau=high, about="a single option"),
             large | {"about": "logits around 800"},
+            ruled_out | {"about": "logits of minus infinity, beside others around -100,000"},
             case(3, 5, tau=high, dtype="float32", about="float32"),
             self._many(rng, 20.0, [ROWS]),
             self._many(rng, 0.03, [ROWS // 40, 40]),
@@ -97,7 +104,7 @@ class GumbelSoftmaxSample(Exercise):
 
         soft, hard = drawn(False), drawn(True)
         source = generator()
-        again, following = (fn(logits, tau, source) for _ in range(2))
+        again, following, *others = (fn(logits, tau, source) for _ in range(2 + instance.get("draws", 0)))
         return {
             "soft": soft[0],
             "slope": soft[1],
@@ -105,6 +112,7 @@ class GumbelSoftmaxSample(Exercise):
             "hard_slope": hard[1],
             "again": again,
             "next": following,
+            "others": others,
             "other": fn(logits, tau, generator(1)),
         }
 

@@ -25,7 +25,7 @@ class MixedOp(ValueExercise):
     name, lesson, returns = "mixed_op", LESSON, "tensor"
     parts: ClassVar[tuple[Part, ...]] = (
         Part("mixed", "the mixture", "wrong-mixture", tolerance=1e-5),
-        Part("alphas", AT_ALPHAS, "no-gradient-of-alphas", tolerance=1e-5),
+        Part("alphas", AT_ALPHAS, "no-gradient-of-alphas", tolerance=1e-5, floor=0.1),
         Part("outputs", "the gradient that arrives at the outputs", "no-gradient-of-outputs", tolerance=1e-5),
         Part("later", "the mixture, once alphas have been changed in place,", "old-alphas", tolerance=1e-5),
     )
@@ -50,9 +50,10 @@ class MixedOp(ValueExercise):
         transposed = case(2, [2, 3])
         transposed["outputs"][1] = normal(rng, 3, 2)
         return [
-            case(int(rng.integers(4, 7)), [1, 2, 2, 2]),
+            case(int(rng.integers(6, 9)), [1, 2, 2, 2]),
             case(3, [2, 2], alphas=large, about="logits around 800"),
             case(3, [2, 2], alphas=[-one for one in large], about="logits around -800"),
+            case(3, [2, 2], alphas=rng.permutation([1.0, -3.75, -6.25]).tolist(), about="weights below 1 %"),
             case(2, [int(rng.integers(3, 6))], about="two outputs of one dimension"),
             case(4, [4], about="as many outputs as entries in each"),
             case(1, [2, 2], about="a single output"),
@@ -77,13 +78,16 @@ class MixedOp(ValueExercise):
         grad, dtype = instance.get("grad", True), instance.get("dtype", "float64")
         outputs = [tensor(one, grad, dtype) for one in instance["outputs"]]
         alphas = tensor(instance["alphas"], grad, dtype)
-        mixed = fn(outputs, alphas)
-        at_alphas, *at_outputs = slopes(mixed, tensor(instance["upstream"], dtype=dtype), [alphas, *outputs])
+        leaves = [alphas, *outputs]
+        # A list of its own for each call: what a call does to it is told as that, not by a later sum.
+        mixed = fn(list(outputs), alphas)
+        arrived = slopes(mixed, tensor(instance["upstream"], dtype=dtype), leaves) if grad else []
+        at_alphas, *at_outputs = arrived or [torch.zeros_like(one) for one in leaves]
         with torch.no_grad():
             # Eighths: logits around 800 stay such as float32 holds exactly.
             moved = np.round(8 * np.cos(np.arange(alphas.numel()))) / 8
             alphas += tensor(moved.reshape(tuple(alphas.shape)), dtype=dtype)
-            later = fn(outputs, alphas)
+            later = fn([tensor(one, grad, dtype) for one in instance["outputs"]], alphas)
         return {
             "mixed": rounded(mixed),
             "alphas": rounded(at_alphas),
@@ -109,6 +113,12 @@ class CellSupernetClass(ValueExercise):
             tolerance=1e-6,
         ),
         Part("later", "the output after alphas has been changed in place", "old-alphas", tolerance=1e-6),
+        Part(
+            "eval_later",
+            "the output in evaluation mode, after alphas has been changed in place,",
+            "old-alphas",
+            tolerance=1e-6,
+        ),
         Part("eval", "the output in evaluation mode", "wrong-in-evaluation", tolerance=1e-6),
         Part(
             "eval_alphas",
@@ -146,6 +156,7 @@ class CellSupernetClass(ValueExercise):
             case(scale=4.0, about="logits that all but decide"),
             far | {"channels": 1, "about": "one channel, and logits around 800 and -800"},
             case(channels=3, parameter=False, about="logits that are no nn.Parameter"),
+            case(grad=False, about="logits that need no gradient"),
             case(bad="alphas of shape (5, 6)", alphas=normal(rng, 5, 6)),
             case(bad="alphas of shape (6, 4)", alphas=normal(rng, 6, 4)),
             case(bad="alphas of shape (7, 5)", alphas=normal(rng, 7, 5)),
@@ -155,30 +166,39 @@ class CellSupernetClass(ValueExercise):
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """In evaluation, in training with gradients, and once more after the logits have been changed."""
+        """In evaluation, in training with gradients, and in both once more after the logits have been changed."""
         import torch
 
-        alphas = tensor(instance["alphas"], grad=True)
+        grad = instance.get("grad", True)
+        alphas = tensor(instance["alphas"], grad)
         if instance.get("parameter", True):
-            alphas = torch.nn.Parameter(alphas)
+            alphas = torch.nn.Parameter(alphas, requires_grad=grad)
+        if grad:
+            alphas.grad = torch.ones_like(alphas)
         made = fn(instance["channels"], alphas)
         convolutions = self._filled(made, instance["seed"])
         x, upstream, other = (_images(instance, n, size) for n, size in enumerate((2, 2, 1)))
         evaluated = made.eval()(x)
-        (at_alphas_then,) = slopes(evaluated, upstream, [alphas], keep=True)
+        learning = [alphas] if grad else []
+        at_alphas_then = _first(slopes(evaluated, upstream, learning, keep=True), alphas)
         leaf = x.clone().requires_grad_()
         out = made.train()(leaf)
-        at_alphas, at_input, *at_weights = slopes(out, upstream, [alphas, leaf, *convolutions])
+        at_input, *arrived = slopes(out, upstream, [leaf, *convolutions, *learning])
+        at_weights, at_alphas = arrived[: len(convolutions)], _first(arrived[len(convolutions) :], alphas)
         norms = [one for one in made.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+        self._filled(made, instance["seed"])  # how often an operation has seen a batch is not compared
         with torch.no_grad():
             alphas.copy_(tensor(instance["later"]))
-            later = made(other)
+            evaluated_later = made.eval()(other)
+            alphas.copy_(alphas.flip(0))
+            later = made.train()(other)
         return {
             "out": rounded(out),
             "alphas": rounded(at_alphas),
             "input": rounded(at_input),
             "weights": [float(rounded(slope.norm())) for slope in at_weights],
             "later": rounded(later),
+            "eval_later": rounded(evaluated_later),
             "eval": rounded(evaluated),
             "eval_alphas": rounded(at_alphas_then),
             "learnable": sum(p.requires_grad for norm in norms for p in norm.parameters()),
@@ -203,6 +223,13 @@ class CellSupernetClass(ValueExercise):
                 if name.endswith(("running_mean", "running_var")):
                     buffer.copy_(tensor(rng.uniform(0.2, 1.5, tuple(buffer.shape)).round(3)))
         return convolutions
+
+
+def _first(slopes: Sequence[Any], one: Any) -> Any:
+    """The first gradient, zeros where there is none."""
+    import torch
+
+    return next(iter(slopes), torch.zeros_like(one))
 
 
 def _images(instance: Instance, number: int, size: int) -> Any:
@@ -239,7 +266,7 @@ class Discretize(ValueExercise):
 
         strong = [[1000.0, *row[1:]] for row in logits(-2, 3)]
         tiny = (1e-9 * np.array(with_none(logits(-2, 3)))).tolist()
-        ruled_out = with_none(logits(-2, 3))
+        ruled_out = with_none(logits(-3, -0.5))  # where minus infinity counts as 0, it wins
         for row, place in zip(ruled_out, rng.permuted(np.tile([1, 2, 3, 4], (len(EDGES), 1)), axis=1)[:, 0]):
             row[place] = -float("inf") if place != int(np.argmax(row[1:])) + 1 else row[place]
         far = np.array(with_none(logits(-2, 3)))

@@ -58,11 +58,13 @@ class ExpectedLatency(ValueExercise):
             return made
 
         far = case(3, 4, about="logits around 800 and -800")
-        far["alphas"] = np.add(far["alphas"], [[800.0], [-800.0], [0.0]]).round(3).tolist()
+        far["alphas"] = np.add(_eighths(far["alphas"]), [[800.0], [-800.0], [0.0]]).tolist()
         free = case(6, 5, about="operations that take no time")
         free["latencies"] = [[0.0, 0.0, *row[2:]] for row in free["latencies"]]
         alike = case(3, 4, about="operations that all take the same time")
         alike["latencies"] = [[row[0]] * 4 for row in alike["latencies"]]
+        low = ruled_out(about="logits of minus infinity, beside others around -100,000")
+        low["alphas"] = (_eighths(low["alphas"]) - 1e5).tolist()
         lost = ruled_out(bad="an infinite latency of an operation that is ruled out")
         lost["latencies"][0][lost["alphas"][0].index(-INFINITY)] = INFINITY
         barred = case(3, 4, bad="a row of logits that are all minus infinity")
@@ -78,9 +80,10 @@ class ExpectedLatency(ValueExercise):
             alike,
             case(3, 4, latencies=[[0.0] * 4] * 3, about="latencies that are all 0"),
             ruled_out(about="logits of minus infinity"),
+            low,
             case(3, 4, latencies=(1e4 * np.array(prices(3, 4))).tolist(), about="latencies of ten thousands"),
             case(3, 4, grad=False, about="logits that need no gradient"),
-            case(5, 3, dtype="float32", about="float32"),
+            case(8, 3, dtype="float32", about="float32"),
             case(1, 1, about="a single operation on a single edge"),
             case(6, 5, latencies=prices(5, 6), bad="latencies of shape (5, 6) for alphas of shape (6, 5)"),
             case(4, 5, latencies=prices(5), bad="one row of latencies, of shape (5,), for four edges"),
@@ -130,5 +133,10 @@ class ExpectedLatency(ValueExercise):
 
 
 def _moved(values: Any) -> Any:
-    """Other numbers from −1 to 1 for each entry: eighths, so that logits around 800 stay what float32 holds."""
-    return np.round(8 * np.cos(1 + np.arange(values.numel()))).reshape(tuple(values.shape)) / 8
+    """Other numbers from −1 to 1 for each entry."""
+    return _eighths(np.cos(1 + np.arange(values.numel()))).reshape(tuple(values.shape))
+
+
+def _eighths(values: Any) -> Any:
+    """Rounded so that float32 holds them, with 800 or 100,000 added."""
+    return np.round(8 * np.asarray(values)) / 8

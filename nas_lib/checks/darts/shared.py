@@ -34,7 +34,9 @@ def slopes(result: Any, upstream: Any, leaves: Sequence[Any], keep: bool = False
 
     zeros = [torch.zeros_like(one) for one in leaves]
     learning = [one for one in leaves if one.requires_grad]
-    if not isinstance(result, torch.Tensor) or not result.requires_grad or result.shape != upstream.shape:
+    if not learning or not isinstance(result, torch.Tensor) or not result.requires_grad:
+        return zeros
+    if result.shape != upstream.shape:
         return zeros
     total = (result * upstream).sum()
     found = iter(torch.autograd.grad(total, learning, allow_unused=True, retain_graph=keep))

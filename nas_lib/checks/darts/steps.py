@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.random import Generator, default_rng
 
 from nas_lib.checks.darts.shared import LESSON, normal, rounded, tensor
@@ -56,6 +57,7 @@ class Step(ValueExercise):
             self._stale(rng),
             mixture(rng, unused=True, optimizer=PLAIN, about="a weight that the loss does not depend on"),
             mixture(rng, optimizer=DECAY, times=2, about="two steps with the same model and optimiser"),
+            self._small(rng),
             self._steep(rng),
             self._flat(rng),
             self._negative(rng),
@@ -70,6 +72,14 @@ class Step(ValueExercise):
         problem = mixture(rng, about=about, **more)
         shapes = {name: list(problem[name].values()) for name in ("weights", "alphas")}
         return problem | {"stale": {name: _like(rng, group) for name, group in shapes.items()}}
+
+    @staticmethod
+    def _small(rng: Generator) -> Instance:
+        """Weights that sums of larger numbers do not give back to the bit, in two groups with rates of their own."""
+        two = DECAY | {"apart": True}
+        small = mixture(rng, optimizer=two, about="weights near zero, and an optimiser with two groups")
+        small["weights"]["w"] = (1e-5 * np.array(small["weights"]["w"])).round(8).tolist()
+        return small
 
     @staticmethod
     def _steep(rng: Generator) -> Instance:
@@ -123,8 +133,6 @@ _NAMES = {"train": "training", "valid": "validation"}
 
 
 def _like(rng: Generator, values: Sequence[Any]) -> list[Any]:
-    import numpy as np
-
     return [normal(rng, *np.shape(one)) for one in values]
 
 
@@ -224,7 +232,7 @@ class AlphaStepSecondOrder(AlphaStep):
             *self._endless(rng, "train"),
             mixture(rng, eps=0.0, bad="eps = 0"),
             mixture(rng, eps=-0.01, bad="eps = -0.01"),
-            mixture(rng, eps=NAN, bad="eps = NaN"),
+            monomials(rng, w=-2.0, a=2.0, eps=NAN, bad="eps = NaN"),
             mixture(rng, bad="weight_lr = -0.1") | {"weight_lr": -0.1},
             mixture(rng, bad="weight_lr = NaN") | {"weight_lr": NAN},
             mixture(rng, bad="an infinite weight_lr") | {"weight_lr": INFINITY},

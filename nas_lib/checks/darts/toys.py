@@ -140,8 +140,11 @@ def optimizer_of(spec: Instance, group: list[Any], past: list[Any]) -> Any:
     remembers is left."""
     import torch
 
-    options = {key: value for key, value in spec["optimizer"].items() if key != "kind"}
-    made = getattr(torch.optim, spec["optimizer"]["kind"])(group, **options)
+    options = {key: value for key, value in spec["optimizer"].items() if key not in ("kind", "apart")}
+    held = group
+    if spec["optimizer"].get("apart"):
+        held = [{"params": group[:1]}, {"params": group[1:], "lr": options["lr"] / 2}]
+    made = getattr(torch.optim, spec["optimizer"]["kind"])(held, **options)
     start = [one.detach().clone() for one in group]
     for one, slope in zip(group, past):
         one.grad = tensor(slope)
