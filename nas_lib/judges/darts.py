@@ -48,8 +48,8 @@ class GumbelSoftmaxSampleJudge(Judge):
         right = _slope(found["soft"], upstream) / tau
         return (
             _wrong_simplex(found["soft"], about, near)
-            or _always_hard(found["soft"], about)
             or _ruled_out(found["soft"], logits, about)
+            or _always_hard(found["soft"], about)
             or _wrong_source(found, logits, tau, near)
             or _repeated([_array(one, logits.shape, "a later sample") for one in value["others"]])
             or _wrong_slope(value["slope"], right, tau, about, near)
