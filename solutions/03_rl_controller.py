@@ -477,7 +477,7 @@ for name, baseline in baselines.items():
 # decisions and draws; `log_prob` walks the same way with the options given. Example: with
 # `choices = (("a", "b"), (1, 2, 3))` an architecture is a row such as `[1, 2]`, standing for
 # `("b", 3)`, and the six probabilities `controller.log_prob(all six rows).exp()` add up to 1. Speed
-# is no concern, and rows may be drawn one by one: the check draws about 4,500 of them, from seven
+# is no concern, and rows may be drawn one by one: the check draws about 5,000 of them, from seven
 # small spaces, and grading allows six seconds of computing for all.
 #
 # <details><summary>Hint: "where do I start?"</summary>

@@ -68,6 +68,10 @@ _ACCIDENTAL = re.compile(
 )
 
 
+# torch says so of an operation that it does not have for a dtype, a stub never.
+_TORCHS = re.compile(r"not implemented for '|with a bool tensor is not supported")
+
+
 def verdicts(
     exercise: Exercise, instances: Sequence[Instance], answers: Sequence[Answer], expected: Expected
 ) -> list[Verdict]:
@@ -197,7 +201,7 @@ def error_verdict(instance: Instance, answer: Answer) -> Verdict:
     """The general verdict on code that raised, hung, or returned what is no plain data."""
     kind, text = answer.error_type, clean(answer.error or "")
     about = f" (on {instance['about']})" if instance.get("about") else ""
-    if kind == "NotImplementedError":
+    if kind == "NotImplementedError" and not _TORCHS.search(text):
         return not_implemented()
     if kind == "NotPlainData":
         return fail("wrong-type", text.partition(":")[2].strip() + about)

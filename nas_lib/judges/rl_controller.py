@@ -3,7 +3,7 @@
 The layers are the lesson's and their weights are the check's, so there is one right distribution (`policies`).
 Log-probabilities that are not its are held against what any distribution has to be, and against the usual mistakes.
 Everything is exact up to rounding but samples: right ones fail by bad luck with probability at most `false_fail`, for
-at most 208 counts of architectures and options, 175 of equal rows and 7 means (`statistics`).
+at most 808 counts of architectures and options, 175 of equal rows and 7 means (`statistics`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from nas_lib.checks.codec import describe
 from nas_lib.checks.exercise import RIGHT, Answer, Instance, Verdict, fail, show
 from nas_lib.checks.judging import CONDUCT, error_verdict
-from nas_lib.checks.rl_controller.controller import ROWS, architectures
+from nas_lib.checks.rl_controller.controller import CALL, ROWS, architectures
 from nas_lib.checks.rl_controller.shared import LESSON
 from nas_lib.judges import Judge
 from nas_lib.judges.policies import Array, Policy, Right
 from nas_lib.judges.statistics import count_range, mean_range
 
-ALPHA = 2.5e-9
-LISTED = 64  # architectures of a space in which each is counted
+ALPHA = 1e-9
+LISTED = 128  # architectures of a space in which each is counted
 
 
 def close(one: Any, other: Any, tolerance: float) -> bool:
@@ -40,7 +40,7 @@ class ControllerJudge(Judge):
     """Form, then the distribution and its gradient, then what is drawn from it."""
 
     exercise, lesson = "Controller", LESSON
-    false_fail = (208 + 175 + 7) * ALPHA
+    false_fail = (808 + 175 + 7) * ALPHA
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """The first thing that is wrong."""
@@ -117,8 +117,9 @@ def _malformed(sizes: Sequence[int], draws: int, found: dict[str, Any]) -> Verdi
         verdict = _not_a_column(found[name], ROWS, what)
         if verdict:
             return verdict
-    for two in found["pairs"]:
-        verdict = _no_actions(two, (2, decisions), np.array(sizes))
+    few = [(2, one) for one in found["pairs"]] + [(CALL, one) for one in found["calls"]]
+    for rows, one in few:
+        verdict = _no_actions(one, (rows, decisions), np.array(sizes))
         if verdict:
             return verdict
     shapes = [one.shape if isinstance(one, np.ndarray) else () for one in found["one"]]
@@ -385,8 +386,16 @@ def _wrong_samples(policy: Policy, found: dict[str, Any]) -> Verdict | None:
         return fail(
             "fixed-seed", "a second sample from the same generator repeats the first: do not seed it anew"
         )
+    calls = [np.asarray(one) for one in found["calls"]]
+    if len({one.tobytes() for one in calls}) < len(calls):
+        return fail(
+            "fixed-seed",
+            f"of {len(calls)} samples drawn one after the other from the same generator some are the same: draw from "
+            "`generator` itself, and make no other one of a few seeds",
+        )
+    counted = np.concatenate([actions["many"], *calls])
     return (
-        _biased(policy, many, actions["many"])
+        _biased(policy, policy.rows(counted), counted)
         or _repeating(policy, many)
         or _paired(policy, many, found["pairs"])
     )

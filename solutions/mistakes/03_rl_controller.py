@@ -796,6 +796,18 @@ book.edits(
     ("biased-samples", "", {DRAWN: "draw(torch.ones_like(log_p)).squeeze(1)"}),
     ("biased-samples", "", {DRAWN: "draw((2 * log_p).exp()).squeeze(1)"}),
     ("biased-samples", "", {DRAWN: "draw((1.4 * log_p).exp()).squeeze(1)"}),
+    ("biased-samples", "", {DRAWN: "draw((1.1 * log_p).exp()).squeeze(1)"}),
+    ("biased-samples", "", {DRAWN: "draw((0.9 * log_p).exp()).squeeze(1)"}),
+    ("biased-samples", "", {DRAWN: "draw(0.98 * log_p.exp() + 0.02 / log_p.shape[1]).squeeze(1)"}),
+    ("biased-samples", "", {DRAWN: "torch.multinomial(log_p[0].exp(), n, replacement=True, generator=generator)"}),
+    ("biased-samples", "", {DRAWN: "draw(log_p.exp().mean(dim=0).expand(n, -1)).squeeze(1)"}),
+    ("biased-samples", "", {DRAWN: (
+        "(draw(log_p.exp()).squeeze(1) + torch.randint(16, (n,), generator=generator) // 15) % log_p.shape[1]"
+    )}),
+    ("fixed-seed", "", {"if n < 1:": (
+        "generator.manual_seed(int(torch.randint(16, (1,), generator=generator)))\n        if n < 1:"
+    )}),
+    ("mutates-input", "", {"if n < 1:": "self.zero_grad()\n        if n < 1:"}),
     ("biased-samples", "", {DRAWN: "draw((0.7 * log_p).exp()).squeeze(1)"}),
     ("biased-samples", "", {DRAWN: "draw(0.85 * log_p.exp() + 0.15 / log_p.shape[1]).squeeze(1)"}),
     ("biased-samples", "", {DRAWN: "draw(0.95 * log_p.exp() + 0.05 / log_p.shape[1]).squeeze(1)"}),

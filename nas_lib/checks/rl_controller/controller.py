@@ -22,6 +22,10 @@ Array = NDArray[np.float64]
 
 ROWS = 48
 """Rows of a sample that are looked at one by one; an instance's "draws" are counted."""
+CALL = 16
+"""Rows of each of an instance's "calls", whose samples are counted as well."""
+NEVER = -25.0
+"""The logit of what is all but impossible."""
 LATER = 0.5
 """All weights are multiplied by this in the end: a controller has to notice."""
 
@@ -49,8 +53,14 @@ def weights_of(instance: Instance, seed: int) -> dict[str, Array]:
     # Options from rare to frequent, in random order: a distribution in which a biased draw shows.
     spread = {f"head.{t}.bias": 0.9 * rng.permutation(size) for t, size in enumerate(sizes)}
     for t, top in enumerate(instance.get("tops", ())):
-        spread[f"head.{t}.bias"] = rng.permutation(np.eye(sizes[t])[0] * top)
+        logits = np.eye(sizes[t])[0] * top
+        logits[sizes[t] - instance.get("never", 0) :] = NEVER
+        spread[f"head.{t}.bias"] = rng.permutation(logits)
         made[f"head.{t}.weight"] *= 0.2
+    if "steep" in instance:  # the first decision is open, and the options before decide the later ones
+        later = [name for name in made if "head" in name and "head.0" not in name]
+        made |= {name: instance["steep"] * made[name] for name in later}
+        spread["head.0.bias"] *= 0.25
     if "level" in instance:  # all options alike
         spread = {name: np.full(one.shape, instance["level"]) for name, one in spread.items()}
         made |= {name: 0 * one for name, one in made.items() if "head" in name}
@@ -69,9 +79,9 @@ class ControllerClass(Exercise):
     has_reference = False
 
     def instances(self, seed: int) -> list[Instance]:
-        """Spaces of 2 to 256 architectures with 1 to 32 options per decision, and bad input."""
+        """Spaces of 2 to 512 architectures with 1 to 512 options per decision, up to seven of them, and bad input."""
         rng = default_rng(seed)
-        shapes = [[2, 1, 3, 2], [2, 2, 2, 2, 2], [7, 8]]
+        shapes = [[2, 1, 3, 2], [2] * 7, [7, 8]]
         for sizes in shapes:
             rng.shuffle(sizes)
         if shapes[0][0] == 1 or shapes[0][-1] == 1:  # in the middle, the state has to carry over it
@@ -91,11 +101,18 @@ class ControllerClass(Exercise):
             return {"bad": phrase, "sizes": list(sizes), **given}
 
         return [
-            *(case(sizes, about=f"decisions with {sizes} options") for sizes in shapes),
-            case([int(rng.integers(4, 7))], numbers=True, about="a single decision"),
+            *(case(sizes, about=f"decisions with {sizes} options") for sizes in shapes[:2]),
+            case(
+                shapes[2], steep=8.0, about=f"decisions with {shapes[2]} options, the second led by the first"
+            ),
+            # Half of the draws are one option, half any of 255, and 256 are all but impossible: what takes the likely
+            # too often or too rarely shows here, and what takes the impossible.
+            case(
+                [512], numbers=True, tops=[5.54], never=256, draws=1000, calls=32, about="a single decision"
+            ),
             case([4, 3], float32=True, about="float32"),
             # One option as likely as 31 others together, then one that is taken all but always.
-            case([32, 8], tops=[3.4, 6.5], draws=1200, about="rare options"),
+            case([32, 8], tops=[3.4, 6.5], draws=400, about="rare options"),
             case([2], level=900.0, pairs=250, about="two equal options with logits near 900"),
             bad("n = 0", n=0),
             bad("n = -1", n=-1),
@@ -146,6 +163,7 @@ class ControllerClass(Exercise):
         layers = _fill(controller, given)
         if layers is not None:
             return {"layers": layers}
+        controller.start.grad = torch.ones_like(controller.start)  # not for the methods to touch
         direction = weights_of(instance, way)
         everything = torch.tensor(architectures(instance["sizes"]))
         log_probs = controller.log_prob(everything)
@@ -170,7 +188,11 @@ class ControllerClass(Exercise):
         torch.manual_seed(world)  # what is drawn may not depend on the global generator
         found["again"] = _three(controller.sample(ROWS, _generator(first)))[0]
         with torch.no_grad():
-            found["many"] = _three(controller.sample(instance["draws"], _generator(second)))[0]
+            source = _generator(second)
+            found["many"] = _three(controller.sample(instance["draws"], source))[0]
+            found["calls"] = [
+                _three(controller.sample(CALL, source))[0] for _ in range(instance.get("calls", 0))
+            ]
             _fill(controller, {name: LATER * one for name, one in given.items()})
             found["later"] = controller.log_prob(everything)
         return found | {"slopes": slopes}

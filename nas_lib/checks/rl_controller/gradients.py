@@ -46,10 +46,10 @@ class ExactPolicyGradient(_InAnyForm):
     )
 
     def instances(self, seed: int) -> list[Instance]:
-        """Two to seven options, rewards around 0 and far from it, one option, logits that exp cannot take, lists;
+        """Two to eight options, rewards around 0 and far from it, one option, logits that exp cannot take, lists;
         bad ones."""
         rng = default_rng(seed)
-        k = int(rng.integers(4, 8))
+        k = int(rng.integers(6, 9))
         huge = rng.permutation([900.0, 898.5, 897.0, -900.0]).tolist()
         four = floats(rng, 4, 50, 90)
         place = int(rng.integers(4))
@@ -135,6 +135,7 @@ class ReinforceLoss(_InAnyForm):
 
         n = int(rng.integers(4, 7))
         place = int(rng.integers(n))
+        close = [75.0, *floats(rng, n - 1, 60, 90)]
         square = [floats(rng, n, -2, -0.5) for _ in range(n)]
         names = ("log_probs", "rewards", "entropies")
         numbers, columns = dict.fromkeys(names, 2.0), {name: [[2.0]] * n for name in names}
@@ -147,7 +148,15 @@ class ReinforceLoss(_InAnyForm):
                 n + 3, baseline=floats(rng, n + 3, 60, 90), form="learned", about="a baseline with parameters"
             ),
             case(1, about="a single sample"),
-            case(n, baseline=0, about="a baseline of 0"),
+            case(
+                n, baseline=0, log_probs=floats(rng, n, -90, -30), about="a baseline of 0, and rare samples"
+            ),
+            case(
+                n,
+                rewards=close,
+                baseline=[75.0, *(one + 2 for one in close[1:])],
+                about="a reward as expected",
+            ),
             case(n + 1, rewards=floats(rng, n + 1, -1, 1), baseline=0.25, about="rewards between -1 and 1"),
             case(n, weight=-0.5, about="a negative entropy weight"),
             case(n, form="float32", about="tensors of float32"),

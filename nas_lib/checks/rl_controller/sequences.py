@@ -112,6 +112,7 @@ class EmaBaseline(OfRewards):
             (floats(rng, 30, 50, 95), 0.99, "30 rewards"),
             (floats(rng, 120, -9, 95), 0.995, "120 rewards"),
             (tiny(rng, 6), 0.6, "rewards of the size 1e-5"),
+            ([*floats(rng, 2, 50, 95), 0.0, 0.0, *floats(rng, 2, 50, 95)], 0.7, "rewards of 0"),
         ]
 
 
