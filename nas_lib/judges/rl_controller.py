@@ -368,6 +368,9 @@ def _wrong_samples(policy: Policy, found: dict[str, Any]) -> Verdict | None:
     """Do samples come from the generator, and from the distribution?"""
     actions = {name: np.asarray(found[name]) for name in ("actions", "again", "other", "next", "many")}
     many = policy.rows(actions["many"])
+    off = _biased(policy, many, actions["many"]) if found["calls"] else None
+    if off is not None:  # bias alone can make samples equal where half of all draws are one option
+        return off
     varied = float((policy.chances**2).sum()) ** ROWS < 1e-15  # equal samples cannot be a coincidence then
     if varied and len(set(many.tolist())) == 1:
         if all((policy.rows(one) == many[0]).all() for one in actions.values()):
