@@ -24,7 +24,7 @@ LESSON = "01_random_search"
 # How likely one count, or one end of an interval on one side, of right code leaves its range; and how many there are.
 DRAW_ALPHA, DRAW_COUNTS = 2e-10, 820
 # Architectures, options, neighbours, steps from one to the next, in two cases; and what stands beside the seen.
-SEEN_ALPHA, SEEN_COUNTS = 2e-8, 2 * 3
+SEEN_ALPHA, SEEN_COUNTS = 2e-8, 2 * 6
 RUN_ALPHA, RUN_COUNTS = 1e-9, 2 * (64 + 24 + 1 + 63)
 END_ALPHA, INTERVALS = 4e-9, 15
 
@@ -93,6 +93,12 @@ def _one_of(choices: Sequence[Sequence[Any]], value: Any) -> tuple[Any, ...]:
         if type(option) is int and 0 <= option <= len(options):
             raise Unacceptable(
                 "indices-not-options", f"{show(list(arch))} holds positions: return the options themselves"
+            )
+        if str(option) in map(str, options):
+            raise Unacceptable(
+                "wrong-options",
+                f"decision {place} got {show(option)}, its options are {show(list(options))}: return the option "
+                "itself, of its own type (rng.choice makes an array first, and arrays hold one type)",
             )
         raise Unacceptable(
             "wrong-options",
@@ -200,14 +206,14 @@ def _random_runs(space: Any, runs: list[list[tuple[Any, ...]]], budget: int) -> 
     """Judge many runs, each from a seed of its own."""
     count, size = len(runs), len(space)
     picked = Counter(arch for run in runs for arch in run)
-    high = count_range(count, budget / size, RUN_ALPHA)[1]
-    most, times = picked.most_common(1)[0]
-    if times > high:
-        return fail(
-            "not-uniform",
-            f"draws are not uniform: {show(list(most), 110)} was in {times} of {count} runs "
-            f"(about {count * budget / size:.0f} expected)",
-        )
+    low, high = count_range(count, budget / size, RUN_ALPHA)
+    for arch in space:
+        if not low <= picked[arch] <= high:
+            return fail(
+                "not-uniform",
+                f"draws are not uniform: {show(list(arch), 110)} was in {picked[arch]} of {count} runs "
+                f"(about {count * budget / size:.0f} expected)",
+            )
     # An architecture and the next should have nothing in common; a neighbour comes once in ten by chance.
     close = sum(sum(a != b for a, b in zip(run[0], run[1])) == 1 for run in runs)
     near = sum(len(options) - 1 for options in space.choices) / (size - 1)
@@ -249,21 +255,28 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
     near = np.zeros((len(archs), len(archs)), dtype=int)
     for row, arch in enumerate(archs):
         near[row, [place[one] for one in space.neighbors(arch)]] = 1
+    two_apart = (near @ near > 0) & (near == 0) & ~np.eye(len(archs), dtype=bool)
     events: dict[str, list[tuple[bool, float]]] = {}
     for run in runs:
+        last = 0
         seen = np.zeros(len(archs), dtype=bool)
         for arch in run:
             around = near @ seen
             of_unseen = np.sort(around[~seen])
             if seen.any():
                 many = around >= max(of_unseen[len(of_unseen) // 2], of_unseen[0] + 1)
+                few = around <= min(of_unseen[len(of_unseen) // 4], of_unseen[-1] - 1)
                 for what, some in (
-                    ("that follow one in the order of the space", np.roll(seen, 1)),
-                    ("that come before one in the order of the space", np.roll(seen, -1)),
-                    ("with most neighbours", many),
+                    ("that follow one of the seen in the order of the space", np.roll(seen, 1)),
+                    ("that come before one of the seen in the order of the space", np.roll(seen, -1)),
+                    ("with most neighbours among the seen", many),
+                    ("with fewest neighbours among the seen", few),
+                    ("beside the last one", near[last] > 0),
+                    ("two decisions from the last one", two_apart[last]),
                 ):
                     events.setdefault(what, []).append((bool(some[place[arch]]), some[~seen].mean()))
-            seen[place[arch]] = True
+            last = place[arch]
+            seen[last] = True
     for what, found in events.items():
         hits, chances = zip(*found)
         expected = float(np.mean(chances))
@@ -271,7 +284,7 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
         if not low <= sum(hits) <= high:
             return fail(
                 "not-independent",
-                f"of the architectures not seen yet, those {what} among the seen are taken in {sum(hits)} of "
+                f"of the architectures not seen yet, those {what} are taken in {sum(hits)} of "
                 f"{len(found)} cases, about {len(found) * expected:.0f} expected: draw anew instead of a repeat",
             )
     return None

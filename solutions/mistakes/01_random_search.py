@@ -91,6 +91,7 @@ book.edits(
     ),
     ("wrong-type", "", {f"tuple({DRAW})": f"[{DRAW}]"}),
     ("wrong-options", "", {DRAW: "rng.choice(options) for options in choices"}),
+    ("wrong-length", "", {f"tuple({DRAW})": f"tuple({DRAW})[:6]"}),
     ("accepts-bad-input", "", {"not choices or not all(choices)": "not choices"}),
     ("accepts-bad-input", "", {"not choices or not all(choices)": "not all(choices)"}),
     ("uses-the-library", "", {f"tuple({DRAW})": "space.sample(rng)"}),
@@ -232,6 +233,21 @@ book.edits(
             DRAWN: "space.from_index((space.index(archs[-1]) + 1) % len(space)) if archs else space.sample(rng)"
         },
     ),
+    # A repeat is replaced by a walk: from the last architecture, from itself.
+    (
+        "not-independent",
+        "",
+        {
+            SKIP: "if arch in seen:\n            arch = archs[-1]\n        while arch in seen:\n"
+            "            arch = space.mutate(arch, rng)"
+        },
+    ),
+    (
+        "not-independent",
+        "",
+        {SKIP: "while arch in seen:\n            arch = space.mutate(arch, rng)"},
+    ),
+    ("not-uniform", "", {DRAWN: "space.from_index(int(rng.integers(max(budget, len(space) - 1))))"}),
     ("not-an-arch", "", {"value = objective(arch)": "value = objective(space.index(arch))"}),
     ("accepts-bad-input", "", {"not 1 <= budget <= len(space)": "not 1 <= budget"}),
     ("accepts-bad-input", "", {"not 1 <= budget <= len(space)": "budget > len(space)"}),

@@ -95,6 +95,33 @@ book.edits(
             "            here = space.mutate(here, rng)"
         },
     ),
+    (
+        "restart-not-uniform",
+        "",
+        {
+            SAMPLE: "here = space.sample(rng)\n"
+            "        for step in range(4 if archs and rng.random() < 0.5 else 0):\n"
+            "            here = space.mutate(here, rng) if step else start",
+            "height = evaluate(here)": "start, height = here, evaluate(here)",
+        },
+    ),
+    (
+        "restart-not-uniform",
+        "",
+        {
+            SAMPLE: "here = space.sample(rng)\n"
+            "        for step in range(4 if archs and rng.random() < 0.5 else 0):\n"
+            "            here = space.mutate(here, rng) if step else archs[values.index(max(values))]"
+        },
+    ),
+    (
+        "order-not-random",
+        "",
+        {
+            ORDER: "(unseen * 2)[(first := rng.integers(max(1, len(unseen)))) : first + min(len(unseen), left)]"
+        },
+    ),
+    ("never-moves", "", {"max(found) <= height": "np.float32(max(found)) <= np.float32(height)"}),
     ("evaluates-twice", "", {" if arch not in seen": "", "if here in seen": "if False"}),
     (
         "over-budget",
@@ -321,6 +348,26 @@ book.edits(
         "left-out",
         "",
         {"alive[rng.integers(population)] for": "alive[-1 - rng.integers(sample)] for _ in range(1) for"},
+    ),
+    (
+        "too-little-selection",
+        "",
+        {
+            DRAW: "first = rng.integers(population)\n"
+            "            tournament = [alive[(first + i) % population] for i in range(sample)]"
+        },
+    ),
+    ("too-little-selection", "", {"lambda member: member[1]": "lambda member: np.float32(member[1])"}),
+    (
+        "draws-unevenly",
+        "",
+        {"rng.integers(population)": "min(int(rng.random() * (population + 1)), population - 1)"},
+    ),
+    ("draws-unevenly", "", {"rng.integers(population)": "round(rng.random() * (population - 1))"}),
+    (
+        "first-population",
+        "",
+        {FIRST: f"{FIRST}\n            arch = space.mutate(arch, rng) if arch in archs else arch"},
     ),
     ("too-much-selection", "", {"max(tournament": "max(alive"}),
     ("too-much-selection", "", {"range(sample)": "range(sample + 1)"}),
@@ -616,6 +663,21 @@ book.edits(
         {NOTE: "trials.append((config, value, epochs))"},
     ),
     ("wrong-trials", "", {NOTE: "trials.append((config, epochs, round(value, 2)))"}),
+    ("wrong-trials", "", {NOTE: "trials.append((configs.index(config), epochs, value))"}),
+    (
+        "counts-rungs-by-logarithm",
+        "the number of rungs comes from a logarithm here, and math.log(125, 5) is a little more than 3, which rounds "
+        "up to a rung too many: multiply the epochs until they are max_epochs",
+        {
+            START: f"{START}\n    left = math.ceil(math.log(max_epochs / min_epochs, eta))",
+            LAST: "left -= 1\n        if left < 0",
+        },
+    ),
+    (
+        "rounds-values",
+        "values are ranked in float32 here, where large ones that differ little are equal",
+        {RANK: 'order = np.argsort(-np.array(values, dtype=np.float32), kind="stable")'},
+    ),
     ("wrong-type", "", {NOTE: "trials.append([config, epochs, value])"}),
     (
         "wrong-winner",
@@ -747,6 +809,14 @@ LOOSE = "zip(*zip(*(np.asarray(v, dtype=float).ravel() for v in (a, b))))"
 
 book.edits(
     "spearman",
+    (
+        "scales-first",
+        "the numbers are scaled before they are compared here: of very different sizes, the small ones become equal",
+        {
+            "for values in paired_numbers(a, b):\n": "for values in paired_numbers(a, b):\n"
+            "        values = values / np.abs(values).max()\n"
+        },
+    ),
     ("values-not-ranks", "this is the correlation of the values, not of their ranks", {RANKS: "values"}),
     (
         "values-not-ranks",
@@ -918,6 +988,23 @@ VALUES_TAU = "this is Pearson's coefficient of the values: only the order of eac
 
 book.edits(
     "kendall_tau",
+    (
+        "multiplies-differences",
+        "differences are multiplied before their sign is taken here, and the product of tiny ones is 0",
+        {"agreement += order_a @ order_b": "agreement += np.sign((a[i] - a[:i]) * (b[i] - b[:i])).sum()"},
+    ),
+    (
+        "leaves-out-entries",
+        "only the first 1,000 entries count here: all pairs do",
+        {"a, b = paired_numbers(a, b)": "a, b = (values[:1000] for values in paired_numbers(a, b))"},
+    ),
+    (
+        "scales-first",
+        "the numbers are scaled before they are compared here: of very different sizes, the small ones become equal",
+        {
+            "a, b = paired_numbers(a, b)": "a, b = (values / abs(values).max() for values in paired_numbers(a, b))"
+        },
+    ),
     (
         "no-tie-correction",
         "tied pairs count in the denominator (tau-a): divide by √(A·B) of tau-b",
@@ -1128,6 +1215,26 @@ MODULES = "[p for module in {}.modules() for p in module.parameters(recurse=Fals
 
 book.edits(
     "synflow_score",
+    (
+        "remembers-scores",
+        "the second call on a network returns the first score here, though its weights have changed since",
+        {
+            "return float(sum(products))": "import weakref\n"
+            "    known = synflow_score.__dict__.setdefault('known', weakref.WeakKeyDictionary())\n"
+            "    return known.setdefault(net, float(sum(products)))"
+        },
+    ),
+    (
+        "drops-signs",
+        "the products are summed without their signs here: where a batch norm's mean is above its inputs, some are "
+        "negative",
+        {"(p.detach() * g).sum()": "(p.detach() * g).abs().sum()"},
+    ),
+    (
+        "drops-signs",
+        "R is the sum of the outputs, here it is that of their absolute values",
+        {"dtype=torch.float64)).sum()": "dtype=torch.float64)).abs().sum()"},
+    ),
     ("signs", f"parameters keep their signs here: {SIGNS}", {ABSOLUTE: "            pass"}),
     (
         "signs",
@@ -1317,7 +1424,7 @@ def by_a_functional_call(net, input_shape):
         for module, mode in modes.items():
             module.training = mode
     gradients = torch.autograd.grad(out.sum(), list(made.values()), allow_unused=True)
-    return float(sum((p * g).abs().sum() for p, g in zip(made.values(), gradients) if g is not None))
+    return float(sum((p * g).sum() for p, g in zip(made.values(), gradients) if g is not None))
 
 
 @book.right("synflow_score")
@@ -1361,6 +1468,35 @@ LOGITS = "the cross-entropy takes logits"
 
 book.edits(
     "grad_norm_score",
+    (
+        "remembers-scores",
+        "the second call on a network returns the first score here, though its weights have changed since",
+        {
+            "return float(sum(gradient.norm() for gradient in gradients if gradient is not None))": "import weakref\n"
+            "    known = grad_norm_score.__dict__.setdefault('known', weakref.WeakKeyDictionary())\n"
+            "    return known.setdefault(net, float(sum(gradient.norm() for gradient in gradients if gradient is not None)))"
+        },
+    ),
+    (
+        "adds-a-constant",
+        "a small constant is added under the root here: a tiny gradient drowns in it",
+        {"gradient.norm()": "(gradient.square().sum() + 1e-12).sqrt()"},
+    ),
+    (
+        "part-of-the-batch",
+        "only the first eight images count here: the loss is the mean over the whole batch",
+        {"F.cross_entropy(probe(x), y)": "F.cross_entropy(probe(x[:8]), y[:8])"},
+    ),
+    (
+        "mutates-input",
+        "",
+        {
+            "probe = copy.deepcopy(net).requires_grad_()": "was = [p.requires_grad for p in net.parameters()]\n"
+            "    probe = copy.deepcopy(net.requires_grad_())",
+            "    return float(": "    for p, needed in zip(net.parameters(), was):\n"
+            "        p.requires_grad_(needed)\n    return float(",
+        },
+    ),
     (
         "one-norm",
         "this is the norm of all gradients together: take it per tensor, then sum",

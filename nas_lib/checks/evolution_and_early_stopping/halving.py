@@ -22,7 +22,8 @@ class Training:
     """A value for each config and number of epochs, all different, from a secret seed.
 
     With a negative `_slope` values fall with training: the best of all is in the first rung then, and wins nothing.
-    With `_pairs` two configs each share their value at `min_epochs`. The call number `_odd_at[0]` gets `_odd_at[1]`.
+    With `_pairs` two configs each share their value at `min_epochs`. With a `_scale` below 1 all values lie so much
+    closer together. The call number `_odd_at[0]` gets `_odd_at[1]`.
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -30,6 +31,7 @@ class Training:
         self._shortest, self._longest = instance["min_epochs"], instance["max_epochs"]
         self._seed, self._slope = instance["_seed"], instance.get("_slope", 5)
         self._base, self._pairs = instance.get("_base", 60), instance.get("_pairs", False)
+        self._scale = instance.get("_scale", 1)
         self._odd_at = dict([instance.get("_odd_at", (0, 0))])
         self._limit, self._calls = 20 * (len(self._configs) + 10), 0
 
@@ -61,7 +63,7 @@ class Training:
             return self._base + order.index(place) // 2
         # Curves that cross: who leads early need not lead late.
         level = default_rng([self._seed, place, epochs]).uniform(-10, 10)
-        return round(float(self._base + self._slope * math.log(epochs) + level), 6)
+        return round(float(self._base + self._scale * (self._slope * math.log(epochs) + level)), 9)
 
 
 class Rungs(Part):
@@ -103,10 +105,12 @@ class Trials(Part):
         calls, trials = _triples(both, "calls"), _triples(both, "trials")
         if trials == calls:
             return "the calls in their order"
-        same = sorted(map(repr, trials)) == sorted(map(repr, calls))
-        return (
-            "the calls in another order" if same else f"not the calls: {len(trials)} for {len(calls)} calls"
-        )
+        if sorted(map(repr, trials)) == sorted(map(repr, calls)):
+            return "the calls in another order"
+        if len(trials) != len(calls):
+            return f"not the calls: {len(trials)} for {len(calls)} calls"
+        columns = zip(("configs", "epochs", "values"), zip(*trials), zip(*calls))
+        return f"the calls with other {' and '.join(what for what, one, other in columns if one != other)}"
 
     def differ(self, found: Any, right: Any) -> str:
         """What they are."""
@@ -187,6 +191,15 @@ class SuccessiveHalving(ValueExercise):
                 _names(rng, 12), 3, 1, 3, _base=-60, as_tuple=True, about="a tuple of configs, values below 0"
             ),
             race([*twice, *twice], 2, 1, 8, about="configs that come twice"),
+            race(
+                _names(rng, 27),
+                5,
+                1,
+                125,
+                _base=1e6,
+                _scale=1e-5,
+                about="large values that differ little, epochs 1 to 5³",
+            ),
             race(_names(rng, 17), 2, 4, 4, about="min_epochs = max_epochs"),
             race(_names(rng, 3), 5, 1, 7, about="fewer configs than eta"),
             race(_names(rng, 1), 3, 1, 9, about="a single config"),

@@ -34,7 +34,14 @@ class NetworkScore(ValueExercise):
         import torch
 
         torch.manual_seed(SEED)
-        return self.call(fn, network(instance), instance)
+        net = network(instance)
+        score = self.call(fn, net, instance)
+        if not instance.get("again"):
+            return score
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.mul_(1.5)
+        return [float(score), float(self.call(fn, net, instance))]
 
 
 def network(instance: Instance) -> Any:
@@ -64,6 +71,14 @@ def _with(layers: list[Layer], place: int, key: str, value: float) -> list[Layer
     return [*layers[:place], layers[place] | {key: array}, *layers[place + 1 :]]
 
 
+def _sure(rng: Generator, classes: int) -> Layer:
+    """A layer that gives each unit vector a logit 12 or more above the others: gradients are tiny."""
+    weight = 12 * np.eye(classes) - rng.uniform(0, 2, size=(classes, classes)).round(3) * (
+        1 - np.eye(classes)
+    )
+    return {"kind": "linear", "weight": weight, "bias": np.zeros(classes)}
+
+
 class SynflowScore(NetworkScore):
     """`synflow_score(net, input_shape)`."""
 
@@ -75,7 +90,12 @@ class SynflowScore(NetworkScore):
         n, h, k = (int(one) for one in rng.integers(3, 7, size=3))
         first, last = (linear(rng, *one, bias=False, positive=True) for one in ((n, h), (h, k)))
         biased = linear(rng, n, k, positive=True) | {"bias": rng.uniform(0.5, 2, size=k).round(3)}
+        small = {"kind": "linear"} | {key: biased[key] * 1e-7 for key in ("weight", "bias")}
         images = [conv(rng, 2, 3), norm(rng, 3), RELU, conv(rng, 3, 2), norm(rng, 2)]
+        # A mean above what comes in: some outputs and flows are below 0, and by far not the sums.
+        above = norm(rng, 3)
+        inputs = np.abs(images[0]["weight"]).sum(axis=(1, 2, 3))
+        above["mean"] = inputs * np.array([1.5, -1.0, -1.0])
         deep = [linear(rng, 4, 4, bias=False) for _ in range(8)]
         for layer in deep:
             layer["weight"] = layer["weight"] * 1e6
@@ -96,6 +116,13 @@ class SynflowScore(NetworkScore):
             case(
                 [*images, FLATTEN], [2, side, side], "batch norms of which one is in training", evaluating=[5]
             ),
+            case(
+                [images[0], above, FLATTEN],
+                [2, side, side],
+                "a batch norm whose mean is above its inputs",
+                training=False,
+                _left=0.5,
+            ),
             case([linear(rng, n, h), DROPOUT, linear(rng, h, k)], [n], "dropout"),
             case([*mlp, dead], [n], "parameters that lead nowhere"),
             case(mlp, [n], "frozen parameters", frozen=[0, 3], _left=0.5),
@@ -105,8 +132,10 @@ class SynflowScore(NetworkScore):
             case(tied, [h], "two layers that share their weight", _left=0.5),
             case(deep, [4], "eight layers of large weights in float32", dtype="float32"),
             case(mlp, [n], "a network with gradients", gradient=gradient, training=False),
+            case([small], [n], "small positive weights and biases"),
+            case(mlp, [n], "a network asked twice, with other weights the second time", again=True),
             case([RELU], [n], bad="a network without parameters"),
-            case(_with(mlp, 4, "weight", NAN), [n], bad="NaN among the weights"),
+            case(_with(mlp, 4, "weight", NAN), [n], dtype="float32", frozen=[0], bad="NaN among the weights"),
             case(_with(mlp, 0, "bias", INFINITY), [n], bad="infinity among the biases"),
             case(_with(mlp, 2, "weight", -INFINITY), [n], bad="minus infinity among the weights"),
             case([*mlp, *_with([dead], 0, "weight", NAN)], [n], bad="NaN in a layer that leads nowhere"),
@@ -137,6 +166,8 @@ class GradNormScore(NetworkScore):
         large = layer | {"weight": layer["weight"] * 1000}
         far = linear(rng, 1, 2) | {"weight": np.array([[1e8], [-1e8]]), "bias": np.zeros(2)}
         gradient = round(float(rng.uniform(2, 9)), 3)
+        many, classes = 100 * rng.normal(size=(40, n)).round(3), rng.integers(12, size=40)
+        sure = _sure(rng, k)
 
         def case(layers: list[Layer], about: str = "", x: Any = x, y: Any = y, **more: Any) -> Instance:
             return {"layers": layers, "x": x, "y": y, **({"about": about} if about else {}), **more}
@@ -152,6 +183,8 @@ class GradNormScore(NetworkScore):
             case(mlp, "a float32 network", dtype="float32"),
             case(mlp, "a single image", x[:1], y[:1]),
             case([large], "logits in the hundreds"),
+            case([linear(rng, n, 12)], "40 large images of 12 classes", many, classes),
+            case([sure], "labels that are predicted with certainty", np.eye(k), np.arange(k)),
             case(images, "batch norms in training mode", pictures),
             case(images, "batch norms in evaluation mode", pictures, training=False),
             case(images, "batch norms of which one is in evaluation mode", pictures, evaluating=[2]),
@@ -161,8 +194,9 @@ class GradNormScore(NetworkScore):
             case(mlp, "a frozen network", frozen=[*range(4)], _left=0.5),
             case(square, "two layers that share their weight", _left=0.5),
             case(mlp, "a network with gradients", gradient=gradient),
+            case(mlp, "a network asked twice, with other weights the second time", again=True),
             case([RELU], y=np.zeros(batch, dtype=int), bad="a network without parameters"),
-            case(mlp, x=odd(NAN), bad="NaN in x"),
+            case(images, x=np.full_like(pictures, NAN), frozen=[0], bad="NaN in x"),
             # A whole row of them: one alone may end in a ReLU, and the loss stays finite.
             case(mlp, x=odd(INFINITY, slice(None)), bad="infinity in x"),
             case(mlp, x=x[:0], y=y[:0], bad="an empty batch"),

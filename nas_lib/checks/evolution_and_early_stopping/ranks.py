@@ -17,12 +17,14 @@ class RankCorrelation(ValueExercise):
     """What both share: a coefficient of two sequences. float32 is exact enough; only the order of the values is not."""
 
     lesson, returns = LESSON, "float"
+    many = 600
+    """Pairs of the largest case."""
     parts: ClassVar[tuple[Part, ...]] = (
         Part(what="the coefficient", concept="wrong-value", tolerance=1e-5, floor=1.0),
     )
 
     def instances(self, seed: int) -> list[Instance]:
-        """Continuous data, ties in one and in both, a curved relation, two pairs, large, tiny and close numbers."""
+        """Continuous data, ties in one or both, a curve, two pairs, large, tiny and close numbers, many pairs."""
         rng = default_rng(seed)
 
         def case(a: Sequence[Any], b: Sequence[Any], form: str = "array", **more: Any) -> Instance:
@@ -35,7 +37,11 @@ class RankCorrelation(ValueExercise):
         tied_too = [int(one) for one in np.clip(np.array(tied) + rng.integers(-1, 3, size=24), 0, 6)]
         close = [0.5 + round(one * 1e-9, 9) for one in rng.permutation(20).tolist()]
         large = (rng.normal(size=20).round(4) * 1e9).round(1).tolist()
-        tiny = [float(f"{one:.5g}") for one in rng.normal(size=20) * 1e-12]
+        # So far apart that products and quotients of them are 0, and sums lose the small ones.
+        small = [float(f"{one:.5g}") for one in rng.normal(size=20) * 1e-12]
+        signs, order = rng.choice([-1.0, 1.0], size=20), rng.permutation(20)
+        tiny = [float(f"{sign}e{-300 + 3 * size}") for sign, size in zip(signs, order)]
+        spread = [float(f"{-sign}e{-200 + 20 * size}") for sign, size in zip(signs, order)]
         good = [1.0, 2.0, 3.0]
         return [
             case(a, b),
@@ -56,9 +62,15 @@ class RankCorrelation(ValueExercise):
             case(tied, tied_too, about="ties in both, arrays of whole numbers"),
             case([0, 0, 0, 1], [0, 1, 0, 0], form="tuple", about="all equal but one"),
             case(close, large, about="numbers that are close together, and large ones"),
-            case(tiny, a[:20], about="tiny numbers"),
+            case(small, a[:20], about="small numbers"),
+            case(tiny, spread, about="tiny numbers, and numbers of very different sizes"),
             case([2, 1], [5, 7], form="tuple", about="two pairs"),
-            {"count": 600, "seed": int(rng.integers(2**31)), "form": "array", "about": "600 pairs"},
+            {
+                "count": self.many,
+                "seed": int(rng.integers(2**31)),
+                "form": "array",
+                "about": f"{self.many:,} pairs",
+            },
             case(good, [1.0, 2.0], bad="a of another length than b"),
             case([1.0], [1.0], bad="a single pair"),
             case([], [], bad="no pair at all"),
@@ -92,7 +104,7 @@ class Spearman(RankCorrelation):
 class KendallTau(RankCorrelation):
     """`kendall_tau(a, b)`."""
 
-    name = "kendall_tau"
+    name, many = "kendall_tau", 2_000
 
 
 def _noisy(rng: Generator, n: int, noise: float) -> tuple[list[float], list[float]]:

@@ -33,7 +33,7 @@ class HillClimb(SearchExercise):
         uneven = [[3, 5, 7], ["only"], [1, "two"], [16, 24.5, 32, "none"], ["a", "b"]]
         rng.shuffle(uneven)
         small = [["a", "b", "c"], ["k", "l", "m"], ["x", "y"]]
-        wide = [[f"{place}-", f"{place}+"] for place in "uvwxyz"]
+        wide = [[f"{place}-", f"{place}+"] for place in "abcdefghijklm"]
         nothing = {"choices": small, "budget": 18}
         return [
             one_run(
@@ -50,12 +50,24 @@ class HillClimb(SearchExercise):
             one_run(rng, ops=_some_ops(rng, 2), budget=60, _levels=5, about="values with ties"),
             one_run(rng, ops=_some_ops(rng, 2), budget=40, _levels=1, about="equal values everywhere"),
             one_run(
-                rng, ops=_some_ops(rng, 2), budget=60, _range=[0.3, 0.3009], about="values that differ little"
+                rng,
+                ops=_some_ops(rng, 2),
+                budget=60,
+                _range=[10_000.0, 10_000.00003],
+                about="large values that differ little",
             ),
             one_run(rng, ops=_some_ops(rng, 4), budget=1, about="a budget of 1"),
             one_run(rng, choices=[["a"], ["b"]], budget=1, about="a space of one architecture"),
             one_run(rng, choices=small, budget=13, seeds=_seeds(rng, 120), about="120 runs of 13 out of 18"),
-            one_run(rng, choices=wide, budget=30, seeds=_seeds(rng, 40), about="40 runs of 30 out of 64"),
+            # Each climb ends where it began: ten a run, of 14 evaluations each.
+            one_run(
+                rng,
+                choices=wide,
+                budget=140,
+                seeds=_seeds(rng, 11),
+                _order="falling",
+                about="11 runs of ten climbs each",
+            ),
             one_run(rng, **nothing | {"budget": 0}, bad="a budget of 0"),
             one_run(rng, **nothing | {"budget": -3}, bad="a budget of -3"),
             one_run(
@@ -96,7 +108,8 @@ class RegularizedEvolution(SearchExercise):
                 budget=320,
                 population=20,
                 sample=6,
-                about="a population of 20, tournaments of 6",
+                _range=[10_000.0, 10_000.001],
+                about="a population of 20, tournaments of 6, values that differ little",
             ),
             one_run(
                 rng,
@@ -118,10 +131,19 @@ class RegularizedEvolution(SearchExercise):
             ),
             one_run(
                 rng,
+                choices=[*wide(), *wide()],  # few relatives share a place
+                budget=800,
+                population=3,
+                sample=1,
+                _order="falling",
+                about="tournaments of 1 in a population of 3",
+            ),
+            one_run(
+                rng,
                 choices=wide(),
                 budget=800,
                 population=8,
-                sample=2,
+                sample=3,
                 _order="rising",
                 about="young members best",
             ),
@@ -145,19 +167,19 @@ class RegularizedEvolution(SearchExercise):
             one_run(
                 rng,
                 choices=wide(),
-                budget=2,
-                population=2,
+                budget=5,
+                population=5,
                 sample=2,
                 about="a budget of the first population",
             ),
             one_run(
                 rng,
                 choices=small,
-                budget=11,
-                population=10,
+                budget=13,
+                population=12,
                 sample=4,
-                seeds=_seeds(rng, 45),
-                about="45 short runs",
+                seeds=_seeds(rng, 80),
+                about="80 short runs",
             ),
             one_run(
                 rng,

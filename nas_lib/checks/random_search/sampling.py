@@ -54,11 +54,16 @@ class SampleUniform(Exercise):
                 "about": "a space of 12 architectures",
             },
             {
-                "choices": [[1, "a", 2.5], ["b", 3]],
+                "choices": [
+                    [1, "a", 2.5],
+                    ["b", 3],
+                    [None, "c"],
+                    *([f"{place}-", f"{place}+"] for place in range(5)),
+                ],
                 "draws": 400,
                 "seed": seeds[0],
                 "other": seeds[2],
-                "about": "options of mixed types",
+                "about": "eight decisions, options of mixed types",
                 "_left": 0.5,
             },
             *(

@@ -48,9 +48,9 @@ class RandomSearch(SearchExercise):
             case(ops=some(2), budget=6, seeds=[*seeds, seeds[0]], about="120 runs of 6 out of 64 cells"),
             case(  # so many that what replaces a repeat shows
                 choices=[["off", "on"]] * 6,
-                budget=50,
+                budget=60,
                 seeds=[*seeds[:48], seeds[0]],
-                about="48 runs of 50 out of 64 architectures",
+                about="48 runs of 60 out of 64 architectures",
             ),
             case(ops=some(2), budget=30, _range=[1e-6, 9e-5], about="values of a hundred-thousandth"),
             case(bad="a budget of 0", budget=0, **nothing),

@@ -18,7 +18,7 @@ class RegularizedEvolutionJudge(SearchJudge):
     tournaments."""
 
     exercise, lesson = "regularized_evolution", LESSON
-    false_fail = 43 * ALPHA + 1e-10
+    false_fail = 58 * ALPHA + 1e-10
 
     def judge_run(self, instance: Instance, run: Run) -> Verdict | None:
         """Every child's parent, then how good the parents were among those alive."""
@@ -29,7 +29,11 @@ class RegularizedEvolutionJudge(SearchJudge):
             return _orphan(run, orphans, population)
         if len(parents) < 100:
             return _repeats(instance, run, parents)
-        return _tournaments(instance, run, parents) or _mutations(instance, run, parents)
+        return (
+            _tournaments(instance, run, parents)
+            or _ages(instance, run, parents)
+            or _mutations(instance, run, parents)
+        )
 
     def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
         """The first members: uniform, and independent of each other."""
@@ -182,7 +186,7 @@ def _tournaments(instance: Instance, run: Run, parents: Parents) -> Verdict | No
     count are known. Draws with repeats win less often than those without: the one gives the least chance, the other
     the largest. Whatever came before, the chance of each child is within these two, so the counts' bounds hold.
     """
-    population, sample = instance["population"], instance["sample"]
+    population, sample, about = instance["population"], instance["sample"], f" (on {instance['about']})"
     for best in sorted({1, population // 3, population // 2}):
         some = every = 0
         for at, found in parents.items():
@@ -204,13 +208,39 @@ def _tournaments(instance: Instance, run: Run, parents: Parents) -> Verdict | No
             return fail(
                 "too-little-selection",
                 f"the parent can be {which} of {population} in {some} of {len(parents)} cases, tournaments of "
-                f"{sample} give about {len(parents) * least:.0f}: the best of `sample` members is the parent",
+                f"{sample} give about {len(parents) * least:.0f}: the best of `sample` members is the parent{about}",
             )
         if every > count_range(len(parents), most, ALPHA)[1]:
             return fail(
                 "too-much-selection",
                 f"the parent is {which} of {population} in {every} of {len(parents)} cases, tournaments of {sample} "
-                f"give about {len(parents) * most:.0f}: the parent is the best of `sample` members, not of all",
+                f"give about {len(parents) * most:.0f}: the parent is the best of `sample` members, not of all{about}",
+            )
+    return None
+
+
+def _ages(instance: Instance, run: Run, parents: Parents) -> Verdict | None:
+    """Where tournaments have one member, is each age the parent equally often?"""
+    population = instance["population"]
+    if instance["sample"] > 1:
+        return None
+    low, high = count_range(len(parents), 1 / population, ALPHA)
+    for age in range(1, population + 1):
+        can = sum(at - age in found for at, found in parents.items())
+        must = sum([at - age] == found for at, found in parents.items())
+        who = {1: "the youngest", population: "the oldest"}.get(age)
+        if who and 2 * can < low:
+            return fail(
+                "left-out",
+                f"{who} of {population} members can be the parent in {can} of {len(parents)} cases, about "
+                f"{len(parents) / population:.0f} expected: it is alive, draw the tournament among all",
+            )
+        if can < low or must > high:
+            return fail(
+                "draws-unevenly",
+                f"member {age} of {population}, counted from the youngest, is the parent in "
+                f"{must if must > high else can} of {len(parents)} cases, about {len(parents) / population:.0f} "
+                "expected: each member is drawn with the same chance",
             )
     return None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -117,14 +119,14 @@ class HillClimbJudge(SearchJudge):
     """`hill_climb(objective, space, budget, rng)`: the history has to read as rounds of climbs."""
 
     exercise, lesson = "hill_climb", LESSON
-    false_fail = 110 * ALPHA
+    false_fail = 34 * ALPHA
     twice = ("evaluates-twice", "{} was evaluated twice in one run")
 
     def judge_run(self, instance: Instance, run: Run) -> Verdict | None:
         """Read the run as climbs; where that fails, read it as the usual mistakes."""
         space = space_of(instance)
-        right = _Climb(space, run, _best_if_better)
-        if right.explains or _Climb(space, run, _best_if_better, known=True).explains:
+        right = _read(space, run)
+        if right.explains:
             return None
         if _Climb(space, run, _best_if_better, at_once=True).explains:
             return fail(
@@ -133,7 +135,7 @@ class HillClimbJudge(SearchJudge):
             )
         for concept, message, rule in _WRONG_MOVES:
             if _Climb(space, run, rule).explains:
-                return fail(concept, message)
+                return fail(concept, f"{message} (on {instance['about']})")
         at = right.reached
         return fail(
             "not-a-climb",
@@ -142,8 +144,10 @@ class HillClimbJudge(SearchJudge):
         )
 
     def judge_runs(self, instance: Instance, runs: Sequence[Run]) -> Verdict | None:
-        """Starts, the order of the first round, and the first restart of each run."""
+        """Starts, the order of the first round, and the first restart of each run; in a large space all restarts."""
         space: Any = space_of(instance)
+        if len(space) > 1_000:
+            return _distances(space, runs)
         archs, n = list(space), len(runs)
         starts = Counter(run[0][0] for run in runs)
         for arch in archs:
@@ -153,8 +157,11 @@ class HillClimbJudge(SearchJudge):
             if verdict:
                 return verdict
         around = len(space.neighbors(archs[0]))
+        orders = [
+            [[*space.neighbors(run[0][0])].index(arch) for arch, _ in run[1 : around + 1]] for run in runs
+        ]
         for place, which in ((1, "first"), (around, "last")):
-            seen = Counter([*space.neighbors(run[0][0])].index(run[place][0]) for run in runs)
+            seen = Counter(order[place - 1] for order in orders)
             for position in range(around):
                 verdict = count_verdict(
                     seen[position],
@@ -165,7 +172,46 @@ class HillClimbJudge(SearchJudge):
                 )
                 if verdict:
                     return verdict
-        return _restarts(space, archs, runs)
+        return count_verdict(
+            sum((order[1] - order[0]) % around == 1 for order in orders),
+            n,
+            1 / (around - 1),
+            "order-not-random",
+            "the neighbour evaluated second comes right after the first in `space.neighbors(start)`",
+        ) or _restarts(space, archs, runs)
+
+
+def _read(space: Any, run: Run) -> _Climb:
+    """A run as a climb that looks at what is new, or where that is none, at all neighbours."""
+    right = _Climb(space, run, _best_if_better)
+    return right if right.explains else _Climb(space, run, _best_if_better, known=True)
+
+
+def _distances(space: Any, runs: Sequence[Run]) -> Verdict | None:
+    """In how many decisions, of two options each, restarts differ from the start before and from the best so far."""
+    decisions, longest = len(space.choices), max(map(len, runs))
+    few = decisions // 4
+    near = sum(math.comb(decisions, steps) for steps in range(few + 1))
+    for what, which in (
+        ("where the climb before began", lambda run, before, at: run[before][0]),
+        ("the best so far", lambda run, before, at: max(run[:at], key=lambda entry: entry[1])[0]),
+    ):
+        found = [
+            differences(run[at][0], which(run, before, at)) <= few
+            for run in runs
+            for before, at in pairwise(_read(space, run).restarts)
+        ]
+        verdict = count_verdict(
+            sum(found),
+            len(found),
+            (near - longest) / len(space),  # whatever is evaluated already
+            "restart-not-uniform",
+            f"a restart differs from {what} in {few} of {decisions} decisions or fewer",
+            most=near / (len(space) - longest),
+        )
+        if verdict:
+            return verdict
+    return None
 
 
 def _restarts(space: Any, archs: list[Any], runs: Sequence[Run]) -> Verdict | None:
