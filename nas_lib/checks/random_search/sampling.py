@@ -57,8 +57,7 @@ class SampleUniform(Exercise):
                 "choices": [
                     [1, "a", 2.5],
                     ["b", 3],
-                    [None, "c"],
-                    *([f"{place}-", f"{place}+"] for place in range(5)),
+                    *([f"{place}-", f"{place}+"] for place in range(6)),
                 ],
                 "draws": 400,
                 "seed": seeds[0],
