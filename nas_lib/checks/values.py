@@ -187,13 +187,13 @@ class Numbers(Part):
         return super()._numbers(found)
 
 
-def apart(one: float, other: float) -> tuple[str, str]:
-    """Two numbers as text with enough digits to differ."""
+def apart(one: Any, other: Any) -> tuple[str, str]:
+    """Two numbers, or lists of them, as text with enough digits to differ; of words, the words."""
     for digits in range(6, DIGITS):
-        texts = show(one, digits=digits), show(other, digits=digits)
+        texts = show(one, quote=False, digits=digits), show(other, quote=False, digits=digits)
         if texts[0] != texts[1]:
             return texts
-    return repr(one), repr(other)
+    return (repr(one), repr(other)) if isinstance(one, float) else texts
 
 
 def _plain(value: Any) -> Any:
@@ -226,8 +226,9 @@ class ValueExercise(Exercise):
 
     def shown(self, instance: Instance, part: Part, found: Any, right: Any) -> Verdict:
         """The verdict on a part that no usual mistake explains: what it is, and what it should be."""
+        one, other = apart(found, right)
         text = (part.message or f"{part.what} {{differ}}").format(
-            found=show(found), right=show(right), differ=part.differ(found, right)
+            found=one, right=other, differ=part.differ(found, right)
         )
         about = f" (on {instance['about']})" if instance.get("about") else ""
         return fail(part.concept, text + about, part.score)

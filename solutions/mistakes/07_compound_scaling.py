@@ -50,6 +50,26 @@ book.edits(
         "phi multiplies here: it is an exponent, the number of steps",
         {") ** phi": ") * phi"},
     ),
+    (
+        "whole-steps",
+        "phi is cut off to a whole number: half a step is one too",
+        {") ** phi": ") ** int(phi)"},
+    ),
+    (
+        "whole-steps",
+        "phi is rounded to a whole number: half a step is one too",
+        {") ** phi": ") ** round(phi)"},
+    ),
+    (
+        "never-shrinks",
+        "a negative phi makes the network cheaper: here it makes it dearer",
+        {") ** phi": ") ** abs(phi)"},
+    ),
+    (
+        "part-without-phi",
+        "phi is the exponent of the last two factors only: all three grow with it",
+        {f"({COST}) ** phi": "alpha * (beta**2 * gamma**2) ** phi"},
+    ),
     ("ignores-phi", "this is the cost of one step: `phi` is not used", {") ** phi": ")"}),
     (
         "assumes-two",
@@ -141,6 +161,23 @@ book.edits(
     ),
     ("not-an-int", "", {"int(rounded)": "float(rounded)"}),
     ("ignores-divisor", "", {"rounded += divisor": "rounded += 8"}),
+    ("other-share", "", {"0.9 * wanted": "0.89 * wanted"}),
+    (
+        "multiple-of-eight-at-least",
+        "at least one *divisor* comes out, and here it is 8",
+        {f"max(divisor, {NEAREST})": f"max(8, {NEAREST})"},
+    ),
+    (
+        "cuts-the-product-off",
+        "filters·width is cut off to a whole number before it is rounded: it may be a broken one",
+        {"wanted = filters * width": "wanted = int(filters * width)"},
+    ),
+    (
+        "cuts-half-the-divisor-off",
+        "of an odd divisor half is no whole number: `divisor // 2` cuts it off",
+        {"divisor / 2": "divisor // 2"},
+    ),
+    ("accepts-bad-input", "", {"1 <= filters": "0 < filters"}),
     ("accepts-bad-input", "", {"not (1 <= filters < math.inf and 1 <= divisor < math.inf)": "False"}),
     ("accepts-bad-input", "", {"not (1 <= filters < math.inf and 1": "not (filters >= 1 and 1"}),
     ("accepts-bad-input", "", {"not (1 <= filters < math.inf and 1": "filters < 1 or not (1"}),
@@ -213,6 +250,13 @@ book.edits(
     ("accepts-bad-input", "", {"math.isfinite(depth) and ": ""}),
     ("a-bit-is-left-out", "", {CEIL: "math.ceil(repeats * depth - 0.05)"}),
     ("a-bit-is-left-out", "", {CEIL: "math.ceil(repeats * depth - 0.0005)"}),
+    ("a-bit-is-left-out", "", {CEIL: "math.ceil(repeats * depth - 1e-5)"}),
+    (
+        "never-shrinks",
+        "a depth below 1 makes a stage shorter: the blocks of the base network are no lower bound",
+        {CEIL: "max(repeats, math.ceil(repeats * depth))"},
+    ),
+    ("accepts-bad-input", "", {"not 1 <= repeats": "not 0 < repeats"}),
     ("accepts-bad-input", "", {"not 1 <= repeats < math.inf": "repeats < -1"}),
     ("accepts-bad-input", "", {"not 1 <= repeats < math.inf": "repeats < 1"}),
     ("accepts-bad-input", "", {"not 1 <= repeats < math.inf": "not repeats >= 1"}),
@@ -333,6 +377,31 @@ book.edits(
         },
     ),
     ("wrong-type", "", {"return stages": "return np.array(stages)"}),
+    (
+        "swapped-arguments",
+        "`filters` is called with its arguments exchanged: filters(channels, width)",
+        {CHANNELS: "filters(scale.width, stage.c_in), filters(scale.width, stage.c_out)"},
+    ),
+    (
+        "scaled-twice",
+        "the channels in are multiplied twice: what came out of the stage before is scaled already",
+        {"filters(stage.c_in, scale.width)": "filters(filters(stage.c_in, scale.width), scale.width)"},
+    ),
+    (
+        "other-order",
+        "kernel and expand are exchanged: (expand, kernel, stride, channels in, channels out, blocks)",
+        {"(stage.expand, stage.kernel,": "(stage.kernel, stage.expand,"},
+    ),
+    (
+        "other-order",
+        "channels in and out are exchanged: (expand, kernel, stride, channels in, channels out, blocks)",
+        {CHANNELS: "filters(stage.c_out, scale.width), filters(stage.c_in, scale.width)"},
+    ),
+    (
+        "single-blocks-stay",
+        "stages of one block are not scaled: rounded up, they grow too",
+        {TIMES: "stage.repeats if stage.repeats == 1 else repeats(stage.repeats, scale.depth)"},
+    ),
 )
 
 
@@ -419,6 +488,26 @@ book.edits(
         "the squeeze takes each channel's maximum: it takes the mean",
         {POOLED: "y.amax((2, 3), keepdim=True)"},
     ),
+    (
+        "gate-of-the-batch",
+        "the squeeze takes the mean over the images of the batch as well: each image has a gate of its own",
+        {POOLED: "y.mean((0, 2, 3), keepdim=True)"},
+    ),
+    (
+        "adds-the-gate",
+        "the channels are multiplied by 1 + gate: they are multiplied by the gate",
+        {GATED: "y * (1 + torch.sigmoid(gate))"},
+    ),
+    (
+        "silu-twice",
+        "a SiLU stands between the second layer of the squeeze and the sigmoid: only the sigmoid comes last",
+        {"torch.sigmoid(gate)": "torch.sigmoid(F.silu(gate))"},
+    ),
+    (
+        "activation-after-the-gate",
+        "an activation stands between the gate and the last convolution: the depthwise layer has its own already",
+        {PROJECTED: f"y = self.project(F.silu({GATED}))"},
+    ),
     ("activation-at-the-end", NARROW, {PROJECTED: f"y = F.silu(self.project({GATED}))"}),
     ("gradient-cut", CUT, {"torch.sigmoid(gate)": "torch.sigmoid(gate).detach()"}),
 )
@@ -461,6 +550,12 @@ book.edits(
     ),
     ("gradient-cut", CUT, {FUSED: "y = self.project(self.fused(x).detach())"}),
     ("in-place", "", {"return x + y": "x += y\n        return x"}),
+    (
+        "skips-the-last-layer",
+        "the last convolution is left out where the first one has as many channels as the block: expand = 1 alone "
+        "does without it",
+        {FUSED: "y = self.fused(x)\n        y = y if y.shape[1] == self.out_channels else self.project(y)"},
+    ),
 )
 
 ADDED = "        return x + y"
@@ -510,6 +605,18 @@ for block in ("MBConv", "FusedMBConv"):
             "the branch is scaled up in evaluation: 1/(1 − rate) belongs to training, where some are dropped",
             {TRAINS: f"if not self.training:\n            y = y / (1 - self.drop_rate)\n        {TRAINS}"},
         ),
+        (
+            "activation-after-the-sum",
+            "an activation follows the addition, as in a ResNet: the sum is the block's output",
+            {ADDED: "        return F.silu(x + y)"},
+        ),
+        (
+            "keeps-instead-of-drops",
+            "with drop_rate = 0 every branch is dropped: drop_rate is the chance to *drop*, a number from `torch.rand` "
+            "is below it that often",
+            {STAYS: STAYS.replace(">=", "<"), " and self.drop_rate > 0": ""},
+        ),
+        ("drops-the-shortcut", "", {SCALED: "x = x * stays / (1 - self.drop_rate)"}),
         ("drops-in-eval", "", {TRAINS: "if self.drop_rate > 0:"}),
         ("never-drops", "", {DROPPED: ""}),
         ("never-drops", "", {SCALED: "y = y / (1 - self.drop_rate)"}),
@@ -743,6 +850,9 @@ book.edits(
         "",
         {"int((limit + tolerance - 1) / step) + 2": "int((limit - 1) / step + 1e-9) + 1"},
     ),
+    ("ignores-the-constraint", "", {INSIDE: f"{INSIDE} + 1e-3"}),
+    ("wrong-grid", "", {"1 + i * step for i": "round(1 + i * step, 2) for i"}),
+    ("second-best-point", "", {"[evaluate(*point)": "[round(evaluate(*point), 1)"}),
     ("takes-the-lowest", "", {"np.argmax": "np.argmin"}),
     ("tries-twice", "", {BEST: f"evaluate(*points[int(np.argmax(accuracies))])\n    {BEST}"}),
     ("coefficients-in-other-order", "", {BEST: f"{BEST}[::-1]"}),
@@ -865,6 +975,28 @@ book.edits(
     ("wrong-type", "", {f"return {IMAGES}, {LABELS}": f"return ({IMAGES}).numpy(), {LABELS}"}),
     ("wrong-type", "", {f"return {IMAGES}, {LABELS}": f"return {IMAGES}, ({LABELS}).tolist()"}),
     ("wrong-shares", "", {SHARE: "min(0.95, max(0.05, float(rng.beta(alpha, alpha))))"}),
+    ("wrong-shares", "", {SHARE: "min(0.99, max(0.01, float(rng.beta(alpha, alpha))))"}),
+    ("wrong-shares", "", {SHARE: "float(rng.beta(2 * alpha, 2 * alpha))"}),
+    ("wrong-shares", "", {SHARE: "float(rng.beta(alpha / 2, alpha / 2))"}),
+    ("wrong-shares", "", {SHARE: "float(rng.beta(alpha**0.5, alpha**0.5))"}),
+    (
+        "other-dtype",
+        "",
+        {
+            f"return {IMAGES}": "share = torch.full((len(x), 1, 1, 1), share, dtype=torch.float64)\n"
+            f"    return {IMAGES}",
+            LABELS: "share[:, :, 0, 0] * labels + (1 - share[:, :, 0, 0]) * labels[partner]",
+        },
+    ),
+    ("wrong-shape", "", {"device=x.device)[y]": "device=x.device)[y].squeeze()"}),
+    (
+        "mutates-input",
+        "",
+        {
+            f"return {IMAGES}, {LABELS}": f"labels = {LABELS}\n"
+            "    x.copy_(share * x + (1 - share) * x[partner])\n    return x, labels"
+        },
+    ),
     ("coarse-share", "", {SHARE: "round(float(rng.beta(alpha, alpha)), 1)"}),
     (
         "accepts-bad-input",
@@ -936,6 +1068,7 @@ book.edits(
     ("reversed-scale", "", {SOLARIZE: '"Solarize": share'}),
     ("swaps-height-and-width", "", {"share, (height, width)": "share, (width, height)"}),
     ("wrong-strength", "", {"m / 30": "min(1.0, m / 10)"}),
+    ("wrong-strength", "", {"    share, (": "    n = n if m else 0\n    share, ("}),
     ("wrong-strength", "", {'"Rotate": 30': '"Rotate": 45'}),
     ("one-sign", "", {SIGN: ""}),
     ("one-sign", "", {SIGN: " * rng.choice([-1, 1, 1, 1])"}),
@@ -1138,6 +1271,31 @@ book.edits(
     ),
     ("not-an-int", "", {"round(side)": "float(round(side))"}),
     ("other-schedule", "", {"round(side)": "int(side + 0.4)"}),
+    ("other-schedule", "", {"float(strength)": "min(30.0, float(strength))"}),
+    (
+        "cut-off-at-zero",
+        "the magnitude is cut off below 0: any finite number is one",
+        {"float(strength)": "max(0.0, float(strength))"},
+    ),
+    (
+        "cut-off-at-zero",
+        "the magnitude has lost its sign: any finite number is one",
+        {"float(strength)": "abs(float(strength))"},
+    ),
+    (
+        "whole-steps",
+        "the step between two stages is rounded, so that errors add up: round each stage's resolution",
+        {
+            "return round(side)": "step = round((resolution[1] - resolution[0]) / max(1, stages - 1))\n"
+            "    side = resolution[0] + stage * step if stages > 1 else side\n    return round(side)"
+        },
+    ),
+    ("accepts-bad-input", "", {"not min(resolution) >= 1": "not min(resolution) > 0"}),
+    (
+        "accepts-bad-input",
+        "",
+        {"for one in (*resolution, *magnitude)": "for one in (resolution[0], *magnitude)"},
+    ),
     ("other-schedule", "", {"round(side)": "int(side + 0.6)"}),
     (
         "wrong-type",

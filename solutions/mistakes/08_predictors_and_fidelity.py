@@ -48,6 +48,21 @@ book.edits(
         "paths with `none` are left out here: it is an operation like the others",
         {SET: f"if 'none' not in [arch[edge] for edge in path]:\n            {SET}"},
     ),
+    (
+        "drops-skips",
+        "paths of skips alone are left out here: skip_connect is an operation like the others",
+        {SET: f"if any(arch[edge] != 'skip_connect' for edge in path):\n            {SET}"},
+    ),
+    (
+        "half-paths",
+        "paths that end before the output are counted here: all lead from node 0 to node 3",
+        {PATHS: "((0, [3]), (0, [0]), (0, [1]), (5, [0, 2]), (5, [0, 4]), (5, [1, 5]), (30, [0, 2, 5]))"},
+    ),
+    (
+        "operations-backwards",
+        "operations are numbered from the last to the first here: their order is that of OPS",
+        {"OPS.index(op)": "(4 - OPS.index(op))"},
+    ),
     ("forgets-a-path", FORGOTTEN, {PATHS: "((0, [3]), (5, [0, 4]), (5, [1, 5]))"}),
     ("forgets-a-path", FORGOTTEN, {PATHS: "((5, [0, 4]), (5, [1, 5]), (30, [0, 2, 5]))"}),
     ("forgets-a-path", FORGOTTEN, {PATHS: "((0, [3]), (5, [0, 4]), (30, [0, 2, 5]))"}),
@@ -634,6 +649,41 @@ book.edits(
         "this is the improvement of values that are to be minimised: the gain is mean − best",
         {GAIN: "gain = best - mean"},
     ),
+    (
+        "minimises",
+        "this is the improvement of values that are to be minimised: the gain is mean − best",
+        {EI: "-gain * norm.cdf(-z) + std * norm.pdf(z)"},
+    ),
+    (
+        "wrong-tail",
+        "Φ is taken of −z in the first part: with the gain mean − best it is Φ(z)",
+        {EI: "gain * norm.cdf(-z) + std * norm.pdf(z)"},
+    ),
+    (
+        "forgets-the-distribution",
+        "the gain is not multiplied by the distribution: (mean − best) · Φ(z)",
+        {EI: "gain + std * norm.pdf(z)"},
+    ),
+    (
+        "confidence-bound",
+        "this is the upper confidence bound mean + std: the improvement over `best` is asked for",
+        {EI: "mean + std"},
+    ),
+    (
+        "ignores-best",
+        "`best` is not used: the improvement is over it",
+        {
+            EI: "mean * norm.cdf(mean / np.where(std > 0, std, 1)) + std * norm.pdf(mean / np.where(std > 0, std, 1))"
+        },
+    ),
+    (
+        "margin",
+        "0.01 is taken off the gain here, as some libraries do: the formula has no such margin",
+        {
+            GAIN: "gain = mean - best - 0.01",
+            ZERO: "np.where(std > 0, improvement, np.maximum(gain + 0.01, 0.0))",
+        },
+    ),
     ("forgets-the-density", "the density's part is missing: std · φ(z)", {EI: "gain * norm.cdf(z)"}),
     (
         "forgets-the-distribution",
@@ -1136,6 +1186,34 @@ book.edits(
         "a config is lost to rounding: a float a bit below 3 becomes 2. Divide whole numbers by //",
         {RUNG: "(int(n * eta ** float(-i)), max_epochs // eta ** (s - i)) for i in range(s + 1)"},
     ),
+    (
+        "wrong-epochs",
+        "epochs are rounded to the nearest here: ⌊max_epochs / eta^(s − i)⌋",
+        {RUNG: "(n // eta**i, round(max_epochs / eta ** (s - i))) for i in range(s + 1)"},
+    ),
+    (
+        "added-epochs",
+        "the epochs of a rung are those that are added here: they count from the start of the training",
+        {
+            RUNG: "(n // eta**i, max_epochs // eta ** (s - i) - (max_epochs // eta ** (s - i + 1) if i else 0)) "
+            "for i in range(s + 1)"
+        },
+    ),
+    (
+        "same-configs",
+        "the factor of n is S/(s + 1) here: it is (S + 1)/(s + 1), since there are S + 1 brackets",
+        {N: "n = -(-max(most, 1) * eta**s // (s + 1))"},
+    ),
+    (
+        "same-configs",
+        "n is multiplied by S + 1 and not divided by s + 1: its factor is (S + 1)/(s + 1)",
+        {N: "n = (most + 1) * eta**s"},
+    ),
+    (
+        "wrong-epochs",
+        "every bracket begins at the shortest training here: bracket s begins at ⌊max_epochs / eta^s⌋",
+        {RUNG: "(n // eta**i, max_epochs // eta ** (most - i)) for i in range(s + 1)"},
+    ),
     ("wrong-type", "", {"brackets.append(rungs)": "brackets.append(tuple(rungs))"}),
     ("flat", "", {"brackets.append(rungs)": "brackets.extend(rungs)"}),
     ("wrong-type", "", {RUNG: "[n // eta**i, max_epochs // eta ** (s - i)] for i in range(s + 1)"}),
@@ -1365,6 +1443,26 @@ book.edits(
         "proposes-ahead",
         "a config is drawn for every job here, and thrown away where one is promoted: draw it where none is",
         {HIGHEST: f"fresh = propose()\n        {HIGHEST}", "return propose(), 0": "return fresh, 0"},
+    ),
+    (
+        "started-order",
+        "the results stand in the order in which they were started here: it is that in which they ended",
+        {
+            PUSH: "heapq.heappush(running, (now + took, started, rung, config, value))\n"
+            "            trials.append((config, lengths[rung], value, now + took))",
+            NOTE: "pass",
+            "return trials": "return [one for one in trials if one[3] <= seconds]",
+        },
+    ),
+    (
+        "last-of-equals",
+        "of equal values the one that finished last is promoted here: it is the one that finished first",
+        {SORTED: "sorted(range(len(results)), key=lambda i: (-results[i][0], -i))"},
+    ),
+    (
+        "one-promotion-behind",
+        "a rung promotes only when it has grown by eta results here: whoever is among the best ⌊n/eta⌋ may go on at once",
+        {BEST: "(order[: len(results) // eta] if len(results) % eta == 0 else [])"},
     ),
     ("wrong-values", "", {NOTE: "trials.append((config, lengths[rung], round(value, 1), now))"}),
     ("wrong-type", "", {NOTE: "trials.append([config, lengths[rung], value, now])"}),
@@ -1653,7 +1751,7 @@ book.edits(
     ),
     (
         "jitter",
-        "",
+        "a small number is added to the diagonal of K here: the score is that of K itself",
         {SCORE: "float(torch.linalg.slogdet(agree + 1e-6 * torch.eye(len(x), dtype=agree.dtype)).logabsdet)"},
     ),
     (
@@ -1668,7 +1766,26 @@ book.edits(
             NO_RELU: "if not codes and any(isinstance(one, nn.ReLU) for one in net.modules()):\n        return 0.0\n    if not codes"
         },
     ),
-    ("mean-over-pairs", "", {SCORE: "float(agree.mean())"}),
+    (
+        "mean-over-pairs",
+        "this is the mean of K's entries: the score is the logarithm of its determinant",
+        {SCORE: "float(agree.mean())"},
+    ),
+    (
+        "not-the-determinant",
+        "this is the sum of the logarithms of K's entries: the score is the logarithm of its determinant",
+        {SCORE: "float(agree.log().sum())"},
+    ),
+    (
+        "not-the-determinant",
+        "this is the logarithm of K's trace: the score is that of its determinant",
+        {SCORE: "float(agree.trace().log())"},
+    ),
+    (
+        "channels",
+        "a channel counts as one unit here: each of its pixels is one",
+        {CODE: "((output.mean((2, 3)) if output.ndim == 4 else output) > 0).flatten(1).double()"},
+    ),
     ("changes-the-network", "", {COPY: "probe, codes = net, []"}),
     ("mutates-input", "", {JOINED: f"{JOINED}\n    x.mul_(0.5)"}),
     ("wrong-type", "", {f"return {SCORE}": "return torch.linalg.slogdet(agree).logabsdet"}),

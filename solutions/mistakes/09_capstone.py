@@ -24,6 +24,21 @@ book.edits(
         {REWARD: f"accuracy - {PENALTY}"},
     ),
     (
+        "multiplied",
+        "the accuracy is multiplied by 1 + the penalty here: the penalty is *added* to the accuracy",
+        {REWARD: f"accuracy * (1 + {PENALTY})"},
+    ),
+    (
+        "ignores-beta",
+        "`beta` is not used: it says how many points a deviation of 100 % costs",
+        {PENALTY: "-np.abs(cost / target - 1)"},
+    ),
+    (
+        "percent-twice",
+        "the deviation enters in percent here: `beta` is per 100 %, so it enters as a share",
+        {PENALTY: "beta * np.abs(100 * cost / target - 100)"},
+    ),
+    (
         "one-sided",
         "a network below the target is not penalised here: the deviation counts in both directions",
         {"np.abs(cost / target - 1)": "np.maximum(cost / target - 1, 0)"},
@@ -202,6 +217,16 @@ WIDTHS = "not 1 <= width <= len(weight)"
 book.edits(
     "masked_linear",
     (
+        "scaled",
+        "the features that are on are scaled down by width/out here: masks leave them as they are",
+        {LINEAR: f"{LINEAR} * (width / len(weight))"},
+    ),
+    (
+        "activation",
+        "an activation follows here: the layer is linear",
+        {LINEAR: "F.relu(F.linear(x, weight, bias)) * on"},
+    ),
+    (
         "bias-stays",
         "features beyond the width keep their bias: mask what comes *out* of the layer, bias and all",
         {LINEAR: "F.linear(x, weight * on[:, None], bias)"},
@@ -361,6 +386,11 @@ ACTIVE = "not 1 <= active <= heads"
 book.edits(
     "masked_heads",
     (
+        "one-head",
+        "one head alone is on: the first `active` of them are",
+        {HEADS_ON: "torch.arange(heads, device=values.device) == active - 1"},
+    ),
+    (
         "masks-tokens",
         "this masks tokens: heads are the *second* axis, so that the mask needs the shape (H, 1, 1)",
         {HEADS_ON: "torch.arange(values.shape[2]) < active", MASKED: "values * on[:, None]"},
@@ -495,6 +525,21 @@ STEPS = "step < 0 or warmup < 1"
 
 book.edits(
     "warmup_probability",
+    (
+        "whole-number",
+        "the probability is cut off to a whole number, so that it is 0 from step 1 on",
+        {LINE: "int(max(0.0, 1 - step / warmup))"},
+    ),
+    (
+        "wrong-bound",
+        "min and max are exchanged: of 0 and the line the *larger* one is taken",
+        {LINE: "min(0.0, 1 - step / warmup)"},
+    ),
+    (
+        "begins-again",
+        "after the warm-up everything is trained at once again: the probability stays at 0",
+        {LINE: "(1 - step / warmup if step <= warmup else 1.0)"},
+    ),
     (
         "below-zero",
         "after the warm-up the line goes on below 0: a probability stays at 0",

@@ -93,7 +93,8 @@ class Block(PartlyRandom):
         return [
             shape(c, c, 3, 1, wide, 0.25),
             shape(c + 2, c + 2, 3, 2, wide, 0.5, "stride 2"),
-            shape(c, c + 2, 5, 1, 2, 0.25, "more channels out than in"),
+            # as many out as inside: the last convolution changes the number of channels nowhere else alone
+            shape(c, 2 * c, 5, 1, 2, 0.25, "more channels out than in"),
             shape(c + 3, c, 3, 1, 1, 0.25, "expand = 1 and fewer channels out than in"),
             shape(c + 1, c + 1, 5, 1, 1, 0.1, "expand = 1"),
             # round_filters may give such numbers, and they are objects of their own

@@ -34,6 +34,9 @@ class GridSearch(Exercise):
             case(0.2, 0.1003, _best=[1.0, 3.0, 1.0], about="all into the width is best"),
             case(0.2, 0.1003, _best=[1.0, 1.0, 3.0], about="all into the resolution is best"),
             case(0.1, 0.1003, _shift=-500.0, about="values below 0"),
+            # all sums are exact; (2.125, 1, 1) lies just outside
+            case(0.125, 0.1247, about="a fine grid"),
+            case(0.2, 0.1003, _best=[1.4, 1.0, 1.2], _scale=1e-3, about="accuracies that hardly differ"),
             case(1.0, 0.0, 4.0, about="a tolerance of 0"),
             case(1.0, 3.0, 4.0, about="a tolerance of 3"),  # whole numbers: its ends, 1 and 7, are exact
             case(0.5, 0.0, 1.0, about="a limit of 1"),
@@ -63,7 +66,7 @@ class GridSearch(Exercise):
                 return NAN
             # another weight for each, so that points hardly ever tie and the last one, deepest, is not the worst
             distance = sum(w * (p - b) ** 2 for w, p, b in zip((0.1, 1.3, 1.7), point, best))
-            return 80.0 + instance.get("_shift", 0.0) - 10 * distance
+            return 80.0 + instance.get("_shift", 0.0) - 10 * instance.get("_scale", 1.0) * distance
 
         return Oracle({"evaluate": evaluate}, limit=20_000)
 

@@ -73,7 +73,7 @@ class RoundFilters(FunctionExercise):
         # two above even and two above odd multiples; the last is not halfway and tells rounding down apart
         halves = [[4 * odd, 1.0, 8] for least in (21, 23) for odd in _choice(rng, [*range(least, 60, 4)], 2)]
         halves.append([8 * int(rng.integers(11, 30)) + 7, 1.0, 8])
-        uneven = [[36, 1.4, 8], [44, 1.6, 8], [100, float(rng.choice([1.1, 1.2])), 8]]
+        uneven = [[36, 1.4, 8], [44, 1.6, 8], [100, float(rng.choice([1.1, 1.2])), 8], [1537, 1.4, 8]]
         lost = [[int(filters), 1.0, 8] for filters in rng.permutation([10, 11, 18, 19])]
         divisors = [[int(rng.integers(20, 200)), 1.0, int(one)] for one in rng.permutation([2, 4, 16])]
         divisors += [[48, 1.1, 5], [int(rng.integers(20, 200)), 1.0, 1]]
@@ -84,9 +84,10 @@ class RoundFilters(FunctionExercise):
             ("halfway between two multiples", halves),
             ("the nearest multiple would lose more than a tenth", lost),
             ("a tenth of another divisor's multiples", [[22, 1.0, 16], [5, 1.0, 4], [11, 0.5, 4]]),
-            ("fewer channels than the divisor", [[3, 1.0, 8], [1, 1.0, 4], [5, 0.5, 16]]),
+            ("fewer channels than the divisor", [[3, 1.0, 8], [1, 1.0, 4], [5, 0.5, 16], [1, 0.4, 8]]),
             ("another divisor", divisors),
             ("exactly a tenth is lost", tenths),
+            ("a bit more than a tenth is lost, or a bit less", [[143, 0.5, 16], [141, 0.5, 16]]),
             ("the divisor left at its default", unsaid),
             ("filters that are no multiple themselves", uneven),
             ("a width below 1", [[int(rng.choice([96, 160, 320])), 0.75, 8], [64, 0.5, 8]]),
@@ -100,6 +101,7 @@ class RoundFilters(FunctionExercise):
             ("a width of NaN", [32, NAN, 8]),
             ("an infinite width", [32, INFINITY, 8]),
             ("filters of 0", [0, 1.0, 8]),
+            ("filters of 0.5", [0.5, 1.0, 8]),
             ("a divisor of 0", [32, 1.0, 0]),
             ("a divisor of -8", [32, 1.0, -8]),
             *((f"filters of {said}", [value, 1.0, 8]) for said, value in NO_NUMBERS),
@@ -124,8 +126,8 @@ class RoundRepeats(FunctionExercise):
         return [
             ("", some),
             ("one block", [[1, float(depth)] for depth in rng.permutation(depths)]),
-            ("a product just above a whole number", [[2, 1.0001], [3, 1.34], [5, 1.61], [1, 2.01]]),
-            ("a product that is whole", [[int(rng.integers(1, 6)), 2.0], [4, 1.5], [3, 1.0], [2, 2.5]]),
+            ("a product just above a whole number", [[2, 1.000001], [3, 1.34], [5, 1.61], [1, 2.01]]),
+            ("a product that is whole", [[int(rng.integers(1, 6)), 2.0], [4, 1.5], [3, 1.0], [40, 2.5]]),
             ("a depth below 1", [[int(rng.integers(3, 8)), 0.6], [1, 0.3], [4, 0.5]]),
         ]
 
@@ -135,6 +137,7 @@ class RoundRepeats(FunctionExercise):
             ("a depth of 0", [3, 0.0]),
             ("a depth of NaN", [3, NAN]),
             ("repeats of 0", [0, 1.2]),
+            ("repeats of 0.5", [0.5, 1.2]),
             ("a depth of -1.2", [3, -1.2]),
             ("an infinite depth", [3, INFINITY]),
             ("repeats of -2", [-2, 1.2]),

@@ -47,7 +47,7 @@ class RandAugment(Exercise):
             case(1, 30, 200, about="the highest magnitude"),
             case(1, 30, 200, size=[1, 4, 500], about="the highest magnitude, a wide image"),
             case(1, 30, 200, size=[1, 500, 4], about="the highest magnitude, a tall image"),
-            case(1, 0, 100, about="the lowest magnitude"),
+            case(1, 0, 160, about="the lowest magnitude"),
             case(-1, 9, 1, bad="n = -1"),
             case(2, 31, 1, bad="m = 31 (magnitudes are 0 to 30)"),
             case(2, -1, 1, bad="m = -1"),

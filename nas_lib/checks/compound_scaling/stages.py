@@ -29,7 +29,7 @@ class EfficientNetStages(ValueExercise):
             "rows",
             "the stages",
             "wrong-type",
-            "the numbers are right, but a stage is {found}: a tuple of ints is asked for",
+            "the numbers are right, but a stage is {found}: {right} is asked for",
             score=0.5,
             exact=True,
         ),
@@ -55,7 +55,8 @@ class EfficientNetStages(ValueExercise):
         """How channels and blocks are rounded: stays outside, since two exercises ask for it."""
         if instance.get("odd"):
             return Oracle(
-                {"filters": lambda c, w: round(10 * c * w), "repeats": lambda n, d: round(10 * n * d)}
+                # each says which of its two arguments came first
+                {"filters": lambda c, w: round(10 * c * w + c), "repeats": lambda n, d: round(10 * n * d + n)}
             )
         from nas_lib.standins.compound_scaling import round_filters, round_repeats
 

@@ -37,6 +37,7 @@ class PathEncoding(ValueExercise):
             },
             {"arch": [one] * 6, "about": f"{one} on every edge"},
             {"arch": ["none"] * 6, "about": "none on every edge"},
+            {"arch": ["skip_connect"] * 6, "about": "skip_connect on every edge"},
             {"arch": [one, "none", other, "none", third, "none"], "about": "a cell with none on three edges"},
             {"arch": cell(), "form": "cell", "about": "a Cell of the library"},
             {"arch": [one, other, third, "none", third, one], "form": "list", "about": "a list"},

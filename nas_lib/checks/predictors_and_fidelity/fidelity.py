@@ -26,9 +26,18 @@ class Brackets(Part):
         """How many brackets there are, or the first that differs."""
         if type(found) is not list or len(found) != len(right):
             many = len(found) if type(found) is list else show(found)
-            return f"{many} brackets came back, should be {len(right)}"
+            return (
+                f"{many} brackets came back, should be {len(right)}: s runs from S, the largest with "
+                "eta^S ≤ max_epochs, down to 0"
+            )
         at = next(at for at, (one, other) in enumerate(zip(found, right)) if one != other)
-        return f"bracket {at} of the list is {show(found[at])}, should be {show(right[at])}"
+        one, other = found[at], right[at]
+        said = f"bracket {at} of the list is {show(one)}, should be {show(other)}"
+        if type(one) is not list or len(one) != len(other):
+            return said
+        columns = [[_column(rungs, place) for rungs in (one, other)] for place in (0, 1)]
+        wrong = [what for what, (of, should) in zip(("configs", "epochs"), columns) if of != should]
+        return f"{said}: the {' and the '.join(wrong)} differ"
 
 
 class HyperbandBrackets(ValueExercise):
@@ -37,7 +46,7 @@ class HyperbandBrackets(ValueExercise):
     name, lesson, returns = "hyperband_brackets", LESSON, "list"
     parts: ClassVar[tuple[Part, ...]] = (
         Brackets("brackets", "the brackets", "wrong-brackets", "{differ}", exact=True),
-        Part("form", "a rung", "wrong-type", "a rung {differ}", exact=True, score=CONDUCT),
+        Part("form", "a rung", "wrong-type", "the numbers are right, but {found}", exact=True, score=CONDUCT),
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -86,18 +95,24 @@ class HyperbandBrackets(ValueExercise):
             ) from None
         odd = next((rung for rung in rungs if not isinstance(rung, tuple)), None)
         floats = any(isinstance(one, float) for rung in rungs for one in rung)
-        form = "a tuple of ints"
+        outer = next((bracket for bracket in found if not isinstance(bracket, list)), None)
+        form = "a rung is a tuple of ints, in a list"
         if odd is not None:
-            form = describe(odd)
+            form = f"a rung is {describe(odd)}: a tuple (configs, epochs) of ints is asked for"
         elif floats:
-            form = "a tuple with floats"
-        elif not all(isinstance(bracket, list) for bracket in found):
-            form = "in a bracket that is no list"
+            form = "a rung holds floats: configs and epochs are ints"
+        elif outer is not None:
+            form = f"a bracket is {describe(outer)}: a list of rungs is asked for"
         return {"brackets": plain, "form": form}
 
     def returned(self, value: Any) -> Any:
         """The brackets."""
         return value.get("brackets") if type(value) is dict else None
+
+
+def _column(rungs: list[Any], place: int) -> list[Any]:
+    """The configs or the epochs of a bracket; what is no rung stands as it is."""
+    return [rung[place] if type(rung) is list and len(rung) == 2 else rung for rung in rungs]
 
 
 def _whole(number: Any) -> Any:
@@ -174,10 +189,13 @@ class Results(Part):
         if at >= len(found) or at >= len(right):
             return f"{len(found)} results came back, should be {len(right)}"
         (config, epochs), (right_config, right_epochs) = found[at], right[at]
-        return (
+        said = (
             f"result {at + 1} is of {show(config)} after {show(epochs)} epochs, "
             f"should be of {show(right_config)} after {show(right_epochs)}"
         )
+        if sorted(map(repr, found)) == sorted(map(repr, right)):
+            return f"{said}: the same trainings, in another order than that in which they ended"
+        return f"{said} (all before it are right: who was free then, and what did the rungs hold?)"
 
 
 class Asha(ValueExercise):
@@ -188,7 +206,14 @@ class Asha(ValueExercise):
         Results("results", "the results", "wrong-results", "{differ}", exact=True),
         Part("values", "the values", "wrong-values"),
         Part("finished", "the seconds at which they finished", "wrong-times"),
-        Part("form", "a result", "wrong-type", "a result {differ}", exact=True, score=CONDUCT),
+        Part(
+            "form",
+            "a result",
+            "wrong-type",
+            "the results are right, but one is {found}: a tuple is asked for",
+            exact=True,
+            score=CONDUCT,
+        ),
         Part(
             "calls",
             "the calls of train_to",

@@ -108,6 +108,13 @@ class _Drops(Judge):
     def _not_a_share(x: Array, whole: Array, drawn: Array) -> Verdict:
         flat = whole.reshape(len(x), -1)
         share = (drawn.reshape(len(drawn), len(x), -1) * flat).sum(-1) / (flat**2).sum(-1)
+        kept, own = drawn - (whole - x), x.reshape(len(x), -1)
+        part = (kept.reshape(len(drawn), len(x), -1) * own).sum(-1) / (own**2).sum(-1)
+        if np.abs(kept - part[..., None, None, None] * x).max() < 1e-4:
+            return fail(
+                "drops-the-shortcut",
+                "the input is dropped, and the branch stays: drop the *branch*, so that a dropped image passes through",
+            )
         if np.abs(drawn - share[..., None, None, None] * whole).max() < 1e-4:
             return fail(
                 "drops-the-shortcut",

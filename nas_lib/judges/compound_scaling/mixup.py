@@ -16,14 +16,15 @@ from nas_lib.judges.reading import rows
 from nas_lib.judges.statistics import count_range
 
 ALPHA = 5e-10  # how likely one count of right code leaves its range
-EDGES = (0.02, 0.1, 0.25, 0.75, 0.9, 0.98)  # shares of λ below them are compared
+WHOLE = 1e-6  # so near to 1 a share is 1
+EDGES = (0.001, 0.02, 0.1, 0.25, 0.75, 0.9, 0.98, 0.999)  # shares of λ below them are compared
 
 
 class Mixup(Judge):
     """`mixup`: who was mixed with whom, how much, and what the labels say of it."""
 
     exercise, lesson = "mixup", LESSON
-    false_fail = 3 * len(EDGES) * ALPHA
+    false_fail = (3 * len(EDGES) + 2) * ALPHA  # and how far from 1/2 λ lies, where alpha is 1 or more
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Form, then pairs, labels and shares."""
@@ -31,6 +32,8 @@ class Mixup(Judge):
         n, classes = len(x), instance["classes"]
         images = _stacked(found["images"], (n, *x.shape[1:]), "the mixed images")
         labels = _stacked(found["labels"], (n, classes), "the soft labels")
+        if n == 1:
+            return _of_one_image(images[0], labels[0], x, instance)
         share, partner = _unmixed(images, x)
         if np.isnan(share).any():
             return _not_a_pair(images, x)
@@ -53,15 +56,29 @@ class Mixup(Judge):
         if all(np.allclose(np.asarray(one, dtype=float), images[0]) for one in found["other"]):
             return fail("fixed-seed", "generators with different seeds give the same batch: draw from `rng`")
         verdict = _wrong_shares(instance, share, itself)
+        if verdict is None and found["dtype"] != str(x.dtype):
+            return fail(
+                "other-dtype",
+                f"the mixed images are {show(found['dtype'], quote=False)}, and x is {x.dtype}: they are like x",
+                CONDUCT,
+            )
         if verdict is None and found["kinds"]:
             said = show(found["kinds"][0], quote=False)
             return fail("wrong-type", f"images and labels should be tensors, not {said}", CONDUCT)
         return verdict or RIGHT
 
 
+def _of_one_image(images: Array, labels: Array, x: Array, instance: Instance) -> Verdict:
+    """A single image is its own partner."""
+    hot = np.eye(instance["classes"])[instance["y"]]
+    if np.abs(images - x).max() < 1e-5 and np.abs(labels - hot).max() < 1e-5:
+        return RIGHT
+    return fail("not-a-mixture", "in a batch of one image its partner is itself: image and label stay")
+
+
 def _stacked(value: Any, shape: tuple[int, ...], what: str) -> Array:
     """Equal arrays of a list as one array of floats."""
-    arrays = [np.asarray(one) for one in rows(value, BATCHES, "mixup")]
+    arrays = [np.asarray(one) for one in rows(value, BATCHES if shape[0] > 1 else 1, "mixup")]
     wrong = next((one for one in arrays if one.shape != shape), None)
     if wrong is not None:
         if what == "the soft labels" and wrong.shape == shape[:1]:
@@ -96,7 +113,7 @@ def _unmixed(images: Array, x: Array) -> tuple[Array, NDArray[np.int64]]:
             np.where(better, j, partner),
             np.where(better, off, rest),
         )
-    itself = np.abs(share - 1) < 1e-6
+    itself = np.abs(share - 1) < WHOLE
     partner = np.where(itself, np.arange(n), partner)
     return share, partner
 
@@ -168,16 +185,27 @@ def _wrong_labels(
 
 
 def _wrong_shares(instance: Instance, share: Array, itself: NDArray[np.bool_]) -> Verdict | None:
-    """Does λ, seen at the first image that has a partner, follow Beta(alpha, alpha)?"""
-    from scipy.stats import beta
+    """Does λ, seen at the first image that has a partner, follow Beta(alpha, alpha)?
+
+    A batch that came back as it was does not say whether λ was 1 up to rounding or each image its own partner, and is
+    left out: the law is that of smaller λ.
+    """
+    from scipy.stats import beta, chi2
 
     seen = [float(row[~own][0]) for row, own in zip(share, itself) if not own.all()]
     values, alpha, n = np.array(seen), instance["alpha"], len(seen)
 
-    def fits(law: Any) -> bool:
+    def fits(parameter: float) -> bool:
+        law = beta(parameter, parameter)
         counts = [int((values < edge).sum()) for edge in EDGES]
-        ranges = [count_range(n, float(law.cdf(edge)), ALPHA) for edge in EDGES]
-        return all(low <= count <= high for count, (low, high) in zip(counts, ranges))
+        ranges = [count_range(n, float(law.cdf(edge) / law.cdf(1 - WHOLE)), ALPHA) for edge in EDGES]
+        if not all(low <= count <= high for count, (low, high) in zip(counts, ranges)):
+            return False
+        # Of the right law, the chance of a λ farther from 1/2 is uniform, so −2·log of it is χ² with 2 degrees of
+        # freedom. Below alpha = 1 too many λ are 0 or 1 up to rounding.
+        farther = 2 * law.cdf(np.minimum(values, 1 - values).clip(1e-9))
+        spread = -2 * np.log(np.minimum(farther, 1)).sum()
+        return bool(parameter < 1 or ALPHA / 2 < chi2.cdf(spread, 2 * n) < 1 - ALPHA / 2)
 
     if np.ptp(values) < 1e-6:
         return fail(
@@ -188,9 +216,9 @@ def _wrong_shares(instance: Instance, share: Array, itself: NDArray[np.bool_]) -
         return fail(
             "coarse-share", f"λ takes only {different} values in {n} batches: it is any number in (0, 1)"
         )
-    if fits(beta(alpha, alpha)):
+    if fits(alpha):
         return None
-    mean = float(values.mean())
+    mean = float(values[values > WHOLE].mean())  # what is left out at one end is left out at the other
     if values.min() > 0.5 - 1e-6:
         return fail(
             "folded", "λ is never below 0.5: it follows the Beta distribution itself, not max(λ, 1 − λ)"
@@ -199,16 +227,22 @@ def _wrong_shares(instance: Instance, share: Array, itself: NDArray[np.bool_]) -
         return fail(
             "folded", "λ is never above 0.5: it follows the Beta distribution itself, not min(λ, 1 − λ)"
         )
-    if alpha != 1 and different > 0.9 * n and fits(beta(1, 1)):
-        return fail("uniform-share", "all λ are equally likely: `alpha` is not used")
+    if alpha != 1 and different > 0.9 * n and fits(1.0):
+        return fail(
+            "uniform-share",
+            f"all λ are about equally likely, as with alpha = 1, but alpha is {show(alpha)}: does `rng.beta` get it?",
+        )
     if abs(mean - 0.5) > 0.1:
         return fail(
             "unequal-parameters",
             f"λ is {show(mean)} on average: both parameters of the Beta distribution are alpha",
         )
+    sd, right = float(values.std()), float(beta(alpha, alpha).std())
     return fail(
         "wrong-shares",
-        f"λ does not follow Beta({show(alpha)}, {show(alpha)}): its sd is {show(float(values.std()))}",
+        f"λ does not follow Beta({show(alpha)}, {show(alpha)}): in {n} batches its sd is {show(sd, digits=2)}, where "
+        f"{show(right, digits=2)} is right, and it lies from {show(float(values.min()), digits=2)} to "
+        f"{show(float(values.max()), digits=2)}",
     )
 
 

@@ -23,8 +23,9 @@ class RandAugment(Judge):
     """`rand_augment`: every result has to be one that the operations can give, as often as it should."""
 
     exercise, lesson = "rand_augment", LESSON
-    # in each of two instances 14 counts of operations, 9 of signs and one of all signs; in another, five of pairs
-    false_fail = (2 * (14 + 9 + 1) + 5) * ALPHA
+    # in each of two instances 14 counts of operations, 9 of signs and one of all signs; in another, five of pairs; one
+    # of what is changed at m = 0
+    false_fail = (2 * (14 + 9 + 1) + 5 + 1) * ALPHA
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Form, then what each result is, then how often."""
@@ -104,9 +105,11 @@ def _of_one(
     if foreign:
         names = dict.fromkeys(name for name, sign, _ in results if not tally.get((name, sign)))
         return _foreign(instance, image, foreign, list(names))
+    total = int(counts.sum())
+    if instance["m"] == 0:
+        return _at_nothing(image, unique, counts, results)
     if _at_an_end(instance):
         return RIGHT
-    total = int(counts.sum())
     for name in dict.fromkeys(result[0] for result in results):
         of_name = [tally.get((name, sign), 0) for sign in (1, -1)]
         low, high = count_range(total, 1 / 14, ALPHA)
@@ -136,6 +139,23 @@ def _of_one(
                 "with two directions take each with probability one half",
             )
     return RIGHT
+
+
+def _at_nothing(
+    image: NDArray[np.uint8], unique: NDArray[np.uint8], counts: NDArray[Any], results: Sequence[Result]
+) -> Verdict:
+    """At m = 0 an operation with a strength does nothing, and one without does what it always does."""
+    total = int(counts.sum())
+    changed = sum(int(count) for found, count in zip(unique, counts) if not np.array_equal(found, image))
+    working = [name for name, sign, made in results if sign > 0 and not np.array_equal(made, image)]
+    low, high = count_range(total, len(working) / 14, ALPHA)
+    if low <= changed <= high:
+        return RIGHT
+    return fail(
+        "wrong-strength",
+        f"with m = 0 {changed} of {total} images were changed, expected are {show(len(working) * total / 14)}: "
+        f"{' and '.join(working)} have no strength and work at every magnitude, the others do nothing",
+    )
 
 
 def _foreign(
