@@ -840,8 +840,7 @@ def synflow_score(net, input_shape):
         The score, a float ≥ 0, computed in float64 (float32 overflows on deep networks) and with
         the network in evaluation mode, so that batch norms use their stored statistics and dropout
         does nothing. A parameter counts once, also where it is frozen (`requires_grad` is False) or
-        shared by two layers; one that the outputs do not depend on adds nothing. Products below 0,
-        as a batch norm whose stored mean is high can have, are added as they are.
+        shared by two layers; one that the outputs do not depend on adds nothing.
 
     Raises:
         ValueError: `net` has no parameters, or some that are not finite (NaN or infinite).

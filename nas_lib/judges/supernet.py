@@ -190,7 +190,7 @@ class FairPathsJudge(DrawingJudge):
     """Form and fairness of each call, seeds, then the distribution of orders."""
 
     exercise = "fair_paths"
-    false_fail = 1600 * ALPHA
+    false_fail = 1700 * ALPHA
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """The first thing that no right code does."""

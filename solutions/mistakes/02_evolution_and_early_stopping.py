@@ -1224,17 +1224,6 @@ book.edits(
             "    return known.setdefault(net, float(sum(products)))"
         },
     ),
-    (
-        "drops-signs",
-        "the products are summed without their signs here: where a batch norm's mean is above its inputs, some are "
-        "negative",
-        {"(p.detach() * g).sum()": "(p.detach() * g).abs().sum()"},
-    ),
-    (
-        "drops-signs",
-        "R is the sum of the outputs, here it is that of their absolute values",
-        {"dtype=torch.float64)).sum()": "dtype=torch.float64)).abs().sum()"},
-    ),
     ("signs", f"parameters keep their signs here: {SIGNS}", {ABSOLUTE: "            pass"}),
     (
         "signs",
@@ -1424,7 +1413,7 @@ def by_a_functional_call(net, input_shape):
         for module, mode in modes.items():
             module.training = mode
     gradients = torch.autograd.grad(out.sum(), list(made.values()), allow_unused=True)
-    return float(sum((p * g).sum() for p, g in zip(made.values(), gradients) if g is not None))
+    return float(sum((p * g).abs().sum() for p, g in zip(made.values(), gradients) if g is not None))
 
 
 @book.right("synflow_score")

@@ -92,10 +92,6 @@ class SynflowScore(NetworkScore):
         biased = linear(rng, n, k, positive=True) | {"bias": rng.uniform(0.5, 2, size=k).round(3)}
         small = {"kind": "linear"} | {key: biased[key] * 1e-7 for key in ("weight", "bias")}
         images = [conv(rng, 2, 3), norm(rng, 3), RELU, conv(rng, 3, 2), norm(rng, 2)]
-        # A mean above what comes in: some outputs and flows are below 0, and by far not the sums.
-        above = norm(rng, 3)
-        inputs = np.abs(images[0]["weight"]).sum(axis=(1, 2, 3))
-        above["mean"] = inputs * np.array([1.5, -1.0, -1.0])
         deep = [linear(rng, 4, 4, bias=False) for _ in range(8)]
         for layer in deep:
             layer["weight"] = layer["weight"] * 1e6
@@ -115,13 +111,6 @@ class SynflowScore(NetworkScore):
             case(images, [2, side, side + 1], "batch norms in training mode, outputs of four axes"),
             case(
                 [*images, FLATTEN], [2, side, side], "batch norms of which one is in training", evaluating=[5]
-            ),
-            case(
-                [images[0], above, FLATTEN],
-                [2, side, side],
-                "a batch norm whose mean is above its inputs",
-                training=False,
-                _left=0.5,
             ),
             case([linear(rng, n, h), DROPOUT, linear(rng, h, k)], [n], "dropout"),
             case([*mlp, dead], [n], "parameters that lead nowhere"),

@@ -145,6 +145,7 @@ class FairPaths(Drawing):
         return [
             {"choices": _named([3] * 8), "seed": draws[0], "count": 1500},
             {"choices": _named([4] * 8), "seed": draws[1], "count": 1000, "lists": True},
+            {"choices": _named([4, 4]), "seed": draws[0], "count": 700, "about": "two decisions"},
             {"choices": _named([2] * 4), "seed": draws[2], "count": 200, "about": "two options"},
             {"choices": MIXED, "seed": draws[3], "count": 60, "about": "options of several types"},
             {
