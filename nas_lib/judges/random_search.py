@@ -256,36 +256,34 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
     for row, arch in enumerate(archs):
         near[row, [place[one] for one in space.neighbors(arch)]] = 1
     two_apart = (near @ near > 0) & (near == 0) & ~np.eye(len(archs), dtype=bool)
-    events: dict[str, list[tuple[bool, float]]] = {}
-    for run in runs:
-        last = 0
-        seen = np.zeros(len(archs), dtype=bool)
-        for arch in run:
-            around = near @ seen
-            of_unseen = np.sort(around[~seen])
-            if seen.any():
-                many = around >= max(of_unseen[len(of_unseen) // 2], of_unseen[0] + 1)
-                few = around <= min(of_unseen[len(of_unseen) // 4], of_unseen[-1] - 1)
-                for what, some in (
-                    ("that follow one of the seen in the order of the space", np.roll(seen, 1)),
-                    ("that come before one of the seen in the order of the space", np.roll(seen, -1)),
-                    ("with most neighbours among the seen", many),
-                    ("with fewest neighbours among the seen", few),
-                    ("beside the last one", near[last] > 0),
-                    ("two decisions from the last one", two_apart[last]),
-                ):
-                    events.setdefault(what, []).append((bool(some[place[arch]]), some[~seen].mean()))
-            last = place[arch]
-            seen[last] = True
-    for what, found in events.items():
-        hits, chances = zip(*found)
-        expected = float(np.mean(chances))
-        low, high = count_range(len(found), expected, SEEN_ALPHA)
-        if not low <= sum(hits) <= high:
+    taken = np.array([[place[arch] for arch in run] for run in runs])
+    rows, seen = np.arange(len(runs)), np.zeros((len(runs), len(archs)), dtype=bool)
+    hits, chances = Counter[str](), Counter[str]()
+    for step, (last, now) in enumerate(pairwise(taken.T), start=1):
+        seen[rows, last] = True
+        around, left = seen @ near, len(archs) - step
+        of_unseen = np.sort(np.where(seen, len(archs), around), axis=1)[:, :left, None]
+        events = {
+            "that follow one of the seen in the order of the space": np.roll(seen, 1, axis=1),
+            "that come before one of the seen in the order of the space": np.roll(seen, -1, axis=1),
+            "with most neighbours among the seen": around
+            >= np.maximum(of_unseen[:, left // 2], of_unseen[:, 0] + 1),
+            "with fewest neighbours among the seen": around
+            <= np.minimum(of_unseen[:, left // 4], of_unseen[:, -1] - 1),
+            "beside the last one": near[last] > 0,
+            "two decisions from the last one": two_apart[last],
+        }
+        for what, some in events.items():
+            hits[what] += int(some[rows, now].sum())
+            chances[what] += float((some & ~seen).sum() / left)
+    times = len(runs) * (taken.shape[1] - 1)
+    for what in hits:
+        low, high = count_range(times, chances[what] / times, SEEN_ALPHA)
+        if not low <= hits[what] <= high:
             return fail(
                 "not-independent",
-                f"of the architectures not seen yet, those {what} are taken in {sum(hits)} of "
-                f"{len(found)} cases, about {len(found) * expected:.0f} expected: draw anew instead of a repeat",
+                f"of the architectures not seen yet, those {what} are taken in {hits[what]} of {times} cases, "
+                f"about {chances[what]:.0f} expected: draw anew instead of a repeat",
             )
     return None
 
