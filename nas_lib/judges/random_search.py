@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 from typing import Any
@@ -258,7 +258,8 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
     two_apart = (near @ near > 0) & (near == 0) & ~np.eye(len(archs), dtype=bool)
     taken = np.array([[place[arch] for arch in run] for run in runs])
     rows, seen = np.arange(len(runs)), np.zeros((len(runs), len(archs)), dtype=bool)
-    hits, chances = Counter[str](), Counter[str]()
+    hits: dict[str, int] = defaultdict(int)
+    chances: dict[str, float] = defaultdict(float)
     for step, (last, now) in enumerate(pairwise(taken.T), start=1):
         seen[rows, last] = True
         around, left = seen @ near, len(archs) - step
