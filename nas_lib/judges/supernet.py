@@ -115,9 +115,9 @@ class SamplePathJudge(DrawingJudge):
     """Form, seeds, then counts of options and of pairs of options."""
 
     exercise = "sample_path"
-    false_fail = 900 * ALPHA
+    false_fail = 1300 * ALPHA
     PAIRED = 8
-    """Decisions up to which all pairs are counted: of more only how often each option came."""
+    """Decisions up to which all pairs are counted; of more only those that follow one another."""
 
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """The first thing that no right code does."""
@@ -129,7 +129,8 @@ class SamplePathJudge(DrawingJudge):
         return (
             self.judge_seeds(found, math.prod(map(len, choices)))
             or self._options(columns, choices)
-            or (self._pairs(columns, choices) if len(choices) <= self.PAIRED else None)
+            or self._pairs(columns, choices)
+            or self._together(columns, choices)
             or self.judge_repeats(paths, math.prod(map(len, choices)))
             or RIGHT
         )
@@ -152,11 +153,14 @@ class SamplePathJudge(DrawingJudge):
                         f"draws are not uniform: {show(option)} came {times} times in {n} paths; with equal chances "
                         f"it is {low} to {high}",
                     )
-        return self._together(counts) if len(set(map(len, choices))) == 1 else None
+        return None
 
     @staticmethod
-    def _together(counts: Sequence[Sequence[int]]) -> Verdict | None:
-        """All decisions at once, option by position."""
+    def _together(columns: Sequence[Path], choices: Sequence[Sequence[Any]]) -> Verdict | None:
+        """All decisions at once, option by position, where they are known to be independent."""
+        if len(set(map(len, choices))) > 1:
+            return None
+        counts = [[column.count(option) for option in options] for column, options in zip(columns, choices)]
         totals = [sum(column) for column in zip(*counts)]
         uneven = _uneven(totals)
         if uneven is None:
@@ -168,10 +172,9 @@ class SamplePathJudge(DrawingJudge):
             f"{sum(totals)} draws, with equal chances it is {uneven[2]} at most",
         )
 
-    @staticmethod
-    def _pairs(columns: Sequence[Path], choices: Sequence[Sequence[Any]]) -> Verdict | None:
-        n = len(columns[0])
-        for one, other in combinations(range(len(choices)), 2):
+    def _pairs(self, columns: Sequence[Path], choices: Sequence[Sequence[Any]]) -> Verdict | None:
+        n, places = len(columns[0]), range(len(choices))
+        for one, other in combinations(places, 2) if len(places) <= self.PAIRED else pairwise(places):
             cells = len(choices[one]) * len(choices[other])
             low, high = count_range(n, 1 / cells, ALPHA)
             pairs = Counter(zip(columns[one], columns[other]))
@@ -207,6 +210,7 @@ class FairPathsJudge(DrawingJudge):
             self.judge_seeds(found, ways)
             or self._orders(orders)
             or self._pairs(orders)
+            or self._together(orders)
             or self.judge_repeats(rounds, ways)
         )
         if verdict is None and found["tuples"] is not True:
@@ -243,7 +247,7 @@ class FairPathsJudge(DrawingJudge):
 
     @staticmethod
     def _orders(orders: Sequence[Sequence[Path]]) -> Verdict | None:
-        """Each decision's orders, then those of all decisions together."""
+        """Each decision's orders."""
         n, k = len(orders), len(orders[0][0])
         every = list(permutations(range(k)))
         low, high = count_range(n, 1 / len(every), ALPHA)
@@ -261,14 +265,21 @@ class FairPathsJudge(DrawingJudge):
                         f"the order {show(list(order))} of decision {place} came {counts[order]} times in {n}; all "
                         f"{len(every)} orders are equally likely, {low} to {high} times",
                     )
-        together = Counter(order for column in columns for order in column)
+        return None
+
+    @staticmethod
+    def _together(orders: Sequence[Sequence[Path]]) -> Verdict | None:
+        """The orders of all decisions, where they are known to be independent."""
+        n, decisions, k = len(orders), len(orders[0]), len(orders[0][0])
+        every = list(permutations(range(k)))
+        together = Counter(order for row in orders for order in row)
         uneven = _uneven([together[order] for order in every])
         if uneven is None:
             return None
         most = [list(order) for order, _ in together.most_common(uneven[0])]
         return fail(
             "biased-shuffle",
-            f"the orders {show(most)} came {uneven[1]} times in {n * len(columns)} shuffles; all {len(every)} orders "
+            f"the orders {show(most)} came {uneven[1]} times in {n * decisions} shuffles; all {len(every)} orders "
             f"are equally likely, that is {uneven[2]} times at most",
         )
 
