@@ -24,7 +24,7 @@ LESSON = "01_random_search"
 # How likely one count, or one end of an interval on one side, of right code leaves its range; and how many there are.
 DRAW_ALPHA, DRAW_COUNTS = 2e-10, 820
 # Architectures, options, neighbours, steps from one to the next, in two cases; and what stands beside the seen.
-SEEN_ALPHA, SEEN_COUNTS = 2e-8, 2 * 6
+SEEN_ALPHA, SEEN_COUNTS = 2e-8, 2 * 5
 RUN_ALPHA, RUN_COUNTS = 1e-9, 2 * (64 + 24 + 1 + 63)
 END_ALPHA, INTERVALS = 4e-9, 15
 
@@ -258,19 +258,20 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
     two_apart = (near @ near > 0) & (near == 0) & ~np.eye(len(archs), dtype=bool)
     taken = np.array([[place[arch] for arch in run] for run in runs])
     rows, seen = np.arange(len(runs)), np.zeros((len(runs), len(archs)), dtype=bool)
+    excess, variance, farthest = 0.0, 0.0, 0.0
     hits: dict[str, int] = defaultdict(int)
     chances: dict[str, float] = defaultdict(float)
     for step, (last, now) in enumerate(pairwise(taken.T), start=1):
         seen[rows, last] = True
-        around, left = seen @ near, len(archs) - step
-        of_unseen = np.sort(np.where(seen, len(archs), around), axis=1)[:, :left, None]
+        left = len(archs) - step
+        around = np.where(seen, 0, seen @ near)
+        mean = around.sum(axis=1) / left
+        excess += float((around[rows, now] - mean).sum())
+        variance += float(((around**2).sum(axis=1) / left - mean**2).sum())
+        farthest = max(farthest, float(np.abs(np.where(seen, 0, around - mean[:, None])).max()))
         events = {
             "that follow one of the seen in the order of the space": np.roll(seen, 1, axis=1),
             "that come before one of the seen in the order of the space": np.roll(seen, -1, axis=1),
-            "with most neighbours among the seen": around
-            >= np.maximum(of_unseen[:, left // 2], of_unseen[:, 0] + 1),
-            "with fewest neighbours among the seen": around
-            <= np.minimum(of_unseen[:, left // 4], of_unseen[:, -1] - 1),
             "beside the last one": near[last] > 0,
             "two decisions from the last one": two_apart[last],
         }
@@ -286,6 +287,13 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
                 f"of the architectures not seen yet, those {what} are taken in {hits[what]} of {times} cases, "
                 f"about {chances[what]:.0f} expected: draw anew instead of a repeat",
             )
+    # The excess is a sum of steps that are 0 on average, given those before: Freedman's inequality (1975).
+    if variance and 2 * math.exp(-(excess**2) / 2 / (variance + farthest * abs(excess) / 3)) < SEEN_ALPHA:
+        return fail(
+            "not-independent",
+            f"each new architecture is a neighbour of {abs(excess) / times:.2f} {'more' if excess > 0 else 'fewer'} of "
+            "those seen before it than the ones not seen yet are on average: draw anew instead of a repeat",
+        )
     return None
 
 
