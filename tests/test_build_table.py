@@ -61,6 +61,16 @@ def test_functions_are_trained_by_the_recipe_and_none_twice(tmp_path: Path) -> N
         assert abs(plain.test_correct - row["test"][1]) <= 2
 
 
+def test_further_seeds_are_recorded_apart(tmp_path: Path) -> None:
+    """And are the same trainings that the table would have of them."""
+    three = Table(TINY, seeds=(0, 1, 2), folder=tmp_path / "three")
+    one = Table(TINY, seeds=(2,), folder=tmp_path / "one")
+    number, arch = next(iter(three.recording.jobs.values()))
+    (found,), (*_, right) = one.do(number, arch)["test"], three.do(number, arch)["test"]
+    assert abs(found - right) <= 2  # sums are in another order
+    assert one.recording.settings["seeds"] == [2]
+
+
 def test_an_unfinished_table_says_how_much_is_missing(tmp_path: Path) -> None:
     made_up = replace(Table(TINY, folder=tmp_path).recording, do=made_up_row)
     replace(made_up, jobs=dict(list(made_up.jobs.items())[3:])).record(progress=False)

@@ -6,6 +6,8 @@
 
 The 5,260 functions are trained in a fixed random order, so that an unfinished table is a random
 sample.
+With `--set 'seeds=[3, 4]' --set folder=scripts/table/more_seeds` two further seeds of each function
+are recorded; the table does not hold them.
 Records made on other machines (`--part`) are copied into the same folder. Nothing is averaged or
 dropped: values are counts per seed.
 """
@@ -13,7 +15,7 @@ dropped: values are counts per seed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,9 +34,9 @@ from scripts.recording import Recording, Row, Rows
 SEEDS = (0, 1, 2)
 
 
-def settings(recipe: Recipe) -> Row:
+def settings(recipe: Recipe, seeds: Sequence[int] = SEEDS) -> Row:
     """What all rows have in common."""
-    return {"recipe": recipe.as_dict(), "seeds": list(SEEDS)}
+    return {"recipe": recipe.as_dict(), "seeds": list(seeds)}
 
 
 def key(row: Row) -> str:
@@ -48,10 +50,12 @@ class Table:
 
     Attributes:
         recipe: how each is trained.
+        seeds: of the trainings.
         cpu: the processor whose seconds the record holds: whoever records anew says which it is.
     """
 
     recipe: Recipe = RECIPE
+    seeds: tuple[int, ...] = SEEDS
     cpu: str = "AMD EPYC"
     device: str = "cpu"
     folder: Path = Path(__file__).with_suffix("")
@@ -65,7 +69,7 @@ class Table:
             {str(number): (number, archs[number]) for number in order},
             self.do,
             self.merge,
-            settings(self.recipe),
+            settings(self.recipe, self.seeds),
             self.folder,
             TABLE_PATH,
             key=key,
@@ -78,7 +82,7 @@ class Table:
 
     def do(self, number: int, arch: Cell) -> Row:
         """Train one function."""
-        results = train_packed(arch, self.splits, self.recipe, SEEDS)
+        results = train_packed(arch, self.splits, self.recipe, self.seeds)
         return {
             "function": number,
             "arch": CellSpace().str(arch),
@@ -104,7 +108,7 @@ class Table:
             seconds=price_of_cells(seconds.mean(1), archs, space),
             params=np.array([count_params(arch, recipe.network) for arch in space], np.uint32),
             macs=np.array([count_macs(arch, recipe.network) for arch in space], np.uint32),
-            recipe=recipe.as_dict() | {"seeds": list(SEEDS)},
+            recipe=recipe.as_dict() | {"seeds": list(self.seeds)},
             cpu=self.cpu,
         ).write(target)
 
