@@ -172,6 +172,7 @@ class RegularizedEvolution(SearchExercise):
                 sample=2,
                 about="a budget of the first population",
             ),
+            one_run(rng, choices=wide(), budget=12, population=2, sample=2, about="a population of 2"),
             one_run(
                 rng,
                 choices=small,
