@@ -61,6 +61,15 @@ def repository() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium for a whole file of tests, none of which may run an event loop of its own meanwhile."""
+    from tests import browsing
+
+    with browsing.browser() as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data (MNIST's files, NAS-Bench-201's accuracies) that some tests compare with."""

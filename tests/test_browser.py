@@ -21,12 +21,6 @@ LESSON = "00_start_here"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing.browser() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A learner's copy of the lessons."""
     folder = tmp_path_factory.mktemp("course")

@@ -21,12 +21,6 @@ LESSON = "00_start_here"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing.browser() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def course(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make grade` leaves of one lesson: the bundled class but for those who cost a time limit."""
     folder = tmp_path_factory.mktemp("instructor")
