@@ -289,11 +289,11 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
             )
     # The excess is a sum of steps that are 0 on average, given those before: Freedman's inequality (1975).
     if variance and 2 * math.exp(-(excess**2) / 2 / (variance + farthest * abs(excess) / 3)) < SEEN_ALPHA:
-        more = "more" if excess > 0 else "fewer"
+        more = f"{abs(excess) / times:.2f} {'more' if excess > 0 else 'fewer'}"
         return fail(
             "not-independent",
-            f"what comes in place of a repeat depends on what was seen: a new architecture has {abs(excess) / times:.2f} "
-            f"{more} neighbours among those before it than one that is not seen yet has on average: draw anew instead",
+            f"what comes in place of a repeat depends on what was seen: a new architecture has {more} neighbours "
+            f"among those before it than one that is not seen yet has on average: draw anew instead",
         )
     return None
 
