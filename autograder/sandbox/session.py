@@ -30,6 +30,9 @@ from autograder.sandbox.scratch import Scratch
 GRACE_SECONDS = 1.0  # after the learner's own alarm, before the whole process is killed
 SPENT_SECONDS = 2.0  # what an exercise's cell still gets once the notebook has used up its time
 LOOK_SECONDS = 0.5  # quicker requests are not looked at
+PIPE_BYTES = (
+    1 << 16
+)  # what a pipe holds; room for more is memory that the kernel gives and takes back each time
 HARD = 4.0  # times the limit, and no machine is busy enough to be excused any longer
 
 
@@ -48,6 +51,9 @@ class Limits:
     total_seconds: float = 60.0  # for all cells together, restarts included
     patience: float = 2.0
     message_bytes: int = 32 * 1024 * 1024
+
+
+_AS_JSON = json.JSONEncoder(allow_nan=False).encode
 
 
 class Clock:
@@ -318,10 +324,10 @@ class Session:
     # -- messages ----------------------------------------------------------------------------------
 
     def _send(self, message: dict[str, Any], clock: Clock) -> None:
-        data = memoryview(json.dumps(message, allow_nan=False).encode() + b"\n")
+        data = memoryview(_AS_JSON(message).encode() + b"\n")
         while data:
             try:
-                data = data[os.write(self._write_fd, data[:65536]) :]
+                data = data[os.write(self._write_fd, data[:PIPE_BYTES]) :]
             except BlockingIOError:
                 self._await([], [self._write_fd], clock)
             except OSError:
@@ -352,7 +358,7 @@ class Session:
             if searched > self._limits.message_bytes:
                 raise Lost(f"it returned more than {self._limits.message_bytes // 2**20} MB")
             self._await([self._read_fd], [], clock)
-            block = os.read(self._read_fd, 1 << 18)
+            block = os.read(self._read_fd, PIPE_BYTES)
             if not block:
                 raise Lost(self._obituary())
             self._received += block

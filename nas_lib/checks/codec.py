@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -106,9 +107,9 @@ def _encode(value: Any, depth: int, room: list[int]) -> Any:
     if issubclass(kind, str):
         return _encode_text(str.__str__(value))
     if issubclass(kind, tuple):
-        return [_encode(item, depth + 1, room) for item in tuple.__iter__(value)]
+        return _encode_items(tuple.__iter__(value), depth, room)
     if issubclass(kind, list):
-        return [_encode(item, depth + 1, room) for item in list.__iter__(value)]
+        return _encode_items(list.__iter__(value), depth, room)
     if issubclass(kind, dict):
         return _encode_dict(value, depth, room)
     array = _as_array(value)
@@ -117,6 +118,27 @@ def _encode(value: Any, depth: int, room: list[int]) -> Any:
             f"returned {describe(value)} where plain data is expected: a number, a string, a list or an array"
         )
     return _encode_array(array, depth, room)
+
+
+def _encode_items(items: Iterator[Any], depth: int, room: list[int]) -> list[Any]:
+    if depth >= DEPTH:
+        return [_encode(item, depth + 1, room) for item in items]
+    found: list[Any] = []
+    plain = 0
+    for item in items:
+        kind = type(item)  # see `_decode_list`
+        if kind is str:
+            plain += 1
+            found.append(_encode_text(item))
+        elif kind is float:
+            plain += 1
+            found.append(_encode_float(item))
+        else:
+            found.append(_encode(item, depth + 1, room))
+    room[0] -= plain
+    if room[0] < 0:
+        raise NotPlainData(f"returned more than {ITEMS:,} values")
+    return found
 
 
 def _encode_int(value: int) -> int:
@@ -205,7 +227,7 @@ def _decode(data: Any, depth: int, room: list[int]) -> Any:
             raise ValueError("a string is too long")
         return data
     if type(data) is list:
-        return [_decode(item, depth + 1, room) for item in data]
+        return _decode_list(data, depth, room)
     if type(data) is not dict:
         raise ValueError(f"{describe(data)} is no plain data")
     if _FLOAT in data:
@@ -215,6 +237,25 @@ def _decode(data: Any, depth: int, room: list[int]) -> Any:
     if _ARRAY in data:
         return _decode_array(data, room)
     return {key: _decode(item, depth + 1, room) for key, item in data.items()}
+
+
+def _decode_list(data: list[Any], depth: int, room: list[int]) -> list[Any]:
+    if depth >= 2 * DEPTH:
+        return [_decode(item, depth + 1, room) for item in data]
+    found = []
+    plain = 0
+    for item in data:
+        # Most of what comes are strings and floats in lists: a call for each would take most of the time.
+        kind = type(item)
+        if kind is float or (kind is str and len(item) <= TEXT):
+            plain += 1
+            found.append(item)
+        else:
+            found.append(_decode(item, depth + 1, room))
+    room[0] -= plain
+    if room[0] < 0:
+        raise ValueError("too many values")
+    return found
 
 
 def _decode_array(data: dict[str, Any], room: list[int]) -> np.ndarray:

@@ -5,6 +5,7 @@ The objective's values depend on a seed that never enters the learner's process.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from typing import Any
@@ -47,9 +48,15 @@ class Objective:
         index = self._space.index(options)
         if index in self._odd:
             return float(self._odd[index])
-        digest = hashlib.sha256(json.dumps([self._seed, index]).encode()).digest()
-        level = int.from_bytes(digest[:4], "big") % self._levels
+        level = _drawn(self._seed, index) % self._levels
         return round(self._low + (self._high - self._low) * level / max(1, self._levels - 1), 6)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _drawn(seed: int, index: int) -> int:
+    """What a value is made of; a class is asked about the same architectures again and again."""
+    digest = hashlib.sha256(json.dumps([seed, index]).encode()).digest()
+    return int.from_bytes(digest[:4], "big")
 
 
 def plain(history: Any) -> dict[str, Any]:

@@ -32,10 +32,11 @@ class ChoiceSpace:
 
     def __init__(self, choices: Sequence[Sequence[Any]]) -> None:
         self.choices = tuple(tuple(options) for options in choices)
+        self._size = math.prod(map(len, self.choices))
         self._draws = 0
 
     def __len__(self) -> int:
-        return math.prod(len(options) for options in self.choices)
+        return self._size
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return product(*self.choices)

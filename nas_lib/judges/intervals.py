@@ -147,7 +147,7 @@ class PairedSample:
 
     @functools.cached_property
     def _right(self) -> Lattice:
-        return Lattice.draws(self.d.tolist(), len(self.d))
+        return _resampled(tuple(self.d.tolist()))
 
     def _may_be(
         self, distribution: Lattice, size: float, levels: tuple[float, float] = LEVELS, resamples: int = 0
@@ -281,3 +281,9 @@ class PairedSample:
         low, high = (float(end) * self.unit for end in np.quantile(medians, LEVELS))
         allows = self._may_be(twice, 2, resamples=min(self.resamples, count // 4))
         return "median", "the medians of the resamples were taken: take their means", low, high, allows
+
+
+@functools.lru_cache(maxsize=64)
+def _resampled(differences: tuple[int, ...]) -> Lattice:
+    """The sum of a resample, exactly; the same for everybody in a class."""
+    return Lattice.draws(differences, len(differences))

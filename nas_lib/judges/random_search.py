@@ -38,7 +38,7 @@ class UniformSample(Judge):
     def judge(self, instance: Instance, answer: Answer, expected: Answer) -> Verdict:
         """Form first, then the generator, then the distribution."""
         choices = instance["choices"]
-        draws = [_one_of(choices, one) for one in rows(answer.value["draws"], instance["draws"], self.name)]
+        draws = _archs(choices, rows(answer.value["draws"], instance["draws"], self.name))
         again = [cell(one) for one in rows(answer.value["again"], 20, self.name)]
         other = [cell(one) for one in rows(answer.value["other"], 20, self.name)]
         if again != draws[:20]:
@@ -74,14 +74,26 @@ class UniformSample(Judge):
         return error_verdict(instance, answer)
 
 
-def _one_of(choices: Sequence[Sequence[Any]], value: Any) -> tuple[Any, ...]:
-    """An architecture whose options are among the decision's own, or the mistake."""
-    if is_number(scalar(value)):
-        raise Unacceptable(
-            "indices-not-options",
-            f"{show(scalar(value))} is a number, not an architecture: return the options",
-        )
-    arch = cell(value)
+def _archs(choices: Sequence[Sequence[Any]], draws: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Architectures whose options are among each decision's own, or the first mistake."""
+    archs = []
+    known: set[tuple[Any, ...]] = set()
+    for value in draws:
+        if is_number(scalar(value)):
+            raise Unacceptable(
+                "indices-not-options",
+                f"{show(scalar(value))} is a number, not an architecture: return the options",
+            )
+        arch = cell(value)
+        if arch not in known:  # thousands of draws are of a few architectures
+            _require_options(choices, arch)
+            known.add(arch)
+        archs.append(arch)
+    return archs
+
+
+def _require_options(choices: Sequence[Sequence[Any]], arch: tuple[Any, ...]) -> None:
+    """Raise the mistake of an architecture that has another option than its decision's own."""
     if len(arch) != len(choices):
         raise Unacceptable(
             "wrong-length",
@@ -105,7 +117,6 @@ def _one_of(choices: Sequence[Sequence[Any]], value: Any) -> tuple[Any, ...]:
             f"decision {place} got {show(option)}, its options are {show(list(options))}: "
             "draw each decision from its own options",
         )
-    return arch
 
 
 def _uniform_options(choices: Sequence[Sequence[Any]], draws: Sequence[tuple[Any, ...]]) -> Verdict | None:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from nas_lib.checks.codec import describe
 from nas_lib.checks.exercise import Unacceptable, show
 
+_OPTIONS = frozenset([str, int, float, bool])
+
 
 def is_number(value: Any) -> bool:
     """A plain number: an int or a float, no bool."""
@@ -93,8 +95,10 @@ def cell(value: Any) -> tuple[Any, ...]:
         raise Unacceptable(
             "wrong-type", f"an architecture is a tuple of options, not {describe(value)}: {show(value)}"
         )
+    if _OPTIONS.issuperset(map(type, value)):  # the usual case takes no further look
+        return tuple(value)
     options = tuple(scalar(option) for option in value)
-    if any(type(option) not in (str, int, float, bool) for option in options):
+    if not _OPTIONS.issuperset(map(type, options)):
         raise Unacceptable("wrong-type", f"an architecture is a tuple of options, not {show(value)}")
     return options
 

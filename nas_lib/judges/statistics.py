@@ -8,6 +8,7 @@ need no library. No check computes a false-fail rate by simulation.
 
 from __future__ import annotations
 
+import functools
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ def divergence(q: float, p: float) -> float:
     return max(total, 0.0)
 
 
+# A class is judged on the same instances: bounds are asked for again and again.
+@functools.lru_cache(maxsize=1 << 14)
 def count_range(n: int, p: float, alpha: float) -> tuple[int, int]:
     """(low, high): a count of successes in n draws with chance p each leaves low … high with probability ≤
     alpha.
@@ -72,6 +75,7 @@ def mean_range(
     return mean - bound(-centred), mean + bound(centred)
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def _level(count: float, n: int, alpha: float, above: bool) -> float:
     """The chance p, above or below count/n, at which n draws give `count` with probability ≤ alpha only."""
     share, need = count / n, math.log(1 / alpha)
