@@ -37,9 +37,11 @@ from autograder.grade.journal import Journal, digest, only_run
 from autograder.judge import matching, scoring
 from autograder.judge.results import Evaluated, Outcome, Result
 from autograder.reports.grade_table import Grades
-from autograder.sandbox import session
+from autograder.sandbox import bubblewrap, session
+from autograder.sandbox.bubblewrap import SandboxLimits
 from autograder.sandbox.cells import Ran, Step
-from autograder.sandbox.prefork import TemplateLauncher
+from autograder.sandbox.prefork import Forked, TemplateLauncher
+from autograder.sandbox.process import used
 from autograder.sandbox.session import Clock, Limits, Session
 
 LESSON = "00_start_here"
@@ -585,6 +587,24 @@ print(found, os.getpid(), sorted(p for p in os.listdir('/proc') if p.isdigit()),
         source = "import os, signal\ntry: os.kill(-1, signal.SIGTERM)\nexcept OSError as error: print(type(error).__name__)\nfor pid in range(3, 400):\n    try: os.kill(pid, 9); print('hit', pid)\n    except OSError: pass"
         assert "hit" not in told(bob, source)
         assert told(ann, "print(open('/tmp/mark').read())") == "ann"
+
+
+def test_a_forked_learners_processes_are_listed_by_its_own_table(template):
+    """The same as looking at every process of the machine finds, also of those that ask not to be looked at."""
+    hide = "for name in range(3000): open(f'{name}', 'w').close()\nimport ctypes, subprocess, sys\nctypes.CDLL(None).prctl(4, 0)\nsum(range(10**7))\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    with Session(LESSON, [Step("one", hide, 0, True)], launcher=template) as made:
+        made.start()
+        process, limits = made._process, SandboxLimits()
+        assert isinstance(process, Forked) and process._table >= 0
+        own, everywhere = process.members(), bubblewrap._members(process._namespace)
+        assert len(own) == len(everywhere) == 3
+        assert bubblewrap._files(own, limits) == bubblewrap._files(everywhere, limits) > 3000 * 1024
+        memory = [sum(bubblewrap._exactly(one)[0] for one in found) for found in (own, everywhere)]
+        assert memory[0] == pytest.approx(memory[1], rel=0.2) and memory[0] > 2**22
+        assert used(own)[0] == pytest.approx(used(everywhere)[0], abs=1.0) and used(own)[0] > 0
+        process.kill()
+        process._hear(10.0)
+        assert process.members() == bubblewrap._members(process._namespace) == []
 
 
 def test_what_one_learner_leaves_the_next_does_not_find(template):

@@ -42,6 +42,7 @@ from autograder.sandbox.process import (
 UNSAFE_VARIABLE = "NAS_COURSE_UNSAFE"
 HOME, SCRATCH, SHARED, LIBRARY = "/home/learner", "/tmp", "/dev/shm", "/library"
 WATCH_SECONDS = 0.05
+FILE_RECORD = 1024  # bytes of the kernel's memory for each file, however empty: inode, name
 START_SECONDS = 30.0  # for bubblewrap itself, on a very busy machine
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 # What libraries look up when they are loaded; nothing else of /etc.
@@ -79,7 +80,7 @@ class Watched:
     """
 
     stopped: str | None = None
-    _first = -1
+    _first = _table = -1
 
     def watch(self, first: int, limits: SandboxLimits) -> None:
         """Take hold of the sandbox by its first process, and begin to count what it uses.
@@ -90,6 +91,7 @@ class Watched:
         self._over = threading.Event()
         self._first = os.pidfd_open(first)
         self._namespace = os.readlink(f"/proc/{first}/ns/pid")
+        self._table = _own_table(first)
         # Two threads: measuring memory may wait long for processes that are busy forking, counting must not.
         self._watchers = [
             threading.Thread(target=self._watch, args=(excess, limits), daemon=True)
@@ -98,9 +100,13 @@ class Watched:
         for watcher in self._watchers:
             watcher.start()
 
-    def members(self) -> list[int]:
-        """The processes in the sandbox."""
-        return _members(self._namespace) if self._first >= 0 else []
+    def members(self) -> list[str]:
+        """The processes in the sandbox, by their place below /proc."""
+        if self._first < 0:
+            return []
+        if self._table < 0:
+            return _members(self._namespace)
+        return [f"self/fd/{self._table}/{name}" for name in os.listdir(self._table) if name.isdigit()]
 
     def kill(self) -> None:
         """Kill everything in the sandbox."""
@@ -115,17 +121,19 @@ class Watched:
             for watcher in self._watchers:
                 watcher.join()
             os.close(self._first)
-            self._first = -1
+            if self._table >= 0:
+                os.close(self._table)
+            self._first = self._table = -1
 
     def _watch(
-        self, excess: Callable[[Sequence[int], SandboxLimits], str | None], limits: SandboxLimits
+        self, excess: Callable[[Sequence[str], SandboxLimits], str | None], limits: SandboxLimits
     ) -> None:
         # Where the grader is root, the kernel does not hold learners to RLIMIT_NPROC, and this thread has to
         # get its turn among hundreds of processes. Nobody else may ask for that, or needs to.
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -10)
         while not self._over.wait(WATCH_SECONDS):
-            members = _members(self._namespace)
+            members = self.members()
             if not members:
                 return
             why = excess(members, limits)
@@ -173,7 +181,22 @@ class Confined(Watched, Spawned):
         return 128 - status if status is not None and 128 < status < 192 else status
 
 
-def _members(namespace: str) -> list[int]:
+def _own_table(first: int) -> int:
+    """A sandbox's own /proc, an open folder; -1 while it is not mounted there yet.
+
+    It lists the sandbox's processes alone: looking at each of the machine's takes far longer.
+    """
+    with contextlib.suppress(OSError):
+        table = os.open(f"/proc/{first}/root/proc", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.readlink("self", dir_fd=table)
+        except FileNotFoundError:  # we are not among them, so it is theirs
+            return table
+        os.close(table)
+    return -1
+
+
+def _members(namespace: str) -> list[str]:
     """The processes in a PID namespace."""
     found = []
     for pid in all_processes():
@@ -183,7 +206,7 @@ def _members(namespace: str) -> list[int]:
     return found
 
 
-def _too_many(members: Sequence[int], limits: SandboxLimits) -> str | None:
+def _too_many(members: Sequence[str], limits: SandboxLimits) -> str | None:
     """What to tell if these are too many processes, or have too many threads."""
     too_many = f"your code had started more than {limits.processes} processes or threads"
     if len(members) > limits.processes:  # at once: looking at each takes long while they all run
@@ -192,7 +215,7 @@ def _too_many(members: Sequence[int], limits: SandboxLimits) -> str | None:
     return too_many if threads > limits.processes else None
 
 
-def _too_much(members: Sequence[int], limits: SandboxLimits) -> str | None:
+def _too_much(members: Sequence[str], limits: SandboxLimits) -> str | None:
     """What to tell if these processes use too much memory together."""
     if len(members) > limits.processes:
         return None  # measuring them all takes long, and `_too_many` knows the better reason
@@ -205,14 +228,14 @@ def _too_much(members: Sequence[int], limits: SandboxLimits) -> str | None:
     return f"your code used more than {limits.memory_bytes / 2**30:.3g} GB of memory"
 
 
-def _roughly(pid: int) -> tuple[int, int]:
+def _roughly(pid: str) -> tuple[int, int]:
     """Bytes of memory by a process's status table, its own and in files; pages shared with forks are in each's."""
     status = _fields(f"/proc/{pid}/status")
     own = sum(status.get(part, 0) for part in ("RssAnon", "VmSwap", "VmPTE"))
     return own * 1024, status.get("RssShmem", 0) * 1024
 
 
-def _exactly(pid: int) -> tuple[int, int]:
+def _exactly(pid: str) -> tuple[int, int]:
     """The same, with shared pages divided among those who share them; 0 for a process that is gone."""
     shares = _fields(f"/proc/{pid}/smaps_rollup")
     if "Pss_Anon" not in shares:  # it has just ended, or the kernel does not tell
@@ -222,8 +245,8 @@ def _exactly(pid: int) -> tuple[int, int]:
     return own * 1024, shares.get("Pss_Shmem", 0) * 1024
 
 
-def _files(members: Sequence[int], limits: SandboxLimits) -> int:
-    """Bytes in the folders in memory, deleted files included, as one of the processes sees them."""
+def _files(members: Sequence[str], limits: SandboxLimits) -> int:
+    """Bytes in the folders in memory, of deleted files and for empty ones too, as one of the processes sees them."""
     for pid in members:
         with contextlib.suppress(OSError):
             found = [
@@ -231,7 +254,7 @@ def _files(members: Sequence[int], limits: SandboxLimits) -> int:
             ]
             # Another size is another folder: the sandbox is not made yet, and these are the machine's own.
             return sum(
-                (one.f_blocks - one.f_bfree) * one.f_frsize
+                (one.f_blocks - one.f_bfree) * one.f_frsize + (one.f_files - one.f_ffree) * FILE_RECORD
                 for one, size in found
                 if 0 <= one.f_blocks * one.f_frsize - size < one.f_frsize
             )
@@ -250,7 +273,7 @@ def _fields(path: str) -> dict[str, int]:
     return found
 
 
-def _held_open(members: Sequence[int]) -> int:
+def _held_open(members: Sequence[str]) -> int:
     """Bytes that lie in no process and no folder: what sockets may hold, and files without a folder (memfd_create)."""
     sizes: dict[str, int] = {}
     for pid in members:

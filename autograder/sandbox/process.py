@@ -33,8 +33,8 @@ class Process(Protocol):
         """How it ended (negative for a signal); None if it is still there after a second."""
         ...
 
-    def members(self) -> list[int]:
-        """The process and those that it started, as far as they are there."""
+    def members(self) -> list[str]:
+        """The process and those that it started, as far as they are there, by their place below /proc."""
         ...
 
 
@@ -55,17 +55,17 @@ class Spawned(subprocess.Popen[bytes]):
             return self.wait(timeout=1.0)
         return None
 
-    def members(self) -> list[int]:
+    def members(self) -> list[str]:
         """The processes of its session."""
         return [pid for pid in all_processes() if (stat := _stat(pid)) and stat[3] == str(self.pid)]
 
 
-def all_processes() -> list[int]:
+def all_processes() -> list[str]:
     """Every process that can be seen from here."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()] if os.path.isdir("/proc") else []
+    return [name for name in os.listdir("/proc") if name.isdigit()] if os.path.isdir("/proc") else []
 
 
-def _stat(pid: int) -> list[str]:
+def _stat(pid: str) -> list[str]:
     """The fields of /proc/<pid>/stat from the third on (state, parent, group, session, …); [] for one that is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
@@ -74,7 +74,7 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def used(pids: Sequence[int]) -> tuple[float, float]:
+def used(pids: Sequence[str]) -> tuple[float, float]:
     """What processes and their ended children have used, in seconds: CPU time, and waiting for a busy machine."""
     cpu = waited = 0.0
     for pid in pids:
