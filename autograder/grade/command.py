@@ -131,7 +131,8 @@ def grade(
     faults |= run.broken
     notes = {name: "; ".join(filter(None, (note, faults.get(name)))) for name, note in notes.items()}
     earlier = {one.student for one in there} & set(place.students(lesson))
-    rows = [place.row(lesson, student, notes.get(student, "")) for student in sorted({*notes, *earlier})]
+    with gradebook.kept_open():
+        rows = [place.row(lesson, student, notes.get(student, "")) for student in sorted({*notes, *earlier})]
     for row in rows:
         row.ungraded = run.broken.get(row.student) or row.ungraded
     names = [task.name for task in source.tasks]
@@ -252,7 +253,8 @@ def recall(lesson: str, folder: Path, out: Path | None = None) -> Grades:
     if not there:
         raise ValueError(f"no submission of {lesson} has been graded in {folder}.")
     place.renew_penalties(lesson)
-    rows = [place.row(lesson, student) for student in there]
+    with gradebook.kept_open():
+        rows = [place.row(lesson, student) for student in there]
     kind = "none" if any(row.isolation == "none" for row in rows) else "bubblewrap"
     grades = Grades(
         lesson, [task.name for task in source.tasks], rows, place.root, _target(out, place, lesson), kind

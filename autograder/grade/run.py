@@ -21,7 +21,7 @@ from autograder.grade.batch import Task
 from autograder.grade.course_folder import CourseFolder
 from autograder.grade.journal import Journal, digest
 from autograder.judge.results import Evaluated, Result
-from autograder.nbgrader import config_file
+from autograder.nbgrader import config_file, gradebook
 
 
 class Stopped(KeyboardInterrupt):
@@ -180,8 +180,8 @@ def _brief(result: Result | None) -> Result | None:
 def _said(place: CourseFolder, lesson: str) -> dict[str, Any]:
     """By student, everything in the gradebook that a feedback page tells."""
     found: dict[str, Any] = {}
-    with place.gradebook() as gradebook:
-        for submission in gradebook.find_assignment(lesson).submissions:
+    with place.gradebook() as book:
+        for submission in book.find_assignment(lesson).submissions:
             told: list[Any] = [float(submission.total_seconds_late)]
             for notebook in submission.notebooks:
                 told.append(float(notebook.late_submission_penalty or 0))
@@ -234,4 +234,5 @@ class _Interrupt:
 def _pages(
     root: Path, kind: str, lesson: str, students: Sequence[str]
 ) -> tuple[Sequence[str], dict[str, str]]:
-    return students, CourseFolder(root, kind).write_feedback(lesson, students)
+    with gradebook.kept_open():
+        return students, CourseFolder(root, kind).write_feedback(lesson, students)

@@ -12,7 +12,7 @@ import functools
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,41 +121,65 @@ def quick_writing(db_url: str) -> Iterator[None]:
     """Make the gradebook quick for many small writes by this process, which is the only one that writes.
 
     SQLite's write-ahead log needs no wait for the disk at each commit, and survives a crash of the machine
-    all the same. nbgrader opens the gradebook nine times for each submission: it gets the same engine each time,
-    which has its statements compiled already. And it checks its own schema for each cell: once is enough.
+    all the same.
     """
-    import nbgrader.api
-    from nbgrader.nbgraderformat import common
-    from sqlalchemy import event
-
     path = Path(db_url.removeprefix("sqlite:///"))
-    make = nbgrader.api.create_engine
-    engines: dict[str, Any] = {}
-
-    def once(url: str, **named: Any) -> Any:
-        if url not in engines:
-            engines[url] = make(url, **named)
-            if path.is_file():
-                event.listen(
-                    engines[url], "connect", lambda one, _: one.execute("PRAGMA synchronous = NORMAL")
-                )
-        return engines[url]
-
     with ExitStack() as stack:
         if path.is_file():
             # As long as one connection is open, the log is not written back at each close of another.
             held = stack.enter_context(closing(sqlite3.connect(path)))
             held.execute("PRAGMA journal_mode = WAL")
             stack.callback(_one_file, held)
-        for module, name, ours in (
+        stack.enter_context(kept_open(["PRAGMA synchronous = NORMAL"] if path.is_file() else []))
+        yield
+
+
+@contextmanager
+def kept_open(settings: Sequence[str] = ()) -> Iterator[None]:
+    """Make nbgrader's many openings of one gradebook cheap.
+
+    It opens the gradebook nine times for each submission: it gets the same engine each time, which has its statements
+    compiled already and its connection open, and looks once whether the tables are there. And it checks its own schema
+    for each cell: once is enough.
+
+    Args:
+        settings: SQL that each connection begins with.
+    """
+    import nbgrader.api
+    from nbgrader.nbgraderformat import common
+    from sqlalchemy import event
+
+    make, tables = nbgrader.api.create_engine, nbgrader.api.Base.metadata
+    create_all = tables.create_all
+    engines: dict[str, Any] = {}
+    complete: set[Any] = set()
+
+    def begin(connection: Any, _: Any) -> None:
+        for setting in settings:
+            connection.execute(setting)
+
+    def once(url: str, **named: Any) -> Any:
+        if url not in engines:
+            made = engines[url] = make(url, **named)
+            event.listen(made, "connect", begin)
+            stack.callback(made.dispose)
+            made.dispose = lambda: None  # what closing a gradebook does
+        return engines[url]
+
+    def create_once(bind: Any) -> None:
+        if bind not in complete:
+            create_all(bind=bind)
+            complete.add(bind)
+
+    with ExitStack() as stack:
+        for owner, name, ours in (
             (nbgrader.api, "create_engine", once),
+            (tables, "create_all", create_once),
             (common, "jsonschema", SimpleNamespace(validate=_validate)),
         ):
-            stack.callback(setattr, module, name, getattr(module, name))
-            setattr(module, name, ours)
+            stack.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, ours)
         yield
-        for engine in engines.values():
-            engine.dispose()
 
 
 def _validate(instance: Any, schema: Any) -> None:

@@ -40,6 +40,8 @@ def configure(config: Any, course: Path, isolation: str | None = None) -> None:
     config.FeedbackExporter.extra_template_basedirs = [str(TEMPLATES)]
     # Submissions come in by these alone; given by name, as releasing needs none of them.
     config.Autograde.exporter_class = "autograder.nbgrader.inlets.SubmissionExporter"
+    for exporter in (config.SubmissionExporter, config.FeedbackExporter):
+        exporter.optimistic_validation = True  # after all steps together, not after each
     config.ExchangeFactory.collect = "autograder.nbgrader.inlets.PlainCollect"
     config.ZipCollectApp.extractor_plugin = "autograder.nbgrader.inlets.IntakeExtractor"
     config.ZipCollectApp.collector_plugin = "autograder.nbgrader.inlets.IntakeCollector"
