@@ -28,6 +28,7 @@ from autograder import samples
 from autograder.author import build
 from autograder.grade import command, run
 from autograder.reports.grade_table import Grades
+from autograder.sandbox import apart
 
 TORCH = "import torch"
 LEARNS = "layer = torch.nn.Linear(16, 16)\nlayer(torch.ones(4, 16)).square().sum().backward()\n"
@@ -116,23 +117,35 @@ class Plain:
         return time.monotonic() - began, cpu_seconds() - before
 
 
-def graded(root: Path, lesson: str, jobs: int) -> tuple[Grades, float]:
-    """Our grades, and the CPU seconds of all processes while submissions were evaluated and stored."""
+class Spent(NamedTuple):
+    """CPU seconds of a run: of the learners' processes, and of all others while submissions were evaluated and stored,
+    and in the whole run, with intake, feedback pages and table."""
+
+    learners: float
+    evaluating: float
+    whole: float
+
+
+def graded(root: Path, lesson: str, jobs: int) -> tuple[Grades, Spent]:
+    """Our grades, and the CPU seconds that they took."""
     real, spent = run.Run.evaluate, [0.0]
 
     def evaluate(self: run.Run, *rest: Any) -> None:
         before = cpu_seconds()
         real(self, *rest)
-        # The sandboxes' processes are nobody's children: they are counted apart.
-        learners = (one.seconds.get("learner's CPU", 0.0) for one in self.evaluated.values())
-        spent[0] = cpu_seconds() - before + sum(learners)
+        apart.close()  # a process is counted when it has ended
+        spent[0] = cpu_seconds() - before
 
     run.Run.evaluate = evaluate  # type: ignore[method-assign]
+    began = cpu_seconds()
     try:
         done = command.grade(root / "in", lesson, root / "course", jobs=jobs, progress=False)
     finally:
         run.Run.evaluate = real  # type: ignore[method-assign]
-    return done, spent[0]
+    apart.close()
+    # The sandboxes' processes are nobody's children: they are counted apart.
+    learners = sum(one.seconds.get("learner's CPU", 0.0) for one in done.evaluated.values())
+    return done, Spent(learners, spent[0], cpu_seconds() - began)
 
 
 class Measured(NamedTuple):
@@ -142,6 +155,7 @@ class Measured(NamedTuple):
     plain_cpu: float
     ours: float
     ours_cpu: float
+    spent: Spent
     done: Grades
     with_experiments: float | None
 
@@ -195,13 +209,15 @@ def measure(arguments: argparse.Namespace) -> Measured:
             path = root / "in" / f"s{number:04d}.ipynb"
             path.parent.mkdir(exist_ok=True)
             nbformat.write(submission(lesson, number, arguments.torch), path)
-        done, cpu = graded(root, lesson, arguments.jobs)
+        done, spent = graded(root, lesson, arguments.jobs)
         imperfect = [row for row in done.rows if row.percent < 100 or row.note]
         if imperfect:
             raise RuntimeError(f"perfect submissions did not get full marks: {imperfect[:3]}")
         after = baseline.seconds({f"b{number}": stripped(number) for number in range(half)})
         each, each_cpu = (1e3 * (one + other) / (2 * half) for one, other in zip(before, after, strict=True))
-        ours, ours_cpu = 1e3 * done.seconds["grading"] / count, 1e3 * cpu / count
+        ours, ours_cpu = (
+            1e3 * seconds / count for seconds in (done.seconds["grading"], spent.evaluating + spent.learners)
+        )
         slow = None
         if arguments.experiments:
             full = {
@@ -209,14 +225,14 @@ def measure(arguments: argparse.Namespace) -> Measured:
                 for number in range(arguments.experiments)
             }
             slow = 1e3 * baseline.seconds(full)[0] / arguments.experiments
-    return Measured(each, each_cpu, ours, ours_cpu, done, slow)
+    return Measured(each, each_cpu, ours, ours_cpu, spent, done, slow)
 
 
 def main() -> None:
     """Measure and print."""
     arguments = parser_of_this().parse_args()
     lesson, count, half = arguments.lesson, arguments.count, max(1, arguments.plain // 2)
-    each, each_cpu, ours, ours_cpu, done, slow = measure(arguments)
+    each, each_cpu, ours, ours_cpu, spent, done, slow = measure(arguments)
     cores = min(arguments.jobs, len(os.sched_getaffinity(0)))
     checks = "run" if arguments.checks else "refused"
     print(
@@ -227,6 +243,11 @@ def main() -> None:
     plain_name = f"plain nbgrader autograde, serial, checks {checks} ({2 * half})"
     print(f"{plain_name:62} {each:12.0f} {each_cpu:7.0f}")
     print(f"{f'nas-course grade, its start included ({count})':62} {ours:12.0f} {ours_cpu:7.0f}")
+    for text, seconds in (
+        ("outside the learners' processes", spent.evaluating),
+        ("the same with intake, pages and table", spent.whole),
+    ):
+        print(f"{f'  {text}':62} {'':12} {1e3 * seconds / count:7.0f}")
     ratio = each_cpu * cores / ours_cpu
     print(f"{'ratio; of CPU as if all cores were ours alone':62} {each / ours:12.2f} {ratio:7.2f}")
     if slow is not None:
