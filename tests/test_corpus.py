@@ -25,6 +25,11 @@ QUICK = (
     "the exercise turned into prose",
     "a test's grade_id on an own cell",
     "metadata that is a list",
+    "the grader's note forged",
+    "cells that are headings and of unknown types",
+    "what Jupyter's server says of a notebook",
+    "UTF-32",
+    "everything deleted",
     "in prose, an event handler",
     "lone surrogates",
     "a link to a file",
@@ -40,6 +45,7 @@ def test_every_kind_of_trouble_is_there():
     assert set(rows) == {
         *("endless", "output", "memory", "processes", "disk", "killing", "cheating", "reading", "writing"),
         *("answers", "cells", "metadata", "files", "links", "pages", "archives", "honest"),
+        "tools",
     }
     students = [case.student for case in corpus.cases()]
     assert len(set(students)) == len(students)

@@ -16,9 +16,11 @@ import nbformat
 
 from autograder.corpus import harm
 from autograder.corpus._cases import CANARY, SECRET, Case, Earns, Sheet
+from autograder.corpus.aftermath import LEFT
 from autograder.corpus.answers import ANSWERS
 from autograder.corpus.code import CODE
 from autograder.corpus.notebooks import NOTEBOOKS
+from autograder.corpus.tools import TOOLS
 from autograder.corpus.zips import DOWNLOADS, ZIPS, Download, zipped
 from autograder.grade import command
 from autograder.intake import reading, search
@@ -52,7 +54,7 @@ class Outcome:
 
 def cases() -> list[Case]:
     """All notebooks of the corpus."""
-    return [*CODE, *ANSWERS, *NOTEBOOKS, *ZIPS]
+    return [*CODE, *LEFT, *ANSWERS, *NOTEBOOKS, *TOOLS, *ZIPS]
 
 
 def archives() -> list[Download]:

@@ -175,7 +175,7 @@ class CourseFolder:
                 submission, lesson, Path(fresh, lesson), lambda: build.student_notebook(lesson)
             )
             came = self.came(lesson, submission)
-            came = replace(came, when=submission.when or came.when)
+            came = replace(came, when=submission.when or came.when, refused=note or came.refused)
             hand_ins.write(self.root, lesson, submission.student, came)
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -327,7 +327,8 @@ class CourseFolder:
                 return row
             row.late_seconds = float(submission.total_seconds_late)
             row.penalty = float(submission.late_submission_penalty or 0.0)
-            came = hand_ins.read(self.root, lesson, student).note(submission.duedate is not None)
+            came = hand_ins.read(self.root, lesson, student)
+            timely = came.note(submission.duedate is not None)
             for notebook in submission.notebooks:
                 if any(map(_is_unfinished, notebook.grades)):
                     row.ungraded = note or CUT_OFF
@@ -337,13 +338,13 @@ class CourseFolder:
                     row.max_points[name] = float(grade.max_score)
                     if grade.needs_manual_grade and grade.manual_score is not None:
                         again.append(name)
-        self._look_into(row, lesson)
+        self._look_into(row, lesson, came)
         again_told = f"graded by a person before the last change, look again: {', '.join(again)}"
-        for told in (row.ungraded, came, again_told if again else ""):
+        for told in (row.ungraded, timely, again_told if again else ""):
             _add_note(row, told)
         return row
 
-    def _look_into(self, row: Row, lesson: str) -> None:
+    def _look_into(self, row: Row, lesson: str, came: HandIn) -> None:
         """Add what the judges said and what deserves a look, from the files of a graded submission."""
         autograded, submitted = (
             self.root / step / row.student / lesson / f"{lesson}.ipynb"
@@ -358,8 +359,8 @@ class CourseFolder:
         except reading.Unreadable:
             return
         master = self._master(lesson)
-        refused = taking_in.refused(notebook)
-        row.note, row.ungraded = row.note or refused, row.ungraded or refused
+        if taking_in.is_refusal(notebook, came.refused):
+            row.note, row.ungraded = row.note or came.refused, row.ungraded or came.refused
         try:
             row.signs = signs.of_submission(notebook, master, row.outcomes)
             row.answers = signs.fingerprint(notebook, master)

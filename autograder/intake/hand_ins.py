@@ -24,6 +24,8 @@ class HandIn:
     """When the learner's own timestamp.txt says that it was handed in. It does not count."""
     when: str = ""
     """When it was handed in, if the platform or the instructor says so."""
+    refused: str = ""
+    """Why it could not be taken, if it could not."""
 
     @property
     def marked_late(self) -> bool:
@@ -46,7 +48,7 @@ def write(course: Path, lesson: str, student: str, hand_in: HandIn) -> None:
     path = _path(course, lesson, student)
     path.parent.mkdir(parents=True, exist_ok=True)
     download = hand_in.download.to_data() if hand_in.download else None
-    data = {"download": download, "claim": hand_in.claim, "when": hand_in.when}
+    data = {"download": download, "claim": hand_in.claim, "when": hand_in.when, "refused": hand_in.refused}
     with replacing(path) as fresh:
         fresh.write_text(json.dumps(data), encoding="utf-8")
 
@@ -56,7 +58,7 @@ def read(course: Path, lesson: str, student: str) -> HandIn:
     try:
         data = json.loads(_path(course, lesson, student).read_text(encoding="utf-8"))
         download = Download.from_data(data["download"]) if data["download"] else None
-        return HandIn(download, data["claim"], data["when"])
+        return HandIn(download, data["claim"], data["when"], data.get("refused", ""))
     except (OSError, ValueError, KeyError, TypeError):
         return HandIn()
 

@@ -5,6 +5,7 @@ Nothing here runs or renders what a learner wrote, follows a link, or believes a
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import json
 import re
@@ -60,6 +61,8 @@ def _read(path: Path) -> Any:
         raise Unreadable("The notebook holds too much data: clear its outputs and hand it in again.")
     try:
         raw = json.loads(text)
+        if isinstance(raw, dict) and raw.get("type") == "notebook" and isinstance(raw.get("content"), dict):
+            raw = raw["content"]  # what Jupyter's server answers when it is asked for a notebook
         if not isinstance(raw, dict) or not ("cells" in raw or "worksheets" in raw):
             raise Unreadable(
                 "The file is no Jupyter notebook: save it in Jupyter as .ipynb and hand it in again."
@@ -81,15 +84,22 @@ def _read(path: Path) -> Any:
 
 
 def _decode(data: bytes) -> str:
-    for encoding in (
-        ("utf-16", "utf-8-sig") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
-    ):
+    wide = next((name for mark, name in WIDE.items() if data.startswith(mark)), "")
+    for encoding in (wide, "utf-8-sig") if wide else ("utf-8-sig", "cp1252"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
     return data.decode("utf-8", "replace")
 
+
+WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Encodings by the mark with which a file in them begins; one mark is the beginning of another."""
 
 KEPT = {
     "code": ("cell_type", "id", "metadata", "source", "outputs", "execution_count"),
@@ -111,6 +121,20 @@ def _drop_outputs(raw: dict[str, Any]) -> None:
             cell["outputs"] = []
         if not isinstance(cell.get("metadata"), dict):
             cell["metadata"] = {}
+        if sheets is not raw.get("worksheets"):
+            _retype(cell)
+
+
+def _retype(cell: dict[str, Any]) -> None:
+    """Cells of types that are none of nbformat 4's, which some tools write all the same, become prose or raw text."""
+    kind = cell.get("cell_type")
+    if kind == "heading":
+        cell["cell_type"], level = "markdown", cell.pop("level", 1)
+        source = cell.get("source", "")
+        text = "".join(source) if isinstance(source, list) else source
+        cell["source"] = f"{'#' * level if type(level) is int and 0 < level < 7 else '#'} {text}"
+    elif isinstance(kind, str) and kind not in KEPT:
+        cell["cell_type"] = "raw"
 
 
 def _tidied(notebook: Any) -> Any:

@@ -68,19 +68,24 @@ def set_time(folder: Path, when: str | None) -> None:
 def refusal(note: str, blank: Callable[[], Any]) -> Any:
     """The blank notebook with a sentence at its top: why a submission was not taken."""
     notebook = blank()
-    plain = re.sub(r"([\\\\`*_\[\]])", r"\\\1", html.escape(note, quote=False))
-    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**{plain}**", id=NOTE_CELL))
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(_as_prose(note), id=NOTE_CELL))
     return notebook
 
 
-def refused(notebook: Any) -> str:
-    """Why `refusal` made this notebook, "" if it did not."""
-    if not notebook.cells or notebook.cells[0].get("id") != NOTE_CELL:
-        return ""
-    return html.unescape(re.sub(r"\\([\\`*_\[\]])", r"\1", notebook.cells[0].source.strip("*")))
+def is_refusal(notebook: Any, note: str) -> bool:
+    """Is this the notebook that `refusal` made for this reason? Anybody can write such a cell, with any sentence."""
+    if not note or not notebook.cells:
+        return False
+    first = notebook.cells[0]
+    return first.get("id") == NOTE_CELL and bool(first.source == _as_prose(note))
 
 
-def confine(folder: Path, lesson: str, aside: Path, blank: Callable[[], Any]) -> list[str]:
+def _as_prose(note: str) -> str:
+    plain = re.sub(r"([\\\\`*_\[\]])", r"\\\1", html.escape(note, quote=False))
+    return f"**{plain}**"
+
+
+def confine(folder: Path, lesson: str, aside: Path, blank: Callable[[], Any]) -> tuple[list[str], str]:
     """Leave in a submitted folder only what nbgrader may touch: a readable notebook and its own small files.
 
     nbgrader copies all that lies there, through links too, into the folders that it serves and gives back.
@@ -92,7 +97,7 @@ def confine(folder: Path, lesson: str, aside: Path, blank: Callable[[], Any]) ->
         blank: makes the lesson's notebook as it is given to learners.
 
     Returns:
-        A sentence for each thing that was done.
+        A sentence for each thing that was done, and why the notebook was replaced, "" if it was not.
     """
     remarks: list[str] = []
     for place in (folder.parent, folder):
@@ -117,7 +122,7 @@ def confine(folder: Path, lesson: str, aside: Path, blank: Callable[[], Any]) ->
     if fault:
         nbformat.write(refusal(fault, blank), notebook)
     set_time(folder, timestamp_of(folder / TIMESTAMP))
-    return [shown(remark) for remark in remarks]
+    return [shown(remark) for remark in remarks], fault
 
 
 def _may_stay(path: Path, folder: Path) -> bool:

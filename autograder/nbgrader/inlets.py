@@ -13,6 +13,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,13 @@ def _confine(converter: Any) -> None:
             del converter.assignments[name]
             continue
         aside = Path(directory.root) / SET_ASIDE / student / lesson
-        for remark in taking_in.confine(folder, lesson, aside, lambda: build.student_notebook(lesson)):
+        remarks, fault = taking_in.confine(folder, lesson, aside, lambda: build.student_notebook(lesson))
+        for remark in remarks:
             converter.log.warning("%s", remark)
+        if fault:
+            root = Path(directory.root)
+            came = hand_ins.read(root, lesson, student)
+            hand_ins.write(root, lesson, student, replace(came, refused=fault))
         converter.assignments[name] = [str(folder / f"{lesson}.ipynb")]
 
 
@@ -215,12 +221,12 @@ class IntakeExtractor(ExtractorPlugin):
                 for submission in roster.recognised(gradebook, found.submissions):
                     if submission.download:
                         roster.register(gradebook, submission.student, submission.download)
-                    came = HandIn(submission.download, submission.claim or "")
-                    hand_ins.write(Path(directory.root), lesson, submission.student, came)
                     folder = Path(extracted_path) / submission.student
                     note = taking_in.take_in(
                         submission, lesson, folder, lambda: build.student_notebook(lesson)
                     )
+                    came = HandIn(submission.download, submission.claim or "", refused=note)
+                    hand_ins.write(Path(directory.root), lesson, submission.student, came)
                     if note:
                         self.log.warning("%s: %s", submission.student, note)
         except ValueError as wrong:
