@@ -47,6 +47,23 @@ def test_judges_stand_ins_and_stored_answers_are_absent(lesson: str) -> None:
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
+def test_counterparts_are_found_in_their_files_where_importing_finds_them(lesson: str) -> None:
+    places = {name: library._read_place(name) for _, name in library._hides(lesson)}
+    read = {name: place for name, place in places.items() if place is not None}
+    assert read == {name: library._place(name) for name in read}
+    assert read
+
+
+def test_what_grades_a_lesson_without_torch_imports_none() -> None:
+    """A second of each process that grades; scipy.stats takes another half."""
+    look = (
+        "import sys, solutions\nfrom autograder.sandbox import library\nlesson = '01_random_search'\n"
+        "solutions.load(lesson); library.made_for(lesson)\nassert not {'torch', 'scipy.stats'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", look], cwd=library.PACKAGE.parent, check=True)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
 def test_counterparts_have_no_body_and_all_else_is_as_it_was(lesson: str) -> None:
     made = library.made_for(lesson) / "nas_lib"
     gone = {(one.file, one.line) for one in library.counterparts(lesson)}

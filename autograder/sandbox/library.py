@@ -25,6 +25,8 @@ from nas_lib.checks.hiding import SWITCHED_OFF, function_of
 from nas_lib.standins import STANDINS, standins
 
 ABSENT = ("judges", "standins", "assets/checks", "assets/answers")
+TRANSPARENT = ("property", "staticmethod", "classmethod", "functools.cache", "cache")
+"""Decorators behind which the function itself is found."""
 PACKAGE = Path(nas_lib.__file__).resolve().parent
 _KEPT: dict[int, list[Scratch]] = {}  # folders live as long as the process that made them
 
@@ -80,11 +82,45 @@ def _made_for(lesson: str, process: int) -> Path:
 def counterparts(lesson: str) -> tuple[Counterpart, ...]:
     """The library's counterparts of a lesson's exercises, in the order of the exercises."""
     return tuple(
-        Counterpart(name, exercise, file.relative_to(PACKAGE), function.__code__.co_firstlineno)
+        Counterpart(name, exercise, file.relative_to(PACKAGE), line)
         for exercise, name in _hides(lesson)
-        if (function := function_of(name)) is not None
-        and (file := Path(function.__code__.co_filename).resolve()).is_relative_to(PACKAGE)
+        if (found := _read_place(name) or _place(name)) is not None
+        and (file := found[0]).is_relative_to(PACKAGE)
+        for line in found[1:]
     )
+
+
+def _place(name: str) -> tuple[Path, int] | None:
+    """The file and the line where a function begins."""
+    if (function := function_of(name)) is None:
+        return None
+    return Path(function.__code__.co_filename).resolve(), function.__code__.co_firstlineno
+
+
+def _read_place(name: str) -> tuple[Path, int] | None:
+    """The same, read in its module's file; None where that does not tell. To import the module may take a second."""
+    module, _, path = name.partition(":")
+    parts = module.split(".")
+    place = PACKAGE.parent.joinpath(*parts)
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    if parts[0] != PACKAGE.name or not file.is_file():
+        return None
+    body = _parsed(file).body
+    *owners, last = path.split(".")
+    for owner in owners:
+        classes = [node for node in body if isinstance(node, ast.ClassDef) and node.name == owner]
+        if len(classes) != 1:
+            return None
+        body = classes[0].body
+    found = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == last]
+    if len(found) != 1 or not all(ast.unparse(one) in TRANSPARENT for one in found[0].decorator_list):
+        return None
+    return file, _first_line(found[0])
+
+
+@functools.cache
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def foreign(lesson: str) -> list[str]:
@@ -130,11 +166,15 @@ def _source(one: Counterpart) -> str:
 
 def _functions(source: str, lines: list[int]) -> list[Any]:
     found = {
-        min([node.lineno, *(one.lineno for one in node.decorator_list)]): node
+        _first_line(node): node
         for node in ast.walk(ast.parse(source))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     }
     return [found[line] for line in sorted(set(lines))]
+
+
+def _first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return min([function.lineno, *(one.lineno for one in function.decorator_list)])
 
 
 def without_bodies(source: str, lines: list[int]) -> str:

