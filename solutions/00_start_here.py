@@ -16,21 +16,25 @@
 # **{minutes} · {points}.** At the end of this lesson you will be able to
 #
 # - say whether your machine runs the course, and read what a check tells you;
+# - name the three parts of every search, and run one that has them all;
 # - turn a cell of the search space into its number and back;
 # - tell which operations of a cell matter to its output;
 # - train a small network, compare it with the course's table, and say whether the two agree;
 # - read seed noise: when is a difference between two architectures a difference?
+# - say what of PyTorch and of probability you should look up before the lessons that use it.
 #
 # Run the cells from top to bottom with Shift+Enter. The whole notebook, training included, takes
 # about a minute of computing. Nothing here needs a GPU or the network.
 
 # %% tags=["setup"]
 import numpy as np
+import torch
 
 from nas_lib.checks import check
 from nas_lib.spaces import EDGES, OPS, CellSpace
 
 space = CellSpace()
+torch.set_num_threads(1)  # networks this small gain nothing from more
 
 # %% [markdown]
 # ## 1 · Is everything here?
@@ -44,7 +48,54 @@ from nas_lib.doctor import doctor
 healthy = doctor()
 
 # %% [markdown]
-# ## 2 · How exercises, checks and points work
+# ## 2 · A whole search, before anything else
+#
+# Neural architecture search (NAS) needs three things: a *space* of architectures, a way to *judge*
+# one of them, and a *strategy* that decides which one to judge next (Elsken et al. 2019). The space
+# here is the plan of a small network for images, called a **cell**: four nodes in a row, and on
+# each of the six connections between them one of five operations. Judging one takes a training,
+# which reads handwritten digits for a while and is then asked about new ones. All 15,625 cells have
+# been judged like that for you, so that looking one up costs nothing. The strategy is the simplest
+# there is: draw fifty cells at random, and keep the best.
+
+# %% tags=["experiment"]
+from nas_lib.predictions import predict
+
+guess_behind = predict(
+    "Best of 50 random cells: how far behind the best of all 15,625?", ..., unit="points"
+)
+
+# %% tags=["experiment"]
+from nas_lib import plotting
+from nas_lib.benchmark import TabularBenchmark
+
+benchmark = TabularBenchmark.load()
+rng = np.random.default_rng(0)
+drawn = [space.sample(rng) for _ in range(50)]  # strategy: at random
+accuracies = np.array([benchmark.query(cell).valid for cell in drawn])  # judged, in percent
+found, (best_cell, best) = drawn[accuracies.argmax()], benchmark.best("valid")
+
+print(f"50 cells: {accuracies.min():.1f} to {accuracies.max():.2f} %, best of all {best:.2f} %")
+guess_behind.beside(best - accuracies.max())
+largest = benchmark.query(("nor_conv_3x3",) * 6).valid
+print(f"no search, simply the largest cell: {best - largest:.2f} points behind the best")
+plotting.draw_cells([found, best_cell], ["found by 50 draws", "the best there is"]);
+
+# %% [markdown]
+# <details><summary>What we got</summary>
+#
+# The best of our 50 cells has 85.49 %, about 1.55 points less than the best of all. The largest
+# cell, taken without any search, is 0.39 points behind.
+#
+# </details>
+#
+# That was a whole search. Each lesson from here on makes one of its three parts better: a strategy
+# that learns from what it has seen, judging that costs less than a training, a space that holds
+# what a device can run. And each is held against two things that you have just seen: random draws,
+# and no search at all.
+
+# %% [markdown]
+# ## 3 · How exercises, checks and points work
 #
 # An exercise is a function with a docstring and an empty body. The docstring is the contract:
 # shapes, units, errors. Replace `raise NotImplementedError()` by your code and run the cell. The
@@ -77,16 +128,13 @@ healthy = doctor()
 # Add cells of your own wherever you like. Changes to check cells are undone before grading.
 
 # %% [markdown]
-# ## 3 · The search space
+# ## 4 · The search space
 #
-# Neural architecture search (NAS) needs three things: a *space* of architectures, a way to *judge*
-# one of them, and a *strategy* that decides which one to judge next (Elsken et al. 2019). This
-# lesson is about the first two.
-#
-# Our space is that of NAS-Bench-201 (Dong and Yang 2020). All its networks have the same skeleton:
-# a first convolution, then several copies of one small **cell** with reductions in between, then a
-# classifier. Only the cell is searched. It is a graph with four nodes. Node 0 is the cell's input,
-# node 3 its output, and every later node is the sum of what comes in:
+# This lesson is about the first two of the three parts: space and judging. Our space is that of
+# NAS-Bench-201 (Dong and Yang 2020). All its networks have the same skeleton: a first convolution,
+# then several copies of one small cell with reductions in between, then a classifier. Only the cell
+# is searched. It is a graph with four nodes. Node 0 is the cell's input, node 3 its output, and
+# every later node is the sum of what comes in:
 #
 # $$x_j = \sum_{i<j} o_{ij}(x_i)$$
 #
@@ -105,8 +153,6 @@ healthy = doctor()
 # that you may know from elsewhere.
 
 # %% tags=["experiment"]
-from nas_lib import plotting
-
 familiar = {
     "a plain chain": ("nor_conv_3x3", "none", "nor_conv_3x3", "none", "none", "nor_conv_3x3"),
     "a residual block": ("nor_conv_3x3", "none", "none", "skip_connect", "nor_conv_3x3", "none"),
@@ -321,8 +367,6 @@ check("count_active_ops", count_active_ops)
 # `functions` groups the cells in this way. Guess before you run it.
 
 # %% tags=["experiment"]
-from nas_lib.predictions import predict
-
 guess_functions = predict("How many different functions do the 15,625 cells compute?", ...)
 
 # %% tags=["experiment"]
@@ -361,7 +405,7 @@ guess_functions.beside(len(representatives))
 # the same space: by their rule two cells differ also in where a zero is added.
 
 # %% [markdown]
-# ## 4 · The data
+# ## 5 · The data
 #
 # The networks learn to read *cluttered digits*: a real handwritten digit, turned, sheared, scaled
 # and moved, among fragments of other digits. The digits are the 1,797 small images that
@@ -392,7 +436,7 @@ for split in ("train", "valid", "test"):
 # a design choice like width and depth, and lesson 07 makes it one.
 
 # %% [markdown]
-# ## 5 · Train one network
+# ## 6 · Train one network
 #
 # The table was made by training. So train: one cell, from scratch, with the table's own recipe, on
 # your machine. The bar counts epochs.
@@ -401,11 +445,8 @@ for split in ("train", "valid", "test"):
 guess_valid = predict("What share of the validation images will it get right?", ..., unit="%")
 
 # %% tags=["experiment"]
-import torch
-
 from nas_lib.training import RECIPE, load_splits, train
 
-torch.set_num_threads(1)  # networks this small gain nothing from more
 my_cell = familiar["a residual block"]  # or any other cell: six names, in the order of EDGES
 print(f"{RECIPE.train_images:,} images, {RECIPE.epochs} epochs, batches of {RECIPE.batch_size}")
 splits = load_splits()
@@ -416,7 +457,7 @@ live = 100 * np.array(result.valid_correct) / looked_at  # percent, after each e
 guess_valid.beside(live[-1])
 
 # %% [markdown]
-# ## 6 · Compare with the table
+# ## 7 · Compare with the table
 #
 # `TabularBenchmark.load()` reads the results of all cells. `query(arch)` gives the mean over the
 # training seeds after the last epoch; `epochs=` and `seed=` pick one number out of the record. A
@@ -424,9 +465,6 @@ guess_valid.beside(live[-1])
 # between two seeds, and yet the accuracies do.
 
 # %% tags=["experiment"]
-from nas_lib.benchmark import TabularBenchmark
-
-benchmark = TabularBenchmark.load()
 row = benchmark.query(my_cell)
 print(benchmark)
 print(f"row {index_of(my_cell):,}: {row.valid:.2f} % validation, {row.test:.2f} % test accuracy")
@@ -473,7 +511,7 @@ print(f"your run lies {distance:+.1f} expected deviations from the row")
 # </details>
 
 # %% [markdown]
-# ## 7 · What the table looks like
+# ## 8 · What the table looks like
 #
 # How wide is the spread of the whole space, and how much of the accuracy does the number of active
 # operations explain?
@@ -578,16 +616,65 @@ for ax, part, name in zip(axes[0], (pairs, pairs[top]), ("All functions", "The b
 # </details>
 
 # %% [markdown]
-# ## 8 · Recap
+# ## 9 · Ready for the other lessons?
 #
+# Later lessons take some PyTorch and some probability for granted. Try yourself: six short
+# questions, no notes, no points. The cell below them computes the answers.
+
+# %% tags=["experiment"]
+guess_softmax = predict("Softmax of the logits 0 and ln 3: what is its second entry?", ...)
+guess_mean = predict("A reward is 90 with probability 0.2 and else 50: its expectation?", ...)
+guess_slope = predict("L = (2w − 1)² at w = 2: what is in w.grad after L.backward()?", ...)
+guess_twice = predict("And after computing L again and a second L.backward()?", ...)
+guess_count = predict("How many parameters has nn.Conv2d(3, 8, kernel_size=3)?", ...)
+guess_side = predict("How wide is what it makes of an image of 12 × 12 pixels?", ...)
+
+# %% tags=["experiment"]
+logits = torch.tensor([0.0, np.log(3)])
+guess_softmax.beside(float(torch.softmax(logits, dim=0)[1]))
+guess_mean.beside(0.2 * 90 + 0.8 * 50)
+
+w = torch.tensor(2.0, requires_grad=True)
+((2 * w - 1) ** 2).backward()
+guess_slope.beside(w.grad.item())
+((2 * w - 1) ** 2).backward()
+guess_twice.beside(w.grad.item())
+
+layer = torch.nn.Conv2d(3, 8, kernel_size=3)
+guess_count.beside(sum(parameter.numel() for parameter in layer.parameters()))
+guess_side.beside(layer(torch.zeros(1, 3, 12, 12)).shape[-1])
+
+# %% [markdown]
+# <details><summary>Why, and where it is needed</summary>
+#
+# - **Softmax**, lessons 03 and 04: $e^{0} = 1$ and $e^{\ln 3} = 3$, so the entries are 1/4 and 3/4.
+# - **Expectation**, lessons 03 and 05: each value times its probability, added up,
+#   0.2 · 90 + 0.8 · 50 = 58. Nothing says that this value ever occurs.
+# - **Autograd**, lessons 02 to 05: dL/dw = 2 · (2w − 1) · 2 = 12. A second backward pass *adds* its
+#   gradient to what is stored, 24; that is why training loops call `zero_grad`.
+# - **Modules**, lessons 04 to 07: 8 filters of 3 · 3 · 3 weights and one bias each, 224. Without
+#   padding a 3×3 kernel fits into 12 pixels at 10 places.
+#
+# Were two or more of them news to you? PyTorch's
+# [Learn the Basics](https://docs.pytorch.org/tutorials/beginner/basics/intro.html), from "Tensors"
+# to "Optimization", takes an hour or two and is all of PyTorch that you need. Expectation and
+# softmax are in sections 2.6 and 4.1 of [Dive into Deep Learning](https://d2l.ai).
+#
+# </details>
+
+# %% [markdown]
+# ## 10 · Recap
+#
+# - A search has a space, a judge and a strategy. Fifty random cells ended a point and a half behind
+#   the best, the largest cell four tenths: both stand beside every method from here on.
 # - A cell is six operations; its number is the six-digit number that they spell in base 5.
-# - An operation matters only on a path from input to output. Cells fall into far fewer functions.
-# - The table holds real trainings of every function: several seeds, every epoch, validation and
-#   test.
-# - A new training agrees with its row if it lies inside the seed noise.
-# - Noise that is harmless between good and bad cells can decide who wins among the best.
+# - An operation matters only on a path from input to output: 15,625 cells, 5,260 functions.
+# - The table holds real trainings of every function: three seeds, six epochs, validation and test.
+# - A new training agrees with its row if it lies inside the seed noise, about 0.7 points here.
+# - That noise is a tenth of what separates functions over the whole space, and more than what
+#   separates the best tenth.
 #
-# ## 9 · Questions
+# ## 11 · Questions
 
 # %% [markdown]
 # ### Question 0.1 · `concept_00_1` · ●○○○○ · 1 min · 1 point
@@ -683,3 +770,7 @@ check("concept_00_3", concept_00_3)
 #   Learning Repository,
 #   [archive.ics.uci.edu](https://archive.ics.uci.edu/ml/datasets/optical+recognition+of+handwritten+digits).
 #   The handwriting, as bundled with scikit-learn.
+#
+# **Read next.** C. White et al. (2023). *Neural Architecture Search: Insights from 1000 Papers.*
+# [arXiv:2301.08727](https://arxiv.org/abs/2301.08727). What Elsken et al. were to 2019: where the
+# whole field stands, in 60 pages, of which the first two sections are enough for now.

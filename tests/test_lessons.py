@@ -354,7 +354,7 @@ def test_progress_bars_stay_off_standard_error(capsys: pytest.CaptureFixture[str
 
 # Figures that a lesson shows at least.
 FIGURES = {
-    "00_start_here": 10,
+    "00_start_here": 11,
     "01_random_search": 8,
     "02_evolution_and_early_stopping": 7,
     "03_rl_controller": 8,
