@@ -148,6 +148,30 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
     reproduce.add_argument("--jobs", type=int, help="processes (default: one for each core)")
     reproduce.set_defaults(run=_reproduce)
 
+    published = commands.add_parser(
+        "nb201",
+        help="make the file of real NAS-Bench-201 data that lessons 02, 03, 06, 08 and 09 look for",
+        description="Writes data/nb201_cifar10.npz from the published benchmark's files. Some minutes.",
+    )
+    published.add_argument(
+        "files",
+        type=Path,
+        metavar="FILES",
+        help="NATS-Bench's folder NATS-tss-v1_0-3ffb9-simple, or its one file",
+    )
+    published.add_argument(
+        "--latencies",
+        type=Path,
+        nargs="*",
+        default=(),
+        metavar="FILE",
+        help="HW-NAS-Bench-v1_0.pickle, or HELP's folder data/nasbench201: what lesson 06 compares with",
+    )
+    published.add_argument(
+        "--out", type=Path, metavar="FILE", help="the file to write (default: data/nb201_cifar10.npz)"
+    )
+    published.set_defaults(run=_nb201)
+
     lacking = _add_instructor_commands(commands, root)
     if lacking:
         parser.epilog = (
@@ -243,6 +267,13 @@ def _update(arguments: argparse.Namespace) -> None:
 
     for line in update(arguments.folder, arguments.release):
         print(line, flush=True)
+
+
+def _nb201(arguments: argparse.Namespace) -> None:
+    from nas_lib.real_data import FILE, write_nas_bench_201
+
+    out = arguments.out or Path("data") / FILE
+    print(write_nas_bench_201(arguments.files, out, arguments.latencies))
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lib import benchmark as benchmark_module
-from nas_lib import spaces
+from nas_lib import real_data, spaces
 from nas_lib.benchmark import TABLE_PATH, Evaluation, NATSBench, TableFile, TabularBenchmark, size_space
 from nas_lib.spaces import CellSpace
 from scripts.benchmarks.nats_files import write_nats as written_nats
@@ -544,6 +544,18 @@ def test_nats_bench_best_scans_the_space(nats: Path) -> None:
         assert bench._api.where[str(arch)] == 15_624 and value == pytest.approx(15.624, abs=0.01)
     with pytest.raises(ValueError, match="metric must be"):
         bench.best("train")  # type: ignore[arg-type]
+
+
+def test_the_file_that_lessons_look_for_is_made_of_the_published_ones(nats: Path, tmp_path: Path) -> None:
+    path = real_data.write_nas_bench_201(nats, tmp_path / "data" / real_data.FILE)
+    made, short, full = real_data.nas_bench_201(path), NATSBench(nats, epochs=12), NATSBench(nats)
+    for i in (0, 777, 15_624):
+        arch = CellSpace().from_index(i)
+        early, late = short.query(arch), full.query(arch)
+        found = made.query(arch)
+        assert (found.valid, found.test) == pytest.approx((early.valid, late.valid))
+        assert late.seconds is not None and found.seconds == pytest.approx(late.seconds * 12 / 200 + 3)
+    assert real_data.device_latencies(path) == {}
 
 
 def test_nats_bench_bad_input(nats: Path) -> None:
