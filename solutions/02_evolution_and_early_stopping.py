@@ -212,7 +212,7 @@ below = {
     "where climbs end": optimum - accuracy[climb_ends(space, accuracy)],
 }
 labels = {"xlabel": "", "ylabel": "distance from the best cell (points)", "point": "cell"}
-plotting.boxes(below, **labels, title="What do climbs end on?")
+plotting.half_points(plotting.boxes(below, **labels, title="What do climbs end on?"))
 computed = np.unique(function_of[peaks], return_counts=True)[1]
 print(f"{peaks.sum()} local optima compute {len(computed)} functions, {computed.max()} the same")
 for name, points in below.items():
@@ -334,13 +334,11 @@ guess_sample = predict("Which tournaments are best: of 1, 2 or 5 members?", ...)
 # %% tags=["experiment"]
 evolve = or_fallback("regularized_evolution", regularized_evolution)
 BUDGET, populations, samples = 200, (5, 10, 20, 50), (1, 2, 5)
-grid = {}
+SEEDS, grid = range(1000, 1050), {}  # not those of the race below: what chose is not reported
 for population in progress(populations, unit="row"):
     for sample in samples:
-        runs = (
-            evolve(valid_accuracy, space, BUDGET, population, sample, np.random.default_rng(i))
-            for i in range(50)
-        )
+        given = valid_accuracy, space, BUDGET, population, sample
+        runs = [evolve(*given, np.random.default_rng(seed)) for seed in SEEDS]
         grid[population, sample] = optimum - np.mean([run.values.max() for run in runs])
 print(f"mean regret of 50 runs after {BUDGET} evaluations (points)")
 print("population   tournaments of 1, 2, 5")
@@ -351,13 +349,13 @@ print(f"best of these: population {POPULATION}, tournaments of {SAMPLE}")
 guess_sample.beside(SAMPLE)
 
 # %% [markdown]
-# A caution: this setting was found *on the benchmark that it is judged on* below, a help that the
-# other two do not have. Where each evaluation is a training, the honest cost of a method includes
-# the search for its settings.
+# A caution: this setting was found *on the benchmark that it is judged on* below, by 12 settings
+# times 50 runs. Where each evaluation is a training, the honest cost of a method includes the
+# search for its settings: here 120,000 trainings.
 #
 # <details><summary>What we got</summary>
 #
-# A population of 20 and tournaments of 5 end 0.12 points below the best, tournaments of 1 (no
+# A population of 10 and tournaments of 5 end 0.07 points below the best, tournaments of 1 (no
 # selection at all) above 1 point whatever the population. In this space greed pays.
 #
 # </details>
@@ -365,8 +363,11 @@ guess_sample.beside(SAMPLE)
 # %% [markdown]
 # ## 3 · The race
 #
-# Three methods, the same number of evaluations, 200 runs of each. Regret is that of the incumbent,
-# as in lesson 01, and the dashed line is again the largest cell, which takes no search.
+# Three methods, the same number of evaluations, 200 runs of each. Random search and your climb have
+# nothing to set. So evolution runs twice: as Dong and Yang (2020) had it, with a population of 10
+# and tournaments of 3, which cost no search here; and *tuned*, as found above, whose 120,000
+# evaluations stand on no axis. Regret is that of the incumbent, as in lesson 01, and the dashed
+# line is again the largest cell, which takes no search.
 
 # %% tags=["experiment"]
 names = ("hill climbing", "evolution", "not decided")
@@ -377,12 +378,12 @@ guess_200 = predict("And which after 200?", ..., options=names)
 from nas_lib.search import Comparison, RandomSearch, run
 
 RUNS = 200
+asked, luck = (valid_accuracy, space, BUDGET), np.random.default_rng
 methods = {
     "random search": lambda seed: run(RandomSearch, benchmark, BUDGET, seed),
-    "hill climbing": lambda seed: climb(valid_accuracy, space, BUDGET, np.random.default_rng(seed)),
-    "evolution": lambda i: evolve(
-        valid_accuracy, space, BUDGET, POPULATION, SAMPLE, np.random.default_rng(i)
-    ),
+    "hill climbing": lambda seed: climb(*asked, luck(seed)),
+    "evolution": lambda seed: evolve(*asked, 10, 3, luck(seed)),
+    "tuned evolution": lambda seed: evolve(*asked, POPULATION, SAMPLE, luck(seed)),
 }
 incumbents = {name: np.empty((RUNS, BUDGET)) for name in methods}  # best so far (percent)
 for seed in progress(range(RUNS)):
@@ -400,7 +401,7 @@ ax = plotting.regret_bands(
 plotting.half_points(ax)
 for name, curves in race.curves.items():
     better = 100 * np.mean(curves[:, -1] < no_search - 1e-9)
-    print(f"{name:14} {better:3.0f} % of the runs find a better cell than the largest")
+    print(f"{name:15} {better:4.1f} % of the runs find a better cell than the largest")
 
 # %% tags=["experiment"]
 rows = {}
@@ -408,6 +409,7 @@ for a, b in (
     ("hill climbing", "random search"),
     ("evolution", "random search"),
     ("hill climbing", "evolution"),
+    ("hill climbing", "tuned evolution"),
 ):
     for step in (50, BUDGET):
         paired = race.paired(a, b, step=step - 1)
@@ -429,13 +431,16 @@ guess_200.beside(ahead("hill climbing", "evolution", BUDGET))
 # %% [markdown]
 # Evolution begins as random search. Hill climbing spends its first 25 evaluations around a single
 # random cell, good or bad: it falls behind, and catches up once it has climbed twice or so. The
-# unlucky runs, the upper edges of the bands, gain most.
+# unlucky runs, the upper edges of the bands, gain most. Who is ahead in the end depends on who paid
+# for the tuning: against evolution with the settings of the literature it is hill climbing, against
+# the tuned one nobody.
 #
 # <details><summary>What we got</summary>
 #
-# After 200 evaluations 92 % of the runs of evolution and of hill climbing have found a better cell
-# than the largest, of random search 10 %. Between the two the difference is not decided; after 50
-# evaluations evolution is ahead of both.
+# After 200 evaluations 92.5 % of the runs of hill climbing and of tuned evolution have found a
+# better cell than the largest, 82.5 % of evolution, 9.5 % of random search. Hill climbing is 0.13
+# points ahead of evolution, and not separated from the tuned one; after 50 evaluations both are
+# ahead of it.
 #
 # </details>
 #
@@ -449,8 +454,9 @@ guess_200.beside(ahead("hill climbing", "evolution", BUDGET))
 # local search moves to the *first* better neighbour. Yours, which looks at all of them first, came
 # to 91.33.
 #
-# The data are not part of the course. If you have them (`nb201_cifar10.npz`, in the folder that the
-# environment variable `NAS_SHARED_DATA` names), the next cell runs your functions on them.
+# The data are not part of the course. `nas-course nb201 FILES` makes `data/nb201_cifar10.npz` of
+# the published benchmark (`docs/reproduce.md` says where that is), and the next cell runs your
+# functions on it.
 
 # %% tags=["experiment"]
 from nas_lib import real_data
@@ -1026,15 +1032,16 @@ for group, members in groups.items():
 # %% [markdown]
 # ## 7 · Recap
 #
-# - Neighbours of good cells tend to be good. Hill climbing with restarts needs nothing else, and
-#   belongs in every table.
+# - Neighbours of good cells tend to be good: six climbs in ten end within a tenth of a point of the
+#   best. Hill climbing with restarts needs nothing else, and belongs in every table.
 # - Regularized evolution: a tournament chooses the parent, a mutation makes the child, the *oldest*
-#   dies, whatever its value.
-# - Successive halving spends epochs where they matter. It is as good as early epochs are at
-#   ordering, and no better.
+#   dies, whatever its value. Untuned it ends behind hill climbing, tuned level with it.
+# - Successive halving spends epochs where they matter, and saves about 0.4 points at the price of
+#   32 trainings. It is as good as early epochs are at ordering, and no better.
 # - Kendall's tau counts pairs; tau-b handles ties. Measure it over all architectures *and* among
-#   the best.
+#   the best: the first epoch has 0.65 and 0.13.
 # - A proxy that does not beat the parameter count is a complicated way of counting parameters.
+#   Synflow is level with it over all functions, and ahead in the best tenth.
 #
 # ## 8 · Questions
 
@@ -1176,3 +1183,9 @@ check("concept_02_4", concept_02_4)
 # - Dong and Yang (2020). *NAS-Bench-201.* ICLR.
 #   [arXiv:2001.00326](https://arxiv.org/abs/2001.00326)
 # - Kendall (1945). *The Treatment of Ties in Ranking Problems.* Biometrika 33, 239–251.
+#
+# **Read next.** Krishnakumar, White, Zela, Tu, Safari and Hutter (2022). *NAS-Bench-Suite-Zero.*
+# NeurIPS. [arXiv:2210.03230](https://arxiv.org/abs/2210.03230): thirteen proxies on 28 tasks, and
+# how far each only repeats the size. White et al. (2023). *Neural Architecture Search: Insights
+# from 1000 Papers.* [arXiv:2301.08727](https://arxiv.org/abs/2301.08727): where local search,
+# evolution and early stopping stand among all the others.
