@@ -484,7 +484,7 @@ def test_library_works_from_its_wheel_alone(wheel: Path, tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{tmp_path / 'nas_lib' / '__init__.py'} 15625\n")
     commands = re.findall(r"^    (\w+)(?: |$)", done.stdout, flags=re.MULTILINE)
-    learners = ["doctor", "lab", "validate", "progress", "submit", "update", "reproduce"]
+    learners = ["doctor", "lab", "validate", "progress", "submit", "update", "reproduce", "nb201"]
     assert commands == learners, "the learner's commands alone"
 
 
