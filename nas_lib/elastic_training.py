@@ -440,8 +440,9 @@ class OnceForAllRun(NamedTuple):
 
     `scheme` is "progressive", "undistilled" or "joint"; `inherited` holds an accuracy (percent) for each architecture
     that was judged; `specialised`, for once-for-all's own scheme, what was found within each latency limit: `limit_ms`,
-    `arch`, `macs`, `predicted_ms`, `measured_ms`, the accuracies `inherited`, `alone` and `longer` (alone, with five
-    times the epochs), and the processor times `search_seconds`, `alone_seconds` and `longer_seconds`.
+    `arch`, `macs`, `predicted_ms`, `measured_ms`, the inherited accuracy `chosen_by` on the images by which the search
+    chose, the accuracies `inherited`, `alone` and `longer` (alone, with five times the epochs) on images that it has
+    not seen, and the processor times `search_seconds`, `alone_seconds` and `longer_seconds`.
     """
 
     scheme: str

@@ -1,4 +1,4 @@
-"""Are two orders of the same architectures equally good? Intervals for differences of rank correlations."""
+"""Is one better than the other, or is it not decided? Intervals for means and differences of rank correlations."""
 
 from __future__ import annotations
 
@@ -47,6 +47,28 @@ def tau_differences(
         for name, gap in gaps.items()
         for low, high in [np.percentile(gap, (2.5, 97.5))]
     }
+
+
+def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Mean of a few independent numbers, such as paired differences by seed, and its interval by Student's t.
+
+    Args:
+        values: (n,), n ≥ 2.
+        confidence: chance that such an interval holds the true mean, where the numbers are normally distributed.
+
+    Raises:
+        ValueError: fewer than two numbers, one that is not finite, or a confidence that is not between 0 and 1.
+    """
+    numbers = np.asarray(values, dtype=float)
+    if numbers.ndim != 1 or len(numbers) < 2 or not np.isfinite(numbers).all():
+        raise ValueError(f"values must be at least 2 finite numbers in one row, got {values!r}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
+    from scipy import stats  # takes longer than the rest of this module
+
+    mean, n = float(numbers.mean()), len(numbers)
+    half = stats.t.ppf((1 + confidence) / 2, n - 1) * numbers.std(ddof=1) / n**0.5
+    return mean, (mean - float(half), mean + float(half))
 
 
 def print_verdicts(differences: Mapping[str, Interval]) -> None:

@@ -292,7 +292,7 @@ def test_shared_rewards_are_right_answers_on_the_batch(tmp_path: Path):
 
 def test_a_shared_reward_is_that_of_the_cells_function():
     rewards, number = recorded_rewards(), functions()[1]
-    assert rewards.shape == (3, len(CellSpace()))
+    assert rewards.shape == (5, len(CellSpace()))
     assert (rewards >= 0).all() and rewards.max() <= 100
     for function in (0, 17, 5000):
         same = rewards[:, number == function]
@@ -334,7 +334,8 @@ def test_an_elastic_network_is_judged_and_specialised_within_each_limit(tmp_path
     for one in found:
         assert one["predicted_ms"] <= one["limit_ms"] + 1e-4
         assert SPACE.parse(one["arch"]) in SPACE
-        assert one["measured_ms"] > 0 and 0 <= one["alone"] <= 100 and 0 <= one["longer"] <= 100
+        assert one["measured_ms"] > 0
+        assert all(0 <= one[name] <= 100 for name in ("chosen_by", "inherited", "alone", "longer"))
     alone = {arch: [50.0, 60.0] for arch in merged["archs"]}
     monkeypatch.setattr("scripts.recordings.ofa_runs.recorded_alone", lambda: alone)
     rows = made.recording.rows()

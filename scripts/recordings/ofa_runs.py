@@ -6,9 +6,9 @@
 
 A job trains one elastic network by one scheme and judges the architectures of `mobile_table` with
 its weights. With progressive shrinking it is then specialised, without training, for several
-limits: a search among the architectures that a latency table admits, by inherited accuracy. Beside
-each network found, the same architecture is trained by itself, as long as `mobile_table` trains and
-five times as long, and its latency measured as a whole.
+limits: a search among the architectures that a latency table admits, by inherited accuracy. Each
+network found is then judged on images that the search has not seen: as it is inherited, and trained
+by itself, as long as `mobile_table` trains and five times as long. Its latency is measured as a whole.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from nas_lib.elastic_training import (
     ONCE_FOR_ALL_PATH,
     ElasticRecipe,
     ElasticTraining,
+    SizedData,
     distinct_archs,
     inherited_accuracy,
+    load_sizes,
     recorded_alone,
 )
 from nas_lib.mobile import ElasticNetwork, build_mobile, mobile_macs
@@ -78,6 +80,7 @@ class OnceForAll:
         evaluations: of each search under a limit.
         recipe: of the trainings, beside the scheme.
         table: the architectures that are judged, and how networks are trained by themselves.
+        fresh: images that judge what a search found.
         mixed_precision: bfloat16, on CUDA only.
     """
 
@@ -86,6 +89,7 @@ class OnceForAll:
     evaluations: int = 100
     recipe: ElasticRecipe = ElasticRecipe()
     table: MobileTable = MobileTable()
+    fresh: int = 2000
     mixed_precision: bool = False
     folder: Path = Path(__file__).with_suffix("")
 
@@ -120,11 +124,19 @@ class OnceForAll:
             "alone": asdict(self.table.recipe),
             "longer": LONGER,
             "images": list(self.table.images),
+            "fresh": self.fresh,
             "archs": len(self.table.archs),
             "evaluations": self.evaluations,
             "space": repr(self.table.space),
             "config": asdict(self.table.config),
         }
+
+    @cached_property
+    def fresh_data(self) -> SizedData:
+        """The same images to train on, others to judge by."""
+        train, sizes = self.table.data.train, sorted(self.table.data.train)
+        others = load_sizes(sizes, train_images=1, valid_images=self.fresh, seed=1)
+        return SizedData(train, others.to(self.table.device).valid)
 
     def do(self, kind: str, *which: int) -> Row:
         """Measure, or train a network by itself, or train, judge and specialise an elastic one."""
@@ -172,16 +184,17 @@ class OnceForAll:
         table, parts, found = self.table, self.parts(), []
         for limit in self.limits():
             start = time.process_time()
-            arch, inherited = self.search(network, limit, seed)
+            arch, chosen_by = self.search(network, limit, seed)
             searched = time.process_time()
-            alone, seconds = table.trained(arch, seed, table.recipe)
+            alone, seconds = table.trained(arch, seed, table.recipe, self.fresh_data)
             found.append(
                 {
                     "limit_ms": round(limit, 4),
                     "arch": str(arch),
                     "macs": mobile_macs(arch, table.config),
                     "predicted_ms": round(predicted_milliseconds(arch, parts, table.config), 4),
-                    "inherited": round(inherited, 3),
+                    "chosen_by": round(chosen_by, 3),
+                    "inherited": round(inherited_accuracy(network, arch, self.fresh_data), 3),
                     "alone": alone,
                     "search_seconds": round(searched - start, 1),
                     "alone_seconds": seconds,
@@ -233,7 +246,8 @@ class OnceForAll:
         (row,) = self.recording.need(f"progressive {seed}")
         arch = self.table.space.parse(row["specialised"][place]["arch"])
         recipe = replace(self.table.recipe, epochs=LONGER * self.table.recipe.epochs)
-        return dict(zip(("longer", "longer_seconds"), self.table.trained(arch, seed, recipe)))
+        trained = self.table.trained(arch, seed, recipe, self.fresh_data)
+        return dict(zip(("longer", "longer_seconds"), trained))
 
     def measure(self, arch: MobileArch) -> float:
         """Milliseconds of the whole network."""

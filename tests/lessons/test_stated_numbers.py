@@ -8,18 +8,20 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 import solutions
 from nas_lib import darts
 from nas_lib.benchmark import TABLE_PATH, TabularBenchmark
-from nas_lib.controller import PolicySearch
+from nas_lib.controller import ArchPolicy, PolicySearch
 from nas_lib.devices import DEVICES, frame_budget
 from nas_lib.elastic_training import recorded_alone, recorded_once_for_all
 from nas_lib.latency import cell_layers
 from nas_lib.mobile import mobile_macs
 from nas_lib.networks import count_macs
-from nas_lib.one_shot import recorded_rankings
+from nas_lib.one_shot import recorded_rankings, recorded_rewards
+from nas_lib.rankings import mean_interval
 from nas_lib.scaling import (
     BASE,
     FAMILIES,
@@ -277,6 +279,60 @@ def test_recorded_supernets_lead_random_search_at_the_tighter_limits_only(table)
         best = [np.take_along_axis(pools, one[pools].argmax(1)[:, None], 1)[:, 0] for one in scores]
         gains.append([np.median(test[where[one]]) - chance for one in best])
     assert np.shape(gains) == (3, 3) and np.min(gains[:2]) > 1 and np.max(np.abs(gains[2])) < 1
+
+
+def test_what_is_inherited_is_level_with_long_trainings_on_images_that_chose_nothing():
+    runs = [run for run in recorded_once_for_all() if run.specialised]
+
+    def by_limit(name: str) -> np.ndarray:
+        return np.array([[one[name] for one in run.specialised] for run in runs])
+
+    inherited = by_limit("inherited")
+    brief, long = inherited - by_limit("alone"), inherited - by_limit("longer")
+    assert brief.shape == (3, 5) and brief.mean() == pytest.approx(4.35, abs=0.05) and brief.min() > 2
+    assert (long.mean(), long.min(), long.max()) == pytest.approx((-0.18, -2.2, 1.85), abs=0.05)
+    assert (np.abs(long.mean(axis=1)) < 1).all()
+    flattery = by_limit("chosen_by") - inherited
+    assert flattery.mean() == pytest.approx(1.2, abs=0.05) and (flattery.mean(axis=1) > 0.5).all()
+    seconds = np.mean([run.training_seconds for run in runs])
+    limits = seconds / (by_limit("longer_seconds") - by_limit("search_seconds")).mean()
+    assert 4 < limits < 5
+
+
+def test_a_controller_is_ahead_with_each_of_five_supernets_and_that_decides_nothing(table):
+    """The lesson's searches by recorded rewards: ends of a learning controller and of as many random picks."""
+    lesson, test = solutions.load("05_supernet"), table.final("test")
+    places, answers = len(SPACE.ops) ** np.arange(5, -1, -1), recorded_rewards()
+    leads, random = [], []
+    for answer in answers:
+        ends = []
+        for seed in range(5):
+            luck = np.random.default_rng(seed).integers(len(SPACE), size=640)
+            tried = scored_by_controller(lesson.enas_controller_step, answer, places, seed)
+            ends.append([test[cells[answer[cells].argmax()]] for cells in (tried, luck)])
+        random.append(np.mean(ends, axis=0)[1])
+        leads.append(np.subtract(*np.mean(ends, axis=0)))
+    assert np.mean(random) == pytest.approx(83.67, abs=0.005) and min(random) == pytest.approx(
+        79.90, abs=0.01
+    )
+    mean, (low, high) = mean_interval(leads)
+    assert min(leads) > 0 and 1 < mean < 3 and low < 0 < high
+
+
+def scored_by_controller(step, answer: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
+    """Indices of the cells that lesson 05's controller asks a recorded supernet about, in order."""
+    torch.manual_seed(seed)
+    controller, generator = ArchPolicy([len(SPACE.ops)] * 6), torch.Generator().manual_seed(seed)
+    adam, seen = torch.optim.Adam(controller.parameters(), lr=0.02), []
+
+    def noted(actions: torch.Tensor) -> torch.Tensor:
+        seen.extend(actions.numpy() @ places)
+        return torch.as_tensor(answer[actions.numpy() @ places], dtype=torch.float32)
+
+    baseline = float(noted(controller.sample(16, generator)[0]).mean())
+    for _ in range(39):
+        _, baseline = step(controller, noted, adam, baseline, 0.9, 16, 1.0, generator)
+    return np.array(seen)
 
 
 def test_a_third_of_the_chosen_networks_is_too_slow_and_one_factor_mends_the_sum():
