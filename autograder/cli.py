@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,6 +206,11 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--machine",
         action="store_true",
         help="try machine-made mutants of the references too (minutes; needs the extra `dev`)",
+    )
+    mutants.add_argument(
+        "--kinds",
+        action="store_true",
+        help="grade nothing: print which exercise has how many mistakes of which kind, or why none (seconds)",
     )
     mutants.set_defaults(run=_mutants)
 
@@ -584,8 +589,11 @@ def _mutants(arguments: argparse.Namespace) -> int:
 
     if arguments.exercise and not arguments.lesson:
         raise ValueError("exercise is one of a lesson, so --lesson must say of which.")
+    lessons = [arguments.lesson] if arguments.lesson else checks.lessons()
+    if arguments.kinds:
+        return _kinds(lessons)
     faults = []
-    for lesson in [arguments.lesson] if arguments.lesson else checks.lessons():
+    for lesson in lessons:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # wrong answers divide by zero
             found = report.of_lesson(lesson, arguments.machine, arguments.exercise)
@@ -596,6 +604,23 @@ def _mutants(arguments: argparse.Namespace) -> int:
     if not faults:
         print("Every mutant loses points for its own concept, every alternative keeps them all.")
     return 1 if faults else 0
+
+
+def _kinds(lessons: Sequence[str]) -> int:
+    from autograder.gate import kinds
+
+    found = []
+    for lesson in lessons:
+        places = kinds.places(lesson)
+        print(f"{kinds.render(lesson, places)}\n", flush=True)
+        found += places
+    for fault in kinds.faults(found):
+        print(f"!! {fault}")
+    filled = sum(one.filled for one in found)
+    print(
+        f"{filled} of {len(found)} places are tried, {sum(bool(one.reason) for one in found)} have a reason."
+    )
+    return 1 if kinds.faults(found) else 0
 
 
 def _sweep(arguments: argparse.Namespace) -> int:

@@ -815,7 +815,7 @@ def hypervolume_2d(accuracy, latency, reference):
     """Area that the points dominate, up to a reference point.
 
     Args:
-        accuracy, latency: sequences or arrays (n,), to be high and to be low.
+        accuracy, latency: sequences or arrays (n,) with n ≥ 1, to be high and to be low.
         reference: (worst accuracy, worst latency); points not better than it in both count nothing.
 
     Returns:

@@ -75,7 +75,8 @@ MISTAKES = """\
 
 book.edits(
     "{name}",
-    # TODO: (concept, sentence for the learner, {{part of the solution: what stands there instead}})
+    # TODO: (concept, sentence for the learner, {{part of the solution: what stands there instead}}), some of each
+    # kind of `nas-course mutants --kinds`
 )
 
 

@@ -37,14 +37,16 @@ class Row:
         """Did the check do right by this variant, on every seed?
 
         A right answer keeps all points. A mistake loses some; what it is told is its own sentence, where it has one,
-        and else names its concept. Where the answer is a value and the mistake is only to be caught, any will do.
+        and else names its concept. Where the answer is a value and the mistake is only to be caught, any will do, as
+        for the mistakes of every exercise.
         """
         if not self.variant.is_wrong:
             return self.score == 1.0
         if self.variant.message:
             return self.score < 1.0 and set(self.messages) == {clean(self.variant.message)}
         named = self.concepts == (self.variant.concept,)
-        return self.score < 1.0 and (named or isinstance(checks.exercise(self.exercise), ValueExercise))
+        only_caught = self.variant.everywhere or isinstance(checks.exercise(self.exercise), ValueExercise)
+        return self.score < 1.0 and (named or only_caught)
 
 
 def variants(exercise: str) -> list[Mistake]:

@@ -24,7 +24,7 @@ NAN, INFINITY = float("nan"), float("inf")
 
 
 def _floats(rng: Generator, shape: int | Sequence[int], low: float, high: float) -> Any:
-    return rng.uniform(low, high, shape).round(3).tolist()
+    return rng.uniform(low, high, shape).round(6).tolist()
 
 
 class AbsoluteReward(ValueExercise):

@@ -26,7 +26,7 @@ DRAW_ALPHA, DRAW_COUNTS = 2e-10, 820
 # Architectures, options, neighbours, steps from one to the next, in two cases; and what stands beside the seen.
 SEEN_ALPHA, SEEN_COUNTS = 2e-8, 2 * 5
 RUN_ALPHA, RUN_COUNTS = 1e-9, 2 * (64 + 24 + 1 + 63)
-END_ALPHA, INTERVALS = 4e-9, 15
+END_ALPHA, INTERVALS = 4e-9, 16
 
 
 class UniformSample(Judge):

@@ -110,7 +110,8 @@ class ManySeeds:
 def state(lesson: str) -> str:
     """A digest of all that the grades of a lesson's exercises are made of, but the library below the checks."""
     others = {module_of(one) for one in checks.lessons()} - {module_of(lesson)}
-    files = [ROOT / "solutions" / f"{lesson}.py", ROOT / "solutions" / "mistakes" / f"{lesson}.py"]
+    mistakes = ROOT / "solutions" / "mistakes"
+    files = [ROOT / "solutions" / f"{lesson}.py", mistakes / f"{lesson}.py", mistakes / "everywhere.py"]
     for folder in ("nas_lib/checks", "nas_lib/judges"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if not others & {path.stem, *path.relative_to(ROOT).parts}:

@@ -440,6 +440,11 @@ book.edits(
             CURVE: "return np.maximum.accumulate(values, out=values)",
         },
     ),
+    (
+        "starts-at-a-number",
+        "",
+        {"return np.maximum.accumulate(values)": "return np.maximum.accumulate(np.maximum(values, -1e9))"},
+    ),
 )
 
 
@@ -575,6 +580,14 @@ book.edits(
         "",
         "",
         {REGRET: "return np.array([best - max(values[: t + 1].tolist()) for t in range(len(values))])"},
+    ),
+    (
+        "whole-numbers",
+        "",
+        {
+            "values = np.asarray(values, dtype=float)": "given = np.asarray(values).dtype\n    values = np.asarray(values, dtype=float)",
+            "return best - np.maximum.accumulate(values)": "return (best - np.maximum.accumulate(values)).astype(given)",
+        },
     ),
 )
 
@@ -803,6 +816,14 @@ book.edits(
     ("accepts-bad-input", "", {"np.isnan(difference).any()": "np.isnan(a).any()"}),
     ("accepts-bad-input", "", {"resamples < 1": "resamples == 0"}),
     ("accepts-bad-input", "", {"len(a) < 2": "len(a) < 1"}),
+    (
+        "rounded",
+        "",
+        {
+            "    a, b = np.asarray(a, dtype=float)": "    given = np.asarray(a).dtype\n    a, b = np.asarray(a, dtype=float)",
+            "float(difference.mean())": "float(difference.mean() if given.kind == 'f' else round(difference.mean()))",
+        },
+    ),
 )
 
 

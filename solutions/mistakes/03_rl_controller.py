@@ -372,6 +372,7 @@ book.edits(
     ("accepts-bad-input", "", {"torch.isfinite(advantages)": "torch.isfinite(rewards)"}),
     ("accepts-bad-input", "", {"torch.isfinite(advantages)": "torch.isfinite(baseline)"}),
     ("accepts-bad-input", "", {"not torch.isfinite(advantages).all()": "False"}),
+    ("zero-is-none", "", {"entropy_weight * entropies.mean()": "(entropy_weight or 0.01) * entropies.mean()"}),
 )  # fmt: skip
 
 
@@ -555,6 +556,7 @@ book.edits(
     ("accepts-bad-input", "", {"not 0 <= decay <= 1": "decay < 0 or decay > 1"}),
     ("accepts-bad-input", "", {"not 0 <= decay <= 1": "not decay <= 1"}),
     ("accepts-bad-input", "", {"not 0 <= decay <= 1": "not decay >= 0"}),
+    ("zero-is-none", "", {"    if not 0 <= decay": "    decay = decay or 0.9\n    if not 0 <= decay"}),
 )  # fmt: skip
 
 
@@ -707,6 +709,7 @@ book.edits(
     ("accepts-bad-input", "", {"not 0 <= gamma <= 1": "gamma < 0 or gamma > 1"}),
     ("accepts-bad-input", "", {"not 0 <= gamma <= 1": "not gamma <= 1"}),
     ("accepts-bad-input", "", {"not 0 <= gamma <= 1": "not gamma >= 0"}),
+    ("zero-is-none", "", {"gamma * later": "(gamma or 1) * later"}),
 )  # fmt: skip
 
 
@@ -873,6 +876,7 @@ book.edits(
         "actions.shape[1:] != (len(self.sizes),)": "actions.shape[-1] != len(self.sizes)"
     }),
     ("accepts-bad-input", "", {"actions.shape[1:] != (len(self.sizes),)": "actions.ndim != 2"}),
+    ("raises", "", {"draw(log_p.exp()).squeeze(1)": "draw(log_p.exp()).squeeze()"}),
 )  # fmt: skip
 
 

@@ -612,6 +612,7 @@ book.edits(
     ("accepts-bad-input", "", {"alphas.shape != (len(EDGES), len(OPS))": "len(alphas) != len(EDGES)"}),
     ("refuses-good-input", "", {"alphas.isnan().any()": "not alphas.isfinite().all()"}),
     ("wrong-error", "", {"raise ValueError(": "raise IndexError("}),
+    ("raises", "", {"in alphas.tolist()": "in alphas.numpy().tolist()"}),
 )
 
 
@@ -1216,6 +1217,32 @@ book.edits(
         {"loss_fn(model(batch[0]), batch[1])": "torch.nan_to_num(loss_fn(model(batch[0]), batch[1]))"},
     ),
     ("wrong-error", "", {'raise ValueError(f"eps': 'raise AssertionError(f"eps'}),
+    (
+        "clips-the-gradient",
+        "",
+        {
+            "    alpha_optimizer.step()\n": "    torch.nn.utils.clip_grad_norm_(alphas, 5)\n    alpha_optimizer.step()\n"
+        },
+    ),
+    ("changes-the-mode", "", {"    weights, alphas =": "    model.eval()\n    weights, alphas ="}),
+    (
+        "changes-the-rate",
+        "",
+        {
+            "    alpha_optimizer.step()\n": "    alpha_optimizer.step()\n    alpha_optimizer.param_groups[0]['lr'] *= 0.5\n"
+        },
+    ),
+    (
+        "only-the-first",
+        "",
+        {"for alpha, slope in zip(alphas, slopes):": "for alpha, slope in zip(alphas[:1], slopes):"},
+    ),
+    (
+        "other-step",
+        "",
+        {"    alpha_optimizer.step()\n": "    if loss.item() > 1e-4:\n        alpha_optimizer.step()\n"},
+    ),
+    ("zero-is-none", "", {"w - weight_lr * g": "w - (weight_lr or 1) * g"}),
 )
 
 

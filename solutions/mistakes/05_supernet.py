@@ -1612,6 +1612,14 @@ book.edits(
             "arch = space.from_index(int(index))": "arch = space.sample(rng)",
         },
     ),
+    (
+        "above-the-limit",
+        "",
+        {
+            "if cost(arch) <= limit:": "if cost(arch) <= (limit or math.inf):",
+            "if cost(mutant) <= limit:": "if cost(mutant) <= (limit or math.inf):",
+        },
+    ),
 )
 
 
@@ -2070,6 +2078,21 @@ book.edits(
         "wrong-error",
         "",
         {'        raise ValueError(f"score': '        raise TypeError(f"score'},
+    ),
+    (
+        "zero-is-none",
+        "",
+        {"entropy_weight * entropies.mean()": "(entropy_weight or 0.01) * entropies.mean()"},
+    ),
+    (
+        "wrong-entropy-term",
+        "",
+        {"- entropy_weight * entropies.mean()": "- abs(entropy_weight) * entropies.mean()"},
+    ),
+    (
+        "zero-is-none",
+        "",
+        {"decay * baseline + (1 - decay) * mean": "(decay or 0.9) * baseline + (1 - (decay or 0.9)) * mean"},
     ),
 )
 
@@ -2969,6 +2992,7 @@ book.edits(
     ("accepts-bad-input", "", {" and 0 <= weight <= 1": " and 0 <= weight"}),
     ("accepts-bad-input", "", {" and 0 <= weight <= 1": " and not (weight < 0 or weight > 1)"}),
     ("accepts-bad-input", "", {" and 0 <= weight <= 1": " and weight <= 1"}),
+    ("zero-is-none", "", {"weight * temperature**2 * soft": "(weight or 0.5) * temperature**2 * soft"}),
 )
 
 

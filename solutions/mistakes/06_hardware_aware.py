@@ -146,6 +146,14 @@ book.edits(
     ),
     ("accepts-bad-input", "", {"warmup < 0 or repeats < 1": "repeats < 1"}),
     ("accepts-bad-input", "", {"warmup < 0 or repeats < 1": "warmup < 0"}),
+    ("zero-is-none", "", {"range(warmup)": "range(warmup or 1)"}),
+    (
+        "single-repeat",
+        "",
+        {
+            "return tuple(np.percentile(seconds, [25, 50, 75]).tolist())": "import statistics\n\n    return tuple(statistics.quantiles(seconds, n=4, method='inclusive'))"
+        },
+    ),
 )
 
 
@@ -287,6 +295,7 @@ book.edits(
         "",
         {"    table = {}\n": "    ops.sort()\n    shapes.reverse()\n    table = {}\n"},
     ),
+    ("refuses-what-takes-no-time", "", {"seconds >= 0": "seconds > 0"}),
 )
 
 
@@ -583,6 +592,8 @@ book.edits(
             ARITHMETIC: "macs / device.peak",
         },
     ),
+    ("refuses-what-takes-no-time", "", {"macs >= 0 and": "macs > 0 and"}),
+    ("refuses-what-takes-no-time", "", {"bytes_moved >= 0": "bytes_moved > 0"}),
 )
 
 
@@ -748,6 +759,24 @@ book.edits(
         {
             "    reward = ": "    latency = latency if latency.ndim == 0 else np.divide(latency, target, out=latency) * target\n    reward = "
         },
+    ),
+    (
+        "whole-numbers",
+        "",
+        {
+            "    accuracy, latency = np.asarray(accuracy, dtype=float)": "    given = np.asarray(accuracy).dtype\n    accuracy, latency = np.asarray(accuracy, dtype=float)",
+            "return reward if reward.ndim else float(reward)": "reward = reward.astype(given)\n    return reward if reward.ndim else float(reward)",
+        },
+    ),
+    (
+        "zero-is-none",
+        "",
+        {"np.where(latency <= target, alpha, beta)": "np.where(latency <= target, alpha or beta, beta)"},
+    ),
+    (
+        "zero-is-none",
+        "",
+        {"np.where(latency <= target, alpha, beta)": "np.where(latency <= target, alpha, beta or alpha)"},
     ),
 )
 
@@ -1289,6 +1318,8 @@ book.edits(
     ("accepts-bad-input", "", {"not torch.isfinite(x).all()": "torch.isnan(x).any()"}),
     ("accepts-bad-input", "", {"not torch.isfinite(x).all()": "torch.isinf(x).any()"}),
     ("mutates-input", "", {THROUGH: "x.data.copy_(rounded)\n    return x * 1.0"}),
+    ("kernels-only", "", {"reshape(-1, *[1] * (x.dim() - 1))": "reshape(-1, 1, 1, 1)"}),
+    ("kernels-only", "", {"    if per_channel:": "    if per_channel and x.dim() > 1:"}),
 )
 
 

@@ -88,6 +88,7 @@ book.edits(
     ),
     ("accepts-bad-input", "", {CHECK: "value == 0", "not math.isfinite(phi)": "False"}),
     ("accepts-bad-input", "", {CHECK: "not value > 0"}),
+    ("zero-is-none", "", {") ** phi": ") ** (phi or 1)"}),
 )
 
 
@@ -874,6 +875,7 @@ book.edits(
         "",
         {"    if not points:": "    points = points or [(1.0, 1.0, 1.0)]\n    if not points:"},
     ),
+    ("ignores-the-constraint", "", {"<= tolerance\n": "<= (tolerance or 0.1)\n"}),
 )
 
 

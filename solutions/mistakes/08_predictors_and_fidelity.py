@@ -266,6 +266,16 @@ book.edits(
     ("wrong-shape", "", {"- x_mean) @ weights": "- x_mean) @ weights[:, None]"}),
     ("mutates-input", "", {CENTRED: "x -= x_mean\n    centred = x"}),
     (
+        "shares-fits",
+        "a predictor changes when another one is fitted afterwards: each keeps the weights of its own data",
+        {
+            f"return {PREDICTOR}": "ridge_predictor.fitted = x_mean, y_mean, weights\n\n"
+            "    def predict(x_new):\n        x_mean, y_mean, weights = ridge_predictor.fitted\n"
+            "        return y_mean + (np.asarray(x_new, dtype=float) - x_mean) @ weights\n\n"
+            "    return predict"
+        },
+    ),
+    (
         "remembers-batches",
         "what was predicted for an earlier batch of this size comes back for another",
         {
@@ -557,6 +567,13 @@ book.edits(
         "",
         {
             DATA: "n = min(len(x), len(y))\n    x, y = x[:n], y[:n].reshape(n, -1)[:, :1].ravel()\n    if x.ndim != 2 or len(x) < 1"
+        },
+    ),
+    (
+        "single-point",
+        "",
+        {
+            "return y.mean()": "if len(x) == 1:\n        return np.full(len(x_new), y.mean()), np.ones(len(x_new))\n    return y.mean()"
         },
     ),
 )
@@ -1033,6 +1050,7 @@ book.edits(
         {BO_FINITE: "value = max(-1e9, min(value, 1e9))\n        if math.isnan(value)"},
     ),
     ("accepts-bad-input", "", {BO_FINITE: "value = np.nan_to_num(value)\n        if False"}),
+    ("wrong-best", "", {"std, max(values))": "std, max(0, *values))"}),
 )
 
 

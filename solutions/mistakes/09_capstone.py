@@ -168,6 +168,7 @@ book.edits(
         "",
         {FINITE: "np.isfinite(accuracy).all() and np.isfinite(cost).all() and np.any(cost >= 0)"},
     ),
+    ("zero-is-none", "", {"beta * np.abs": "(beta or -1) * np.abs"}),
 )
 
 
@@ -914,6 +915,14 @@ book.edits(
         {"    return rewards": "    return [0.0] * start + rewards"},
     ),
     ("wrong-type", "", {"    return rewards": "    return torch.tensor(rewards)"}),
+    ("raises", "", {"0 <= start <= steps": "0 <= start < steps"}),
+    (
+        "zero-is-none",
+        "",
+        {
+            "momentum * average + (1 - momentum) * reward": "(momentum or 0.9) * average + (1 - (momentum or 0.9)) * reward"
+        },
+    ),
 )
 
 

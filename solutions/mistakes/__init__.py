@@ -5,7 +5,8 @@ sentence that a learner is told, and the edit ({old: new}, each `old` exactly on
 where no edit says it). From this one list come the diagnosis of a check (`nas_lib.checks.values` names a mistake by its
 answers), the named mutants that the gate tries, right answers that must keep full marks, and the sample submissions.
 A mistake that is only to be caught, or that a judge of behaviour names itself, has an empty sentence. A right answer
-has no concept. Nothing of this reaches learners.
+has no concept. What any right answer can do wrong besides stands in `everywhere`, for all exercises at once; `kinds` says
+in which ways a check can be blind, and which mistakes try it. Nothing of this reaches learners.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
+
+from solutions.mistakes.everywhere import EVERYWHERE, applies, wrapped
 
 F = TypeVar("F", bound=Callable[..., Any])
 BEGIN = "### BEGIN SOLUTION"
@@ -31,6 +34,7 @@ class Mistake:
         message: what a learner is told; "" where the judge says it.
         make: builds it from the reference's namespace.
         source: the cell as its author would have handed it in, markers and all; "" for what is no edit.
+        everywhere: it is one of every exercise, and is only to be caught.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Mistake:
     message: str
     make: Callable[[Any], Any]
     source: str = ""
+    everywhere: bool = False
 
     @property
     def is_wrong(self) -> bool:
@@ -82,6 +87,15 @@ class Book:
         """Add a right answer written another way."""
         return self.wrong(exercise, "")
 
+    def everywhere(self) -> None:
+        """Add to each exercise the mistakes of all."""
+        for exercise in self.of:
+            for name, (concept, around) in EVERYWHERE.items():
+                if applies(name, exercise):
+                    self._add(
+                        exercise, Mistake(name, concept, "", _wrapping(exercise, around), everywhere=True)
+                    )
+
     def _add(self, exercise: str, mistake: Mistake) -> None:
         known = self.of.setdefault(exercise, [])
         name = mistake.name
@@ -105,11 +119,19 @@ def _compiled(exercise: str, source: str) -> Callable[[Any], Any]:
     code = compile(source, f"<{exercise}, edited>", "exec", dont_inherit=True)
 
     def make(reference: Any) -> Any:
-        names = dict(reference if isinstance(reference, Mapping) else vars(reference))
+        names = dict(_names(reference))
         exec(code, names)
         return names[exercise]
 
     return make
+
+
+def _wrapping(exercise: str, around: Callable[[], Any]) -> Callable[[Any], Any]:
+    return lambda reference: wrapped(_names(reference)[exercise], around())
+
+
+def _names(reference: Any) -> Mapping[str, Any]:
+    return reference if isinstance(reference, Mapping) else vars(reference)
 
 
 def load(lesson: str, notebook: Any, folder: Path) -> dict[str, Sequence[Mistake]]:
@@ -123,4 +145,6 @@ def load(lesson: str, notebook: Any, folder: Path) -> dict[str, Sequence[Mistake
         book=Book({name: source for name, source in cells.items() if name}), __file__=str(path)
     )
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
-    return dict(module.__dict__["book"].of)
+    book = module.__dict__["book"]
+    book.everywhere()
+    return dict(book.of)

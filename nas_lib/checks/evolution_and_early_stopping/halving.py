@@ -203,6 +203,7 @@ class SuccessiveHalving(ValueExercise):
             race(_names(rng, 17), 2, 4, 4, about="min_epochs = max_epochs"),
             race(_names(rng, 3), 5, 1, 7, about="fewer configs than eta"),
             race(_names(rng, 1), 3, 1, 9, about="a single config"),
+            race(_names(rng, 17), 2, 4, 16, about="as many configs as in an earlier race"),
             race(ok, 1, 1, 4, bad="eta = 1", _uncalled=True),
             race(ok, 0, 1, 4, bad="eta = 0", _uncalled=True),
             race(ok, -2, 1, 4, bad="eta = -2", _uncalled=True),

@@ -56,6 +56,7 @@ class MnasnetReward(ValueExercise):
             case([5, 30, 10], accuracy=[80, 75, 92], about="arrays of ints", _left=0.75),
             case([fast, slow], accuracy=[0.0, 75.0], about="a network that is never right", _left=0.75),
             case(slow, options={"alpha": 0.2, "beta": 0.3}, about="exponents above 0"),
+            case(slow, options={"alpha": -0.1, "beta": 0.0}, about="a beta of 0, above the target"),
             case(0.0, bad="a latency of 0"),
             case(-2.0, bad="a latency of -2"),
             case(NAN, bad="a latency of NaN"),

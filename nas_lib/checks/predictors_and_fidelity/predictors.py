@@ -65,6 +65,7 @@ class RidgePredictor(ValueExercise):
             case(6, 12, 1.0, x=bits.tolist(), x_new=(1 - bits).tolist(), about="zeros and ones, as ints"),
             case(5, 2, 1.0, y=[-3.0, -1.0, -2.5, -1.5, -2.0], about="values below 0"),
             case(6, 2, 1, as_list=True, about="lists, and a penalty that is an int"),
+            case(12, 2, 0.7, about="as much data as in an earlier case"),
             *_bad_data(good),
             *(
                 good | {"bad": f"a penalty of {said}", "penalty": value}
@@ -73,9 +74,10 @@ class RidgePredictor(ValueExercise):
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The predictions of some rows together, and of each alone."""
+        """The predictions of some rows together, and of each alone, after another fit to as many numbers."""
         make: Any = (lambda one: one) if instance.get("as_list") else np.array
         predictor = fn(make(instance["x"]), make(instance["y"]), instance["penalty"])
+        fn(make(instance["x"]), make([one + 1.0 for one in instance["y"]]), instance["penalty"])
         if predictor is None:
             return None
         if not callable(predictor):

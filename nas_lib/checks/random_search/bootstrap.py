@@ -49,6 +49,8 @@ class PairedBootstrap(Exercise):
         many = rng.normal(-30, 150, size=9)
         a = [int(one) for one in rng.integers(10, 90, size=7)]
         whole = {"a": a, "b": [one - 4 for one in a], "unit": 1, "form": "list", "seeds": seeds(1)}
+        uneven = [int(one) for one in rng.integers(1, 7, size=6)]
+        uneven.append(10 - sum(uneven) % 7)  # their sum is no multiple of 7
         again = seeds(6)
         ok = pairs(many, resamples=20)
         return [
@@ -59,6 +61,12 @@ class PairedBootstrap(Exercise):
             pairs(many, resamples=1, about="resamples=1"),
             pairs(many, resamples=5, about="resamples=5"),
             {**whole, "resamples": 200, "about": "equal differences of whole numbers"},
+            {
+                **whole,
+                "b": [one - d for one, d in zip(a, uneven)],
+                "resamples": 200,
+                "about": "whole numbers whose mean difference is none",
+            },
             pairs(many, resamples=50, seeds=[again[0], *again], repeats=True),
             pairs(many[:3], resamples=10_000, seeds=seeds(1) * 2, default=True, about="`resamples` left out"),
             {**ok, "bad": "an `a` longer than `b`", "b": ok["b"][:-1], "form": "list"},

@@ -17,6 +17,8 @@ from nas_lib.checks.searches import SearchExercise
 from nas_lib.checks.spaces import ChoiceSpace
 from nas_lib.checks.supernet.shared import INFINITY, LESSON, NAN
 
+CHEAPEST = 0.9
+"""What a decision's cheapest option costs where a single architecture keeps the limit."""
 ISOLATED = 6
 """Architectures that keep a limit and that no mutation leads between."""
 
@@ -71,6 +73,8 @@ class EvolveUnderConstraint(SearchExercise):
             return case | {"limit": limit, "budget": budget, "population": population, "about": about}
 
         small = {"budget": 2, "seeds": runs(16)}
+        free = alone("a limit of 0, exactly the cost of a single architecture", 3, 12, 4, 0.0)
+        free |= {"prices": (np.array(free["prices"]) - CHEAPEST).round(2).tolist(), "limit": 0.0}
         usual = _case(rng, 6, 4, 0.5, seeds=runs(8), _judged="selection")
         usual["choices"][2] = ["skip", 3, 5, 0.5]
         isolated = _case(rng, 3, 14, 0.5, seeds=runs(3), _judged="isolated")
@@ -101,7 +105,7 @@ class EvolveUnderConstraint(SearchExercise):
             _case(rng, 4, 3, 0.08, budget=30, population=6, about="a limit that few architectures keep"),
             alone("a limit that a single architecture of 27 keeps", 3, 12, 4, 0.001),
             alone("a limit that a single architecture of 729 keeps", 6, 8, 8, 0.001),
-            alone("a limit that is exactly the cost of a single architecture", 3, 12, 4, 0.0),
+            free,
             _case(rng, 6, 3, 1.0, population=1, _judged="child", about="a population of 1", **small),
             _case(rng, 6, 3, 1.0, population=2, _judged="random", about="a population of 2", **small),
             isolated
@@ -165,7 +169,7 @@ def _case(rng: Generator, decisions: int, options: int, share: float, **more: An
     choices: list[list[Any]] = [[f"{chr(97 + d)}{i}" for i in range(options)] for d in range(decisions)]
     prices = rng.uniform(1, 9, (decisions, options)).round(2)
     if not share:  # no two architectures are the cheapest
-        prices[np.arange(decisions), prices.argmin(1)] = 0.9
+        prices[np.arange(decisions), prices.argmin(1)] = CHEAPEST
     # What costs more is worth more, on the whole: so the limit is felt.
     gains = (prices + rng.normal(0, 2.5, prices.shape)).round(3)
     totals = sorted(_sum_of(prices.tolist(), choices, arch) for arch in product(*choices))
