@@ -171,7 +171,7 @@ def test_a_new_exercise_takes_three_files_by_hand_and_leaves_none_behind(root: P
         f"notebooks/{LESSON}/{LESSON}.ipynb",
         "notebooks/index.ipynb",
     }
-    assert re.search(rf"^{NAME} +6 of 6 +6 +2 of 2$", told, re.MULTILINE)
+    assert re.search(rf"^{NAME} +11 of 11 +11 +2 of 2$", told, re.MULTILINE)
     assert "| 82 | 22 |" in (root / "README.md").read_text(encoding="utf-8")
 
     for name in changed(at_first, by_hand):

@@ -14,7 +14,7 @@ from autograder.gate.registry import SEEDS, Row, kill_table, render_rows
 from nas_lib import checks
 
 LEAST_WRONG, LEAST_RIGHT = 5, 2
-"""Named mutants and alternatives that each exercise has to have."""
+"""Named mutants of its own and alternatives that each exercise has to have."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,10 @@ class Report:
         found = []
         for exercise in self.exercises:
             wrong, right = _kinds(self.rows, exercise)
-            if len(wrong) < LEAST_WRONG or len(right) < LEAST_RIGHT:
+            own = [row for row in wrong if not row.variant.everywhere]
+            if len(own) < LEAST_WRONG or len(right) < LEAST_RIGHT:
                 found.append(
-                    f"{exercise} has {len(wrong)} named mutants and {len(right)} alternatives; "
+                    f"{exercise} has {len(own)} named mutants and {len(right)} alternatives; "
                     f"there must be {LEAST_WRONG} and {LEAST_RIGHT}"
                 )
         found += [_fault(row) for row in self.rows if not row.holds]
