@@ -140,7 +140,8 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         return _of_digits(value)
     if _is_tensor(value) and value.is_floating_point():
-        return value + (value.new_tensor(_of_digits(value.detach().cpu().double().numpy())) - value).detach()
+        rounded = value.new_tensor(_of_digits(value.detach().cpu().double().numpy()))
+        return value + (rounded - value.detach()).nan_to_num(0.0)  # infinity − infinity is none
     if isinstance(value, (list, tuple)):
         return (
             type(value)(map(_rounded, value))
