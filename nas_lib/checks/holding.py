@@ -212,6 +212,7 @@ def settings_kept() -> Iterator[None]:
     if torch is not None:
         drawn, dtype = torch.get_rng_state(), torch.get_default_dtype()
         grad, threads = torch.is_grad_enabled(), torch.get_num_threads()
+        anomalies = torch.is_anomaly_enabled()
     try:
         with warnings.catch_warnings():
             yield
@@ -223,6 +224,7 @@ def settings_kept() -> Iterator[None]:
             torch.set_rng_state(drawn)
             torch.set_default_dtype(dtype)
             torch.set_grad_enabled(grad)
+            torch.autograd.set_detect_anomaly(anomalies)
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
 
@@ -253,3 +255,4 @@ def _settings() -> Iterator[tuple[str, Any]]:
         yield "torch's default dtype", torch.get_default_dtype()
         yield "torch's grad mode", torch.is_grad_enabled()
         yield "torch's number of threads", torch.get_num_threads()
+        yield "torch's anomaly detection", torch.is_anomaly_enabled()

@@ -340,6 +340,6 @@ def _other_tau(value: Any, instance: Instance, logits: Array) -> float | None:
     bare = gaps - np.array(STEPS)  # the distance of the logits; the noise adds the rest
     other = tau * float((np.log(1 / shares[at] - 1) + bare[at]) / gaps[at])
     expected = 1 / (1 + np.exp(gaps * other / tau - bare))
-    if other <= 0 or abs(np.log(other / tau)) < 0.1 or np.abs(shares - expected).max() > 0.02:
+    if other <= 0 or abs(np.log(other / tau)) < 0.1 or np.abs(shares - expected).max() > 0.01:
         return None
     return round(other, 3)
