@@ -8,6 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def at(path: str | os.PathLike[str]) -> Path:
+    """The path, with the home folder in the place of a leading `~`, as a shell would have it.
+
+    Without this, what is written to `~/runs` would land in a folder of that name in the current one.
+    """
+    path = Path(path)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody knows that user's home
+        return path
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str], private: bool = False) -> Iterator[Path]:
     """A file beside `path` for a block to write, which then takes its place; after an error `path` is as it was.

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from nas_lib._numbers import is_integer
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -40,7 +42,7 @@ def each(
         RuntimeError: processes died again and again over an item.
         Exception: whatever the function raises.
     """
-    if isinstance(jobs, bool) or not isinstance(jobs, int):
+    if not is_integer(jobs):
         raise TypeError(f"jobs must be an integer from 1 up, got {jobs!r}")
     if jobs < 1:
         raise ValueError(f"jobs must be an integer from 1 up, got {jobs!r}")

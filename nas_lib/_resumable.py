@@ -15,14 +15,14 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from nas_lib._files import replacing
+from nas_lib._files import at, replacing
+from nas_lib._numbers import is_integer
 
 
 class Resumable(ABC):
@@ -70,7 +70,7 @@ class Resumable(ABC):
             FloatingPointError: the loss is no longer a finite number.
         """
         last = self.steps if until is None else until
-        if isinstance(last, bool) or not isinstance(last, int) or not 0 <= last <= self.steps:
+        if not is_integer(last) or not 0 <= last <= self.steps:
             raise ValueError(f"until must be an integer from 0 to {self.steps}, got {until!r}")
         bar = tqdm(
             total=last,
@@ -100,7 +100,7 @@ class Resumable(ABC):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything that is needed to go on; an interruption leaves the old file or the new one."""
-        path = Path(path)
+        path = at(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished:
             torch.save(
@@ -116,7 +116,7 @@ class Resumable(ABC):
             ValueError: it was another training, or the file is none of `save`'s, or cut off. Nothing has changed then.
         """
         accepted = f"path must hold a training that save() wrote, {path}"
-        data = io.BytesIO(Path(path).read_bytes())
+        data = io.BytesIO(at(path).read_bytes())
         try:
             # Wherever it was trained: weights and optimiser take the values to the device that they are on here.
             saved = torch.load(data, map_location="cpu", weights_only=True)
@@ -126,12 +126,11 @@ class Resumable(ABC):
             raise ValueError(f"{accepted} cannot be read as one ({type(error).__name__})") from error
         if not isinstance(saved, dict) or saved.keys() != {"what", "step", "losses", "state"}:
             raise ValueError(f"{accepted} holds something else")
-        if saved["what"] != self.what():
-            differing = sorted(
-                key
-                for key in saved["what"].keys() | self.what().keys()
-                if saved["what"].get(key) != self.what().get(key)
-            )
+        there, here = saved["what"], self.what()
+        if not isinstance(there, dict) or not is_integer(saved["step"]):
+            raise ValueError(f"{accepted} holds something else")
+        if there != here:
+            differing = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
             raise ValueError(
                 f"path must hold this very training, {path} differs in {', '.join(differing)}: "
                 "move it away or repeat its settings"

@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib._files import at
 from nas_lib.spaces import Arch, CellSpace, ProductSpace, Space
 
 Metric: TypeAlias = Literal["valid", "test"]
@@ -302,7 +303,12 @@ def _size(space: Any) -> int:
     if missing:
         lacks = ", ".join(missing)
         raise TypeError(f"space must follow the Space protocol, got {space!r}, which lacks {lacks}")
-    n = len(space)
+    try:
+        n = len(space)
+    except OverflowError:
+        raise ValueError(
+            f"space must have an architecture for each row, got {space!r}, which cannot be counted"
+        ) from None
     if n == 0:
         raise ValueError(f"space must hold at least one architecture, got {space!r}, which is empty")
     return n
@@ -311,7 +317,14 @@ def _size(space: Any) -> int:
 def _numbers(name: str, values: ArrayLike) -> NDArray[Any]:
     if np.ma.is_masked(values):
         raise ValueError(f"{name} must hold every value, got {np.ma.count_masked(values)} masked ones")
-    array = np.asarray(values)
+    try:
+        array = np.asarray(
+            values.detach() if hasattr(values, "detach") else values
+        )  # torch's may carry gradients
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(
+            f"{name} must be an array of numbers, got {type(values).__name__} ({error})"
+        ) from None
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be an array of numbers, got {array.dtype} values")
     bad = np.count_nonzero(~np.isfinite(array))
@@ -435,7 +448,7 @@ class TableFile:
 
         A file that is there already is replaced in one step, so that a reader never sees half of one.
         """
-        path = Path(path)
+        path = at(path)
         digest = self.content_hash
         part = path.with_name(path.name + ".part")
         with part.open("wb") as file:
@@ -451,7 +464,7 @@ class TableFile:
             FileNotFoundError: no such file.
             ValueError: not such a file, another version, or (with `verify`) content that was changed.
         """
-        path = Path(path)
+        path = at(path)
         if not path.is_file():
             raise FileNotFoundError(
                 f"there is no table at {path}: `make table` builds it, and a released nas_lib brings it along"
@@ -610,7 +623,7 @@ class NATSBench:
     ) -> None:
         if dataset not in self.DATASETS:
             raise ValueError(f"dataset must be one of {', '.join(self.DATASETS)}, got {dataset!r}")
-        path = Path(path)
+        path = at(path)
         if space not in (None, *_FAMILIES):
             raise ValueError(f"space must be 'topology', 'size' or None, got {space!r}")
         self._family = _FAMILIES[space or ("size" if "sss" in path.name else "topology")]

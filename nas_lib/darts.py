@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from nas_lib._numbers import seed_number
 from nas_lib.networks import CellNetwork, NetworkConfig, evaluating
 from nas_lib.one_shot import recalibrate
 from nas_lib.spaces import OPS, Cell
@@ -382,7 +383,7 @@ def search(
     supernet = supernet.to(memory_format=torch.channels_last)
     with torch.no_grad():
         supernet.logits[:, [op not in config.ops for op in OPS]] = _EXCLUDED
-    generator = torch.Generator(device).manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed_number(seed))
     model = Relaxed(supernet, METHODS[method], config.tau[0], generator, sample, amp)
     weight_optimizer, alpha_optimizer = _optimizers(model, config)
     if update is None:
@@ -456,7 +457,7 @@ def _cosine(config: SearchConfig, done: float) -> float:
 
 def _halves(images: Tensor, labels: Tensor, config: SearchConfig, seed: int) -> Iterator[tuple[Batch, Batch]]:
     """(training batch, validation batch) without end, each half of the images in an order that changes per epoch."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed_number(seed))
     half = config.train_images // 2
     while True:
         orders = [start + torch.randperm(half, generator=generator) for start in (0, half)]
@@ -480,7 +481,7 @@ def chosen_cell(logits: Tensor, with_none: bool = False) -> Cell:
 
 def supernet_accuracy(run: SearchRun, splits: DataSplits, config: SearchConfig) -> float:
     """Validation accuracy (percent) of the supernet as its method uses it: sampling methods draw for each batch."""
-    generator = torch.Generator(run.supernet.logits.device).manual_seed(run.seed)
+    generator = torch.Generator(run.supernet.logits.device).manual_seed(seed_number(run.seed))
     model = Relaxed(run.supernet, METHODS[run.method], config.tau[1], generator)
     run.supernet.eval()
     correct = 0

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas_lib._files import at
+from nas_lib._numbers import is_integer
+
 if TYPE_CHECKING:
     import torch
 
@@ -252,19 +255,20 @@ def load_dataset(
 
     Args:
         name: "mnist", "fashion_mnist" or "cifar10".
-        root: the folder that torchvision keeps its data in.
+        root: the folder that torchvision keeps its data in, or the data set's own folder in it.
         split: "train", "valid" or "test".
         n: only the first `n` images.
         download: fetch the files first if they are missing (needs the internet).
 
     Raises:
         FileNotFoundError: the files are not under `root` (and could not be fetched).
+        ValueError: an argument out of range, or files that are cut off or hold something else.
     """
     if name not in DATASETS:
         raise ValueError(f"name is {name!r}; accepted: {', '.join(DATASETS)}")
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}; accepted: {', '.join(SPLITS)}")
-    images, labels = _read_torchvision(name, Path(root), train=split != "test", download=download)
+    images, labels = _read_torchvision(name, at(root), train=split != "test", download=download)
     order = np.random.default_rng(20170425).permutation(len(images))
     held_out = len(images) // 6
     chosen = {"train": order[held_out:], "valid": order[:held_out], "test": order}[split]
@@ -290,21 +294,37 @@ def _read_torchvision(
     from torchvision import datasets
 
     classes = {"mnist": datasets.MNIST, "fashion_mnist": datasets.FashionMNIST, "cifar10": datasets.CIFAR10}
+    folder = "cifar-10-batches-py" if name == "cifar10" else classes[name].__name__
+    if root.name == folder and not (root / folder).is_dir():
+        root = root.parent
     try:
         source = classes[name](str(root), train=train, download=download)
     except (RuntimeError, OSError) as error:  # torchvision's ways to say "not found" and "no internet"
+        packed = next((root / folder).glob("raw/*.gz"), None)
         raise FileNotFoundError(
             f"no complete {name} under {root}: pass download=True with an internet connection, "
             f"or use cluttered_digits, which works offline"
+            + (f"; its files are packed there, `gunzip {packed.parent}/*.gz` unpacks them" if packed else "")
+        ) from error
+    except Exception as error:  # what torchvision comes upon in a file that is cut off, or a saved error page
+        raise ValueError(
+            f"root must hold the whole files of {name}, got {root}, in which one is cut off or another file "
+            f"({type(error).__name__}: {error})"
         ) from error
     images = np.asarray(source.data)
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    return images, np.asarray(source.targets, np.int64)
+    labels = np.asarray(source.targets, np.int64)
+    if len(images) != len(labels):
+        raise ValueError(
+            f"root must hold a label for each image of {name}, got {len(images)} images and {len(labels)} labels "
+            f"under {root}"
+        )
+    return images, labels
 
 
 def _check_integer(name: str, value: Any, least: int, most: int | None) -> None:
     accepted = f"an integer of at least {least}" if most is None else f"an integer from {least} to {most}"
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if not is_integer(value):
         raise TypeError(f"{name} is {value!r}; accepted: {accepted}")
     if value < least or (most is not None and value > most):
         raise ValueError(f"{name} is {value!r}; accepted: {accepted}")

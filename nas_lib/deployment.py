@@ -21,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nas_lib._files import at
+from nas_lib._numbers import is_integer
 from nas_lib.latency import REPEATS, WARMUP, Timings, time_calls
 from nas_lib.networks import evaluating
 
@@ -58,13 +60,14 @@ def export_onnx(network: nn.Module, path: Path | str, images: torch.Tensor) -> P
         ModuleNotFoundError: a package is missing, with the sentence of `missing`.
     """
     _require()
+    path = at(path)
     axes = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
     options: dict[str, Any] = {"input_names": [INPUT], "output_names": [OUTPUT], "dynamic_axes": axes}
     # The exporter by tracing: it needs no further package and writes one file. It warns that it is the older one.
     with evaluating(network), warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")
         torch.onnx.export(network, (images,), str(path), dynamo=False, **options)
-    return Path(path)
+    return path
 
 
 def quantize_int8(path: Path | str, to: Path | str, images: NDArray[np.float32], batch: int = 64) -> Path:
@@ -87,6 +90,7 @@ def quantize_int8(path: Path | str, to: Path | str, images: NDArray[np.float32],
         ValueError: there are no images.
     """
     _require()
+    path, to = at(path), at(to)
     images = np.asarray(images, dtype=np.float32)
     if images.ndim != 4 or not len(images):
         raise ValueError(f"images must have the shape (n, C, H, W) with n ≥ 1, got {images.shape}")
@@ -115,7 +119,7 @@ def quantize_int8(path: Path | str, to: Path | str, images: NDArray[np.float32],
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-    return Path(to)
+    return to
 
 
 @contextlib.contextmanager
@@ -145,14 +149,15 @@ class OnnxModel:
         _require()
         import onnxruntime
 
-        if not Path(path).is_file():
+        path = at(path)
+        if not path.is_file():
             raise FileNotFoundError(f"path must be an ONNX file, got {path}")
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        if not is_integer(threads) or threads < 1:
             raise ValueError(f"threads must be an integer from 1 up, got {threads!r}")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.intra_op_num_threads, options.inter_op_num_threads = int(threads), 1
         options.log_severity_level = 3
-        self.bytes = Path(path).stat().st_size
+        self.bytes = path.stat().st_size
         self._session = onnxruntime.InferenceSession(
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from nas_lib._numbers import is_number
 from nas_lib.latency import Layer, Work, layer_work
 
 ASSUMED = "assumption"
@@ -41,9 +42,9 @@ class Device:
 
     def __post_init__(self) -> None:
         for field in ("peak", "bandwidth"):
-            if not 0 < getattr(self, field) < float("inf"):
+            if not is_number(getattr(self, field)) or not 0 < getattr(self, field) < float("inf"):
                 raise ValueError(f"{field} must be a positive number, got {getattr(self, field)!r}")
-        if not 0 <= self.overhead < float("inf"):
+        if not is_number(self.overhead) or not 0 <= self.overhead < float("inf"):
             raise ValueError(f"overhead must be 0 or more seconds, got {self.overhead!r}")
 
     @property
@@ -145,9 +146,9 @@ def frame_budget(fps: float, other_ms: float = 0.0) -> float:
     Raises:
         ValueError: an argument out of range, or nothing is left for the network.
     """
-    if not 0 < fps < float("inf"):
+    if not is_number(fps) or not 0 < fps < float("inf"):
         raise ValueError(f"fps must be a positive number, got {fps!r}")
-    if not 0 <= other_ms < 1e3 / fps:
+    if not is_number(other_ms) or not 0 <= other_ms < 1e3 / fps:
         raise ValueError(
             f"other_ms must be from 0 up to, but without, the frame's {1e3 / fps:.1f} ms, got {other_ms!r}"
         )

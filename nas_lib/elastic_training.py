@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from nas_lib._numbers import make_plain, require_counts, seed_number
 from nas_lib._resumable import Resumable
 from nas_lib.data import cluttered_digits
 from nas_lib.mobile import ElasticNetwork, MobileConfig, MobileNetwork, build_mobile
@@ -142,10 +143,8 @@ class ElasticRecipe:
     temperature: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in ("passes", "per_step", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer from 1 up, got {value!r}")
+        make_plain(self)
+        require_counts(self, "passes", "per_step", "batch_size")
         for name in ("lr", "clip", "temperature"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a positive number, got {getattr(self, name)!r}")
@@ -220,7 +219,7 @@ class ElasticTraining(Resumable):
         labels = data.train[int(space.choices[0][0])][1]
         self.device = labels.device
         require_precision(mixed_precision, self.device)
-        self.seed, self.mixed_precision = seed, mixed_precision
+        self.seed, self.mixed_precision = seed_number(seed), mixed_precision
         self.phases = shrinking_phases(space, self.steps) if recipe.progressive else [Phase(0, space)]
         self._batches = BatchOrder(len(labels), recipe.batch_size, seed)
         self.network = ElasticNetwork(space, config, seed).to(self.device)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from numpy.random import Generator
 
+from nas_lib._numbers import is_number
 from nas_lib.search import FidelitySearcher, RandomSearch
 from nas_lib.searchers import Race, _check_generator, _drawn, _not_finite, _rungs, _whole
 from nas_lib.spaces import Arch, Space
@@ -194,7 +195,7 @@ def simulate_workers(
         The finished trainings in the order in which they ended.
     """
     workers = _whole("workers", workers, 1)
-    if not (isinstance(seconds, (int, float)) and seconds > 0):
+    if not (is_number(seconds) and seconds > 0):
         raise ValueError(f"seconds must be a positive number, got {seconds!r}")
     running: list[tuple[float, int, Any]] = []  # by when they end
     done: list[Trial] = []
@@ -206,7 +207,10 @@ def simulate_workers(
             except StopIteration:
                 exhausted = True  # until something is told
                 break
-            value, cost = train_to(arch, epochs)
+            answer = train_to(arch, epochs)
+            if not isinstance(answer, tuple) or len(answer) != 2:
+                raise TypeError(f"train_to must return a value and seconds, got {answer!r} for {arch}")
+            value, cost = answer
             if not cost >= 0:
                 raise ValueError(f"train_to must return seconds from 0 up, got {cost!r} for {arch}")
             heappush(running, (now + cost, begun, (arch, epochs, value)))

@@ -15,7 +15,7 @@ def local_optima(space: Space, values: ArrayLike) -> NDArray[np.bool_]:
     """Shape (n,): which architectures have no better neighbour.
 
     Args:
-        space: of n architectures, each with equally many neighbours.
+        space: of n architectures.
         values: (n,), in the space's index order.
     """
     heights = _heights(space, values)
@@ -40,9 +40,16 @@ def _heights(space: Space, values: ArrayLike) -> NDArray[np.float64]:
     heights = np.asarray(values, dtype=float)
     if heights.shape != (len(space),):
         raise ValueError(f"values must have the shape ({len(space)},), got {heights.shape}")
+    if np.isnan(heights).any():
+        raise ValueError(
+            f"values must be numbers, got NaN for {space.from_index(int(np.isnan(heights).argmax()))}"
+        )
     return heights
 
 
 def _neighbours(space: Space) -> NDArray[np.int64]:
+    """Shape (n, most neighbours): the indices of each architecture's neighbours; its own where it has fewer."""
     archs: Sequence[Any] = [space.from_index(i) for i in range(len(space))]
-    return np.array([[space.index(near) for near in space.neighbors(arch)] for arch in archs])
+    found = [[space.index(near) for near in space.neighbors(arch)] for arch in archs]
+    most = max(1, *map(len, found))
+    return np.array([near + [i] * (most - len(near)) for i, near in enumerate(found)])

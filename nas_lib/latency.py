@@ -22,6 +22,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from nas_lib._numbers import is_integer
 from nas_lib.mobile import BlockPlan, InvertedBottleneck, MobileConfig, plan
 from nas_lib.networks import NetworkConfig, evaluating
 from nas_lib.ops import OPERATIONS, Reduction
@@ -44,10 +45,10 @@ def pinned_threads(threads: int = 1) -> Iterator[None]:
     Raises:
         ValueError: `threads` is not an integer from 1 up.
     """
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+    if not is_integer(threads) or threads < 1:
         raise ValueError(f"threads must be an integer from 1 up, got {threads!r}")
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(int(threads))
     try:
         yield
     finally:
@@ -126,7 +127,7 @@ def time_calls(
         ValueError: a number out of range, or a clock that runs backwards.
     """
     for name, value, least in (("warmup", warmup, 0), ("repeats", repeats, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if not is_integer(value) or value < least:
             raise ValueError(f"{name} must be an integer from {least} up, got {value!r}")
     wait = synchronize or (lambda: None)
     for _ in range(warmup):
@@ -161,6 +162,8 @@ def measure_network(
         threads: of the CPU.
         warmup, repeats: see `time_calls`.
     """
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(f"images must be a tensor (B, C, H, W), got {type(images).__name__}")
     images = images.contiguous(memory_format=torch.channels_last) if images.ndim == 4 else images
     with evaluating(network), torch.inference_mode(), pinned_threads(threads):
         return time_calls(
@@ -437,8 +440,12 @@ def compare(predicted: ArrayLike, measured: ArrayLike) -> Fit:
         raise ValueError(
             f"predicted and measured must be equally many numbers, two or more, got {guess.shape} and {truth.shape}"
         )
-    if not (truth > 0).all():
-        raise ValueError(f"measured must be positive seconds, got {truth.min()}")
+    if not np.isfinite(guess).all():
+        raise ValueError(f"predicted must be finite seconds, got {guess[~np.isfinite(guess)][0]}")
+    if not (np.isfinite(truth).all() and (truth > 0).all()):
+        raise ValueError(
+            f"measured must be positive seconds, got {truth[~((truth > 0) & np.isfinite(truth))][0]}"
+        )
     error = (guess - truth) / truth
     return Fit(
         float(np.median(np.abs(error))),

@@ -137,7 +137,7 @@ def small_mnist(folder: Path | None) -> DataSplits | None:
         sets = (
             [load_dataset("mnist", folder.parent, split, n) for split, n in counts.items()] if folder else []
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
     if not sets:
         return None

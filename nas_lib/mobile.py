@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from nas_lib._numbers import is_integer, make_plain, require_counts, seed_number
 from nas_lib.spaces import MobileArch, MobileSpace
 
 
@@ -27,6 +28,9 @@ class MobileConfig:
         stem: channels behind the first convolution, which has stride 1.
         head: channels of the last 1x1 convolution, which the classifier reads.
         divisor: channels are rounded to a multiple of it when a width multiplies them.
+
+    Raises:
+        ValueError: a number that is no integer from 1 up.
     """
 
     channels: tuple[int, ...] = (8, 16, 32)
@@ -36,6 +40,14 @@ class MobileConfig:
     in_channels: int = 1
     classes: int = 10
     divisor: int = 4
+
+    def __post_init__(self) -> None:
+        make_plain(self)
+        require_counts(self, "stem", "head", "in_channels", "classes", "divisor")
+        for name in ("channels", "strides"):
+            numbers = getattr(self, name)
+            if not (isinstance(numbers, tuple) and numbers and all(is_integer(n) and n > 0 for n in numbers)):
+                raise ValueError(f"{name} must be integers from 1 up, one for each stage, got {numbers!r}")
 
     def scaled(self, width: float) -> tuple[int, tuple[int, ...], int]:
         """Channels of stem, stages and head at a width: rounded to `divisor`, never below it."""
@@ -172,7 +184,7 @@ def draw_weights(network: nn.Module, seed: int) -> None:
 
     Biases become 0. The classifier is drawn with standard deviation 0.01, as MobileNets do.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed_number(seed))
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             fan_out = module.weight[0, 0].numel() * module.out_channels / module.groups
@@ -356,7 +368,8 @@ class ElasticNetwork(_Frame):
     def extract(self, arch: Sequence[float]) -> MobileNetwork:
         """The network of `arch` with copies of its weights and statistics: its outputs are the same to the last bit."""
         arch = self._checked(arch)
-        network = MobileNetwork(arch, self.config).to(self.classifier.weight.device)
+        weight = self.classifier.weight
+        network = MobileNetwork(arch, self.config).to(weight.device, weight.dtype)
         for name in ("stem", "head", "classifier"):
             getattr(network, name).load_state_dict(getattr(self, name).state_dict())
         for single, (block, kernel, expand) in zip(network.blocks, self._active(arch), strict=True):

@@ -6,15 +6,18 @@ multiply-accumulates of a cell builds nothing and lives here too; training is in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
+from operator import index
 from typing import Any
 
 import torch
 from torch import nn
 
+from nas_lib._numbers import make_plain, require_counts, seed_number
 from nas_lib.ops import OPERATIONS, Reduction
 from nas_lib.spaces import EDGES, Cell, live_edges
 
@@ -25,6 +28,9 @@ class NetworkConfig:
 
     `channels` is the width of the first stage; each further stage doubles it and halves the resolution. The stem
     divides the resolution of the images by `stem_stride`.
+
+    Raises:
+        ValueError: a number that is no integer from 1 up, or stages without a pixel.
     """
 
     channels: int = 16
@@ -33,6 +39,15 @@ class NetworkConfig:
     classes: int = 10
     resolution: int = 12
     stem_stride: int = 2
+
+    def __post_init__(self) -> None:
+        make_plain(self)
+        require_counts(self, *vars(self))
+        if self.resolutions[-1] < 1:
+            raise ValueError(
+                f"resolution must leave a pixel for each of {self.stages} stages with a stem of stride "
+                f"{self.stem_stride}, got {self.resolution}"
+            )
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -129,7 +144,7 @@ def build_network(arch: Sequence[str], config: NetworkConfig | None = None, seed
     that such edges change nothing for the others.
     """
     network = CellNetwork(arch, config)
-    generator, unused = (torch.Generator().manual_seed(seed) for _ in range(2))
+    generator, unused = (torch.Generator().manual_seed(seed_number(seed)) for _ in range(2))
     dead = {layer for block in network.body if isinstance(block, CellBlock) for layer in block.dead_layers()}
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -150,7 +165,7 @@ def pack(networks: Sequence[CellNetwork]) -> CellNetwork:
     first = networks[0]
     if any(network.arch != first.arch or network.config != first.config for network in networks):
         raise ValueError("networks have different architectures or configurations; accepted: copies of one")
-    packed = CellNetwork(first.arch, first.config, groups=len(networks))
+    packed = _like(CellNetwork(first.arch, first.config, groups=len(networks)), first)
     states = [network.state_dict() for network in networks]
     packed.load_state_dict(
         {
@@ -163,12 +178,18 @@ def pack(networks: Sequence[CellNetwork]) -> CellNetwork:
 
 def unpack(packed: CellNetwork) -> list[CellNetwork]:
     """The networks in a packed one, with copies of its weights: the inverse of `pack`."""
-    networks = [CellNetwork(packed.arch, packed.config) for _ in range(packed.groups)]
+    networks = [_like(CellNetwork(packed.arch, packed.config), packed) for _ in range(packed.groups)]
     for i, network in enumerate(networks):
         state = {n: v.chunk(packed.groups)[i] if v.ndim else v for n, v in packed.state_dict().items()}
         network.load_state_dict(state)
         network.train(packed.training)
     return networks
+
+
+def _like(network: CellNetwork, other: CellNetwork) -> CellNetwork:
+    """On the other's device, in its precision."""
+    weight = other.classifier.weight
+    return network.to(weight.device, weight.dtype)
 
 
 def count_params(arch: Sequence[str], config: NetworkConfig | None = None) -> int:
@@ -226,24 +247,126 @@ def _unfused() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def traced_macs(network: nn.Module, shape: Sequence[int]) -> int:
-    """Multiply-accumulates of one image, counted while any network computes: convolutions and matrix products, those
-    of attention among them.
+def traced_macs(
+    network: nn.Module, shape: Sequence[int] | torch.Tensor | tuple[Any, ...] | Mapping[str, Any]
+) -> int:
+    """Multiply-accumulates of one image, counted while any network computes: convolutions, products of matrices and
+    vectors, recurrent layers, attention.
 
-    PyTorch's own counter does it; `count_macs` and its kin give the same numbers without building anything. On the
-    `meta` device nothing is computed, so the largest network takes a moment. The modes of its parts stay as they were.
+    PyTorch's own counter does it, with what it leaves out; `count_macs` and its kin give the same numbers without
+    building anything. On the `meta` device nothing is computed, so the largest network takes a moment. The modes of its
+    parts stay as they were.
 
     Args:
-        network: any module with parameters, on any device, of any precision.
-        shape: of its input with a batch of one, such as (1, 3, 224, 224).
+        network: any module, on any device, of any precision.
+        shape: of its input with a batch of one, such as (1, 3, 224, 224); a batch of B counts B times. For a network
+            that takes no images, the input itself: a tensor (as of token numbers), a tuple of all positional arguments,
+            or a dict of arguments by name.
+
+    Raises:
+        TypeError: `network` is no module.
+        ValueError: a shape that no input can have, or an operation whose multiply-accumulates are not known.
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    weight = next(network.parameters())
-    x = torch.zeros(*shape, device=weight.device, dtype=weight.dtype)
-    counter = FlopCounterMode(display=False)
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"network must be a torch.nn.Module, got {network!r}")
+    positional, named = _arguments(network, shape)
+    counter = FlopCounterMode(display=False, custom_mapping=_also_counted())
     # Fused kernels of attention are one call, of which the counter knows nothing on a CPU.
-    with evaluating(network), torch.no_grad(), _unfused(), sdpa_kernel(SDPBackend.MATH), counter:
-        network(x)
+    try:
+        with evaluating(network), torch.no_grad(), _unfused(), sdpa_kernel(SDPBackend.MATH), counter:
+            network(*positional, **named)
+    except Exception as error:
+        if not isinstance(shape, (torch.Tensor, Mapping)):
+            error.add_note(
+                f"The network was given zeros of shape {shape}; other input can be given itself as `shape`."
+            )
+        raise
     return counter.get_total_flops() // 2
+
+
+def _arguments(network: nn.Module, shape: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What the network is called with: zeros of a shape, or the input itself."""
+    if isinstance(shape, torch.Tensor):
+        return (shape,), {}
+    if isinstance(shape, Mapping):
+        return (), dict(shape)
+    if isinstance(shape, tuple) and any(isinstance(one, (torch.Tensor, Mapping)) for one in shape):
+        return shape, {}
+    try:
+        sizes = tuple(map(index, shape))
+    except TypeError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise ValueError(
+            "shape must be the input's, integers from 1 up such as (1, 3, 224, 224), or the input itself, "
+            f"got {shape!r}"
+        )
+    weights = (one for one in (*network.parameters(), *network.buffers()) if one.is_floating_point())
+    like = next(weights, torch.zeros(()))
+    return (torch.zeros(sizes, device=like.device, dtype=like.dtype),), {}
+
+
+def _also_counted() -> dict[Any, Callable[..., int]]:
+    """What PyTorch's counter takes for 0: the FLOP of further operations, by the shapes of their arguments."""
+    aten = torch.ops.aten
+
+    def of_first(
+        first: Any, *_: Any, **__: Any
+    ) -> int:  # matrix or vector by a vector: each number of it once
+        return 2 * prod(first)
+
+    def of_second(_: Any, second: Any, *__: Any, **___: Any) -> int:
+        return 2 * prod(second)
+
+    def outer(_: Any, one: Any, other: Any, *__: Any, **___: Any) -> int:
+        return 2 * prod(one) * prod(other)
+
+    def added_batches(_: Any, one: Any, other: Any, *__: Any, **___: Any) -> int:
+        return 2 * prod(one) * other[-1]
+
+    def distances(one: Any, other: Any, *_: Any, **__: Any) -> int:
+        return 2 * prod(one) * other[-2]
+
+    def bilinear(one: Any, weight: Any, *_: Any, **__: Any) -> int:
+        return 2 * one[0] * prod(weight)
+
+    def recurrent_cpu(
+        x: Any, to_hidden: Any, hidden: Any, *_: Any, **__: Any
+    ) -> int:  # one layer, one direction
+        return 2 * x[0] * x[1] * (prod(to_hidden) + prod(hidden))
+
+    def recurrent_cudnn(x: Any, weights: Any, *_: Any, **__: Any) -> int:
+        if len(x) != 3:
+            raise ValueError(
+                "network must take recurrent layers' input unpacked to be counted, got a packed sequence"
+            )
+        return 2 * x[0] * x[1] * sum(prod(one) for one in weights if len(one) == 2)
+
+    def unknown(name: str) -> Callable[..., int]:
+        def refuse(*_: Any, **__: Any) -> int:
+            raise ValueError(
+                f"network must compute by operations whose multiply-accumulates are known, got {name}"
+            )
+
+        return refuse
+
+    found: dict[Any, Callable[..., int]] = {
+        aten.mv: of_first,
+        aten.dot: of_first,
+        aten.vdot: of_first,
+        aten.addmv: of_second,
+        aten.addr: outer,
+        aten.addbmm: added_batches,
+        aten._euclidean_dist: distances,
+        aten._cdist_forward: distances,
+        aten._trilinear: bilinear,
+        aten.mkldnn_rnn_layer: recurrent_cpu,
+        aten._cudnn_rnn: recurrent_cudnn,
+    }
+    for name in ("_sparse_addmm", "_sparse_sparse_matmul", "conv_tbc", "_lstm_mps", "miopen_rnn", "_int_mm"):
+        if hasattr(aten, name):  # not every version of PyTorch has each
+            found[getattr(aten, name)] = unknown(name)
+    return found

@@ -11,6 +11,7 @@ import inspect
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from nas_lib.benchmark import Evaluation, Metric, _count, _require_metric
+from nas_lib._files import at
+from nas_lib._numbers import is_integer, is_number
+from nas_lib.benchmark import METRICS, Evaluation, Metric, _count, _require_metric
 from nas_lib.spaces import Arch, Space
 
 __all__ = ["FunctionBenchmark"]
@@ -65,26 +68,26 @@ class FunctionBenchmark:
         except (TypeError, ValueError):  # one that is not written in Python
             takes = set()
         for name, value in (("epochs", epochs), ("seeds", seeds)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not is_integer(value) or value < 1:
                 raise ValueError(f"{name} must be an integer from 1 up, got {value!r}")
             if value > 1 and name.replace("seeds", "seed") not in takes:
                 raise ValueError(
                     f"{name} must be 1 for a function without a parameter of that name, got {value}"
                 )
-        self.space, self.epochs, self.seeds = space, epochs, seeds
+        self.space, self.epochs, self.seeds = space, int(epochs), int(seeds)
         self._function, self._takes = function, takes
         self._optimum = best
         self._known: dict[tuple[Arch, int, int], Evaluation] = {}
         self.calls = 0
-        self._folder = None if folder is None else Path(folder)
+        self._folder = None if folder is None else at(folder)
         if self._folder is not None:
-            self._claim(self._folder, settings or {})
+            self._claim(self._folder, {} if settings is None else settings)
 
     def _claim(self, folder: Path, settings: Mapping[str, Any]) -> None:
         """Make the folder, or see that it belongs to this objective."""
         name = getattr(self._function, "__qualname__", type(self._function).__name__)
-        what = {"function": name, "epochs": self.epochs, "seeds": self.seeds, "settings": dict(settings)}
         try:
+            what = {"function": name, "epochs": self.epochs, "seeds": self.seeds, "settings": dict(settings)}
             text = json.dumps(what, sort_keys=True, indent=1)
         except (TypeError, ValueError) as error:
             raise TypeError(f"settings must be data that JSON can hold, got {settings!r} ({error})") from None
@@ -98,8 +101,15 @@ class FunctionBenchmark:
                     f"folder must be empty or of this objective, got {folder}, which holds something else"
                 )
             _write_whole(card, text)
-        before = json.loads(card.read_text("utf-8"))
         now = json.loads(text)
+        try:
+            before = json.loads(card.read_text("utf-8"))
+        except ValueError:  # cut off, or no JSON
+            before = None
+        if not isinstance(before, dict):
+            raise ValueError(
+                f"folder must say in objective.json whose answers it holds, {card} cannot be read: name another folder"
+            )
         differing = sorted(key for key in now.keys() | before.keys() if now.get(key) != before.get(key))
         if differing:
             raise ValueError(
@@ -162,10 +172,16 @@ class FunctionBenchmark:
         for name, value in fields.items():
             if value is None and name != "valid":
                 continue
-            number = value.item() if hasattr(value, "item") else value  # of numpy or torch
-            if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+            try:
+                number = value.item() if hasattr(value, "item") else value  # of numpy or torch
+                fields[name] = _counted(name, number) if name in ("params", "macs") else float(number)
+                fine = is_number(number) and math.isfinite(fields[name])
+            except (TypeError, ValueError, OverflowError, RuntimeError):  # several numbers, or none
+                fine = False
+            if not fine:
                 raise ValueError(f"function must return finite numbers, got {name}={value!r} for {arch}")
-            fields[name] = int(number) if name in ("params", "macs") else float(number)
+            if name not in METRICS and fields[name] < 0:
+                raise ValueError(f"function must return {name} from 0 up, got {value!r} for {arch}")
         if epoch < self.epochs:
             fields["test"] = None
         return Evaluation(**fields)
@@ -179,7 +195,13 @@ class FunctionBenchmark:
 
     def _spelt(self, key: tuple[Arch, int, int]) -> str:
         arch, epoch, seed = key
-        return f"{self.space.str(arch)} | epochs {epoch} | seed {seed}"
+        spelt = self.space.str(arch)
+        if re.search(r" at 0x[0-9a-fA-F]+>", spelt):
+            raise ValueError(
+                f"folder must be None where architectures are spelt by an address, which is another one in the next "
+                f"process, got {spelt}: give the space options with a name, or parse and spell"
+            )
+        return f"{spelt} | epochs {epoch} | seed {seed}"
 
     def _read(self, key: tuple[Arch, int, int]) -> Evaluation | None:
         if self._folder is None:
@@ -187,9 +209,10 @@ class FunctionBenchmark:
         try:
             kept = json.loads(self._file(key).read_text("utf-8"))
             answer = Evaluation(**kept["answer"])
+            whole = math.isfinite(answer.valid) and all(one is None or is_number(one) for one in answer)
         except (OSError, ValueError, KeyError, TypeError):  # not there, or not whole: as good as never asked
             return None
-        return answer if kept.get("of") == self._spelt(key) else None
+        return answer if whole and kept.get("of") == self._spelt(key) else None
 
     def _keep(self, key: tuple[Arch, int, int], answer: Evaluation) -> None:
         if self._folder is not None:
@@ -198,6 +221,13 @@ class FunctionBenchmark:
     def __repr__(self) -> str:
         name = getattr(self._function, "__qualname__", repr(self._function))
         return f"FunctionBenchmark({name} of {self.space!r}: {self.seeds} seeds, {self.epochs} epochs)"
+
+
+def _counted(name: str, number: Any) -> int:
+    """A count as an integer; ValueError where it is a fraction."""
+    if int(number) != number:
+        raise ValueError(f"{name} must be a whole number, got {number!r}")
+    return int(number)
 
 
 def _mean(answers: list[Evaluation]) -> Evaluation:

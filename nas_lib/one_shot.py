@@ -24,6 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from nas_lib._numbers import make_plain, require_counts, seed_number
 from nas_lib._resumable import Resumable
 from nas_lib.networks import CellBlock, CellNetwork, NetworkConfig, evaluating
 from nas_lib.ops import OPERATIONS
@@ -91,7 +92,7 @@ class SinglePathSupernet(nn.Module):
             for widths in [iter(config.widths)]
             for part in frame.body
         )
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed_number(seed))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=generator)
@@ -184,10 +185,8 @@ class OneShotRecipe:
     def __post_init__(self) -> None:
         if self.sampling not in SAMPLINGS:
             raise ValueError(f"sampling must be 'uniform' or 'fair', got {self.sampling!r}")
-        for name in ("passes", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer from 1 up, got {value!r}")
+        make_plain(self)
+        require_counts(self, "passes", "batch_size")
         for name in ("lr", "clip"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be a positive number, got {getattr(self, name)!r}")
@@ -240,7 +239,7 @@ class OneShotTraining(Resumable):
         self._images, self._labels = splits.train
         self.device = self._images.device
         require_precision(mixed_precision, self.device)
-        self.seed, self.mixed_precision = seed, mixed_precision
+        self.seed, self.mixed_precision = seed_number(seed), mixed_precision
         self._batches = BatchOrder(len(self._labels), recipe.batch_size, seed)
         supernet = SinglePathSupernet(network, seed, recipe.affine)
         self.supernet = supernet.to(self.device).to(memory_format=torch.channels_last)
@@ -361,9 +360,20 @@ def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     mixture's mean and variance (Guo et al. 2020, section 3). An extracted network has statistics of its own, `OnPath`
     changes the supernet's. Weights and the modes of all parts stay as they are; after an error the statistics do too.
 
+    Args:
+        network: images -> anything.
+        batches: of images, each with a first dimension for the images in it; pairs of images and labels, as a data
+            loader gives them, will do.
+
     Raises:
-        ValueError: no batches.
+        TypeError: one tensor of images, which is no batches; or a batch that is none of both.
+        ValueError: no batches; a last batch of a single image where a batch norm needs two values or more for each
+            channel.
     """
+    if isinstance(batches, torch.Tensor):
+        raise TypeError(
+            f"batches must be several, such as images.split(64), got one tensor of shape {tuple(batches.shape)}"
+        )
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     statistics = [{name: value.clone() for name, value in norm.named_buffers()} for norm in norms]
@@ -374,8 +384,8 @@ def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
                 norm.reset_running_stats()
                 norm.momentum = None  # a plain average over batches, instead of one that forgets
                 norm.train()
-            for x in batches:
-                network(x)
+            for batch in batches:
+                network(_images(batch))
                 seen += 1
         if not seen:
             raise ValueError("batches must hold at least one batch of images, got none")
@@ -387,6 +397,14 @@ def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+
+def _images(batch: Any) -> torch.Tensor:
+    """The images of a batch, with labels beside them or without."""
+    images = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(f"batches must hold tensors of images, or pairs of images and labels, got {batch!r}")
+    return images
 
 
 def inherited_accuracy(
@@ -426,12 +444,11 @@ def batch_accuracy(
 ) -> float:
     """Accuracy (percent) of a path on one batch, normalised by that batch's own statistics: cheap, for a reward.
 
-    The running statistics of the supernet's batch norms move, as in a step of training; its mode stays.
+    The running statistics of the supernet's batch norms move, as in a step of training; the modes of its parts stay.
     """
     images, labels = batch
-    mode = supernet.training
-    hits = supernet.train()(images, path).argmax(1) == labels
-    supernet.train(mode)
+    with evaluating(supernet):  # whatever happens, each part gets its mode back
+        hits = supernet.train()(images, path).argmax(1) == labels
     return 100.0 * hits.double().mean().item()
 
 

@@ -6,6 +6,8 @@ All objectives are maximised, as everywhere in this library: give −latency, no
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib._numbers import is_integer
 from nas_lib.search import RandomSearch
 from nas_lib.spaces import Arch, Space
 
@@ -21,7 +24,10 @@ Points = NDArray[np.float64]
 
 
 def _points(points: ArrayLike, name: str = "points") -> Points:
-    array = np.asarray(points, dtype=float)
+    try:
+        array = np.asarray(points, dtype=float)
+    except (TypeError, ValueError) as error:  # rows of different lengths, or no numbers
+        raise ValueError(f"{name} must have the shape (n, objectives), got {points!r} ({error})") from None
     if array.ndim != 2 or array.shape[1] < 1:
         raise ValueError(f"{name} must have the shape (n, objectives), got {array.shape}")
     if not np.isfinite(array).all():
@@ -67,6 +73,8 @@ def crowding_distance(points: ArrayLike) -> Points:
     """How alone each point of a front is (Deb et al. 2002, section III-B); infinite at the ends of each objective."""
     array = _points(points)
     distance = np.zeros(len(array))
+    if not len(array):
+        return distance
     for column in array.T:
         order = np.argsort(column, kind="stable")
         distance[order[[0, -1]]] = np.inf
@@ -151,16 +159,11 @@ class NSGA2:
     def __init__(self, space: Space, rng: Generator, population: int = 20, mutation: float = 0.7) -> None:
         if not isinstance(rng, Generator):
             raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r}")
-        if (
-            isinstance(population, bool)
-            or not isinstance(population, int)
-            or population < 4
-            or population % 2
-        ):
+        if not is_integer(population) or population < 4 or population % 2:
             raise ValueError(f"population must be an even integer from 4 up, got {population!r}")
         if not 0 <= mutation <= 1:
             raise ValueError(f"mutation must be a chance from 0 to 1, got {mutation!r}")
-        self.population, self.mutation = population, mutation
+        self.population, self.mutation = int(population), mutation
         self._space, self._rng = space, rng
         self._seen: set[Arch] = set()
         self._parents: list[tuple[Arch, Points]] = []
@@ -191,6 +194,9 @@ class NSGA2:
         if self._asked is None or arch != self._asked:
             raise ValueError(f"arch must be the one that was asked for last ({self._asked}), got {arch}")
         told = _points([values], "values")[0]
+        before = next((known for _, known in (*self._parents, *self._children)), told)
+        if told.shape != before.shape:
+            raise ValueError(f"values must be as many objectives as before, {len(before)}, got {len(told)}")
         self._asked = None
         self._children.append((arch, told))
         if len(self._children) == self.population:
@@ -225,7 +231,12 @@ class NSGA2:
         mother, father = tuple(self._winner()), tuple(self._winner())
         from_mother = self._rng.random(len(mother)) < 0.5
         options = tuple(m if first else f for m, f, first in zip(mother, father, from_mother.tolist()))
-        child = self._space.from_index(self._space.index(options))
+        try:
+            child = self._space.from_index(self._space.index(options))
+        except (
+            ValueError
+        ):  # conditions or constraints of the space, which both parents keep and this child breaks
+            return self._space.mutate(mother, self._rng)
         return self._space.mutate(child, self._rng) if self._rng.random() < self.mutation else child
 
 
@@ -253,18 +264,61 @@ def run_multi(
 
     Args:
         searcher: `ask()` and `tell(arch, values)`, such as `NSGA2`.
-        objectives: their values, all maximised.
+        objectives: their values, all maximised, always equally many.
         budget: evaluations, ≥ 1.
         known: where values are kept and looked up, so that a repeated architecture is not evaluated again; it counts.
+
+    Returns:
+        What was evaluated: less than the budget where the searcher has nothing left to propose (StopIteration), or
+        after an interruption, with a warning.
+
+    Raises:
+        ValueError: a budget out of range, or objectives that are no finite numbers. Whatever the searcher or the
+            objectives raise comes through, with the evaluations made so far in the exception's `history`.
     """
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+    if not is_integer(budget) or budget < 1:
         raise ValueError(f"budget must be an integer from 1 up, got {budget!r}")
     values = {} if known is None else known
-    archs = []
-    for _ in range(budget):
-        arch = searcher.ask()
-        if arch not in values:
-            values[arch] = tuple(objectives(arch))
-        searcher.tell(arch, values[arch])
-        archs.append(arch)
-    return MultiHistory(archs, np.array([values[arch] for arch in archs], dtype=float))
+    archs: list[Arch] = []
+
+    def history() -> MultiHistory:
+        return MultiHistory(archs, np.array([values[arch] for arch in archs], dtype=float))
+
+    try:
+        for _ in range(budget):
+            try:
+                arch = searcher.ask()
+            except StopIteration:
+                break
+            if arch not in values:
+                values[arch] = _objectives(objectives(arch), arch, values[archs[0]] if archs else None)
+            archs.append(arch)  # before `tell`, which may raise: this evaluation is made
+            searcher.tell(arch, values[arch])
+    except KeyboardInterrupt:
+        if not archs:
+            raise
+        warnings.warn(
+            f"interrupted: the history holds the {len(archs)} evaluations made so far", stacklevel=2
+        )
+    except Exception as error:
+        if archs:
+            error.history = history()  # type: ignore[attr-defined]
+            error.add_note(f"The {len(archs)} evaluations before this are in the exception's `history`.")
+        raise
+    if not archs:
+        raise ValueError(f"searcher must propose at least one architecture, got none from {searcher!r}")
+    return history()
+
+
+def _objectives(told: Any, arch: Arch, before: Sequence[float] | None) -> tuple[float, ...]:
+    """What the objectives said, as numbers, or ValueError: one NaN would be on every front."""
+    try:
+        found = tuple(map(float, told))
+    except (TypeError, ValueError):
+        found = ()
+    if not found or not all(map(math.isfinite, found)) or len(found) != len(before or found):
+        many = (
+            f"{len(before)} finite numbers, as before" if before else "one finite number for each objective"
+        )
+        raise ValueError(f"objectives must give {many}, got {told!r} for {arch}")
+    return found

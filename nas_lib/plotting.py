@@ -251,8 +251,9 @@ def draw_cells(
     archs: Sequence[Sequence[str]], titles: Sequence[str] | None = None, *, columns: int = 3
 ) -> Figure:
     """Several cells side by side, `columns` in a row."""
-    if len(archs) == 0:
-        raise ValueError("archs must hold at least one cell, got none")
+    _some("archs", archs, "cell")
+    if titles is not None and len(titles) != len(archs):
+        raise ValueError(f"titles must be one for each of {len(archs)} cells, got {len(titles)}")
     columns = min(columns, len(archs))
     rows = -(-len(archs) // columns)
     made, axes = figure(rows, columns, width=3.3, height=2.2)
@@ -273,6 +274,7 @@ def image_grid(rows: Mapping[str, ArrayLike], column_titles: Sequence[str] | Non
             The rows may differ in side.
         column_titles: one per column.
     """
+    _some("rows", rows, "row of images")
     stacks = {label: np.asarray(images) for label, images in rows.items()}
     columns = max(len(images) for images in stacks.values())
     made, axes = figure(len(stacks), columns, width=1.15, height=1.15)
@@ -323,10 +325,18 @@ def regret_bands(
         top: regret at which the axis is cut, so that half a point can be read; without it the axis shows all.
         title: a line above the one that says what band and line are and over how many runs.
     """
-    ax = _axes(ax, width=6.2, height=3.6)
     arrays = _runs(curves)
+    for name, runs in arrays.items():
+        if not np.isfinite(runs).all():
+            raise ValueError(f"curves must be finite numbers, got {runs[~np.isfinite(runs)][0]} in {name!r}")
+    if len(percentiles) != 3:
+        raise ValueError(
+            f"percentiles must be the band's lower edge, line and upper edge, got {percentiles!r}"
+        )
+    spots = _places(x, arrays)
+    ax = _axes(ax, width=6.2, height=3.6)
     for look, (name, runs) in _looks(arrays.items()):
-        places = np.arange(1, runs.shape[1] + 1) if x is None else np.asarray(x)
+        places = np.arange(1, runs.shape[1] + 1) if spots is None else spots
         low, middle, high = np.percentile(runs, percentiles, axis=0)
         ax.fill_between(places, low, high, color=look.color, alpha=0.16, linewidth=0)
         for edge in (low, high):
@@ -336,8 +346,8 @@ def regret_bands(
     if log_x:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
-        if x is not None and np.size(x) <= 10:  # few budgets, often within one decade: name them all
-            ax.set_xticks(np.asarray(x))
+        if spots is not None and len(spots) <= 10:  # few budgets, often within one decade: name them all
+            ax.set_xticks(spots)
             ax.xaxis.set_minor_formatter(NullFormatter())
         else:  # within one decade matplotlib names minor ticks: 20, not 2 x 10^1
             ax.xaxis.set_minor_formatter(LogFormatter())
@@ -373,8 +383,8 @@ def learning_curves(
         curves: name → array (runs, epochs), or (epochs,) for a single run.
         title: a line above the one that gives the number of runs.
     """
-    ax = _axes(ax, width=5.4, height=3.4)
     arrays = _runs(curves)
+    ax = _axes(ax, width=5.4, height=3.4)
     for look, (name, runs) in _looks(arrays.items()):
         epochs = np.arange(1, runs.shape[1] + 1)
         if len(runs) > 1:
@@ -414,9 +424,11 @@ def lines(
         x: the n places; by default 0 … n − 1.
         levels: horizontal reference lines by name, dashed.
     """
+    arrays = _runs(series, "series")
+    spots = _places(x, arrays)
     ax = _axes(ax, width=6.2, height=3.2)
-    for look, (name, runs) in _looks(_runs(series).items()):
-        places = np.arange(runs.shape[1]) if x is None else np.asarray(x)
+    for look, (name, runs) in _looks(arrays.items()):
+        places = np.arange(runs.shape[1]) if spots is None else spots
         marks = max(1, runs.shape[1] // 6)
         for number, values in enumerate(runs):
             style: dict[str, Any] = {"color": look.color, "linestyle": look.line, "marker": look.marker}
@@ -432,12 +444,43 @@ def lines(
     return ax
 
 
-def _runs(curves: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
-    arrays = {name: np.atleast_2d(np.asarray(runs, dtype=float)) for name, runs in curves.items()}
+def _runs(curves: Mapping[str, ArrayLike], argument: str = "curves") -> dict[str, NDArray[np.float64]]:
+    """Arrays (runs, n) by name; found out before a figure is made, which would be left behind empty."""
+    accepted = f"{argument} must map names to arrays of shape (runs, n) with n ≥ 1"
+    if not isinstance(curves, Mapping):
+        raise ValueError(f"{accepted}, got {curves!r}")
+    arrays = {name: np.atleast_2d(_values(f"{argument}[{name!r}]", runs)) for name, runs in curves.items()}
     if not arrays or any(runs.ndim != 2 or runs.size == 0 for runs in arrays.values()):
         shapes = {name: runs.shape for name, runs in arrays.items()}
-        raise ValueError(f"curves must map names to arrays of shape (runs, n) with n ≥ 1, got {shapes}")
+        raise ValueError(f"{accepted}, got {shapes}")
     return arrays
+
+
+def _values(argument: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Any array of numbers; ValueError where there are others, or rows of different lengths."""
+    given: Any = values
+    try:
+        # torch's numbers may carry gradients
+        return np.asarray(given.detach().cpu() if hasattr(given, "detach") else given, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{argument} must be an array of numbers, got {given!r} ({error})") from None
+
+
+def _places(x: ArrayLike | None, arrays: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
+    """The places of curves that are equally long, or None for the default."""
+    if x is None:
+        return None
+    places = np.asarray(x)
+    for name, runs in arrays.items():
+        if places.shape != runs.shape[1:]:
+            raise ValueError(f"x must have the {runs.shape[1]} places of {name!r}, got shape {places.shape}")
+    return places
+
+
+def _some(argument: str, things: Any, what: str) -> None:
+    """ValueError where there is nothing to draw."""
+    if not len(things):
+        raise ValueError(f"{argument} must hold at least one {what}, got none")
 
 
 def _count(arrays: Mapping[str, NDArray[np.float64]]) -> str:
@@ -461,8 +504,14 @@ def histogram(
     title: str = "",
 ) -> Axes:
     """Distributions over a common axis, hatched where there are several."""
+    _some("samples", samples, "distribution")
+    arrays = {name: np.ravel(_values(f"samples[{name!r}]", values)) for name, values in samples.items()}
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"samples must be finite numbers, got {values[~np.isfinite(values)][0]} in {name!r}"
+            )
     ax = _axes(ax, width=5.4, height=3.2)
-    arrays = {name: np.ravel(np.asarray(values, dtype=float)) for name, values in samples.items()}
     edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins).tolist()
     several = len(arrays) > 1
     for look, (name, values) in _looks(arrays.items()):
@@ -568,6 +617,7 @@ def intervals(
     title: str = "",
 ) -> Axes:
     """Means with their intervals, one line each, against zero: name → (mean, (low, high))."""
+    _some("rows", rows, "interval")
     ax = _axes(ax, width=6.2, height=0.9 + 0.42 * len(rows))
     for place, (look, (mean, (low, high))) in enumerate(_looks(rows.values())):
         ax.plot([low, high], [place, place], color=look.color, linewidth=2.4, solid_capstyle="butt")
@@ -595,7 +645,16 @@ def dots(
         panels: panel title → row name → value; all panels have the rows of the first.
         baseline: a row through whose value a dashed line is drawn, to be beaten or not.
     """
+    _some("panels", panels, "panel")
     rows = list(next(iter(panels.values())))
+    _some("panels", rows, "row")
+    for name, panel in panels.items():
+        if set(panel) != set(rows):
+            raise ValueError(
+                f"panels must all have the rows {', '.join(rows)}, got {', '.join(panel)} in {name!r}"
+            )
+    if baseline is not None and baseline not in rows:
+        raise ValueError(f"baseline must be one of the rows {', '.join(rows)}, got {baseline!r}")
     made, axes = figure(1, len(panels), width=4.4, height=1.0 + 0.34 * len(rows), sharey=True)
     values = [value for panel in panels.values() for value in panel.values()]
     low, high = min(0.0, *values), max(0.0, *values)
@@ -617,7 +676,7 @@ def dots(
         if baseline is not None:
             ax.axvline(panel[baseline], color="black", linewidth=1, linestyle="--", zorder=1)
         ax.axvline(0, color="black", linewidth=0.8)
-        room = 0.18 * (high - low)  # for the numbers
+        room = 0.18 * (high - low) or 1.0  # for the numbers
         ax.set(
             xlabel=xlabel, xlim=(low - (room if low < 0 else 0), high + room), ylim=(len(rows) - 0.5, -0.5)
         )
@@ -644,6 +703,13 @@ def choice_maps(
         rows, columns: names of decisions and options.
         across: maps in a row.
     """
+    _some("maps", maps, "map")
+    for name, shares in maps.items():
+        if np.shape(shares) != (len(rows), len(columns)):
+            raise ValueError(
+                f"maps must have shape ({len(rows)}, {len(columns)}) for these rows and columns, "
+                f"got {np.shape(shares)} for {name!r}"
+            )
     across = min(across, len(maps))
     made, axes = figure(-(-len(maps) // across), across, width=3.2, height=2.5)
     for ax in axes.flat[len(maps) :]:
@@ -673,6 +739,10 @@ def op_paths(
         panels: title → array (operations in the order of `OPS`, n).
         across: panels in a row.
     """
+    _some("panels", panels, "panel")
+    for name, paths in panels.items():
+        if len(np.shape(paths)) != 2 or len(paths) != len(OPS):  # type: ignore[arg-type]
+            raise ValueError(f"panels must have shape ({len(OPS)}, n), got {np.shape(paths)} for {name!r}")
     across = min(across, len(panels))
     made, axes = figure(-(-len(panels) // across), across, width=3.2, height=2.5, sharex=True, sharey=True)
     for ax in axes.flat[len(panels) :]:
@@ -709,9 +779,19 @@ def scatter(
     diagonal: bool = False,
     title: str = "",
 ) -> Axes:
-    """One point per architecture. With `diagonal` the line on which both coordinates agree is drawn."""
+    """One point per architecture. With `diagonal` the line on which both coordinates agree is drawn.
+
+    Pairs that are not both finite numbers are left out, and the title says of how many.
+    """
+    xs, ys = np.ravel(_values("x", x)), np.ravel(_values("y", y))
+    if xs.shape != ys.shape:
+        raise ValueError(f"x and y must be equally many numbers, got {len(xs)} and {len(ys)}")
+    drawn = np.isfinite(xs) & np.isfinite(ys)
+    if diagonal and not drawn.any():
+        raise ValueError("x and y must hold a pair of finite numbers for a diagonal, got none")
+    count = f"n = {drawn.sum():,}" + ("" if drawn.all() else f" of {len(xs):,}")
+    xs, ys = xs[drawn], ys[drawn]
     ax = _axes(ax, width=4.4, height=4.0)
-    xs, ys = np.ravel(np.asarray(x, dtype=float)), np.ravel(np.asarray(y, dtype=float))
     many = len(xs) > 500
     size, alpha = (5, 0.25) if many else (22, 0.8)
     ax.scatter(xs, ys, s=size, color=LOOKS[0].color, alpha=alpha, linewidths=0, rasterized=many)
@@ -720,7 +800,7 @@ def scatter(
         ax.plot(both, both, color="black", linewidth=1, linestyle="--", label="equal")
         legend(ax)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.set_title(f"{title} (n = {len(xs):,})" if title else f"n = {len(xs):,}")
+    ax.set_title(f"{title} ({count})" if title else count)
     return ax
 
 
@@ -734,9 +814,18 @@ def pareto(
     ylabel: str = "accuracy (%)",
     title: str = "",
 ) -> Axes:
-    """Points of cost and value, and the staircase of those that nothing cheaper matches in value."""
-    xs, ys = np.ravel(np.asarray(cost, dtype=float)), np.ravel(np.asarray(value, dtype=float))
+    """Points of cost and value, and the staircase of those that nothing cheaper matches in value.
+
+    What is not a finite number is no point, and not on the front.
+    """
+    xs, ys = np.ravel(_values("cost", cost)), np.ravel(_values("value", value))
+    if xs.shape != ys.shape:
+        raise ValueError(f"cost and value must be equally many numbers, got {len(xs)} and {len(ys)}")
+    points = np.isfinite(xs) & np.isfinite(ys)
+    if not points.any():
+        raise ValueError(f"cost and value must hold a pair of finite numbers, got none among {len(xs)}")
     ax = scatter(xs, ys, ax, xlabel=xlabel, ylabel=ylabel, title=title)
+    xs, ys = xs[points], ys[points]
     order = np.lexsort((-ys, xs))  # by cost, the better first among equals
     best = np.maximum.accumulate(ys[order])
     front = order[np.concatenate([[True], best[1:] > best[:-1]])]

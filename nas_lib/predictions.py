@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,16 +33,34 @@ class Prediction:
         return None if isinstance(self.guess, str) else self.guess
 
     def beside(self, result: float | str) -> None:
-        """Print the guess beside the result, which is a number in the unit of the guess, or an option."""
+        """Print the guess beside the result, which is a number in the unit of the guess, or an option.
+
+        Raises:
+            ValueError: it is neither.
+        """
         guessed = "no guess" if self.guess is None else f"you said {self._shown(self.guess)}"
         print(f"{self.question} {guessed}; result: {self._shown(result)}")
 
     def _shown(self, value: float | str) -> str:
-        text = value if isinstance(value, str) else f"{value:,.4g}"
+        try:
+            text = value if isinstance(value, str) else f"{float(value):,.4g}"
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            raise ValueError(f"result must be a number or an option, got {value!r}") from None
         return f"{text} {self.unit}".rstrip()
 
     def __repr__(self) -> str:
         return f"<Prediction: {self.question}>"
+
+
+def _finite(guess: Any) -> float | None:
+    """The guess as a finite number; None where it is none, or too large to be one."""
+    if isinstance(guess, bool) or not isinstance(guess, numbers.Real):
+        return None
+    try:
+        number = float(guess)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def predict(question: str, guess: Any = ..., *, options: Sequence[str] = (), unit: str = "") -> Prediction:
@@ -58,7 +77,7 @@ def predict(question: str, guess: Any = ..., *, options: Sequence[str] = (), uni
     Raises:
         ValueError: the question is no question.
     """
-    if not question.endswith("?"):
+    if not isinstance(question, str) or not question.endswith("?"):
         raise ValueError(f"question must end with a question mark, got {question!r}")
     wanted = f"one of {', '.join(map(repr, options))}" if options else "a number"
     hint = f"Write {wanted} in place of ... and run this cell; or go on without."
@@ -68,9 +87,8 @@ def predict(question: str, guess: Any = ..., *, options: Sequence[str] = (), uni
     if options:
         read: float | str | None = guess if isinstance(guess, str) and guess in options else None
     else:
-        number = not isinstance(guess, bool) and isinstance(guess, numbers.Real) and math.isfinite(guess)
-        read = float(guess) if number else None
+        read = _finite(guess)
     made = Prediction(question, read, unit)
-    said = f"Not {guess!r}. {hint}" if read is None else f"You say {made._shown(read)}."
+    said = f"Not {reprlib.repr(guess)}. {hint}" if read is None else f"You say {made._shown(read)}."
     print(f"Guess: {question} {said}")
     return made

@@ -8,7 +8,8 @@ integers could express. Integer arithmetic is the business of a runtime: `nas_li
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -16,16 +17,18 @@ from numpy.random import Generator
 from torch import nn
 from torch.nn.utils import parametrize
 
+from nas_lib._numbers import is_integer, seed_number
 from nas_lib.latency import Layer, layer_work
+from nas_lib.spaces._protocol import require_generator
 
 FEWEST, MOST = 2, 16
 """Bits of a weight: with one, a symmetric integer could only be 0."""
 
 
 def _check_bits(bits: Any) -> int:
-    if isinstance(bits, bool) or not isinstance(bits, int) or not FEWEST <= bits <= MOST:
+    if not is_integer(bits) or not FEWEST <= bits <= MOST:
         raise ValueError(f"bits must be an integer from {FEWEST} to {MOST}, got {bits!r}")
-    return bits
+    return int(bits)
 
 
 class _Rounded(torch.autograd.Function):
@@ -49,9 +52,15 @@ def rounded_weights(weight: torch.Tensor, bits: int, axis: int | None = 0) -> to
         axis: a scale for each index of this dimension (output channels are 0), or None: one scale for all.
 
     Raises:
-        ValueError: bits out of range, or a weight that is not finite.
+        TypeError: a weight that is no tensor of floats.
+        ValueError: bits out of range, a dimension that the weight has not, or a weight that is not finite.
     """
     top = 2 ** (_check_bits(bits) - 1) - 1
+    if not isinstance(weight, torch.Tensor) or not weight.is_floating_point():
+        raise TypeError(f"weight must be a tensor of floats, got {getattr(weight, 'dtype', weight)}")
+    dimensions = max(1, weight.ndim)  # a single number is its own channel
+    if axis is not None and not (is_integer(axis) and -dimensions <= axis < dimensions):
+        raise ValueError(f"axis must be None or one of the weight's {weight.ndim} dimensions, got {axis!r}")
     if not torch.isfinite(weight).all():
         raise ValueError("weight must be finite numbers, got nan or inf")
     # In half precision a scale would be rounded to nothing; what is too small even for float32's becomes 0.
@@ -59,7 +68,7 @@ def rounded_weights(weight: torch.Tensor, bits: int, axis: int | None = 0) -> to
     if axis is None:
         largest = size.amax()
     else:
-        others = [dim for dim in range(weight.ndim) if dim != axis % weight.ndim]
+        others = [dim for dim in range(weight.ndim) if dim != axis % dimensions]
         largest = size.amax(dim=others, keepdim=True) if others else size
     return _Rounded.apply(weight, (largest / top).clamp_min(torch.finfo(size.dtype).tiny))
 
@@ -67,26 +76,49 @@ def rounded_weights(weight: torch.Tensor, bits: int, axis: int | None = 0) -> to
 class _WeightQuantizer(nn.Module):
     """What `parametrize` puts between a stored weight and the one that is used."""
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int, axis: int) -> None:
         super().__init__()
-        self.bits = _check_bits(bits)
+        self.bits, self.axis = _check_bits(bits), axis
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        return rounded_weights(weight, self.bits)
+        return rounded_weights(weight, self.bits, self.axis)
 
 
-def _weighted(network: nn.Module) -> Iterator[nn.Module]:
-    return (module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.Linear)))
+_CONVOLUTIONS = nn.modules.conv._ConvNd
+_TRANSPOSED = nn.modules.conv._ConvTransposeNd
+_HIDDEN = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
+"""Modules whose linear layers are no modules of their own."""
+
+
+def _weighted(network: nn.Module) -> list[nn.Module]:
+    return [module for module in network.modules() if isinstance(module, (_CONVOLUTIONS, nn.Linear))]
 
 
 def quantization_aware(network: nn.Module, bits: int) -> nn.Module:
     """A copy of a network whose convolutions and linear layers use quantised weights, and train through them.
 
-    Biases and batch norms keep their floats. `settled` makes an ordinary network of it again.
+    Biases, norms and embeddings keep their floats. A network that is quantised already gets other bits for the weights
+    that it has stored. `settled` makes an ordinary network of it again.
+
+    Raises:
+        ValueError: bits out of range, or a layer with weights of another kind, which would keep its floats unsaid.
     """
+    for name, module in network.named_modules():
+        if isinstance(module, _HIDDEN):
+            raise ValueError(
+                f"network must have its weights in convolutions and linear layers, got a {type(module).__name__}"
+                f"{name and f' at {name}'}"
+            )
     twin = copy.deepcopy(network)
     for module in _weighted(twin):
-        parametrize.register_parametrization(module, "weight", _WeightQuantizer(bits), unsafe=True)
+        # Output channels come first in a weight, but for transposed convolutions.
+        quantizer = _WeightQuantizer(bits, 1 if isinstance(module, _TRANSPOSED) else 0)
+        steps: Any = module.parametrizations.weight if parametrize.is_parametrized(module, "weight") else []
+        before = [place for place, step in enumerate(steps) if isinstance(step, _WeightQuantizer)]
+        if before:
+            steps[before[0]] = quantizer
+        else:
+            parametrize.register_parametrization(module, "weight", quantizer, unsafe=True)
     return twin
 
 
@@ -107,11 +139,24 @@ def fine_tuned(
         images, labels: all of them, seen once per epoch in an order that `seed` draws.
         epochs: how often.
         lr: learning rate of the first step; it falls linearly to 0, so that the weights come to rest.
-        batch: images per step.
+        batch: images per step. A last image that would be alone, which some batch norms refuse, joins the step before.
+
+    Raises:
+        ValueError: no images, another number of labels, or a number out of range.
     """
+    if not len(images) or len(images) != len(labels):
+        raise ValueError(
+            f"labels must be one for each of one or more images, got {len(labels)} for {len(images)}"
+        )
+    for name, value, least in (("epochs", epochs, 0), ("batch", batch, 1)):
+        if not is_integer(value) or value < least:
+            raise ValueError(f"{name} must be an integer from {least} up, got {value!r}")
     optimizer = torch.optim.SGD(network.train().parameters(), lr=lr, momentum=0.9)
-    generator = torch.Generator().manual_seed(seed)
-    orders = [torch.randperm(len(images), generator=generator).split(batch) for _ in range(epochs)]
+    generator = torch.Generator().manual_seed(seed_number(seed))
+    sizes = [batch] * (len(images) // batch) + [len(images) % batch] * (len(images) % batch > 0)
+    if batch > 1 and sizes[-1] == 1 < len(sizes):
+        sizes[-2:] = [batch + 1]
+    orders = [torch.randperm(len(images), generator=generator).split(sizes) for _ in range(epochs)]
     steps = [chosen.to(images.device) for order in orders for chosen in order]
     for step, chosen in enumerate(steps):
         optimizer.param_groups[0]["lr"] = lr * (1 - step / len(steps))
@@ -170,9 +215,12 @@ def evolve_bits(
         (arch, bits, value) of each evaluation, in order.
 
     Raises:
-        ValueError: no pair fits, or the budget is below 1.
+        TypeError: `rng` is no generator.
+        ValueError: no pair fits, the budget is below 1, or an accuracy is not finite. What `evaluate` raises comes
+            through, with what was evaluated before in the exception's `history`.
     """
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+    require_generator(rng)
+    if not is_integer(budget) or budget < 1:
         raise ValueError(f"budget must be an integer from 1 up, got {budget!r}")
     pairs = [(i, bits) for i in range(len(archs)) for bits in bit_choices]
     left = [(i, bits) for i, bits in pairs if size(archs[i], bits) <= size_limit]
@@ -187,5 +235,14 @@ def evolve_bits(
             near = [pair for pair in left if pair[0] == best[0] or pair[1] == best[1]] or left
         i, bits = near[int(rng.integers(len(near)))]
         left.remove((i, bits))
-        done.append((i, bits, float(evaluate(archs[i], bits))))
+        try:
+            value = float(evaluate(archs[i], bits))
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"evaluate must give a finite accuracy, got {value} for {archs[i]} at {bits} bits"
+                )
+        except Exception as error:
+            error.history = [(archs[i], bits, value) for i, bits, value in done]  # type: ignore[attr-defined]
+            raise
+        done.append((i, bits, value))
     return [(archs[i], bits, value) for i, bits, value in done]

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from nas_lib._files import at
 from nas_lib.benchmark import Evaluation, Metric, NATSBench, TabularBenchmark
 from nas_lib.spaces import Arch, CellSpace, Space
 
@@ -42,7 +43,7 @@ def find_data(name: str) -> Path | None:
     named = os.environ.get(FOLDER_VARIABLE)
     here = Path.cwd()
     above = [folder / name for folder in (here, *here.parents) for name in ("data", "shared/data")]
-    folders = [Path(named)] if named else above
+    folders = [at(named)] if named else above
     return next((folder / name for folder in folders if (folder / name).exists()), None)
 
 
@@ -70,20 +71,51 @@ def nas_bench_201(path: Path | str) -> TabularBenchmark:
         ValueError: a column is missing, or the rows are not the space's cells.
     """
     space = CellSpace()
-    with np.load(path) as data:
-        missing = {"arch", "valid_acc_12", "valid_acc_200", "train_time_200_s"} - set(data.files)
-        if missing:
-            raise ValueError(f"path must be a file with the column {min(missing)}, got {path}")
-        rows = np.array([space.index(space.parse(text.decode())) for text in data["arch"]])
-        order = np.argsort(rows)
-        if not np.array_equal(rows[order], np.arange(len(space))):
+    columns = _columns(path, ("valid_acc_12", "valid_acc_200", "train_time_200_s"))
+    seconds = columns["train_time_200_s"] * (SEARCH_EPOCHS / FULL_EPOCHS) + VALIDATION_SECONDS
+    return TabularBenchmark.from_arrays(space, columns["valid_acc_12"], columns["valid_acc_200"], seconds)
+
+
+def _columns(path: Path | str, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Columns of an npz file, in the index order of the cell space that its column `arch` says."""
+    space = CellSpace()
+    data = _numbers_of(path)
+    missing = {"arch", *names} - data.keys()
+    if missing:
+        raise ValueError(f"path must be a file with the column {min(missing)}, got {path}")
+    try:
+        rows = np.array([space.index(space.parse(_text(text))) for text in data["arch"]])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"path must hold the space's cells, got {path}: {error}") from error
+    order = np.argsort(rows, kind="stable")
+    if not np.array_equal(rows[order], np.arange(len(space))):
+        raise ValueError(f"arch must hold each of the {len(space)} cells once, got {len(set(rows))} of them")
+    for name in names:
+        if data[name].shape != rows.shape:
             raise ValueError(
-                f"arch must hold each of the {len(space)} cells once, got {len(set(rows))} of them"
+                f"{name} must have one number for each cell, got shape {data[name].shape} in {path}"
             )
-        seconds = data["train_time_200_s"][order] * (SEARCH_EPOCHS / FULL_EPOCHS) + VALIDATION_SECONDS
-        return TabularBenchmark.from_arrays(
-            space, data["valid_acc_12"][order], data["valid_acc_200"][order], seconds
-        )
+    return {name: data[name][order] for name in names}
+
+
+def _numbers_of(path: Path | str) -> dict[str, NDArray[Any]]:
+    """All arrays of an npz file."""
+    path = at(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file at {path}")
+    try:
+        with np.load(path) as data:
+            return {name: data[name] for name in data.files}
+    except PermissionError:
+        raise
+    except Exception as error:  # zip, zlib and numpy have each their own
+        raise ValueError(
+            f"path must be an npz file of numbers, got {path} ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def write_nas_bench_201(files: Path | str, path: Path | str, devices: Sequence[Path | str] = ()) -> Path:
@@ -101,7 +133,7 @@ def write_nas_bench_201(files: Path | str, path: Path | str, devices: Sequence[P
     Raises:
         ModuleNotFoundError, FileNotFoundError, ValueError: as `NATSBench` and `latencies`.
     """
-    space, path = CellSpace(), Path(path)
+    space, path = CellSpace(), at(path)
     short, full = (
         NATSBench(files, epochs=epochs, space="topology") for epochs in (SEARCH_EPOCHS, FULL_EPOCHS)
     )
@@ -126,10 +158,7 @@ def two_lengths(path: Path | str) -> TwoLengths:
     Args, errors: as in `nas_bench_201`.
     """
     short = nas_bench_201(path)
-    with np.load(path) as data:
-        rows = np.array([short.space.index(short.space.parse(text.decode())) for text in data["arch"]])
-        seconds = np.empty(len(rows))
-        seconds[rows] = data["train_time_200_s"] + VALIDATION_SECONDS
+    seconds = _columns(path, ("train_time_200_s",))["train_time_200_s"] + VALIDATION_SECONDS
     full = TabularBenchmark.from_arrays(short.space, short.final("test"), short.final("test"), seconds)
     return TwoLengths(short, full)
 
@@ -217,7 +246,7 @@ class Latencies:
 
 def latency_devices(path: Path | str, dataset: str = "cifar10") -> tuple[str, ...]:
     """The devices that `latencies` can read from a file or folder; arguments and errors are the same."""
-    return tuple(sorted(_latency_source(Path(path), dataset)[0]))
+    return tuple(sorted(_latency_source(at(path), dataset)[0]))
 
 
 def latencies(
@@ -241,7 +270,7 @@ def latencies(
         OSError: nothing can be read at `path`.
         ValueError: it is none of these formats, lacks the device, or its rows are not the space's cells.
     """
-    columns, cells = _latency_source(Path(path), dataset)
+    columns, cells = _latency_source(at(path), dataset)
     if device not in columns:
         raise ValueError(f"device must be one of {', '.join(sorted(columns))} in {path}, got {device!r}")
     values = np.asarray(columns[device](), dtype=np.float64)
@@ -279,23 +308,15 @@ def _latency_source(path: Path, dataset: str) -> tuple[_Columns, _Cells]:
 
 
 def _npz_columns(path: Path) -> tuple[_Columns, _Cells]:
-    def column(name: str) -> Any:
-        with np.load(path) as data:
-            return data[name]
-
-    try:
-        with np.load(path) as data:
-            names = set(data.files)
-    except ValueError as error:
-        raise ValueError(f"path must be an npz file of numbers, got {path} ({error})") from error
-    if "arch" not in names:
+    data = _numbers_of(path)
+    if "arch" not in data:
         raise ValueError(f"path must be a file with the column arch, got {path}")
     found = {
-        name.removeprefix("lat_").removesuffix("_ms"): partial(column, name)
-        for name in names
+        name.removeprefix("lat_").removesuffix("_ms"): partial(data.__getitem__, name)
+        for name in data
         if name.startswith("lat_") and name.endswith("_ms")
     }
-    return found, lambda: [bytes(text).decode() for text in column("arch")]
+    return found, lambda: [_text(text) for text in data["arch"]]
 
 
 def _help_folder(path: Path) -> tuple[_Columns, _Cells]:
@@ -340,10 +361,12 @@ def _hw_nas_bench(path: Path, dataset: str) -> tuple[_Columns, _Cells]:
             f"path must be HW-NAS-Bench's pickle, HELP's folder or an npz file, got {path} "
             f"({type(error).__name__}: {error})"
         ) from error
+    if not isinstance(spaces, Mapping):
+        raise ValueError(f"path must hold a table for each dataset, got {path}")
     if dataset not in spaces:
         raise ValueError(f"dataset must be one of {', '.join(map(str, spaces))} in {path}, got {dataset!r}")
     table = spaces[dataset]
-    if "config" not in table:
+    if not isinstance(table, Mapping) or "config" not in table:
         raise ValueError(f"path must say which architecture each row is (config), got {path}")
     found = {
         name.removesuffix("_latency"): partial(table.__getitem__, name)

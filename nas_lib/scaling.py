@@ -25,6 +25,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from nas_lib._numbers import seed_number
 from nas_lib.augmentation import Mixup, RandAugment
 from nas_lib.data import SCENE, Dataset, cluttered_digits
 from nas_lib.efficientnet import (
@@ -116,7 +117,12 @@ def scale_plan(base: Plan, multipliers: Coefficients, divisor: int = DIVISOR) ->
 
     The blocks are counted in all and then divided among the stages. (EfficientNet rounds each stage up; with one block
     a stage the first step would double the depth.)
+
+    Raises:
+        ValueError: multipliers that are no positive numbers.
     """
+    if not all(0 < number < math.inf for number in multipliers):
+        raise ValueError(f"multipliers must be positive numbers, got {tuple(multipliers)}")
     channels = (base.stem, *(stage.c_out for stage in base.stages), base.head)
     *widths, head = (nearest_multiple(count * multipliers.width, divisor) for count in channels)
     repeats = _divided(round(base.depth * multipliers.depth), [stage.repeats for stage in base.stages])
@@ -149,15 +155,18 @@ def match_macs(base: Plan, coefficients: Coefficients, macs: float, largest: int
     Raises:
         ValueError: nothing on the ray comes within 15 %.
     """
-    steps = math.log(macs / plan_macs(base)) / math.log(coefficients.cost)
-    if not steps >= 0:
+    if not plan_macs(base) <= macs < math.inf:
         raise ValueError(f"macs must be at least those of base, {plan_macs(base)}, got {macs}")
+    if not 1 < coefficients.cost < math.inf:
+        raise ValueError(f"coefficients must make the network larger, got {tuple(coefficients)}")
+    steps = math.log(macs / plan_macs(base)) / math.log(coefficients.cost)
     # rounding hides where on the ray a network lies: look on both sides of the exact phi
     phis = [i / 200 * (steps + 1) for i in range(201)]
     plans = dict.fromkeys(scale_plan(base, coefficients.at(phi)) for phi in phis)
-    best = min(
-        (plan for plan in plans if plan.resolution <= largest), key=lambda plan: abs(plan_macs(plan) - macs)
-    )
+    small = [plan for plan in plans if plan.resolution <= largest]
+    if not small:
+        raise ValueError(f"largest must be at least the resolution of base, {base.resolution}, got {largest}")
+    best = min(small, key=lambda plan: abs(plan_macs(plan) - macs))
     if abs(plan_macs(best) / macs - 1) > 0.15:
         raise ValueError(
             f"macs must be within 15 % of a network on the ray {tuple(coefficients)} with at most {largest} pixels a "
@@ -329,7 +338,7 @@ class _Pixels:
 
 def _batches(recipe: ScalingRecipe, seed: int) -> Iterator[torch.Tensor]:
     """Rows of every batch, without end; each epoch shuffles anew and drops what does not fill a batch."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed_number(seed))
     full = recipe.train_images // recipe.batch_size
     while True:
         order = torch.randperm(recipe.train_images, generator=generator)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib._numbers import is_integer, is_number, seed_number
 from nas_lib._parallel import each
 from nas_lib.benchmark import METRICS, Benchmark, Metric, TabularBenchmark
 from nas_lib.spaces import Arch, Space
@@ -28,6 +29,8 @@ UNITS: tuple[Unit, ...] = ("evaluations", "seconds")
 
 GRID = 200
 """Points of the time axis on which runs with a budget in seconds are compared."""
+MOST_STEPS = 1_000_000
+"""A budget in evaluations beyond this, which hardly any run uses up, has steps to the end of the longest run only."""
 SHARES = 32
 """Into how many parts the seeds of a comparison are dealt out to several processes, at least."""
 
@@ -51,7 +54,7 @@ class History:
             incumbent is the best of those trained longest: values after one epoch and after twelve do not compare.
 
     Raises:
-        ValueError: lengths that differ, or values that are not finite numbers.
+        ValueError: lengths that differ, or values that are not finite numbers; epochs that are not whole.
     """
 
     archs: list[Arch]
@@ -66,7 +69,10 @@ class History:
         costs = np.ones(len(self.archs)) if self.costs is None else self.costs
         self.costs = _column("costs", costs, len(self.archs))
         if self.epochs is not None:
-            self.epochs = _column("epochs", self.epochs, len(self.archs)).astype(np.int64)
+            epochs = _column("epochs", self.epochs, len(self.archs))
+            if (epochs != np.floor(epochs)).any():
+                raise ValueError(f"epochs must be whole numbers, got {epochs[epochs != np.floor(epochs)][0]}")
+            self.epochs = epochs.astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.archs)
@@ -106,7 +112,10 @@ class History:
 
 
 def _column(name: str, values: ArrayLike, n: int) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
+    try:
+        array = np.array(values, dtype=np.float64)  # its own: the caller's may change
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers, got {values!r} ({error})") from None
     if array.shape != (n,):
         raise ValueError(f"{name} must have one entry per architecture, ({n},), got shape {array.shape}")
     if not np.isfinite(array).all():
@@ -349,7 +358,11 @@ def _spend_on_training(
         if arch not in seeds:
             seeds[arch] = None if noise is None else int(noise.integers(benchmark.seeds))
         answer = benchmark.query(arch, epochs, seeds[arch])
-        if not math.isfinite(answer.valid):
+        try:
+            finite = math.isfinite(answer.valid)
+        except (AttributeError, TypeError):
+            raise _no_evaluation(answer, arch) from None
+        if not finite:
             raise ValueError(f"valid must be finite for every architecture, got {answer.valid} for {arch}")
         if answer.seconds is None:
             raise ValueError(f"benchmark must know seconds for a method with fidelities, got none for {arch}")
@@ -374,8 +387,12 @@ def _querier(benchmark: Benchmark, epochs: int | None, unit: Unit, noise: Genera
 
     def query(arch: Arch) -> tuple[float, float, float]:
         answer = ask(arch, epochs, None if noise is None else int(noise.integers(seeds)))
-        valid, seconds = answer.valid, answer.seconds
-        if not math.isfinite(valid):
+        try:
+            valid, seconds = answer.valid, answer.seconds
+            finite = math.isfinite(valid)
+        except (AttributeError, TypeError):
+            raise _no_evaluation(answer, arch) from None
+        if not finite:
             raise ValueError(f"valid must be finite for every architecture, got {valid} for {arch}")
         if seconds is None:
             if in_seconds:
@@ -384,6 +401,12 @@ def _querier(benchmark: Benchmark, epochs: int | None, unit: Unit, noise: Genera
         return valid, seconds, seconds if in_seconds else 1
 
     return query
+
+
+def _no_evaluation(answer: Any, arch: Arch) -> TypeError:
+    return TypeError(
+        f"benchmark must answer with an Evaluation whose valid is a number, got {answer!r} for {arch}"
+    )
 
 
 def _started(searcher: Any, space: Space, rng: Generator) -> Any:
@@ -399,7 +422,8 @@ def _started(searcher: Any, space: Space, rng: Generator) -> Any:
 
 def _history(done: _Done, stopped: str) -> History:
     epochs = np.array(done.epochs) if done.epochs else None
-    return History(done.archs, np.array(done.values), np.array(done.costs), stopped, epochs)
+    # One by one: torch's numbers with a gradient make no array.
+    return History(done.archs, [*map(float, done.values)], [*map(float, done.costs)], stopped, epochs)
 
 
 def _is_searcher(candidate: Any) -> bool:
@@ -408,9 +432,14 @@ def _is_searcher(candidate: Any) -> bool:
 
 
 def _checked_budget(budget: Any, unit: Any, benchmark: Any) -> float:
+    if not (hasattr(benchmark, "query") and hasattr(benchmark, "space")):
+        raise TypeError(
+            f"benchmark must have a space and answer query(arch), as nas_lib.objectives.FunctionBenchmark does with "
+            f"a function of yours, got {benchmark!r}"
+        )
     if unit not in UNITS:
         raise ValueError(f"unit must be 'evaluations' or 'seconds', got {unit!r}")
-    if isinstance(budget, (bool, np.bool_)) or not isinstance(budget, (int, float, np.integer, np.floating)):
+    if not is_number(budget):
         raise TypeError(f"budget must be a number of {unit}, got {budget!r}")
     if unit == "evaluations" and (not np.isfinite(budget) or budget < 1 or budget != int(budget)):
         raise ValueError(f"budget must be a whole number of evaluations from 1 up, got {budget!r}")
@@ -428,11 +457,7 @@ def _checked_budget(budget: Any, unit: Any, benchmark: Any) -> float:
 
 def _generators(seed: Any, noise: bool) -> tuple[Generator, Generator | None]:
     """The searcher's generator and, where there is noise, that of the noise, independent of each other."""
-    if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed must be an integer from 0 up, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"seed must be an integer from 0 up, got {seed!r}")
-    search, other = np.random.SeedSequence(int(seed)).spawn(2)
+    search, other = np.random.SeedSequence(seed_number(seed)).spawn(2)
     return np.random.default_rng(search), np.random.default_rng(other) if noise else None
 
 
@@ -476,8 +501,9 @@ class Comparison:
     """Several methods, run over the same seeds.
 
     Attributes:
-        steps: (T,) where the curves are taken: after 1 … budget evaluations, or at simulated seconds from the
-            time by which every run has an incumbent to the end of the budget.
+        steps: (T,) where the curves are taken: after 1 … budget evaluations (of a budget above `MOST_STEPS`, to the end
+            of the longest run), or at simulated seconds from the time by which every run has an incumbent to the end
+            of the budget.
         values: per method (runs, T), the metric (percent) of the architecture that was the incumbent at that
             step: chosen by what the search saw, reported as the mean over seeds after full training.
         best: the best value of the metric in the space; where the benchmark does not know it, the best one that is in
@@ -524,6 +550,8 @@ class Comparison:
         """
         from scipy import stats
 
+        if not is_integer(step) or not -len(self.steps) <= step < len(self.steps):
+            raise ValueError(f"step must be a place among the {len(self.steps)} steps, got {step!r}")
         difference = self._method(a)[:, step] - self._method(b)[:, step]
         if len(difference) < 2:
             raise ValueError(f"seeds must be at least two for paired statistics, got {len(difference)}")
@@ -666,7 +694,7 @@ def _check_searchers(searchers: Any) -> None:
 
 def _seed_list(seeds: Any) -> list[int]:
     accepted = "seeds must be a number of runs from 1 up or distinct integers from 0 up"
-    if isinstance(seeds, (int, np.integer)) and not isinstance(seeds, bool):
+    if is_integer(seeds):
         if seeds < 1:
             raise ValueError(f"{accepted}, got {seeds!r}")
         return list(range(int(seeds)))
@@ -674,14 +702,17 @@ def _seed_list(seeds: Any) -> list[int]:
         listed = list(seeds)
     except TypeError:
         raise TypeError(f"{accepted}, got {seeds!r}") from None
-    if not listed or len(set(listed)) != len(listed):
+    if not all(map(is_integer, listed)):  # found out now, and not when the seeds before have run
+        raise TypeError(f"{accepted}, got {seeds!r}")
+    if not listed or len(set(listed)) != len(listed) or min(listed) < 0:
         raise ValueError(f"{accepted}, got {seeds!r}")
-    return listed
+    return list(map(int, listed))
 
 
 def _steps(histories: Mapping[str, list[History]], budget: float, unit: Unit) -> NDArray[np.float64]:
     if unit == "evaluations":
-        return np.arange(1.0, int(budget) + 1)
+        longest = max(len(history) for runs in histories.values() for history in runs)
+        return np.arange(1.0, (int(budget) if budget <= MOST_STEPS else longest) + 1)
     start = max(history.costs[0] for runs in histories.values() for history in runs)
     return np.linspace(start, budget, GRID)
 
@@ -738,9 +769,13 @@ def random_winners(
     Returns:
         Shape (runs,): the index of each run's choice.
     """
-    places = np.arange(len(benchmark.space)) if allowed is None else np.flatnonzero(allowed)
-    if trainings < 1:
-        raise ValueError(f"trainings must be at least 1, got {trainings!r}")
+    n = len(benchmark.space)
+    mask = np.ones(n, dtype=bool) if allowed is None else np.asarray(allowed)
+    if mask.shape != (n,) or mask.dtype != bool:
+        raise ValueError(f"allowed must be {n} truth values, got {mask.dtype} values of shape {mask.shape}")
+    places = np.flatnonzero(mask)
+    if not is_integer(trainings) or trainings < 1:
+        raise ValueError(f"trainings must be an integer from 1 up, got {trainings!r}")
     if len(places) == 0:
         raise ValueError("allowed must hold at least one architecture, got none")
     drawn = rng.choice(places, size=(runs, trainings))

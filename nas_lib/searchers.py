@@ -9,6 +9,7 @@ in `nas_lib.surrogates`, Hyperband and ASHA are in `nas_lib.hyperband`. Benchmar
 
 from __future__ import annotations
 
+import contextlib
 import math
 from bisect import bisect_right, insort
 from collections import deque
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from nas_lib._numbers import is_integer, is_number
 from nas_lib.benchmark import Benchmark
 from nas_lib.search import RandomSearch, Searcher, SearcherFactory
 from nas_lib.spaces import Arch, Space
@@ -49,7 +51,7 @@ def _check_generator(rng: Any) -> None:
 
 def _whole(name: str, value: Any, least: int, why: str = "") -> int:
     accepted = f"{name} must be an integer from {least} up{why}"
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+    if not is_integer(value):
         raise TypeError(f"{accepted}, got {value!r}")
     if value < least:
         raise ValueError(f"{accepted}, got {value!r}")
@@ -260,9 +262,7 @@ class ConstrainedEvolution(_TurnTaking):
         parents: int = 5,
     ) -> None:
         _check_generator(rng)
-        if isinstance(limit, (bool, np.bool_)) or not isinstance(
-            limit, (int, float, np.integer, np.floating)
-        ):
+        if not is_number(limit):
             raise TypeError(f"limit must be a number, got {limit!r}")
         if not math.isfinite(limit):
             raise ValueError(f"limit must be a finite number, got {limit!r}")
@@ -295,7 +295,11 @@ class ConstrainedEvolution(_TurnTaking):
 
     def _cost(self, arch: Arch) -> float:
         if arch not in self._costs:
-            value = float(self._price(arch))
+            said = self._price(arch)
+            try:
+                value = float(said)
+            except (TypeError, ValueError):
+                raise ValueError(f"cost must be a finite number, got {said!r} for {arch}") from None
             if not math.isfinite(value):
                 raise ValueError(f"cost must be a finite number, got {value} for {arch}")
             self._costs[arch] = value
@@ -373,9 +377,9 @@ class Reinforce(_TurnTaking):
 
     def __init__(self, space: Space, rng: Generator, learning_rate: float = 0.01, decay: float = 0.9) -> None:
         _check_generator(rng)
-        if not (isinstance(learning_rate, (int, float)) and 0 < learning_rate < math.inf):
+        if not (is_number(learning_rate) and 0 < learning_rate < math.inf):
             raise ValueError(f"learning_rate must be a positive number, got {learning_rate!r}")
-        if not (isinstance(decay, (int, float)) and 0 <= decay < 1):
+        if not (is_number(decay) and 0 <= decay < 1):
             raise ValueError(f"decay must be a number from 0 up to, but without, 1, got {decay!r}")
         self._space, self._rng = space, rng
         self.learning_rate, self.decay = float(learning_rate), float(decay)
@@ -714,9 +718,11 @@ def halve(
         TypeError, ValueError: an argument out of range, or a value that is not finite.
     """
     n = _whole("n", n, 1)
-    size = len(benchmark.space)
-    if n > size:
-        raise ValueError(f"n must not exceed the {size} architectures of the space, got {n}")
+    with contextlib.suppress(OverflowError):  # more than can be counted: more than n
+        if n > len(benchmark.space):
+            raise ValueError(
+                f"n must not exceed the {len(benchmark.space)} architectures of the space, got {n}"
+            )
     draw, toss = np.random.SeedSequence(_whole("seed", seed, 0)).spawn(2)
     proposals = RandomSearch(benchmark.space, np.random.default_rng(draw))
     archs = [proposals.ask() for _ in range(n)]

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nas_lib._numbers import is_integer, seed_number
 from nas_lib.networks import CellBlock, CellNetwork, NetworkConfig
 from nas_lib.ops import Reduction
 from nas_lib.spaces import EDGES, OPS, Cell
@@ -78,6 +79,8 @@ class MixedCell(nn.Module):
         """
         if mixing is None:
             mixing = torch.softmax(self.alphas, dim=-1)
+        elif mixing.shape != (len(EDGES), len(OPS)):
+            raise ValueError(f"mixing must have shape ({len(EDGES)}, {len(OPS)}), got {tuple(mixing.shape)}")
         chosen = mixing.argmax(dim=-1).tolist() if hard else None
         nodes: list[Tensor | None] = [x, None, None, None]
         for node, edges in enumerate(_LEAVING):
@@ -221,12 +224,12 @@ class MixedSupernet(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if cells < 1:
-            raise ValueError(f"cells must be at least 1 per stage, got {cells!r}")
+        if not is_integer(cells) or cells < 1:
+            raise ValueError(f"cells must be an integer, at least 1 per stage, got {cells!r}")
         self.config = config = config or NetworkConfig()
         make = cell or MixedCell
         with torch.random.fork_rng(devices=[]):  # torch's layers take their weights from the global generator
-            torch.manual_seed(seed)
+            torch.manual_seed(seed_number(seed))
             self.logits = nn.Parameter(1e-3 * torch.randn(len(EDGES), len(OPS)))
             widths = config.widths
             self.stem = nn.Sequential(
@@ -267,7 +270,7 @@ def inherit(supernet: MixedSupernet, arch: Sequence[str]) -> CellNetwork:
         ValueError: the supernet has several cells per stage, which `CellNetwork` has not.
     """
     arch = Cell(arch)
-    network = CellNetwork(arch, supernet.config)
+    network = CellNetwork(arch, supernet.config).to(supernet.logits.device, supernet.logits.dtype)
     if len(network.body) != len(supernet.body):
         raise ValueError(
             f"supernet must have one cell per stage, got {len(supernet.body)} blocks in its body"
@@ -281,7 +284,7 @@ def inherit(supernet: MixedSupernet, arch: Sequence[str]) -> CellNetwork:
         for edge, op in enumerate(arch):
             if op in _KERNELS:
                 ours.edges[edge].load_state_dict(_state(theirs, edge, op), strict=False)
-    return network.to(supernet.logits.device).train(supernet.training)
+    return network.train(supernet.training)
 
 
 def _state(cell: Any, edge: int, op: str) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import ndtr, ndtri
 
+from nas_lib._numbers import is_number
 from nas_lib.search import RandomSearch
 from nas_lib.searchers import _check_generator, _TurnTaking, _whole
 from nas_lib.spaces import OPS, Arch, CellSpace, Space
@@ -75,7 +76,15 @@ class _Features:
             rows.clear()
         new = [arch for arch in archs if arch not in rows]
         if new:
-            found = np.array([np.asarray(self._encode(arch), dtype=np.float64).reshape(-1) for arch in new])
+            encoded = [np.asarray(self._encode(arch), dtype=np.float64).reshape(-1) for arch in new]
+            length = self._matrix.shape[1] if rows else len(encoded[0])
+            for arch, one in zip(new, encoded):
+                if len(one) != length:
+                    raise ValueError(
+                        f"encode must give equally many numbers for all architectures, got {length} and "
+                        f"{len(one)} for {arch}"
+                    )
+            found = np.array(encoded)
             if not np.isfinite(found).all():
                 bad = new[int(np.isfinite(found).all(axis=1).argmin())]
                 raise ValueError(f"encode must give finite numbers, got others for {bad}")
@@ -241,7 +250,7 @@ class RidgeEnsemble:
 
 
 def _positive(name: str, value: Any) -> float:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if not is_number(value):
         raise TypeError(f"{name} must be a positive number, got {value!r}")
     if not 0 < value < math.inf:
         raise ValueError(f"{name} must be a positive number, got {value!r}")

@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from nas_lib._numbers import seed_number
 from nas_lib.data import cluttered_digits, load_dataset
 from nas_lib.networks import CellNetwork, NetworkConfig, build_network, pack, unpack
 
@@ -240,7 +241,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
 
 def shuffled_batches(recipe: Recipe, seed: int) -> Iterator[torch.Tensor]:
     """Indices (batch_size,) of every training batch in turn; each epoch shuffles anew; equal `seed`, equal order."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed_number(seed))
     for _ in range(recipe.epochs):
         order = torch.randperm(recipe.train_images, generator=generator)
         yield from order[: recipe.steps_per_epoch * recipe.batch_size].split(recipe.batch_size)

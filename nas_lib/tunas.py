@@ -17,6 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nas_lib._numbers import seed_number
 from nas_lib.one_shot import BatchOrder, OnPath
 from nas_lib.spaces import Arch, ProductSpace
 from nas_lib.vit import MaskedVit, VitImages, VitRecipe, WeightTraining, accuracy, vit_macs
@@ -106,7 +107,7 @@ class TunasSearch:
         self._training = WeightTraining(self.supernet, images, self.recipe, seed)
         self._scored = BatchOrder(len(images.valid[1]), scored, seed)
         self._rewards = 0
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator().manual_seed(seed_number(seed))
         self._rate = policy_rate
         self._optimizer = torch.optim.Adam(self.policy.parameters())
 

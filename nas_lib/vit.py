@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nas_lib._numbers import seed_number
 from nas_lib.data import cluttered_digits
 from nas_lib.one_shot import BatchOrder, half_cosine
 from nas_lib.spaces import Arch, ProductSpace
@@ -158,7 +159,7 @@ class VitNetwork(_Frame):
     def __init__(self, arch: Arch, config: VitConfig | None = None, seed: int = 0) -> None:
         config = config or VitConfig()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(seed_number(seed))
             super().__init__(config)
             self.layers = nn.Sequential(*(VitLayer(plan, config) for plan in layers(arch)))
 
@@ -228,7 +229,7 @@ class MaskedVit(_Frame):
         config = config or VitConfig()
         depths, most_heads, widest = (max(options) for options in space.choices[:3])
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(seed_number(seed))
             super().__init__(config)
             self.layers = nn.ModuleList(MaskedLayer(most_heads, widest, config) for _ in range(depths))
         self.space, self.linear, self.mask = space, linear, heads
@@ -319,7 +320,7 @@ class WeightTraining:
     def __init__(self, network: nn.Module, images: VitImages, recipe: VitRecipe, seed: int) -> None:
         self._x, self._y = images.train
         self._batches = BatchOrder(len(self._y), recipe.batch_size, seed)
-        self._moves = torch.Generator().manual_seed(seed)
+        self._moves = torch.Generator().manual_seed(seed_number(seed))
         self._recipe, self.done = recipe, 0
         self._optimizer = torch.optim.AdamW(
             network.parameters(), recipe.lr, weight_decay=recipe.weight_decay, fused=True

@@ -224,3 +224,71 @@ def test_the_project_s_template_runs_as_it_is() -> None:
         sum("image/png" in one.get("data", {}) for cell in notebook.cells for one in cell.get("outputs", ()))
         == 1
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        (np.array([3.0, 1.0]), "finite numbers, got valid"),
+        (torch.tensor([3.0, 1.0]), "finite numbers, got valid"),
+        (10**400, "finite numbers, got valid"),
+        ({"valid": 1, "params": 3.7}, "finite numbers, got params"),
+        ({"valid": 1, "seconds": -1.0}, "seconds from 0 up"),
+    ],
+)
+def test_answers_that_would_be_cut_are_refused(said: Any, named: str) -> None:
+    with pytest.raises(ValueError, match=f"function must return {named}"):
+        FunctionBenchmark(SPACE, lambda arch: said).query((1, 4))
+
+
+def test_numbers_of_numpy_and_torch_are_numbers() -> None:
+    bench = FunctionBenchmark(SPACE, train, epochs=np.int64(4), seeds=np.int64(3))  # type: ignore[arg-type]
+    assert bench.query((1, 4), np.int64(2), np.int64(1)) == FunctionBenchmark(
+        SPACE, train, epochs=4, seeds=3
+    ).query(  # type: ignore[arg-type]
+        (1, 4), 2, 1
+    )
+    weight = torch.tensor(3.0, requires_grad=True)
+    assert FunctionBenchmark(SPACE, lambda arch: weight).query((1, 4)).valid == 3.0
+
+
+def test_kept_answers_of_another_kind_are_asked_for_again(tmp_path: Path) -> None:
+    def one(arch: Any) -> float:
+        return 1.0
+
+    FunctionBenchmark(SPACE, one, folder=tmp_path).query((1, 4))
+    kept = next(file for file in tmp_path.iterdir() if file.name != "objective.json")
+    for text in ("", "[1]", kept.read_text("utf-8").replace("1.0", '"oops"'), kept.read_text("utf-8")[:9]):
+        kept.write_text(text, "utf-8")
+        assert FunctionBenchmark(SPACE, one, folder=tmp_path).query((1, 4)).valid == 1.0
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"function": '])
+def test_a_folder_whose_card_is_broken_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "objective.json").write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=r"objective\.json, .* cannot be read"):
+        FunctionBenchmark(SPACE, lambda arch: 1.0, folder=tmp_path)
+
+
+def test_answers_are_kept_at_home_where_a_tilde_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    FunctionBenchmark(SPACE, lambda arch: 1.0, folder="~/answers").query((1, 4))
+    assert (tmp_path / "home" / "answers" / "objective.json").is_file()
+    assert not (tmp_path / "~").exists()
+
+
+def test_architectures_spelt_by_an_address_cannot_be_kept(tmp_path: Path) -> None:
+    class Activation:
+        pass
+
+    space = ProductSpace({"act": (Activation(), Activation())})
+    asked = []
+    bench = FunctionBenchmark(space, lambda arch: asked.append(arch) or 1.0, folder=tmp_path)
+    with pytest.raises(ValueError, match="folder must be None where architectures are spelt by an address"):
+        bench.query(space.from_index(0))
+    assert not asked
+    assert FunctionBenchmark(space, lambda arch: 1.0).query(space.from_index(0)).valid == 1.0

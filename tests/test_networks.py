@@ -1,6 +1,10 @@
 """Networks: counts agree with torch, merged cells really compute the same function, packing changes nothing."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -300,3 +304,119 @@ def test_each_part_gets_its_mode_back_after_an_error_too() -> None:
     with pytest.raises(RuntimeError):
         traced_macs(network, (1, 7))
     assert [part.training for part in network.modules()] == modes
+
+
+class Computing(nn.Module):
+    """Whatever a function makes of a weight and the input."""
+
+    def __init__(self, compute: Callable[..., torch.Tensor], *weight: int) -> None:
+        super().__init__()
+        self.compute, self.weight = compute, nn.Parameter(torch.ones(weight))
+
+    def forward(self, *args: Any, **named: Any) -> torch.Tensor:
+        return self.compute(self.weight, *args, **named)
+
+
+class First(nn.Module):
+    """What a recurrent layer puts out, without its state."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)[0]
+
+
+@pytest.mark.parametrize("inference", [False, True])
+@pytest.mark.parametrize(
+    ("network", "shape", "macs"),
+    [
+        (Computing(lambda w, x: x[0] @ w, 4), (1, 3, 4), 12),
+        (Computing(lambda w, x: torch.dot(x[0], w), 4), (1, 4), 4),
+        (Computing(lambda w, x: torch.addmv(x[0, :, 0], x[0], w), 4), (1, 3, 4), 12),
+        (Computing(lambda w, x: torch.addr(x, x[:, 0], w), 4), (1, 4), 4),
+        (Computing(lambda w, x: torch.addbmm(w[:3], x, w[None]), 4, 4), (1, 3, 4), 48),
+        (Computing(lambda w, x: torch.einsum("bci,oi->bco", x, w), 5, 4), (1, 3, 4), 60),
+        (Computing(lambda w, x: torch.cdist(x, w), 30, 4), (1, 30, 4), 3600),
+        (
+            nn.Sequential(nn.Linear(4, 4), Computing(lambda w, x: nn.functional.bilinear(x, x, w), 3, 4, 4)),
+            (1, 4),
+            64,
+        ),
+        (First(nn.LSTM(4, 5, batch_first=True)), (1, 3, 4), 3 * 4 * 5 * (4 + 5)),
+        (First(nn.LSTM(4, 5, 2, bidirectional=True)), (3, 1, 4), 3 * 2 * 4 * 5 * (4 + 5 + 10 + 5)),
+        (First(nn.LSTM(4, 5, proj_size=2)), (3, 1, 4), 3 * (4 * 5 * (4 + 2) + 5 * 2)),
+        (First(nn.GRU(4, 5)), (3, 1, 4), 3 * 3 * 5 * (4 + 5)),
+        (First(nn.RNN(4, 5)), (3, 1, 4), 3 * 5 * (4 + 5)),
+        (nn.ConvTranspose2d(2, 3, 3, stride=2), (1, 2, 4, 4), 2 * 3 * 9 * 16),
+        (nn.ReLU(), (1, 4), 0),
+    ],
+)
+def test_vectors_and_recurrent_layers_are_counted(
+    network: nn.Module, shape: tuple[int, ...], macs: int, inference: bool
+) -> None:
+    with torch.inference_mode(inference):
+        assert traced_macs(network, shape) == macs
+
+
+def test_the_input_itself_may_be_given() -> None:
+    words = torch.zeros(1, 3, dtype=torch.int64)
+    embedding = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 5))
+    assert traced_macs(embedding, words) == 3 * 4 * 5
+    with pytest.raises(RuntimeError) as caught:
+        traced_macs(embedding, (1, 3))
+    assert "zeros of shape (1, 3); other input can be given itself" in caught.value.__notes__[0]
+    two = Computing(lambda w, x, other=None: x @ w + other @ w, 4, 5)
+    assert traced_macs(two, (torch.zeros(1, 4), torch.zeros(1, 4))) == 40
+    assert traced_macs(two, {"x": torch.zeros(1, 4), "other": torch.zeros(1, 4)}) == 40
+    assert traced_macs(Computing(lambda w, batch: batch["x"] @ w, 4, 5), ({"x": torch.zeros(1, 4)},)) == 20
+    assert traced_macs(nn.Linear(4, 5), np.array([1, 4])) == 20
+
+
+def test_what_cannot_be_counted_is_named() -> None:
+    sparse = Computing(lambda w, x: torch.sparse.mm(x.to_sparse(), w), 4, 2)
+    with pytest.raises(
+        ValueError, match=r"network must compute by operations whose .* are known, got _sparse"
+    ):
+        traced_macs(sparse, (1, 4))
+    for shape in ((0, 4), (), 4, (1.5,), "14"):
+        with pytest.raises(ValueError, match="shape must be the input's, integers from 1 up"):
+            traced_macs(nn.Linear(4, 5), shape)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"network must be a torch\.nn\.Module"):
+        traced_macs(lambda x: x, (1, 4))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"channels": 0}, "channels must be an integer from 1 up, got 0"),
+        ({"channels": 16.5}, r"channels must be an integer from 1 up, got 16\.5"),
+        ({"classes": -1}, "classes must be"),
+        ({"stages": True}, "stages must be"),
+        ({"resolution": 3, "stages": 4}, "resolution must leave a pixel for each of 4 stages"),
+    ],
+)
+def test_impossible_networks_are_refused(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        NetworkConfig(**options)
+    assert NetworkConfig(np.int64(8)) == NetworkConfig(8)  # type: ignore[arg-type]
+    assert type(NetworkConfig(np.int64(8)).channels) is int  # type: ignore[arg-type]
+
+
+def test_numpys_seeds_give_the_same_weights_and_others_are_refused() -> None:
+    cell = SPACE.from_index(9_000)
+    one, other = (build_network(cell, seed=seed).stem[0].weight for seed in (3, np.int64(3)))  # type: ignore[arg-type]
+    assert torch.equal(one, other)
+    for seed in (1.5, "3", None, True, -1):
+        with pytest.raises((TypeError, ValueError), match="seed must be an integer from 0 up"):
+            build_network(cell, seed=seed)  # type: ignore[arg-type]
+
+
+def test_precision_and_device_survive_packing() -> None:
+    cell = SPACE.from_index(9_000)
+    for network in (build_network(cell).double(), build_network(cell).to("meta")):
+        weight = network.classifier.weight
+        for made in (packed := pack([network, network]), unpack(packed)[1]):
+            found = made.classifier.weight
+            assert (found.dtype, found.device) == (weight.dtype, weight.device)

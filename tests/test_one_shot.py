@@ -436,3 +436,67 @@ def test_blocks_without_a_cell_are_the_ordinary_ones():
     assert len(supernet.body) == len(network.body)
     kinds = [isinstance(part, CellBlock) for part in network.body]
     assert kinds == [hasattr(part, "edges") for part in supernet.body]
+
+
+def test_a_reward_leaves_every_part_its_mode_also_after_an_error() -> None:
+    supernet = SinglePathSupernet(TINY).train()
+    supernet.stem.eval()
+    modes = [part.training for part in supernet.modules()]
+    labels = torch.zeros(8, dtype=torch.int64)
+    batch_accuracy(supernet, CONVS, (torch.randn(8, 1, 8, 8), labels))
+    assert [part.training for part in supernet.modules()] == modes
+    with pytest.raises(RuntimeError):
+        batch_accuracy(supernet.eval(), CONVS, (torch.randn(8, 3, 8, 8), labels))
+    assert not any(part.training for part in supernet.modules())
+
+
+def test_recalibration_takes_a_loaders_batches_and_refuses_what_is_none() -> None:
+    norm = nn.BatchNorm1d(4)
+    recalibrate(norm, [(torch.ones(2, 4), torch.zeros(2)), [torch.full((2, 4), 3.0), torch.zeros(2)]])
+    assert norm.running_mean.tolist() == [2.0] * 4  # type: ignore[union-attr]
+    with pytest.raises(TypeError, match=r"batches must be several, such as images\.split\(64\)"):
+        recalibrate(norm, torch.ones(6, 4))
+    with pytest.raises(TypeError, match="batches must hold tensors of images"):
+        recalibrate(norm, [np.ones((2, 4))])  # type: ignore[list-item]
+    assert norm.running_mean.tolist() == [2.0] * 4  # type: ignore[union-attr]
+
+
+def test_a_training_with_numpys_numbers_goes_on_from_its_file(splits: DataSplits, tmp_path: Path) -> None:
+    def made() -> OneShotTraining:
+        recipe = OneShotRecipe(passes=np.int64(4), batch_size=np.int64(16), lr=np.float64(0.05))  # type: ignore[arg-type]
+        network = NetworkConfig(channels=np.int64(4), resolution=np.int64(8))  # type: ignore[arg-type]
+        return OneShotTraining(splits, recipe, np.int64(3), network)  # type: ignore[arg-type]
+
+    begun, resumed = made(), made()
+    begun.run(np.int64(2))  # type: ignore[arg-type]
+    begun.save(tmp_path / "run.pt")
+    resumed.load(tmp_path / "run.pt")
+    assert (resumed.step, resumed.losses) == (2, begun.losses)
+
+
+@pytest.mark.parametrize("part", [{"what": 3}, {"step": "two"}, {"step": True}])
+def test_a_file_with_parts_of_another_kind_changes_nothing(
+    splits: DataSplits, tmp_path: Path, part: dict[str, object]
+) -> None:
+    begun, resumed = training(splits), training(splits)
+    begun.run(1)
+    begun.save(tmp_path / "run.pt")
+    torch.save(torch.load(tmp_path / "run.pt") | part, tmp_path / "run.pt")
+    with pytest.raises(
+        ValueError, match=r"path must hold a training that save\(\) wrote, .* holds something else"
+    ):
+        resumed.load(tmp_path / "run.pt")
+    assert resumed.step == 0
+
+
+def test_a_tilde_is_the_home_folder(
+    splits: DataSplits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    made = training(splits)
+    made.save("~/runs/run.pt")
+    made.load("~/runs/run.pt")
+    assert (tmp_path / "home" / "runs" / "run.pt").is_file()
+    assert not (tmp_path / "~").exists()

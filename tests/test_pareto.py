@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ from nas_lib.pareto import (
     non_dominated,
     run_multi,
 )
-from nas_lib.spaces import OPS, CellSpace
+from nas_lib.spaces import OPS, CellSpace, ProductArch, ProductSpace
 
 SPACE = CellSpace()
 # Few different values, so that ties and copies are common.
@@ -204,3 +206,68 @@ def test_impossible_options_are_refused(option: str, value: float) -> None:
         NSGA2(SPACE, 3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="budget"):
         run_multi(NSGA2(SPACE, np.random.default_rng(0)), _objectives, 0)
+
+
+CONDITIONAL = ProductSpace(
+    {"kind": ("conv", "skip", "pool"), "kernel": (3, 5, 7), "width": (8, 16, 32)},
+    when={"kernel": lambda kind: kind == "conv"},
+    where=lambda kind, width: not (kind == "skip" and width == 8),
+)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_children_keep_the_conditions_of_the_space(seed: int) -> None:
+    searcher = NSGA2(CONDITIONAL, np.random.default_rng(seed), population=4)
+    history = run_multi(
+        searcher, lambda arch: (float(arch.width), -float(CONDITIONAL.index(arch))), np.int64(14)
+    )
+    assert len(history) == 14
+    assert all(arch in CONDITIONAL for arch in history.archs)
+
+
+def test_what_was_evaluated_survives_the_end_of_the_space_an_error_and_an_interruption() -> None:
+    def objectives(arch: ProductArch) -> tuple[float, float]:
+        return float(arch.width), 1.0
+
+    def breaking(error: type[BaseException]) -> Callable[[ProductArch], tuple[float, float]]:
+        left = iter((1, 2, 3))
+
+        def evaluate(arch: ProductArch) -> tuple[float, float]:
+            if next(left, None) is None:
+                raise error
+            return objectives(arch)
+
+        return evaluate
+
+    def search() -> RandomMulti:
+        return RandomMulti(CONDITIONAL, np.random.default_rng(0))
+
+    assert len(run_multi(search(), objectives, 99)) == len(CONDITIONAL)
+    with pytest.raises(ZeroDivisionError) as caught:
+        run_multi(search(), breaking(ZeroDivisionError), 9)
+    assert len(caught.value.history) == 3  # type: ignore[attr-defined]
+    with pytest.warns(UserWarning, match="holds the 3 evaluations"):
+        assert len(run_multi(search(), breaking(KeyboardInterrupt), 9)) == 3
+
+
+@pytest.mark.parametrize(
+    "told",
+    [1.0, None, (), (1.0, float("nan")), ("fast", "small")],
+    ids=["number", "none", "empty", "nan", "words"],
+)
+def test_objectives_that_are_no_numbers_are_refused_and_not_kept(told: object) -> None:
+    known: dict[object, object] = {}
+    with pytest.raises(ValueError, match="objectives must give one finite number for each objective, got"):
+        run_multi(RandomMulti(CONDITIONAL, np.random.default_rng(0)), lambda _: told, 3, known)  # type: ignore[arg-type, return-value]
+    assert not known
+
+
+def test_the_number_of_objectives_may_not_change() -> None:
+    many = iter((1, 2))
+    with pytest.raises(ValueError, match="objectives must give 1 finite numbers, as before"):
+        run_multi(RandomMulti(SPACE, np.random.default_rng(0)), lambda arch: (1.0,) * next(many), 2)
+    searcher = NSGA2(SPACE, np.random.default_rng(0))
+    searcher.tell(searcher.ask(), (1.0, 2.0))
+    with pytest.raises(ValueError, match="values must be as many objectives as before, 2, got 3"):
+        searcher.tell(searcher.ask(), (1.0, 2.0, 3.0))
+    assert crowding_distance(np.zeros((0, 2))).shape == (0,)

@@ -484,3 +484,34 @@ def test_too_many_neighbours_and_beginnings_that_lead_nowhere() -> None:
     for bad in (("conv", 7), ("skip", None, None), ("flip",)):
         with pytest.raises(ValueError, match="decided must be the first decisions of an architecture"):
             SPACE.options(bad)
+
+
+@pytest.mark.parametrize(
+    ("options", "spelt"),
+    [
+        (np.linspace(0, 1, 3), ["rate=0.0", "rate=0.5", "rate=1.0"]),
+        (list(np.linspace(0, 1, 3)), ["rate=0.0", "rate=0.5", "rate=1.0"]),
+        ((np.int64(3), np.int64(5)), ["rate=3", "rate=5"]),
+    ],
+)
+def test_numpys_numbers_are_spelt_as_numbers(options: Any, spelt: list[str]) -> None:
+    space = ProductSpace({"rate": options})
+    assert [space.str(arch) for arch in space] == spelt
+    assert all(space.parse(space.str(arch)) == arch for arch in space)
+
+
+def test_options_that_read_like_two_decisions_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not read like two decisions, got 'x b=y' for a"):
+        ProductSpace({"a": ("x", "x b=y"), "b": ("y", "y b=y")})
+
+
+def test_own_functions_that_give_something_else_are_named() -> None:
+    choices = {"a": (1, 2, 3)}
+    for encoded in ([[1], [2, 3]], None, ["x"], [math.nan]):
+        with pytest.raises(ValueError, match="encode must give a vector of finite numbers"):
+            ProductSpace(choices, encode=lambda arch, e=encoded: e).encode((1,))  # type: ignore[arg-type, misc]
+    own: Any = ProductSpace(choices, parse=lambda text: (int(text),), spell=lambda arch: arch.a)
+    with pytest.raises(ValueError, match="spell must give a string, got 1"):
+        own.str((1,))
+    with pytest.raises(ValueError, match=r"string must be an architecture .* parse ends with ValueError"):
+        ProductSpace(choices, parse=lambda text: (int(text),)).parse("one")

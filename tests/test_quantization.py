@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +181,70 @@ def test_bad_files_threads_and_images_are_refused(exported: tuple[nn.Module, Pat
         deployment.OnnxModel(path, threads=0)
     with pytest.raises(ValueError, match="images"):
         deployment.quantize_int8(path, tmp_path / "y.onnx", np.zeros((0, 1, 12, 12), np.float32))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv1d(2, 3, 3),
+        nn.Conv3d(1, 2, 3),
+        nn.ConvTranspose1d(2, 3, 3),
+        nn.ConvTranspose2d(4, 3, 3),
+        nn.Linear(9, 2),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_every_kind_of_convolution_is_quantised_by_its_output_channels(layer: nn.Module) -> None:
+    twin: nn.Module = quantization_aware(layer, 2)
+    channels = twin.weight.movedim(1 if "Transpose" in type(layer).__name__ else 0, 0).flatten(1)  # type: ignore[operator, union-attr]
+    for row in channels:
+        assert set(row.sign().tolist()) <= {-1.0, 0.0, 1.0}
+        assert len(row.abs().unique()) <= 2  # 0 and the scale
+    assert len(channels.abs().amax(1).unique()) == len(channels)  # each has a scale of its own
+
+
+@pytest.mark.parametrize("layer", [nn.MultiheadAttention(8, 2), nn.LSTM(8, 2), nn.GRUCell(8, 2)])
+def test_layers_that_would_keep_floats_unsaid_are_refused(layer: nn.Module) -> None:
+    network = nn.Sequential(nn.Linear(8, 8), nn.Sequential(layer))
+    with pytest.raises(ValueError, match=rf"got a {type(layer).__name__} at 1\.0"):
+        quantization_aware(network, 8)
+
+
+def test_other_bits_are_for_the_stored_weights() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(50, 3)
+    again: nn.Module = quantization_aware(quantization_aware(layer, 2), 8)
+    torch.testing.assert_close(again.weight, quantization_aware(layer, 8).weight, rtol=0, atol=0)
+    assert type(settled(again).weight) is nn.Parameter
+
+
+def test_what_cannot_be_rounded_is_named() -> None:
+    with pytest.raises(TypeError, match=r"weight must be a tensor of floats, got torch\.int64"):
+        rounded_weights(torch.ones(2, 2, dtype=torch.int64), 8)
+    for axis in (2, -3, 0.5):
+        with pytest.raises(ValueError, match="axis must be None or one of the weight's 2 dimensions"):
+            rounded_weights(torch.ones(2, 2), 8, axis=axis)  # type: ignore[arg-type]
+    assert rounded_weights(torch.tensor(1.5), np.int64(8)) == 1.5  # type: ignore[arg-type]
+
+
+def test_fine_tuning_refuses_what_does_not_fit_and_leaves_no_image_alone() -> None:
+    images, labels = torch.randn(5, 4), torch.zeros(5, dtype=torch.int64)
+    for options, named in (({"batch": 0}, "batch must be"), ({"epochs": -1}, "epochs must be")):
+        with pytest.raises(ValueError, match=named):
+            fine_tuned(nn.Linear(4, 2), images, labels, **options)
+    for few in (0, 3):
+        with pytest.raises(ValueError, match="labels must be one for each of one or more images"):
+            fine_tuned(nn.Linear(4, 2), images[:few], labels[:4])
+    # A batch norm over vectors refuses a step with one of them: the fifth is in the first step.
+    assert fine_tuned(
+        nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2)), images, labels, batch=4, epochs=1
+    ).training
+
+
+def test_accuracies_that_are_no_numbers_end_the_search_with_what_was_found() -> None:
+    values = iter((1.0, 2.0, math.nan))
+    with pytest.raises(ValueError, match="evaluate must give a finite accuracy, got nan") as caught:
+        evolve_bits(lambda *_: next(values), lambda *_: 1.0, [1, 2], [4, 8], 5, 4, np.random.default_rng(0))
+    assert [value for *_, value in caught.value.history] == [1.0, 2.0]  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match="rng must be"):
+        evolve_bits(lambda *_: 1.0, lambda *_: 1.0, [1], [4], 5, 4, 0)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -768,3 +769,84 @@ def test_random_winners_are_the_best_of_their_draws_by_what_the_run_saw() -> Non
         random_winners(table, 0, rng)
     with pytest.raises(ValueError, match="allowed must hold at least one architecture"):
         random_winners(table, 1, rng, allowed=few & ~few)
+
+
+@pytest.mark.parametrize("seeds", [[0, 1.5], [[0], [1]], "01", [0, -1], [True, 2], [0, None]])
+def test_seeds_are_looked_at_before_anything_runs(seeds: Any) -> None:
+    asked = []
+
+    class Watching(RandomSearch):
+        def ask(self) -> Any:
+            asked.append(1)
+            return super().ask()
+
+    with pytest.raises(
+        (TypeError, ValueError), match="seeds must be a number of runs from 1 up or distinct integers"
+    ):
+        compare({"random": Watching}, BENCH, 3, seeds, progress=False)
+    assert not asked
+
+
+def test_a_budget_that_nothing_uses_up_takes_no_memory() -> None:
+    result = compare({"random": RandomSearch}, BENCH, 10**12, 2, progress=False)
+    assert result.values["random"].shape == (2, 64)
+    np.testing.assert_array_equal(result.final["random"] >= 0, True)
+
+
+class Answering:
+    """A user's own benchmark, which answers every question alike."""
+
+    space, epochs, seeds = SMALL, 1, 1
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def query(self, arch: Any, epochs: int | None = None, seed: int | None = None) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "answer", [90.0, None, (1, 2), *[Evaluation(v, None, None, None, None) for v in (None, "90")]]
+)
+def test_answers_that_are_no_evaluations_are_named(answer: Any) -> None:
+    with pytest.raises(
+        TypeError, match="benchmark must answer with an Evaluation whose valid is a number, got"
+    ):
+        run(RandomSearch, Answering(answer), 3, 0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("benchmark", [None, RandomSearch, lambda arch: 1.0])
+def test_what_is_no_benchmark_is_named(benchmark: Any) -> None:
+    with pytest.raises(TypeError, match="benchmark must have a space and answer query"):
+        run(RandomSearch, benchmark, 3, 0)
+
+
+def test_values_with_a_gradient_are_values() -> None:
+    value = torch.tensor(3.0, requires_grad=True)
+    answer: Any = Evaluation(value, None, None, None, None)  # type: ignore[arg-type]
+    assert run(RandomSearch, Answering(answer), 3, 0).values.tolist() == [3.0] * 3
+
+
+def test_a_history_is_its_own_and_refuses_what_it_would_cut() -> None:
+    values = np.array([1.0, 2.0])
+    history = History(["a", "b"], values)
+    values[0] = 99
+    assert history.values.tolist() == [1.0, 2.0]
+    with pytest.raises(ValueError, match=r"epochs must be whole numbers, got 1\.5"):
+        History(["a"], [1.0], epochs=[1.5])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="values must be numbers, got"):
+        History(["a"], ["good"])  # type: ignore[arg-type, list-item]
+
+
+def test_steps_and_allowed_places_beyond_the_end_are_named() -> None:
+    result = compare({"random": RandomSearch}, BENCH, 3, 3, progress=False)
+    with pytest.raises(ValueError, match="step must be a place among the 3 steps, got 7"):
+        result.paired("random", "random", step=7)
+    for allowed in (
+        [True],
+        np.arange(64),
+    ):  # numbers of cells look like truth values, and mean all but the first
+        with pytest.raises(ValueError, match="allowed must be 64 truth values"):
+            random_winners(BENCH, 2, np.random.default_rng(0), 5, allowed=allowed)
+    with pytest.raises(ValueError, match=r"trainings must be an integer from 1 up, got 1\.5"):
+        random_winners(BENCH, 1.5, np.random.default_rng(0))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas_lib.benchmark import TabularBenchmark
+from nas_lib.benchmark import Evaluation, TabularBenchmark
 from nas_lib.search import RandomSearch, SearcherFactory, compare, run
 from nas_lib.searchers import (
     ConstrainedEvolution,
@@ -21,7 +21,7 @@ from nas_lib.searchers import (
     halving_epochs,
     largest_start,
 )
-from nas_lib.spaces import CellSpace
+from nas_lib.spaces import CellSpace, ProductSpace
 from nas_lib.surrogates import BayesianOptimization
 from tests.test_search import BENCH, SMALL, nas_bench_201  # noqa: F401  (a fixture)
 
@@ -470,3 +470,24 @@ def test_looking_at_all_neighbours_first_costs_a_tenth_of_a_point(
     comparison = compare(methods, nas_bench_201, 20_000, 500, unit="seconds", progress=False)
     assert comparison.values["best"][:, -1].mean() == pytest.approx(91.33, abs=0.05)
     assert comparison.paired("first", "best").low > 0
+
+
+def test_what_a_cost_or_an_encoding_gives_is_named() -> None:
+    with pytest.raises(ValueError, match="cost must be a finite number, got None"):
+        ConstrainedEvolution(SMALL, np.random.default_rng(0), lambda arch: None, 1.0)  # type: ignore[arg-type, return-value]
+    ragged: Any = partial(
+        BayesianOptimization, initial=2, encode=lambda arch: [1.0] * (1 + SMALL.index(arch) % 2)
+    )
+    with pytest.raises(ValueError, match="encode must give equally many numbers for all architectures"):
+        run(ragged, BENCH, 9, 0)
+    assert Reinforce(SMALL, np.random.default_rng(0), learning_rate=np.float32(0.5)).learning_rate == 0.5  # type: ignore[arg-type]
+
+
+def test_halving_needs_no_count_of_the_space() -> None:
+    class Huge:
+        space, epochs, seeds = ProductSpace([range(10)] * 30), 3, 1
+
+        def query(self, arch: Any, epochs: int | None = None, seed: int | None = None) -> Evaluation:
+            return Evaluation(float(sum(arch)), None, 1.0, None, None)
+
+    assert len(set(halve(Huge(), 4, 0).archs)) == 4  # type: ignore[arg-type]

@@ -146,9 +146,11 @@ class MobileSpace(ProductSpace):
     ) -> None:
         if isinstance(stages, bool) or not isinstance(stages, (int, np.integer)) or stages < 1:
             raise ValueError(f"stages must be an integer of 1 or more, got {stages!r}")
-        per_stage = {"depths": depths, "kernels": kernels, "expands": expands}
-        for name, options in {"resolutions": resolutions, "widths": widths, **per_stage}.items():
-            _check_options(name, options)
+        resolutions, widths = _options("resolutions", resolutions), _options("widths", widths)
+        depths, kernels, expands = (
+            _options(name, options)
+            for name, options in (("depths", depths), ("kernels", kernels), ("expands", expands))
+        )
         choices = {"resolution": resolutions, "width": widths}
         for stage in range(1, stages + 1):
             choices |= {f"depth{stage}": depths, f"kernel{stage}": kernels, f"expand{stage}": expands}
@@ -229,8 +231,10 @@ class MobileSpace(ProductSpace):
         )
 
 
-def _check_options(name: str, options: Any) -> None:
-    if isinstance(options, str) or not isinstance(options, Sequence):
+def _options(name: str, options: Any) -> tuple[Any, ...]:
+    if isinstance(options, str) or not isinstance(options, (Sequence, np.ndarray)):
         raise TypeError(f"{name} must be a sequence of numbers, got {options!r}")
-    if not options or len(set(options)) != len(options):
-        raise ValueError(f"{name} must be one or more distinct numbers, got {tuple(options)!r}")
+    found = tuple(options.tolist() if isinstance(options, np.ndarray) else options)
+    if not found or len(set(found)) != len(found):
+        raise ValueError(f"{name} must be one or more distinct numbers, got {found!r}")
+    return found

@@ -393,12 +393,14 @@ class ProductSpace:
         """The features of `arch`: its own `encode`, or a one-hot vector as long as there are options in all."""
         values = self._require(arch)
         if self._own_encode is not None:
-            features = np.asarray(self._own_encode(self._arch(values)), dtype=np.float64)
-            if features.ndim != 1 or not np.isfinite(features).all():
-                raise ValueError(
-                    f"encode must give a vector of finite numbers, got {features!r} for {values!r}"
-                )
-            return features
+            found = self._own_encode(self._arch(values))
+            try:
+                features = np.asarray(found, dtype=np.float64)
+                if features.ndim == 1 and np.isfinite(features).all():
+                    return features
+            except (TypeError, ValueError):  # no numbers, or rows of different lengths
+                pass
+            raise ValueError(f"encode must give a vector of finite numbers, got {found!r} for {values!r}")
         vector = np.zeros(sum(map(len, self._choices)))
         start = 0
         for options, ranks, value in zip(self._choices, self._ranks, values):
@@ -419,7 +421,13 @@ class ProductSpace:
             raise TypeError(f"string must be an architecture written as {example!r}, got {string!r}")
         read = self._read(string) if self._own_spell is None else None
         if read is None and self._own_parse is not None:
-            read = self._own_parse(string)
+            try:
+                read = self._own_parse(string)
+            except Exception as error:  # what it does not know, a function of three lines cannot read
+                raise ValueError(
+                    f"string must be an architecture written as {example!r}, got {string!r}: parse ends with "
+                    f"{type(error).__name__} ({error})"
+                ) from error
             if isinstance(read, Mapping):
                 read = tuple(read.get(name) for name in self.names)
         if read is None:
@@ -430,7 +438,10 @@ class ProductSpace:
         """The spelling of `arch`; `parse` reads it back."""
         values = self._require(arch)
         if self._own_spell is not None:
-            return self._own_spell(self._arch(values))
+            spelt = self._own_spell(self._arch(values))
+            if not isinstance(spelt, str):
+                raise ValueError(f"spell must give a string, got {spelt!r} for {values!r}")
+            return spelt
         return " ".join(
             f"{name}={spelt[value]}" for name, spelt, value in zip(self.names, self._spellings, values)
         )
@@ -526,6 +537,15 @@ class ProductSpace:
                 raise ValueError(
                     f"choices must have options of different spelling, got {options!r} for {name}: give parse and spell"
                 )
+            # "a=x b=y" as an option of a would read like the options x of a and y of b.
+            pair = next(
+                (text for text in spelt.values() for other in self.names if f" {other}=" in text), None
+            )
+            if pair is not None:
+                raise ValueError(
+                    f"choices must have options that do not read like two decisions, got {pair!r} for {name}: give "
+                    "parse and spell"
+                )
             found.append(spelt)
         return tuple(found)
 
@@ -597,7 +617,8 @@ def _decisions(choices: Any) -> tuple[tuple[str, ...], tuple[Values, ...]]:
     for name, options in choices.items():
         if isinstance(options, (str, bytes, set, frozenset, Mapping)) or not isinstance(options, Iterable):
             raise TypeError(f"{accepted}, got {options!r} for {name}")
-        values = tuple(options.tolist() if isinstance(options, np.ndarray) else options)
+        # numpy's numbers become Python's, which are equal and are spelt as they are written
+        values = tuple(option.item() if isinstance(option, np.generic) else option for option in options)
         try:
             distinct = len(set(values)) == len(values)
         except TypeError:
