@@ -1,8 +1,10 @@
 """The data: the same scene at every resolution, no handwriting shared between splits, the same images everywhere."""
 
 import gzip
+import re
 import time
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,3 +237,54 @@ def test_missing_files_give_one_sentence(name: str, tmp_path) -> None:
 def test_unknown_dataset(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"name is 'imagenet'; accepted: mnist, fashion_mnist, cifar10"):
         load_dataset("imagenet", tmp_path)
+
+
+def made_mnist(root: Path) -> Path:
+    """Files in MNIST's format, of 60 and 12 black images, as torchvision stores them; their folder."""
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 60), ("t10k", 12)):
+        for what, array in (
+            ("images-idx3", np.zeros((count, 28, 28))),
+            ("labels-idx1", np.arange(count) % 10),
+        ):
+            head = bytes([0, 0, 8, array.ndim]) + b"".join(side.to_bytes(4, "big") for side in array.shape)
+            (raw / f"{part}-{what}-ubyte").write_bytes(head + array.astype(np.uint8).tobytes())
+    return raw
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404 not found</html>", "half", "fewer"])
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])
+def test_files_that_are_cut_off_or_something_else_are_named(
+    tmp_path: Path, name: str, content: bytes | str
+) -> None:
+    file = made_mnist(tmp_path) / name
+    whole = file.read_bytes()
+    if content == "fewer":  # whole in itself, but of other images
+        sides = b"" if "labels" in name else (28).to_bytes(4, "big") * 2
+        rest = bytes(7 if "labels" in name else 7 * 28 * 28)
+        content = bytes([0, 0, 8, 1 if "labels" in name else 3]) + (7).to_bytes(4, "big") + sides + rest
+    file.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
+    with pytest.raises(ValueError, match=rf"root must hold .* of mnist,? .*{re.escape(str(tmp_path))}"):
+        load_dataset("mnist", tmp_path)
+    assert len(load_dataset("mnist", tmp_path, "test")) == 12
+
+
+def test_the_data_sets_own_folder_and_the_home_folder_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_mnist(tmp_path / "my data")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for root in (tmp_path / "my data", tmp_path / "my data" / "MNIST", "~/my data"):
+        assert len(load_dataset("mnist", root)) == 50
+
+
+def test_packed_files_are_said_to_be_there(tmp_path: Path) -> None:
+    for file in made_mnist(tmp_path).iterdir():
+        file.with_name(file.name + ".gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    with pytest.raises(
+        FileNotFoundError, match=r"its files are packed there, `gunzip .*raw/\*\.gz` unpacks them"
+    ):
+        load_dataset("mnist", tmp_path)

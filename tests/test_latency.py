@@ -22,6 +22,7 @@ from nas_lib.latency import (
     compare,
     edge_layers,
     layer_work,
+    measure_network,
     mobile_layers,
     pinned_threads,
     time_calls,
@@ -488,3 +489,48 @@ def test_latency_files_that_cannot_be_read_are_refused(tmp_path, capsys) -> None
         real_data.latencies(tmp_path / "help", "raspi4")
     with pytest.raises(FileNotFoundError):
         real_data.latencies(tmp_path / "nothing", "raspi4")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04hello"])
+def test_files_that_are_no_columns_are_named(content: bytes, tmp_path) -> None:
+    path = tmp_path / "file.npz"
+    path.write_bytes(content)
+    for read in (real_data.nas_bench_201, real_data.two_lengths, real_data.device_latencies):
+        with pytest.raises(ValueError, match=r"path must be an npz file of numbers, got .*file\.npz"):
+            read(path)
+
+
+def test_columns_may_hold_words_and_must_be_whole(tmp_path) -> None:
+    space = CellSpace()
+    words = np.array([space.str(space.from_index(i)) for i in range(len(space))])
+    columns = dict.fromkeys(("valid_acc_12", "valid_acc_200", "train_time_200_s"), np.ones(len(space)))
+    np.savez(tmp_path / "whole.npz", arch=words, **columns)
+    assert len(real_data.nas_bench_201(tmp_path / "whole.npz")) == len(space)
+    np.savez(tmp_path / "short.npz", arch=words, **columns | {"valid_acc_200": np.ones(3)})
+    with pytest.raises(
+        ValueError, match=r"valid_acc_200 must have one number for each cell, got shape \(3,\)"
+    ):
+        real_data.nas_bench_201(tmp_path / "short.npz")
+    np.savez(tmp_path / "other.npz", arch=np.array([b"foo"]), **columns)
+    with pytest.raises(ValueError, match=r"path must hold the space's cells, got .*foo"):
+        real_data.nas_bench_201(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("content", [{"nasbench201": 3}, {"nasbench201": {"cifar10": 3}}, [1, 2]])
+def test_pickles_of_something_else_are_named(content: object, tmp_path) -> None:
+    (tmp_path / "file.pickle").write_bytes(pickle.dumps(content))
+    with pytest.raises(ValueError, match=r"path must .*file\.pickle"):
+        real_data.latencies(tmp_path / "file.pickle", "raspi4")
+
+
+def test_numpys_numbers_are_threads_and_repeats_and_nothing_else_is() -> None:
+    with pinned_threads(np.int64(1)):  # type: ignore[arg-type]
+        assert torch.get_num_threads() == 1
+    assert len(time_calls(lambda: None, warmup=np.int64(1), repeats=np.int64(2)).seconds) == 2  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="images must be a tensor"):
+        measure_network(torch.nn.ReLU(), [1, 2], repeats=1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="predicted must be finite seconds, got nan"):
+        compare([1, float("nan")], [1, 2])
+    for value in ("1", None, True):
+        with pytest.raises(ValueError, match="fps must be a positive number"):
+            frame_budget(value)  # type: ignore[arg-type]

@@ -337,3 +337,24 @@ def test_an_elastic_network_refuses_other_architectures_images_and_spaces(elasti
         elastic(torch.zeros(1, 1, 12, 12), elastic.space.smallest)
     with pytest.raises(ValueError, match="space must have one width"):
         ElasticNetwork(WIDE)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"channels": (0, 8, 8)}, "channels must be integers from 1 up"),
+        ({"strides": (0, 1, 2)}, "strides must be integers from 1 up"),
+        ({"strides": 2}, "strides must be integers from 1 up"),
+        ({"divisor": 0}, "divisor must be an integer from 1 up"),
+        ({"classes": 1.5}, "classes must be an integer from 1 up"),
+    ],
+)
+def test_impossible_networks_are_refused(options: dict, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        MobileConfig(**options)
+
+
+def test_lists_and_numpys_numbers_are_the_same_configuration() -> None:
+    made = MobileConfig(channels=[8, 16, 32], strides=np.array([1, 2, 2]), stem=np.int64(8))  # type: ignore[arg-type]
+    assert made == MobileConfig() and hash(made) == hash(MobileConfig())
+    assert MobileSpace(widths=np.linspace(0.5, 1, 2)).smallest == MobileSpace(widths=(0.5, 1.0)).smallest  # type: ignore[arg-type]

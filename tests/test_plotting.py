@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -457,3 +459,68 @@ empty, _ = shell.display_formatter.format(plt.figure())
 assert "image/png" not in empty and "text/html" not in empty, empty
 """
     subprocess.run([sys.executable, "-c", done], check=True, env=os.environ | {"MPLBACKEND": "agg"})
+
+
+NAN = float("nan")
+LABELS = {"xlabel": "x (%)", "ylabel": "y (%)"}
+REFUSED: list[tuple[Any, str]] = [
+    (lambda: plotting.regret_bands({"a": [[1.0, NAN]]}), "curves must be finite numbers, got nan in 'a'"),
+    (lambda: plotting.regret_bands({"a": [[1.0], [1.0, 2.0]]}), r"curves\['a'\] must be an array of numbers"),
+    (lambda: plotting.regret_bands({"a": [1.0, 2.0]}, x=[1]), "x must have the 2 places of 'a', got shape"),
+    (lambda: plotting.regret_bands({"a": [1.0]}, percentiles=(10, 50)), "percentiles must be"),  # type: ignore[arg-type]
+    (lambda: plotting.learning_curves([1, 2]), "curves must map names"),  # type: ignore[arg-type]
+    (lambda: plotting.lines({}, **LABELS), "series must map names"),
+    (lambda: plotting.lines({"a": [1, 2]}, x=[1], **LABELS), "x must have the 2 places"),
+    (lambda: plotting.histogram({}, xlabel="x"), "samples must hold at least one distribution"),
+    (
+        lambda: plotting.histogram({"a": [1, NAN]}, xlabel="x"),
+        "samples must be finite numbers, got nan in 'a'",
+    ),
+    (lambda: plotting.image_grid({}), "rows must hold at least one"),
+    (lambda: plotting.intervals({}, xlabel="x"), "rows must hold at least one"),
+    (lambda: plotting.dots({}, xlabel="x"), "panels must hold at least one panel"),
+    (lambda: plotting.dots({"a": {}}, xlabel="x"), "panels must hold at least one row"),
+    (
+        lambda: plotting.dots({"a": {"r": 1}, "b": {"s": 1}}, xlabel="x"),
+        "panels must all have the rows r, got s in 'b'",
+    ),
+    (
+        lambda: plotting.dots({"a": {"r": 1}}, xlabel="x", baseline="q"),
+        "baseline must be one of the rows r, got 'q'",
+    ),
+    (lambda: plotting.choice_maps({}, ["a"], ["b"]), "maps must hold at least one"),
+    (lambda: plotting.choice_maps({"m": np.ones((2, 3))}, ["a"], ["b"]), r"maps must have shape \(1, 1\)"),
+    (lambda: plotting.op_paths({}, **LABELS), "panels must hold at least one"),
+    (lambda: plotting.op_paths({"a": np.ones((3, 4))}, **LABELS), r"panels must have shape \(5, n\)"),
+    (lambda: plotting.draw_cells([]), "archs must hold at least one"),
+    (
+        lambda: plotting.draw_cells([CellSpace().from_index(1)] * 2, ["one"]),
+        "titles must be one for each of 2 cells",
+    ),
+    (lambda: plotting.scatter([1, 2], [1], **LABELS), "x and y must be equally many"),
+    (lambda: plotting.scatter([], [], diagonal=True, **LABELS), "x and y must hold a pair"),
+    (lambda: plotting.pareto([], [], xlabel="x"), "cost and value must hold a pair"),
+    (lambda: plotting.pareto([1, 2], [1], xlabel="x"), "cost and value must be equally many"),
+]
+
+
+@pytest.mark.parametrize(("draw", "named"), REFUSED)
+def test_what_cannot_be_drawn_is_named_and_leaves_no_figure(draw: Any, named: str) -> None:
+    plotting.plt.close("all")
+    with pytest.raises(ValueError, match=named):
+        draw()
+    assert not plotting.plt.get_fignums()
+
+
+def test_points_that_are_no_numbers_are_not_counted_and_on_no_front() -> None:
+    ax = plotting.pareto([1, 2, 3, NAN], [1, NAN, 3, 9], xlabel="seconds")
+    assert _title(ax) == "n = 2 of 4"
+    assert ax.lines[-1].get_xydata().tolist() == [[1, 1], [3, 3]]
+
+
+def test_curves_may_carry_gradients_and_dots_may_all_be_zero() -> None:
+    ax = plotting.lines({"a": torch.arange(3.0, requires_grad=True)}, **LABELS)
+    assert ax.lines[0].get_ydata().tolist() == [0, 1, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plotting.dots({"a": {"r": 0.0}}, xlabel="x")

@@ -6,6 +6,7 @@ import ast
 
 import numpy as np
 import pytest
+import torch
 
 import solutions
 from nas_lib import plotting
@@ -96,3 +97,25 @@ def test_every_lesson_asks_first_and_answers_later(lesson):
             assert len(cells[place].splitlines()) <= 12
             assert ast.unparse(call.args[1]) == "...", name
             assert any(f"{name}.beside(" in later for later in cells[place + 1 :]), name
+
+
+def test_guesses_of_any_kind_never_stop_a_notebook(capsys):
+    class Broken:
+        def __repr__(self):
+            raise ZeroDivisionError
+
+    assert predict("How many?", 10**400).guess is None
+    assert predict("How many?", Broken()).guess is None
+    assert predict("How many?", np.zeros(100_000)).guess is None
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 200
+    with pytest.raises(ValueError, match="question must end with a question mark, got None"):
+        predict(None)
+
+
+def test_a_result_is_a_number_or_an_option(capsys):
+    guess = predict("How many?", 3)
+    guess.beside(torch.tensor([2.5]))
+    assert "result: 2.5" in capsys.readouterr().out
+    for result in (None, [1, 2], np.ones(2)):
+        with pytest.raises(ValueError, match="result must be a number or an option, got"):
+            guess.beside(result)

@@ -242,3 +242,16 @@ def test_a_call_is_timed_after_one_that_is_not(monkeypatch):
 
     monkeypatch.setattr(real_scale.time, "perf_counter", lambda: clock[0])
     assert real_scale.seconds(call, "cpu") == 3.0
+
+
+def test_budgets_and_rays_that_lead_nowhere_are_named() -> None:
+    for macs in (0, -1, math.nan, math.inf):
+        with pytest.raises(ValueError, match="macs must be at least those of base"):
+            match_macs(BASE, FAMILIES["depth"], macs)
+    with pytest.raises(ValueError, match="coefficients must make the network larger"):
+        match_macs(BASE, Coefficients(1.0, 1.0, 1.0), 2 * plan_macs(BASE))
+    with pytest.raises(ValueError, match="largest must be at least the resolution of base, 12, got 4"):
+        match_macs(BASE, FAMILIES["depth"], 2 * plan_macs(BASE), largest=4)
+    for wrong in (math.nan, -1.0, 0.0):
+        with pytest.raises(ValueError, match="multipliers must be positive numbers"):
+            scale_plan(BASE, Coefficients(wrong, 1.0, 1.0))
