@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas_lib._files import at
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -82,14 +84,14 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     grade.add_argument(
         "submissions",
         nargs="?",
-        type=Path,
+        type=at,
         help="folder or zip of submissions; without it the bundled samples are graded",
     )
     grade.add_argument("--lesson", help="lesson to grade, such as 01_random_search; needed with a folder")
     grade.add_argument(
-        "--out", type=Path, help="CSV to write (default: grades_<lesson>.csv in the course folder)"
+        "--out", type=at, help="CSV to write (default: grades_<lesson>.csv in the course folder)"
     )
-    grade.add_argument("--course", type=Path, help=f"nbgrader course folder (default: {DEFAULT_COURSE})")
+    grade.add_argument("--course", type=at, help=f"nbgrader course folder (default: {DEFAULT_COURSE})")
     grade.add_argument(
         "--jobs", type=int, default=1, help="submissions graded at the same time (default: %(default)s)"
     )
@@ -105,7 +107,7 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     grade.add_argument("--due", help='due date, such as "2026-10-01 23:59 UTC"')
     grade.add_argument(
         "--roster",
-        type=Path,
+        type=at,
         metavar="CSV",
         help="Canvas's or Moodle's own file, for names and ids; Moodle's worksheet also tells when each handed in",
     )
@@ -131,7 +133,7 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     roster = commands.add_parser(
         "roster", help="take names and ids of students from Canvas's or Moodle's own CSV into the gradebook"
     )
-    roster.add_argument("file", type=Path, help="export of Canvas' gradebook; Moodle's worksheet or report")
+    roster.add_argument("file", type=at, help="export of Canvas' gradebook; Moodle's worksheet or report")
     _add_course(roster)
     roster.set_defaults(run=_roster)
 
@@ -166,7 +168,7 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     feedback.add_argument("--lesson", required=True, help="lesson, such as 01_random_search")
     _add_course(feedback)
     feedback.add_argument(
-        "--out", type=Path, help="zip to write (default: feedback_<lesson>.zip in the course folder)"
+        "--out", type=at, help="zip to write (default: feedback_<lesson>.zip in the course folder)"
     )
     feedback.set_defaults(run=_feedback)
 
@@ -176,12 +178,12 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     report.add_argument("--lesson", required=True, help="lesson to report on, such as 01_random_search")
     _add_course(report)
     report.add_argument(
-        "--out", type=Path, help="CSV to write (default: grades_<lesson>.csv in the course folder)"
+        "--out", type=at, help="CSV to write (default: grades_<lesson>.csv in the course folder)"
     )
     report.add_argument(
         "--html",
         nargs="?",
-        type=Path,
+        type=at,
         const=Path(),
         metavar="FILE",
         help="write a page about the class too (default: class_<lesson>.html in the course folder)",
@@ -233,16 +235,14 @@ def add_commands(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="of the concept questions you answered: which option is right, and why the others are not",
     )
     reasons.add_argument("lesson", help="a lesson, such as 01_random_search")
-    reasons.add_argument(
-        "--notebook", type=Path, help="with the answers (default: the lesson's in notebooks/)"
-    )
+    reasons.add_argument("--notebook", type=at, help="with the answers (default: the lesson's in notebooks/)")
     reasons.set_defaults(run=_reasons)
 
     release = commands.add_parser(
         "release", help="write the learners' zip: notebooks, library, README, requirements"
     )
     release.add_argument(
-        "--out", type=Path, default=Path("dist"), help="folder for the zip (default: %(default)s)"
+        "--out", type=at, default=Path("dist"), help="folder for the zip (default: %(default)s)"
     )
     release.add_argument(
         "--self-study",
@@ -288,7 +288,7 @@ COMPLETERS: dict[str, Callable[..., list[str]]] = {
 
 def _add_course(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--course", type=Path, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
+        "--course", type=at, default=DEFAULT_COURSE, help="nbgrader course folder (default: %(default)s)"
     )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas_lib import __version__
+from nas_lib._files import at
 
 _ROOT = Path(__file__).resolve().parents[1]
 DEBUG = "NAS_COURSE_DEBUG"
@@ -89,7 +90,7 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
         description="Open the lessons in JupyterLab on their index, without the instructor's menus. What else is "
         "given goes to JupyterLab: nas-course lab --port 9999, --no-browser, --allow-root (as root).",
     )
-    lab.add_argument("--folder", type=Path, default=Path(), help="the course's folder (default: this one)")
+    lab.add_argument("--folder", type=at, default=Path(), help="the course's folder (default: this one)")
     lab.set_defaults(run=_lab, takes_more=True)
 
     validate = commands.add_parser(
@@ -106,9 +107,7 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
         help="how far am I? points by lesson, as its checks were shown last",
         description="Read the saved notebooks, without running them.",
     )
-    progress.add_argument(
-        "--folder", type=Path, default=Path(), help="the course's folder (default: this one)"
-    )
+    progress.add_argument("--folder", type=at, default=Path(), help="the course's folder (default: this one)")
     progress.set_defaults(run=_progress)
 
     submit = commands.add_parser(
@@ -127,9 +126,9 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
         "backup/. Without RELEASE, in a clone, git pulls it.",
     )
     update.add_argument(
-        "release", nargs="?", type=Path, metavar="RELEASE", help="the newer learners' zip, or its folder"
+        "release", nargs="?", type=at, metavar="RELEASE", help="the newer learners' zip, or its folder"
     )
-    update.add_argument("--folder", type=Path, default=Path(), help="the course's folder (default: this one)")
+    update.add_argument("--folder", type=at, default=Path(), help="the course's folder (default: this one)")
     update.set_defaults(run=_update)
 
     reproduce = commands.add_parser(
@@ -140,7 +139,7 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
     reproduce.add_argument("what", choices=("nb201",), help="which comparison")
     reproduce.add_argument(
         "--data",
-        type=Path,
+        type=at,
         metavar="FILE",
         help="the npz file of docs/reproduce.md (default: where NAS_SHARED_DATA says, or in data/)",
     )
@@ -194,9 +193,7 @@ def _add_lesson(command: argparse.ArgumentParser) -> None:
         metavar="LESSON",
         help="such as 01 (default: every lesson with an answer of yours in it)",
     )
-    command.add_argument(
-        "--folder", type=Path, default=Path(), help="the course's folder (default: this one)"
-    )
+    command.add_argument("--folder", type=at, default=Path(), help="the course's folder (default: this one)")
 
 
 def _lab(arguments: argparse.Namespace) -> int:

@@ -649,7 +649,7 @@ def dots(
     rows = list(next(iter(panels.values())))
     _some("panels", rows, "row")
     for name, panel in panels.items():
-        if set(panel) != set(rows):
+        if not set(rows) <= set(panel):
             raise ValueError(
                 f"panels must all have the rows {', '.join(rows)}, got {', '.join(panel)} in {name!r}"
             )

@@ -436,3 +436,33 @@ def test_an_id_from_a_roster_can_be_a_folder(tmp_path):
     assert one.id == "ann@example.org"
     with pytest.raises(ValueError, match="no id, login or e-mail address that can be an id"):
         lms_files.people(sheet(tmp_path, "Username,ID number\na/b,..\n"), "x.csv")
+
+
+COLUMNS = "Student,ID,SIS Login ID,Section\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        COLUMNS.replace(",", ", ") + '"Lee, Ann",11,ann,A\n',
+        COLUMNS + '\n  , , ,\n,,,\n"Lee, Ann",11,ann,A\n\n',
+        COLUMNS + '"Lee, Ann",11,ann,A\n"Lee, Ann",11,ann,A\n',
+        COLUMNS.replace(",", ";") + "Lee, Ann;11;ann;A\r\n",
+        "\ufeff" + COLUMNS + '"Lee, Ann",11,ann,A\r',
+    ],
+    ids=["blanks in the header", "empty lines", "the same row twice", "semicolons", "byte order mark"],
+)
+def test_rosters_as_spreadsheets_write_them(tmp_path, text):
+    (tmp_path / "x.csv").write_bytes(text.encode())
+    (ann,) = lms_files.people(Sheet.read(tmp_path / "x.csv", "roster"), "x.csv")
+    assert (ann.id, ann.full_name, ann.lms_id) == ("ann", "Ann Lee", "11")
+
+
+@pytest.mark.parametrize(("number", "login", "key"), [("12", "Ann", "ann"), ("11", "bob", "11")])
+def test_one_id_for_two_people_is_said_before_one_takes_the_others_place(tmp_path, number, login, key):
+    text = COLUMNS + f'"Lee, Ann",11,ann,A\n"Ray, Bob",{number},{login},A\n'
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(
+        ValueError, match=rf"x\.csv has {key} twice, for Ann Lee and Bob Ray: leave one row each"
+    ):
+        lms_files.people(Sheet.read(tmp_path / "x.csv", "roster"), "x.csv")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from autograder.intake import times
@@ -298,6 +298,7 @@ def people(sheet: Sheet, source: str) -> list[Student]:
     Raises:
         ValueError: it is none of these, or nobody is in it.
     """
+    sheet = replace(sheet, header=[title.strip() for title in sheet.header])
     if CANVAS.layout(sheet.header):
         rows = [row for row in sheet.rows if field(sheet.header, row, "ID").isdigit()]
         found = [_of_canvas(sheet.header, row) for row in rows]
@@ -316,7 +317,24 @@ def people(sheet: Sheet, source: str) -> list[Student]:
             f"{source}: {nameless[0].full_name or 'somebody'} has no id, login or e-mail address that can be an id "
             "here, of letters, digits, spaces and . _ - @ ' alone."
         )
-    return found
+    return _distinct(found, source)
+
+
+def _distinct(people: Sequence[Student], source: str) -> list[Student]:
+    """Each student once: rows may repeat, as those of several sections do.
+
+    Raises:
+        ValueError: two rows that differ speak of one id, of which the later would overwrite the earlier.
+    """
+    found: dict[str, Student] = {}
+    for one in dict.fromkeys(people):
+        for key in sorted(one.keys):
+            if key in found:
+                raise ValueError(
+                    f"{source} has {key} twice, for {found[key].full_name} and {one.full_name}: leave one row each."
+                )
+        found |= dict.fromkeys(one.keys, one)
+    return list(dict.fromkeys(people))
 
 
 def _of_canvas(header: Sequence[str], row: Sequence[str]) -> Student:

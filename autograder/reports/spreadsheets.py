@@ -60,7 +60,8 @@ class Sheet:
             text = data.decode(encoding)
             first = text.partition("\n")[0]
             delimiter = max(",;\t", key=first.count)
-            rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
+            lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            rows = [row for row in lines if any(map(str.strip, row))]
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{called} must be a CSV file in UTF-8, got {str(path)!r}: {error}.") from None
         if not rows:
