@@ -8,6 +8,7 @@ This module trains nothing and imports torch only when tensors are asked for.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -299,17 +300,18 @@ def _read_torchvision(
         root = root.parent
     try:
         source = classes[name](str(root), train=train, download=download)
-    except (RuntimeError, OSError) as error:  # torchvision's ways to say "not found" and "no internet"
+    except Exception as error:  # torchvision raises what it comes upon
+        # Its ways to say "not found" and "no internet"; what else there is lies in the files.
+        if not isinstance(error, OSError) and not re.search("not found|ownload", str(error)):
+            raise ValueError(
+                f"root must hold the whole files of {name}, got {root}, in which one is cut off or another file "
+                f"({type(error).__name__}: {error})"
+            ) from error
         packed = next((root / folder).glob("raw/*.gz"), None)
         raise FileNotFoundError(
             f"no complete {name} under {root}: pass download=True with an internet connection, "
             f"or use cluttered_digits, which works offline"
             + (f"; its files are packed there, `gunzip {packed.parent}/*.gz` unpacks them" if packed else "")
-        ) from error
-    except Exception as error:  # what torchvision comes upon in a file that is cut off, or a saved error page
-        raise ValueError(
-            f"root must hold the whole files of {name}, got {root}, in which one is cut off or another file "
-            f"({type(error).__name__}: {error})"
         ) from error
     images = np.asarray(source.data)
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)

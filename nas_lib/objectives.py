@@ -206,8 +206,9 @@ class FunctionBenchmark:
     def _read(self, key: tuple[Arch, int, int]) -> Evaluation | None:
         if self._folder is None:
             return None
+        file = self._file(key)
         try:
-            kept = json.loads(self._file(key).read_text("utf-8"))
+            kept = json.loads(file.read_text("utf-8"))
             answer = Evaluation(**kept["answer"])
             whole = math.isfinite(answer.valid) and all(one is None or is_number(one) for one in answer)
         except (OSError, ValueError, KeyError, TypeError):  # not there, or not whole: as good as never asked

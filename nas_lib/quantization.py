@@ -110,6 +110,7 @@ def quantization_aware(network: nn.Module, bits: int) -> nn.Module:
                 f"{name and f' at {name}'}"
             )
     twin = copy.deepcopy(network)
+    module: Any  # whose weight may be anything to mypy
     for module in _weighted(twin):
         # Output channels come first in a weight, but for transposed convolutions.
         quantizer = _WeightQuantizer(bits, 1 if isinstance(module, _TRANSPOSED) else 0)

@@ -423,7 +423,8 @@ def _started(searcher: Any, space: Space, rng: Generator) -> Any:
 def _history(done: _Done, stopped: str) -> History:
     epochs = np.array(done.epochs) if done.epochs else None
     # One by one: torch's numbers with a gradient make no array.
-    return History(done.archs, [*map(float, done.values)], [*map(float, done.costs)], stopped, epochs)
+    values, costs = (np.array([*map(float, column)]) for column in (done.values, done.costs))
+    return History(done.archs, values, costs, stopped, epochs)
 
 
 def _is_searcher(candidate: Any) -> bool:

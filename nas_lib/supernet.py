@@ -225,7 +225,7 @@ class MixedSupernet(nn.Module):
     ) -> None:
         super().__init__()
         if not is_integer(cells) or cells < 1:
-            raise ValueError(f"cells must be an integer, at least 1 per stage, got {cells!r}")
+            raise ValueError(f"cells must be at least 1 per stage, an integer, got {cells!r}")
         self.config = config = config or NetworkConfig()
         make = cell or MixedCell
         with torch.random.fork_rng(devices=[]):  # torch's layers take their weights from the global generator

@@ -266,7 +266,7 @@ def test_kept_answers_of_another_kind_are_asked_for_again(tmp_path: Path) -> Non
 @pytest.mark.parametrize("text", ["", "[1]", '{"function": '])
 def test_a_folder_whose_card_is_broken_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "objective.json").write_text(text, "utf-8")
-    with pytest.raises(ValueError, match=r"objective\.json, .* cannot be read"):
+    with pytest.raises(ValueError, match=r"objective\.json cannot be read"):
         FunctionBenchmark(SPACE, lambda arch: 1.0, folder=tmp_path)
 
 

@@ -765,7 +765,7 @@ def test_random_winners_are_the_best_of_their_draws_by_what_the_run_saw() -> Non
     assert set(random_winners(table, 2_000, np.random.default_rng(0), runs=50).tolist()) == best
     few = np.arange(64) < 3
     assert set(random_winners(table, 1, rng, runs=200, allowed=few).tolist()) == {0, 1, 2}
-    with pytest.raises(ValueError, match="trainings must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="trainings must be an integer from 1 up, got 0"):
         random_winners(table, 0, rng)
     with pytest.raises(ValueError, match="allowed must hold at least one architecture"):
         random_winners(table, 1, rng, allowed=few & ~few)
