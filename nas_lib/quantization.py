@@ -110,16 +110,16 @@ def quantization_aware(network: nn.Module, bits: int) -> nn.Module:
                 f"{name and f' at {name}'}"
             )
     twin = copy.deepcopy(network)
-    module: Any  # whose weight may be anything to mypy
-    for module in _weighted(twin):
+    for layer in _weighted(twin):
         # Output channels come first in a weight, but for transposed convolutions.
-        quantizer = _WeightQuantizer(bits, 1 if isinstance(module, _TRANSPOSED) else 0)
-        steps: Any = module.parametrizations.weight if parametrize.is_parametrized(module, "weight") else []
+        quantizer = _WeightQuantizer(bits, 1 if isinstance(layer, _TRANSPOSED) else 0)
+        held: Any = layer
+        steps = held.parametrizations.weight if parametrize.is_parametrized(layer, "weight") else []
         before = [place for place, step in enumerate(steps) if isinstance(step, _WeightQuantizer)]
         if before:
             steps[before[0]] = quantizer
         else:
-            parametrize.register_parametrization(module, "weight", quantizer, unsafe=True)
+            parametrize.register_parametrization(layer, "weight", quantizer, unsafe=True)
     return twin
 
 
