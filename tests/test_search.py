@@ -486,7 +486,7 @@ def test_an_interrupted_comparison_keeps_the_seeds_that_are_through() -> None:
         ({"seeds": []}, ValueError, "seeds must be a number of runs"),
         ({"seeds": [1, 1]}, ValueError, "distinct integers"),
         ({"seeds": 2.5}, TypeError, "seeds must be a number of runs"),
-        ({"seeds": [0.5]}, TypeError, "seed must be an integer"),
+        ({"seeds": [0.5]}, TypeError, "seeds must be a number of runs"),
         ({"metric": "train"}, ValueError, "metric must be 'valid' or 'test', got 'train'"),
         ({"budget": 0}, ValueError, "budget must be a whole number"),
         ({"benchmark": TabularBenchmark.from_arrays(SMALL, np.ones(64))}, ValueError, "no test values"),
