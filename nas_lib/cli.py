@@ -154,20 +154,20 @@ def build_parser(root: Path = _ROOT) -> argparse.ArgumentParser:
     )
     published.add_argument(
         "files",
-        type=Path,
+        type=at,
         metavar="FILES",
         help="NATS-Bench's folder NATS-tss-v1_0-3ffb9-simple, or its one file",
     )
     published.add_argument(
         "--latencies",
-        type=Path,
+        type=at,
         nargs="*",
         default=(),
         metavar="FILE",
         help="HW-NAS-Bench-v1_0.pickle, or HELP's folder data/nasbench201: what lesson 06 compares with",
     )
     published.add_argument(
-        "--out", type=Path, metavar="FILE", help="the file to write (default: data/nb201_cifar10.npz)"
+        "--out", type=at, metavar="FILE", help="the file to write (default: data/nb201_cifar10.npz)"
     )
     published.set_defaults(run=_nb201)
 

@@ -496,7 +496,7 @@ def test_files_that_are_no_columns_are_named(content: bytes, tmp_path) -> None:
     path = tmp_path / "file.npz"
     path.write_bytes(content)
     for read in (real_data.nas_bench_201, real_data.two_lengths, real_data.device_latencies):
-        with pytest.raises(ValueError, match=r"path must be an npz file of numbers, got .*file\.npz"):
+        with pytest.raises(ValueError, match=r"path must be .*file\.npz"):
             read(path)
 
 
