@@ -1181,3 +1181,9 @@ check("concept_07_4", concept_07_4)
 #   [arXiv:1710.09412](https://arxiv.org/abs/1710.09412).
 # - E. D. Cubuk et al. (2019). *RandAugment: Practical Automated Data Augmentation with a Reduced
 #   Search Space.* [arXiv:1909.13719](https://arxiv.org/abs/1909.13719).
+#
+# **Read next.** I. Bello et al. (2021). *Revisiting ResNets: Improved Training and Scaling
+# Strategies.* NeurIPS. [arXiv:2103.07579](https://arxiv.org/abs/2103.07579): how much of
+# such a lead is training, and that the best way to scale depends on the training. Z. Liu et
+# al. (2022). *A ConvNet for the 2020s.* CVPR. [arXiv:2201.03545](https://arxiv.org/abs/2201.03545):
+# what hand-made networks reach since.
