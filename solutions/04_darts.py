@@ -267,7 +267,7 @@ def discretize(alphas, exclude_none=True):
         exclude_none: whether `none` is no candidate.
 
     Returns:
-        Tuple of six op names, in the order of EDGES.
+        Tuple of six op names, in the order of EDGES. Where candidates tie, any of them will do.
 
     Raises:
         ValueError: another shape, or a logit that is NaN.

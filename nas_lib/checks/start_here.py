@@ -26,10 +26,11 @@ LETTERS = {
     "nor_conv_1x1": "1",
     "nor_conv_3x3": "3",
     "avg_pool_3x3": "p",
-    # No operations of the space, though the last two are near.
+    # No operations of the space, though all but the first are near.
     "max_pool_3x3": "m",
     "nor_conv": "c",
     "None": "N",
+    "nor_conv_3x3_bn": "b",
 }
 NAMES = {letter: name for name, letter in LETTERS.items()}
 SHOWN = 160  # characters of a cell in a message
@@ -85,6 +86,7 @@ class OfCells(ValueExercise):
             ("an unknown op ('max_pool_3x3') that leads nowhere", "nnnsmn"),
             ("an unknown op ('nor_conv')", f"{word[:-1]}c"),
             ("an unknown op ('None')", f"{word[:-1]}N"),
+            ("an unknown op ('nor_conv_3x3_bn')", f"{word[:-1]}b"),
             ("a cell of five ops", word[:-1]),
             ("a cell of seven ops", word + words(rng, 1)[0][0]),
             ("a cell of twelve ops", word + word),

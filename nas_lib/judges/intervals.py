@@ -108,7 +108,8 @@ class PairedSample:
             return Verdict(
                 0.0,
                 "ignores-resamples",
-                "one resample has one mean, so that both ends are equal: `resamples` is not used",
+                "with resamples=1 there is one mean, which both ends are: "
+                f"here they are {show(low)} and {show(high)}",
             )
         if 2 < self.resamples < 10 and high - low <= self.near and self.d.std() > 0:
             return Verdict(

@@ -23,10 +23,12 @@ from nas_lib.judges.statistics import count_range
 LESSON = "01_random_search"
 # How likely one count, or one end of an interval on one side, of right code leaves its range; and how many there are.
 DRAW_ALPHA, DRAW_COUNTS = 2e-10, 820
-# Architectures, options, neighbours, steps from one to the next, in two cases; and what stands beside the seen.
-SEEN_ALPHA, SEEN_COUNTS = 2e-8, 2 * 5
+# Architectures, options, neighbours, steps from one to the next, in two cases; and what stands beside the seen, or in
+# its own place.
+SEEN_ALPHA, SEEN_COUNTS = 2e-8, 2 * 6
 RUN_ALPHA, RUN_COUNTS = 1e-9, 2 * (64 + 24 + 1 + 63)
 END_ALPHA, INTERVALS = 4e-9, 16
+AGREE = 1e-8  # how likely, at most, three means of resamples agree
 
 
 class UniformSample(Judge):
@@ -257,7 +259,7 @@ def _random_runs(space: Any, runs: list[list[tuple[Any, ...]]], budget: int) -> 
 
 
 def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict | None:
-    """What is drawn in place of a repeat: any of the unseen, or one that stands beside what was seen?
+    """What is drawn next: any of the unseen, or one that stands beside what was seen, or in its own place?
 
     Given what was seen, the next is uniform among the unseen; so are the counts' bounds (Hoeffding 1956).
     """
@@ -276,6 +278,8 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
         seen[rows, last] = True
         left = len(archs) - step
         around = np.where(seen, 0, seen @ near)
+        own = np.zeros_like(seen)
+        own[:, step] = True
         mean = around.sum(axis=1) / left
         excess += float((around[rows, now] - mean).sum())
         variance += float(((around**2).sum(axis=1) / left - mean**2).sum())
@@ -285,6 +289,7 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
             "that come before one of the seen in the order of the space": np.roll(seen, -1, axis=1),
             "beside the last one": near[last] > 0,
             "two decisions from the last one": two_apart[last],
+            "whose place in the run is their own in the order of the space": own,
         }
         for what, some in events.items():
             hits[what] += int(some[rows, now].sum())
@@ -296,7 +301,7 @@ def _beside_the_seen(space: Any, runs: list[list[tuple[Any, ...]]]) -> Verdict |
             return fail(
                 "not-independent",
                 f"of the architectures not seen yet, those {what} are taken in {hits[what]} of {times} cases, "
-                f"about {chances[what]:.0f} expected: draw anew instead of a repeat",
+                f"about {chances[what]:.0f} expected: each is as likely as the others",
             )
     # The excess is a sum of steps that are 0 on average, given those before: Freedman's inequality (1975).
     if variance and 2 * math.exp(-(excess**2) / 2 / (variance + farthest * abs(excess) / 3)) < SEEN_ALPHA:
@@ -313,7 +318,7 @@ class PairedBootstrap(Judge):
     """`paired_bootstrap`: the ends of the interval may differ from the exact ones as far as so many resamples allow."""
 
     exercise, lesson = "paired_bootstrap", LESSON
-    false_fail = INTERVALS * 4 * END_ALPHA
+    false_fail = INTERVALS * 4 * END_ALPHA + AGREE
 
     def explained(self, instances: Sequence[Instance], answers: Sequence[Answer]) -> dict[int, Verdict]:
         """The mistake that explains all intervals, where some are wrong."""

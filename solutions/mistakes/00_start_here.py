@@ -89,6 +89,14 @@ book.edits(
     (
         "accepts-bad-input",
         "",
+        {
+            "name not in OPS": "not any(name.startswith(one) for one in OPS)",
+            DIGIT: "[name.startswith(one) for one in OPS].index(True)",
+        },
+    ),
+    (
+        "accepts-bad-input",
+        "",
         {"name not in OPS": "name.lower() not in OPS", DIGIT: "OPS.index(name.lower())"},
     ),
     ("returns-nothing", "", {"return number": "number"}),

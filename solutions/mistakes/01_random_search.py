@@ -293,6 +293,20 @@ def tests_its_budget_last(objective, space, budget, rng):
     return History(archs, values)
 
 
+@book.wrong("random_search", "not-independent")
+def shuffles_without_leaving_one_in_place(objective, space, budget, rng):
+    if not 1 <= budget <= len(space):
+        raise ValueError(f"budget must be from 1 to {len(space)}, got {budget!r}")
+    archs = list(space)
+    for last in range(len(archs) - 1, 0, -1):  # Sattolo's: one cycle through all
+        other = int(rng.integers(last))
+        archs[last], archs[other] = archs[other], archs[last]
+    values = np.array([objective(arch) for arch in archs[:budget]])
+    if not np.isfinite(values).all():
+        raise ValueError(f"objective must return finite numbers, got {values}")
+    return History(archs[:budget], values)
+
+
 @book.wrong("random_search", "uses-the-library")
 def asks_the_library(objective, space, budget, rng):
     from nas_lib.search import RandomSearch
@@ -417,6 +431,8 @@ book.edits(
     ("wrong-type", "", {CURVE: "return np.maximum.accumulate(values).tolist()"}),
     ("", "", {"values = np.asarray(values, dtype=float)": "values = np.asarray(values)"}),
     ("raises", "", {NAN_TEST: " or not np.isfinite(values).all()"}),
+    ("raises", "", {NAN_TEST: " or np.isnan(values.sum())"}),
+    ("raises", "", {NAN_TEST: f" or not values.any(){NAN_TEST}"}),
     ("accepts-bad-input", "", {NAN_TEST: " or np.isnan(values[0])"}),
     ("wrong-curve", "", {CURVE: "return np.round(np.maximum.accumulate(values), 4)"}),
     (
@@ -547,6 +563,7 @@ book.edits(
     ),
     ("wrong-curve", "", {REGRET: "return np.round(best - np.maximum.accumulate(values), 4)"}),
     ("wrong-curve", "", {REGRET: "return int(best) - np.maximum.accumulate(values)"}),
+    ("wrong-curve", "", {REGRET: "return max(best, 0) - np.maximum.accumulate(values)"}),
     ("", "", {"values = np.asarray(values, dtype=float)": "values = np.asarray(values)"}),
     (
         "wrong-type",
@@ -662,6 +679,11 @@ book.edits(
         "stops-short",
         "a confidence that these draws miss, if only by a millionth, takes one more: allow for rounding only",
         {CEIL: "max(1, math.ceil(exact - 1e-3))"},
+    ),
+    (
+        "stops-short",
+        "a confidence that these draws miss, if only by a hundred-millionth, takes one more: allow for rounding only",
+        {CEIL: "max(1, math.ceil(exact - 1e-6))"},
     ),
     ("wrong-type", "", {CEIL: "[max(1, math.ceil(exact * (1 - 1e-12)))]"}),
     ("not-rounded", "half a draw cannot be made: round up", {CEIL: "max(1, exact)"}),
@@ -782,6 +804,7 @@ book.edits(
     ("centred", "", {MEANS: f"(difference - difference.mean())[{RESAMPLE}].mean(axis=1)"}),
     ("reversed-interval", "", {"(float(low), float(high))": "(float(high), float(low))"}),
     ("ignores-resamples", "", {RESAMPLE: "rng.integers(n, size=(10_000, n))"}),
+    ("too-few-resamples", "", {RESAMPLE: "rng.integers(n, size=(max(1, resamples // 2), n))"}),
     ("too-few-resamples", "", {RESAMPLE: "rng.integers(n, size=(math.ceil(resamples / 10), n))"}),
     (
         "ignores-rng",

@@ -490,6 +490,11 @@ book.edits(
         {CANDIDATES: "range(len(OPS))"},
     ),
     (
+        "none-chosen",
+        "the largest candidate's logit is looked up in the whole row, where `none` may have the same: it is no candidate",
+        {RETURN: "return tuple(OPS[row.index(max(row[k] for k in candidates))] for row in alphas.tolist())"},
+    ),
+    (
         "none-always-excluded",
         "with exclude_none=False `none` is a candidate like the others",
         {CANDIDATES: "range(1, len(OPS))"},

@@ -238,7 +238,7 @@ def _images(instance: Instance, number: int, size: int) -> Any:
 
 
 class Discretize(ValueExercise):
-    """`discretize(alphas, exclude_none=True)`: the strongest operation of each edge; no ties occur."""
+    """`discretize(alphas, exclude_none=True)`: the strongest operation of each edge, or any that ties with it."""
 
     name, lesson, returns = "discretize", LESSON, "arch"
     parts: ClassVar[tuple[Part, ...]] = (
@@ -275,6 +275,7 @@ class Discretize(ValueExercise):
                 np.sort(row[1:]), 2 * rng.integers(2)
             )  # the first operation is not the strongest
             row[:] = change(row).round(3)
+        level = [[max(row[1:]), *row[1:]] for row in logits(-2, 3)]
         return [
             {"alphas": with_none(logits(-2, 3))},
             {"alphas": with_none(logits(-3, -0.5)), "about": "logits that are all negative"},
@@ -292,6 +293,8 @@ class Discretize(ValueExercise):
             {"alphas": tiny, "about": "logits of the size 1e-9"},
             {"alphas": far.tolist(), "about": "logits around 1e3, -1e3 and -1e10"},
             {"alphas": ruled_out, "about": "logits of minus infinity"},
+            {"alphas": level, "about": "`none` as strong as the strongest candidate"},
+            {"alphas": [[0.0] * len(OPS)] * len(EDGES), "about": "logits that are all 0", "tied": True},
             {"alphas": np.array(logits(-1, 1)).T.tolist(), "bad": "alphas of shape (5, 6)"},
             {"alphas": [row[:4] for row in logits(-1, 1)], "bad": "alphas of shape (6, 4)"},
             {"alphas": logits(-1, 1)[:5], "bad": "five rows of alphas"},
@@ -310,7 +313,11 @@ class Discretize(ValueExercise):
             dtype = "float32" if form == "float32" else "float64"
             alphas = tensor(alphas, form == "learning", dtype)
         options = {"exclude_none": instance["exclude_none"]} if "exclude_none" in instance else {}
-        return fn(alphas, **options)
+        found = fn(alphas, **options)
+        if instance.get("tied") and isinstance(found, (tuple, list)):
+            names = [OPS[1] if op in OPS[1:] else op for op in found]  # any candidate is as good as the first
+            return names if isinstance(found, list) else tuple(names)
+        return found
 
     def shown(self, instance: Instance, part: Part, found: Any, right: Any) -> Verdict:
         """The first edge with another operation."""

@@ -33,7 +33,9 @@ def _series(rng: Generator) -> list[Instance]:
         {"values": climbing[::-1], "form": "tuple", "about": "values that only fall, given as a tuple"},
         {"values": [-math.inf, *noisy[:4]], "form": "array", "about": "minus infinity at first"},
         {"values": noisy[:1], "form": "list", "about": "a single value"},
-        {"values": [*noisy[:3], math.inf, noisy[3]], "form": "list", "about": "infinity among the values"},
+        # Their sum is NaN, though none of them is.
+        {"values": [*noisy[:3], math.inf, -math.inf], "form": "list", "about": "both infinities among the values"},
+        {"values": [0.0] * 5, "form": "array", "about": "values that are all 0"},
         {"values": tiny, "form": "array", "about": "values of a hundred-thousandth"},
         {"values": [0.5 * one for one in negative], "form": "tuple", "about": "a tuple of negative values"},
     ]
@@ -90,6 +92,7 @@ class SimpleRegret(IncumbentCurve):
         ]
         cases[-2]["best"] = float(f"{1.1 * max(cases[-2]['values']):.4g}")
         cases[-1] |= {"best": 0, "about": "an optimum of 0"}
+        cases[2]["best"] = round(0.5 * max(cases[2]["values"]), 2)  # below 0 as well
         cases[3]["best"] = float(max(cases[3]["values"]))
         cases[4]["best"] = int(max(cases[4]["values"]) + 3)
         # The first value is below `best`, later ones above: a sign changes on the way.

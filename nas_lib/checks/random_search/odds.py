@@ -41,7 +41,7 @@ class SamplesForTopFraction(FunctionExercise):
         exact = [[one, one] for one in (0.5, float(rng.choice([0.125, 0.25, 0.75, 0.875])))]
         # Exact as well, but a quotient of logarithms comes out a hair above the whole number.
         several = [[0.25, 0.578125], [0.4375, 0.822021484375], [0.5625, 0.916259765625], [0.5, 0.875]]
-        above = [[0.5, 0.7500004], [0.25, 0.578126], [0.75, 0.984376]]
+        above = [[0.5, 0.7500004], [0.25, 0.578126], [0.75, 0.984376], [0.5, 0.75000001]]
         whole = [[1.0, round(float(rng.uniform(0.5, 0.99)), 2)], [1, 0.95]]
         return [
             ("", usual),
@@ -50,7 +50,7 @@ class SamplesForTopFraction(FunctionExercise):
             ("a confidence below the fraction", easy),
             ("a confidence that one draw reaches exactly", exact),
             ("a confidence that some draws reach exactly", several),
-            ("a confidence that some draws miss by a millionth", above),
+            ("a confidence that some draws miss by a millionth or less", above),
             ("fraction = 1", whole),
             (TINY, [[float(f"{float(rng.uniform(1e-10, 9e-10)):.2g}"), 0.9]]),
             (VANISHING, [[float(f"{float(rng.uniform(1e-18, 9e-18)):.2g}"), 0.5]]),
