@@ -23,6 +23,11 @@ AS_TENSOR = """    if not isinstance(logits, torch.Tensor):
 book.edits(
     "exact_policy_gradient",
     (
+        "log-probabilities",
+        "this is the derivative of Σ log p·r: in the expected reward each reward counts with p itself",
+        {GRADIENT: "rewards - chances * rewards.sum()"},
+    ),
+    (
         "wrong-sign",
         "the sign is reversed: this is the way down. The gradient of the expected reward points to "
         "*better* options",
@@ -605,6 +610,11 @@ KEEP = "returns[t] = later"
 
 book.edits(
     "discounted_returns",
+    (
+        "standardised",
+        "the returns are moved and scaled to a mean of 0 and a spread of 1: they are the sums of rewards, as they are",
+        {"return returns": "return (returns - returns.mean()) / (returns.std() + 1e-8)"},
+    ),
     (
         "runs-forward",
         "each entry sums the *past*. A decision is credited with what comes after it: run through the "

@@ -829,6 +829,7 @@ book.edits(
         {"weight.grad = slope": "weight.grad = slope if slope.any() else weight.grad"},
     ),
     ("changes-flags", "", {"x, y =": "[one.requires_grad_(False) for one in model.alphas()]\n    x, y ="}),
+    ("changes-settings", "", {"x, y =": "torch.autograd.set_detect_anomaly(True)\n    x, y ="}),
 )
 
 
