@@ -34,7 +34,11 @@ def _series(rng: Generator) -> list[Instance]:
         {"values": [-math.inf, *noisy[:4]], "form": "array", "about": "minus infinity at first"},
         {"values": noisy[:1], "form": "list", "about": "a single value"},
         # Their sum is NaN, though none of them is.
-        {"values": [*noisy[:3], math.inf, -math.inf], "form": "list", "about": "both infinities among the values"},
+        {
+            "values": [*noisy[:3], math.inf, -math.inf],
+            "form": "list",
+            "about": "both infinities among the values",
+        },
         {"values": [0.0] * 5, "form": "array", "about": "values that are all 0"},
         {"values": tiny, "form": "array", "about": "values of a hundred-thousandth"},
         {"values": [0.5 * one for one in negative], "form": "tuple", "about": "a tuple of negative values"},
