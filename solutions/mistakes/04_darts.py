@@ -666,8 +666,8 @@ def cut_away(alphas, exclude_none=True):
 ZERO_GRAD = "call optimizer.zero_grad() first, or assign .grad"
 ADDED = f"gradients from before are added to the new ones: {ZERO_GRAD}"
 BY_HAND = (
-    "this is a plain gradient step by hand: let the optimiser that was passed in do it, it may have momentum or scales "
-    "of its own"
+    "this is a plain gradient step, by hand or as of a new optimiser: let the one that was passed in take it, with the "
+    "state (momentum, say) and the rates that it has"
 )
 EMPTY = "the optimiser steps without a gradient: fill .grad first"
 TWICE = "the gradient counts twice: is backward() called two times?"
