@@ -756,8 +756,8 @@ for limit in limits:
 guess_limit.beside(names[0] if real > middle else names[1])
 
 # %% [markdown]
-# Let each of the three recorded supernets with uniform sampling (section
-# 4) choose, by its scores, the best of 150 random cells within the limit, 500 times over.
+# Let each of the three recorded supernets with uniform sampling (section 4) choose the best of 150
+# random cells within the limit, 500 times over.
 
 # %% tags=["experiment"]
 where, rng = np.array([space.index(arch) for arch in archs]), np.random.default_rng(0)
@@ -1267,7 +1267,7 @@ guess_small.beside(curves[mobile.smallest][-1])
 # Then the promise itself: one training, many budgets. Within each limit, kept by a sum of measured
 # parts, the best network was sought by inherited accuracy on 2,000 images. A chosen value is too
 # high (lesson 01), so 2,000 *other* images judge what was found, and the same architecture trained
-# alone: as briefly as the sample, and five times as long.
+# alone, as briefly as the sample and five times as long.
 
 # %% tags=["experiment"]
 from nas_lib.elastic_training import recorded_alone, recorded_once_for_all
@@ -1371,9 +1371,8 @@ guess_flattered.beside(flattered)
 # So the promise holds here: what is inherited is as good as a long training for each limit, and
 # cheaper from about five limits on. The images that chose would have called it a point *better*.
 #
-# Was the limit kept? The search knew only a sum of measured parts. The five networks of the first
-# seed, measured as wholes, tell by how much such a sum is too low; the ten of the other seeds are
-# then new.
+# Was the limit kept? The search knew only a sum of measured parts. The first seed's five networks,
+# measured as wholes, tell by how much it is too low; the other ten are then new.
 
 # %% tags=["experiment"]
 guess_slow = predict("How many of the 15 chosen networks are slower than their limit?", ...)
