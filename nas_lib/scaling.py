@@ -13,12 +13,13 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from numpy.random import default_rng
 from torch import nn
@@ -383,14 +384,31 @@ def recorded_runs(kind: str, path: Path | str = RUNS_PATH) -> list[dict[str, Any
     """What `scripts/recordings/scaling_runs.py` recorded of an experiment; empty where there is no such record.
 
     Each run is a dict with `kind`, `name`, `seed`, `accuracy` (percent, of "grid" runs on validation images, else on
-    test images), `macs`, `params`, `seconds` (processor time) and `steps`; "grid" and "scale" runs also have `factor`,
-    the budget asked for in units of the base network.
+    test images), `macs`, `params`, `seconds` (processor time) and `steps`; "grid", "scale" and "longer" runs (families
+    of networks, by the recipe and with four times its epochs) also have `factor`, the budget asked for in units of the
+    base network.
     """
     path = Path(path)
     if not path.exists():
         return []
     runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
     return [run for run in runs if run["kind"] == kind]
+
+
+def by_family(runs: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Accuracies (seeds, factors) of each family among the runs of one kind, by ascending seed and factor.
+
+    The base network, factor 1, is where every family begins: its accuracies are each one's first column.
+    """
+    found = {(run["name"], run["factor"], run["seed"]): run["accuracy"] for run in runs}
+    names = dict.fromkeys(name for name, _, _ in found if name != "base")
+    seeds, factors = (sorted({key[i] for key in found}) for i in (2, 1))
+    return {
+        name: np.array(
+            [[found["base" if factor == 1 else name, factor, seed] for factor in factors] for seed in seeds]
+        )
+        for name in names
+    }
 
 
 def usable_device() -> str:

@@ -19,6 +19,7 @@ from nas_lib.scaling import (
     Coefficients,
     Phase,
     ScalingRecipe,
+    by_family,
     coefficient_grid,
     digits,
     fit,
@@ -197,11 +198,12 @@ def test_jobs_are_all_different_and_the_grid_is_decided_on_validation_images(tmp
 
 
 def test_runs_of_each_kind_are_recorded_and_merged(tmp_path):
-    kinds = ("grid", "scale", "augment", "progressive")
+    kinds = ("grid", "scale", "longer", "augment", "progressive")
     wanted = {kind: next(job for job in scaling_runs.jobs() if job["kind"] == kind) for kind in kinds}
     study = Scaling(replace(TINY, epochs=1), seconds=0.1, folder=tmp_path)
     rows = {scaling_runs.key(job): study.do(job) for job in wanted.values()}
     assert all(0 <= row["accuracy"] <= 100 and row["macs"] > 0 for row in rows.values())
+    assert rows["longer base 1 0"]["steps"] == scaling_runs.LONGER * rows["scale base 1 0"]["steps"]
     grid = {key: job[0] | {"accuracy": 1.0} for key, job in study.recording.jobs.items()}
     out = tmp_path / "runs.json"
     study.merge(grid | rows, out)
@@ -210,6 +212,21 @@ def test_runs_of_each_kind_are_recorded_and_merged(tmp_path):
     ]
     assert recorded_runs("scale", out)[0] == rows["scale base 1 0"]
     assert recorded_runs("scale", tmp_path / "nothing") == []
+
+
+def test_families_begin_at_the_base_and_keep_their_seeds_apart():
+    runs = [{"name": "base", "factor": 1, "seed": seed, "accuracy": float(seed)} for seed in (0, 1)]
+    runs += [
+        {"name": name, "factor": factor, "seed": seed, "accuracy": 10.0 * factor + seed + len(name)}
+        for name in ("wide", "deep!")
+        for seed in (1, 0)
+        for factor in (4, 2)
+    ]
+    found = by_family(runs)
+    assert list(found) == ["wide", "deep!"]
+    assert found["wide"].tolist() == [[0, 24, 44], [1, 25, 45]]
+    assert found["deep!"].tolist() == [[0, 25, 45], [1, 26, 46]]
+    assert by_family([]) == {}
 
 
 @pytest.mark.parametrize("way", scaling_runs.WAYS)

@@ -1,6 +1,6 @@
 """Trains what lesson 07 compares: coefficients, families of networks, augmentation, growing images.
 
-    OMP_NUM_THREADS=1 python -m scripts.recordings.scaling_runs record    half an hour of one core
+    OMP_NUM_THREADS=1 python -m scripts.recordings.scaling_runs record    1½ hours of one core
     python -m scripts.recordings.scaling_runs merge             -> nas_lib/assets/scaling_runs.json
 
 A job trains one network. Coefficients are decided on validation images; all else is judged on test
@@ -48,6 +48,9 @@ AUGMENTATIONS: dict[str, dict[str, float]] = {
     "both": {"mixup": 0.2, "magnitude": 6},
 }
 AUGMENT_FACTOR = 2
+LONGER, LONGER_FACTOR = 4, 8
+"""The dearest networks and the base are trained a second time, for so many times the epochs: what looks at larger
+images learns slowly, and is below the base after the recipe's own."""
 STAGES = 4
 """Of progressive learning."""
 WAYS = ("growing", "large images", "growing images only")
@@ -70,10 +73,10 @@ def jobs() -> list[Row]:
         for seed in GRID_SEEDS
         for name in grid_names()
     ]
-    runs += [{"kind": "scale", "name": "base", "factor": 1, "seed": seed} for seed in SEEDS]
-    families: list[Row] = [
-        {"kind": "scale", "name": family, "factor": factor} for factor in FACTORS for family in FAMILIES
-    ]
+    places: list[Row] = [{"name": "base", "factor": 1}]
+    places += [{"name": family, "factor": factor} for factor in FACTORS for family in FAMILIES]
+    families: list[Row] = [{"kind": "scale"} | place for place in places]
+    families += [{"kind": "longer"} | place for place in places if place["factor"] in (1, LONGER_FACTOR)]
     others: list[Row] = [{"kind": "augment", "name": name} for name in AUGMENTATIONS]
     others += [{"kind": "progressive", "name": name} for name in WAYS]
     return runs + [run | {"seed": seed} for seed in SEEDS for run in (*families, *others)]
@@ -118,7 +121,8 @@ class Scaling:
 
     Attributes:
         recipe: of most trainings; the grid search's have two thirds of its epochs and are judged on
-            validation images, those with augmentation have twice as many.
+            validation images, those with augmentation have twice as many, and the dearest networks are
+            compared a second time after `LONGER` times as many.
         seconds: processor seconds that each way of progressive learning gets.
         machine: whose seconds these are; whoever records on another one says which it is.
     """
@@ -159,8 +163,9 @@ class Scaling:
         if kind == "grid":
             recipe = replace(recipe, epochs=-(-recipe.epochs * 2 // 3))
             plan = scaled(Coefficients(*map(float, name.split())), job["factor"])
-        elif kind == "scale" and name != "base":
-            plan = scaled(FAMILIES[name], job["factor"])
+        elif kind in ("scale", "longer"):
+            recipe = replace(recipe, epochs=recipe.epochs * (LONGER if kind == "longer" else 1))
+            plan = BASE if name == "base" else scaled(FAMILIES[name], job["factor"])
         elif kind == "augment":
             plan = scaled(FAMILIES["compound"], AUGMENT_FACTOR)
             recipe = replace(recipe, epochs=recipe.epochs * 2)

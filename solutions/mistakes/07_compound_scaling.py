@@ -875,7 +875,7 @@ book.edits(
         "",
         {"    if not points:": "    points = points or [(1.0, 1.0, 1.0)]\n    if not points:"},
     ),
-    ("ignores-the-constraint", "", {"<= tolerance\n": "<= (tolerance or 0.1)\n"}),
+    ("upper-bound-only", "", {"<= tolerance\n": "<= (tolerance or 0.1)\n"}),
 )
 
 
