@@ -17,6 +17,7 @@ from scipy import stats
 from nas_lib import real_data
 from nas_lib.benchmark import TabularBenchmark
 from nas_lib.controller import ArchPolicy, LSTMPolicy, LSTMReinforce, PolicySearch, Score, surrogate
+from nas_lib.rankings import mean_interval
 from nas_lib.search import Searcher, compare, run
 from nas_lib.searchers import Reinforce
 from nas_lib.spaces import CellSpace
@@ -234,7 +235,22 @@ def test_the_recorded_runs_are_complete_and_tell_their_settings() -> None:
     runs = real_data.recorded_controller_runs()
     assert len({len(values) for values in runs.values()}) == 1
     assert all(values.min() > 80 and values.max() <= 91.607 for values in runs.values())
-    assert max(recorded["sweep"], key=recorded["sweep"].get) == f"{recorded['learning_rate']:g}"
+    assert {f"{name}, tuned" for name in recorded["chosen"]} < set(runs)
+    for name, setting in recorded["chosen"].items():
+        seen = recorded["seen"][name]
+        assert 2 <= len(seen) <= 6 and seen[setting] == max(seen.values())
+
+
+def test_tuned_alike_the_lstm_is_behind_those_that_look_around_good_cells_and_level_with_the_softmaxes() -> (
+    None
+):
+    runs = real_data.recorded_controller_runs()
+    lstm = runs["REINFORCE, LSTM controller, tuned"]
+    for name in ("local search, tuned", "regularized evolution, tuned"):
+        assert mean_interval(lstm - runs[name])[1][1] < 0
+    for name in ("random search", "REINFORCE, independent softmaxes, tuned"):
+        low, high = mean_interval(lstm - runs[name])[1]
+        assert low < 0 < high
 
 
 def test_recorded_reinforce_is_near_the_known_figure() -> None:
@@ -254,9 +270,9 @@ def test_recorded_runs_are_what_the_searches_give(real: TabularBenchmark) -> Non
 @pytest.mark.slow
 def test_the_lstm_controller_s_recorded_runs_can_be_repeated(real: TabularBenchmark) -> None:
     """Other processors add up floats in another order, and a policy may part ways over one: means are compared."""
-    rate = json.loads(real_data.CONTROLLER_RUNS.read_text(encoding="utf-8"))["learning_rate"]
-    recorded = real_data.recorded_controller_runs()["REINFORCE, LSTM controller"]
-    factory = partial(LSTMReinforce, learning_rate=rate)
+    chosen = json.loads(real_data.CONTROLLER_RUNS.read_text(encoding="utf-8"))["chosen"]
+    recorded = real_data.recorded_controller_runs()["REINFORCE, LSTM controller, tuned"]
+    factory = partial(LSTMReinforce, learning_rate=float(chosen["REINFORCE, LSTM controller"]))
     live = compare({"live": factory}, real, real_data.SECONDS, 30, unit="seconds", progress=False)
     error = recorded.std(ddof=1) * math.sqrt(1 / 30 + 1 / len(recorded))
     assert live.values["live"][:, -1].mean() == pytest.approx(recorded.mean(), abs=4 * error)

@@ -5,18 +5,15 @@
     python -m scripts.recordings.controller_nas_bench_201 merge
                                                   -> nas_lib/assets/controller_nas_bench_201.json
 
-Lesson 03 shows the result. The learning rate is chosen beforehand, on other seeds, by what the
-searches themselves see.
+Lesson 03 shows the result. What can be tuned is tuned alike: settings are chosen beforehand, on
+other seeds, by what the searches themselves see. Beside it stand the settings of the literature.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-
-import numpy as np
 
 from nas_lib import real_data
 from nas_lib.benchmark import TabularBenchmark
@@ -27,25 +24,50 @@ from scripts import recording
 from scripts.recording import Recording, Row, Rows
 
 FIRST_TRIAL = 100_000
-"""Seed of the first trial of a learning rate."""
-RATES = (0.0005, 0.001, 0.002, 0.005, 0.01)
-CONTROLLER = "REINFORCE, LSTM controller"
-OTHERS: dict[str, SearcherFactory] = {
+"""Seed of the first trial of a setting."""
+SETTINGS: dict[str, dict[str, SearcherFactory]] = {
+    "regularized evolution": {
+        f"population {population}, sample {sample}": partial(
+            RegularizedEvolution, population=population, sample=sample
+        )
+        for population in (10, 20, 50)
+        for sample in (3, 10)
+    },
+    "local search": {move: partial(HillClimbing, move=move) for move in ("best", "first")},
+    "REINFORCE, independent softmaxes": {
+        f"{rate:g}": partial(Reinforce, learning_rate=rate) for rate in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+    },
+    "REINFORCE, LSTM controller": {
+        f"{rate:g}": partial(LSTMReinforce, learning_rate=rate)
+        for rate in (0.0005, 0.001, 0.002, 0.005, 0.01)
+    },
+}
+"""What is tried of each method that has something to set."""
+LITERATURE: dict[str, SearcherFactory] = {
     "random search": RandomSearch,
     "regularized evolution": RegularizedEvolution,
-    "local search": partial(HillClimbing, move="first"),
     "REINFORCE, independent softmaxes": Reinforce,
 }
 
 
-def best_rate(trials: Iterable[Row]) -> float:
-    """The learning rate whose trials saw the best accuracy; they are in the order of `RATES`."""
-    return RATES[int(np.argmax([row["seen"] for row in trials]))]
+def trial(name: str, setting: str) -> str:
+    """The key of the job that tries a setting of a method."""
+    return f"{name}: {setting}"
+
+
+def tuned(name: str) -> str:
+    """What the runs of a method are called that has the best of its settings."""
+    return f"{name}, tuned"
+
+
+def best_setting(name: str, rows: Rows) -> str:
+    """The setting of a method whose trials saw the best accuracy."""
+    return max(SETTINGS[name], key=lambda setting: rows[trial(name, setting)]["seen"])
 
 
 @dataclass(frozen=True)
 class Controllers:
-    """A sweep over learning rates on seeds of its own, then runs of each method."""
+    """Trials of each method's settings on seeds of their own, then runs of each method."""
 
     runs: int = 100
     trials: int = 24
@@ -54,9 +76,11 @@ class Controllers:
     @cached_property
     def recording(self) -> Recording:
         """Of these settings."""
-        jobs: dict[str, tuple[str | float, ...]] = {f"{rate:g}": (rate,) for rate in RATES}
-        jobs |= {name: (name,) for name in (*OTHERS, CONTROLLER)}
-        settings = {"seconds": real_data.SECONDS, "runs": self.runs, "sweep_runs": self.trials}
+        jobs: dict[str, tuple[str, ...]] = {
+            trial(name, setting): (name, setting) for name in SETTINGS for setting in SETTINGS[name]
+        }
+        jobs |= {name: (name,) for name in (*LITERATURE, *map(tuned, SETTINGS))}
+        settings = {"seconds": real_data.SECONDS, "runs": self.runs, "trials": self.trials}
         target = real_data.CONTROLLER_RUNS
         return Recording(jobs, self.do, self.merge, settings, self.folder, target)
 
@@ -74,25 +98,26 @@ class Controllers:
             )
         return real_data.nas_bench_201(path)
 
-    def do(self, what: str | float) -> Row:
-        """Try a learning rate, or run a method."""
-        if isinstance(what, float):
+    def do(self, name: str, setting: str | None = None) -> Row:
+        """Try a setting of a method, or run one."""
+        if setting is not None:
             seeds = range(FIRST_TRIAL, FIRST_TRIAL + self.trials)
-            tried = self.compared(partial(LSTMReinforce, learning_rate=what), seeds)
+            tried = self.compared(SETTINGS[name][setting], seeds)
             seen = [history.best()[1] for history in tried.histories[""]]
             return {"seen": round(sum(seen) / self.trials, 3)}
-        factory = self.controller() if what == CONTROLLER else OTHERS[what]
-        found = self.compared(factory, range(self.runs))
+        found = self.compared(LITERATURE.get(name) or self.tuned(name), range(self.runs))
         distinct = [len(set(run.archs)) / len(run) for run in found.histories[""]]
         return {
             "distinct": round(sum(distinct) / self.runs, 3),
             "valid_acc_200": [round(float(value), 3) for value in found.values[""][:, -1]],
         }
 
-    def controller(self) -> SearcherFactory:
-        """With the learning rate that did best in the sweep."""
-        rate = best_rate(self.recording.need(*(f"{rate:g}" for rate in RATES)))
-        return partial(LSTMReinforce, learning_rate=rate)
+    def tuned(self, called: str) -> SearcherFactory:
+        """A method with the setting that did best in its trials."""
+        (name,) = (one for one in SETTINGS if tuned(one) == called)
+        keys = [trial(name, setting) for setting in SETTINGS[name]]
+        rows = dict(zip(keys, self.recording.need(*keys)))
+        return SETTINGS[name][best_setting(name, rows)]
 
     def compared(self, factory: SearcherFactory, seeds: range) -> Comparison:
         """Runs of one method, under no name."""
@@ -101,17 +126,16 @@ class Controllers:
         )
 
     def merge(self, rows: Rows, target: Path) -> None:
-        """The sweep, and for each method how far it repeats itself and what its runs found."""
-        sweep = {f"{rate:g}": rows[f"{rate:g}"]["seen"] for rate in RATES}
-        methods = {name: rows[name] for name in (*OTHERS, CONTROLLER)}
-        data = {
-            "seconds": real_data.SECONDS,
-            "learning_rate": best_rate(rows[rate] for rate in sweep),
-            "sweep": sweep,
-            "sweep_runs": self.trials,
+        """The trials, what was chosen, and for each method how far it repeats itself and what its runs found."""
+        data: Row = {"seconds": real_data.SECONDS, "trials": self.trials}
+        data["chosen"] = {name: best_setting(name, rows) for name in SETTINGS}
+        data["seen"] = {
+            name: {setting: rows[trial(name, setting)]["seen"] for setting in SETTINGS[name]}
+            for name in SETTINGS
         }
-        for name in ("distinct", "valid_acc_200"):
-            data[name] = {method: row[name] for method, row in methods.items()}
+        methods = (*LITERATURE, *map(tuned, SETTINGS))
+        for column in ("distinct", "valid_acc_200"):
+            data[column] = {name: rows[name][column] for name in methods}
         recording.write_json(target, data)
 
 
