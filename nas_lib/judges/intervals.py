@@ -86,7 +86,7 @@ class PairedSample:
             return Verdict(0.0, "swapped", f"the mean is of b − a, not of a − b: {found} instead of {right}")
         if abs(mean - float(np.median(self.d)) * self.unit) <= self.near:
             return Verdict(0.0, "median", f"{found} is the median of the differences; the mean is {right}")
-        if any(mean == round(self.mean, digits) for digits in range(6)):
+        if any(mean == round(mean, k) and abs(mean - self.mean) <= 0.5001 * 10.0**-k for k in range(6)):
             return Verdict(
                 0.0, "rounded", f"the mean of a − b is {right}; {found} is rounded: keep all digits"
             )
@@ -159,6 +159,8 @@ class PairedSample:
         ranges = [distribution.percentile_range(level, count, alpha) for level in levels]
 
         def allows(low: float, high: float) -> bool:
+            if count == 1 and high - low > self.near:  # all percentiles of one number are that number
+                return False
             return all(
                 least * scale - self.near <= end <= most * scale + self.near
                 for end, (least, most) in zip((low, high), ranges)

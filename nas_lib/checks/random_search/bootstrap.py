@@ -50,7 +50,8 @@ class PairedBootstrap(Exercise):
         a = [int(one) for one in rng.integers(10, 90, size=7)]
         whole = {"a": a, "b": [one - 4 for one in a], "unit": 1, "form": "list", "seeds": seeds(1)}
         uneven = [int(one) for one in rng.integers(1, 7, size=6)]
-        uneven.append(10 - sum(uneven) % 7)  # their sum is no multiple of 7
+        # Their sum is no multiple of 7, and their mean, however rounded, is not their median.
+        uneven.append(38 - sum(uneven) % 7)
         again = seeds(6)
         ok = pairs(many, resamples=20)
         return [
