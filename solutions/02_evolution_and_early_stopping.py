@@ -1186,6 +1186,6 @@ check("concept_02_4", concept_02_4)
 #
 # **Read next.** Krishnakumar, White, Zela, Tu, Safari and Hutter (2022). *NAS-Bench-Suite-Zero.*
 # NeurIPS. [arXiv:2210.03230](https://arxiv.org/abs/2210.03230): thirteen proxies on 28 tasks, and
-# how far each only repeats the size. White et al. (2023). *Neural Architecture Search: Insights
+# how far each only repeats the size. C. White et al. (2023). *Neural Architecture Search: Insights
 # from 1000 Papers.* [arXiv:2301.08727](https://arxiv.org/abs/2301.08727): where local search,
 # evolution and early stopping stand among all the others.

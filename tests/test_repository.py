@@ -376,7 +376,7 @@ def test_readme_names_commands_that_exist():
     targets = set(re.findall(r"`?make ([a-z][a-z-]*)\b", "\n".join(code_in(README))))
     assert {"lab", "test", "build", "grade", "corpus", "table", "release"} <= targets
     assert targets <= set(make_targets())
-    commands = set(re.findall(r"nas-course ([a-z][a-z-]*)", README))
+    commands = set(re.findall(r"nas-course ([a-z][a-z0-9-]*)", README))
     assert {"doctor", "grade"} <= commands
     assert commands <= set(course_commands())
 
@@ -384,7 +384,7 @@ def test_readme_names_commands_that_exist():
 def test_contributing_names_commands_and_files_that_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert set(re.findall(r"make ([a-z][a-z-]*)`", text)) <= set(make_targets())
-    commands = set(re.findall(r"nas-course ([a-z][a-z-]*)", text))
+    commands = set(re.findall(r"nas-course ([a-z][a-z0-9-]*)", text))
     assert {"new-exercise", "verify", "mutants", "build"} <= commands <= set(course_commands())
     paths = [one for one in code_in(text) if re.fullmatch(r"[\w.<>]+(/[\w.<>]*)+", one)]
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()  # such folders are there after a run

@@ -159,7 +159,14 @@ class SliceWidth(ValueExercise):
             case(8, 5, (3,), importance=ties, about="ties"),
             case(40, 17, (2,), importance=many, about="many ties, where the lower index comes first"),
             case(7, 6, (2,), importance=(rng.permutation(7) - 5.0).tolist(), about="importances below 0"),
-            case(5, 3, (2,), importance=[5e3, 1e3, 7e3, 3e3, 2e3], about="importances in the thousands"),
+            case(
+                5,
+                3,
+                (2,),
+                weight=rng.normal(size=(5, 2)).round(7).tolist(),
+                importance=[5e3, 1e3, 7e3, 3e3, 2e3],
+                about="importances in the thousands",
+            ),
             case(6, 3, (2,), importance=[int(one) for one in rng.permutation(6)], about="whole numbers"),
             case(
                 5,
