@@ -19,8 +19,8 @@ def entries() -> list[dict[str, str]]:
     found = []
     for lesson in solutions.lessons():
         (cell,) = (one for one in solutions.read(lesson).cells if "## References" in one.source)
-        for item in re.split(r"\n(?=- )", cell.source):
-            if "arXiv" in item:
+        for item in re.split(r"\n(?=- )|\n\n", cell.source):
+            if item.startswith("- ") and "arXiv" in item:  # "Read next" is prose
                 match = ENTRY.search(item)
                 assert match, f"{lesson}: {item}"
                 found.append(match.groupdict())
