@@ -701,7 +701,7 @@ rows = {
     for name in (families[1:] if curves else ())
 }
 if rows:
-    title = "Compound's lead at 8 times the cost: mean and 95 % interval, paired seeds"
+    title = "Compound's lead at 8 times the cost, 95 % intervals"
     plotting.intervals(rows, xlabel="difference in test accuracy (points)", title=title)
     print_verdicts(rows)
     ends = {name: curves[:, -1].mean() for name, curves in recorded[12].items()}
