@@ -7,7 +7,6 @@ All objectives are maximised, as everywhere in this library: give −latency, no
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib._keeping import keeping
 from nas_lib._numbers import is_integer
 from nas_lib.search import RandomSearch
 from nas_lib.spaces import Arch, Space
@@ -284,7 +284,7 @@ def run_multi(
     def history() -> MultiHistory:
         return MultiHistory(archs, np.array([values[arch] for arch in archs], dtype=float))
 
-    try:
+    with keeping("history", history, archs, "evaluations made"):
         for _ in range(budget):
             try:
                 arch = searcher.ask()
@@ -294,17 +294,6 @@ def run_multi(
                 values[arch] = _objectives(objectives(arch), arch, values[archs[0]] if archs else None)
             archs.append(arch)  # before `tell`, which may raise: this evaluation is made
             searcher.tell(arch, values[arch])
-    except KeyboardInterrupt:
-        if not archs:
-            raise
-        warnings.warn(
-            f"interrupted: the history holds the {len(archs)} evaluations made so far", stacklevel=2
-        )
-    except Exception as error:
-        if archs:
-            error.history = history()  # type: ignore[attr-defined]
-            error.add_note(f"The {len(archs)} evaluations before this are in the exception's `history`.")
-        raise
     if not archs:
         raise ValueError(f"searcher must propose at least one architecture, got none from {searcher!r}")
     return history()

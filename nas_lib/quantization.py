@@ -17,6 +17,7 @@ from numpy.random import Generator
 from torch import nn
 from torch.nn.utils import parametrize
 
+from nas_lib._keeping import keeping
 from nas_lib._numbers import is_integer, seed_number
 from nas_lib.latency import Layer, layer_work
 from nas_lib.spaces._protocol import require_generator
@@ -213,7 +214,7 @@ def evolve_bits(
         rng: all the randomness.
 
     Returns:
-        (arch, bits, value) of each evaluation, in order.
+        (arch, bits, value) of each evaluation, in order; of those before an interrupt, with a warning.
 
     Raises:
         TypeError: `rng` is no generator.
@@ -229,21 +230,22 @@ def evolve_bits(
         least = min((size(archs[i], bits) for i, bits in pairs), default=float("nan"))
         raise ValueError(f"size_limit must let one pair fit, the smallest is {least:g}, got {size_limit!r}")
     done: list[tuple[int, int, float]] = []
-    while left and len(done) < budget:
-        near = left
-        if 3 * len(done) >= budget:
-            best = max(done, key=lambda one: one[2])
-            near = [pair for pair in left if pair[0] == best[0] or pair[1] == best[1]] or left
-        i, bits = near[int(rng.integers(len(near)))]
-        left.remove((i, bits))
-        try:
+
+    def history() -> list[tuple[Any, int, float]]:
+        return [(archs[i], bits, value) for i, bits, value in done]
+
+    with keeping("history", history, done, "evaluations made"):
+        while left and len(done) < budget:
+            near = left
+            if 3 * len(done) >= budget:
+                best = max(done, key=lambda one: one[2])
+                near = [pair for pair in left if pair[0] == best[0] or pair[1] == best[1]] or left
+            i, bits = near[int(rng.integers(len(near)))]
+            left.remove((i, bits))
             value = float(evaluate(archs[i], bits))
             if not math.isfinite(value):
                 raise ValueError(
                     f"evaluate must give a finite accuracy, got {value} for {archs[i]} at {bits} bits"
                 )
-        except Exception as error:
-            error.history = [(archs[i], bits, value) for i, bits, value in done]  # type: ignore[attr-defined]
-            raise
-        done.append((i, bits, value))
-    return [(archs[i], bits, value) for i, bits, value in done]
+            done.append((i, bits, value))
+    return history()

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from nas_lib._keeping import keeping
 from nas_lib._numbers import is_integer, is_number, seed_number
 from nas_lib._parallel import each
 from nas_lib.benchmark import METRICS, Benchmark, Metric, TabularBenchmark
@@ -638,23 +639,14 @@ def compare(
 
     share = 1 if jobs == 1 and scheduler is None else max(1, len(todo) // SHARES)
     shares = [tuple(todo[i : i + share]) for i in range(0, len(todo), share)]
-    try:
-        with _bar(progress, total=len(todo) * len(searchers), unit="runs") as bar:
-            for some, (histories, reported) in each(work, shares, jobs, scheduler):
-                finished.update(zip(some, histories, strict=True))
-                reporter.known.update(reported)
-                bar.update(len(some) * len(searchers))
-    except KeyboardInterrupt:
-        if not finished:
-            raise
-        warnings.warn(
-            f"interrupted: the comparison holds the {len(finished)} seeds finished so far", stacklevel=2
-        )
-    except Exception as error:
-        if finished:
-            error.comparison = comparison()  # type: ignore[attr-defined]
-            error.add_note(f"The {len(finished)} seeds before this are in the exception's `comparison`.")
-        raise
+    with (
+        keeping("comparison", comparison, finished, "seeds finished"),
+        _bar(progress, total=len(todo) * len(searchers), unit="runs") as bar,
+    ):
+        for some, (histories, reported) in each(work, shares, jobs, scheduler):
+            finished.update(zip(some, histories, strict=True))
+            reporter.known.update(reported)
+            bar.update(len(some) * len(searchers))
     return comparison()
 
 

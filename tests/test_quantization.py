@@ -248,3 +248,26 @@ def test_accuracies_that_are_no_numbers_end_the_search_with_what_was_found() -> 
     assert [value for *_, value in caught.value.history] == [1.0, 2.0]  # type: ignore[attr-defined]
     with pytest.raises(TypeError, match="rng must be"):
         evolve_bits(lambda *_: 1.0, lambda *_: 1.0, [1], [4], 5, 4, 0)  # type: ignore[arg-type]
+
+
+def test_an_interrupted_search_for_bits_hands_over_what_it_has() -> None:
+    asked: list[int] = []
+
+    def evaluate(arch: int, bits: int) -> float:
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        asked.append(arch)
+        return float(arch + bits)
+
+    def search() -> list[tuple[int, int, float]]:
+        sizes = range(5)
+        return evolve_bits(evaluate, lambda arch, bits: 1.0, sizes, (4, 8), 2.0, 8, np.random.default_rng(0))
+
+    with pytest.warns(
+        UserWarning, match="interrupted: the history holds the 3 evaluations made so far"
+    ) as told:
+        found = search()
+    assert told[0].filename == __file__
+    assert [arch for arch, _, _ in found] == asked and all(
+        value == arch + bits for arch, bits, value in found
+    )
