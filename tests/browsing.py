@@ -80,13 +80,22 @@ def jupyter(folder: Path, command: Sequence[str], where: Path | None = None) -> 
             _wait_for(f"{address}api", running, folder / "said")
             yield address
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGTERM)
-                running.wait(SECONDS)
-                for _ in range(120):  # the server ends its kernels first
-                    os.killpg(running.pid, 0)
-                    Event().wait(0.25)
-                os.killpg(running.pid, signal.SIGKILL)
+            _end(running)
+
+
+def _end(running: subprocess.Popen[bytes]) -> None:
+    """Ask a server to end, which ends its kernels first; then end whatever is left of its process group.
+
+    Whether JupyterLab ends when it is asked isn't ours to test: now and then it waits for a thread forever.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGTERM)
+        for _ in range(120):
+            running.poll()  # a dead child that nobody has waited for is still found in its group
+            os.killpg(running.pid, 0)
+            Event().wait(0.25)
+        os.killpg(running.pid, signal.SIGKILL)
+    running.wait(SECONDS)
 
 
 def _wait_for(address: str, running: subprocess.Popen[bytes], said: Path) -> None:
