@@ -94,12 +94,11 @@ def nas_bench_201(path: Path | str, seeds: int = SEEDS, jobs: int = 1) -> Iterat
         seeds: runs of each method.
         jobs: processes that share them.
 
-    Yields:
-        A row for each method, as soon as it has run.
+    Returns:
+        A row for each method, as soon as it has run. The data is read at once.
     """
-    both = real_data.two_lengths(path)
-    for methods, benchmark in ((METHODS, real_data.nas_bench_201(path)), (FIDELITY_METHODS, both)):
-        yield from _rows(methods, benchmark, seeds, jobs)
+    plan = (METHODS, real_data.nas_bench_201(path)), (FIDELITY_METHODS, real_data.two_lengths(path))
+    return (row for methods, benchmark in plan for row in _rows(methods, benchmark, seeds, jobs))
 
 
 def _rows(methods: dict[str, SearcherFactory], benchmark: Benchmark, seeds: int, jobs: int) -> Iterator[Row]:
@@ -116,6 +115,7 @@ def print_nas_bench_201(path: Path | str, seeds: int = SEEDS, jobs: int | None =
     """`nas_bench_201`, as a table beside the published figures."""
     jobs = (os.cpu_count() or 1) if jobs is None else jobs
     start = time.perf_counter()
+    rows = nas_bench_201(path, seeds, jobs)  # says what is wrong with the file before anything is printed
     print(
         f"NAS-Bench-201, CIFAR-10: {seeds} runs of each method, {real_data.SECONDS:,} simulated seconds each."
     )
@@ -127,7 +127,7 @@ def print_nas_bench_201(path: Path | str, seeds: int = SEEDS, jobs: int | None =
     )
     print()
     print(f"{'':<32}{'cells':>6}{'accuracy':>16}{'below':>9}   published")
-    for row in nas_bench_201(path, seeds, jobs):
+    for row in rows:
         print(row, flush=True)
     print(f"{'the best cell':<32}{'':>6}   {row.best:.2f}{'0.00':>16}   94.37")
     print()
