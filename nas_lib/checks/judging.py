@@ -158,24 +158,24 @@ def judge_bad(exercise: Exercise, instance: Instance, answer: Answer) -> Verdict
     if answer.error is None or answer.error_type == NotPlainData.__name__:
         found = exercise.returned(answer.value) if answer.error is None else None
         returned = "" if found is None else f" (it returned {show(found)})"
-        return _accepts(f"{what} is accepted{returned}: raise {with_article(wanted[0])} instead")
+        return _accepts(f"with {what} no error is raised{returned}: raise {with_article(wanted[0])}")
     if answer.error_type == "OutOfTime" or "Endless" in raised:
         return _accepts(f"with {what} your code never ends: raise {with_article(wanted[0])} before you start")
     if not raised or "NotImplementedError" in raised or SWITCHED_OFF in text:
         return error_verdict(instance, answer)
     if "Refused" in raised:  # a ValueError too, but the objective's own
-        return _accepts(f"{what} is accepted ({clean(text)}): raise {with_article(wanted[0])} instead")
+        return _accepts(f"{what} is passed on ({clean(text)}): raise {with_article(wanted[0])} instead")
     found = _ACCIDENTAL.search(text.strip())
     accidental = [name for name in raised if name in _ACCIDENTS] + ([f'"{found.group()}"'] if found else [])
     if accidental:
         return _accepts(
-            f"{what} ends in {clean(accidental[0])}, an accident that does not name the argument: "
+            f"with {what} your code ends in {clean(accidental[0])}, an accident that does not name the argument: "
             f"raise {with_article(wanted[0])} that does"
         )
     if not set(wanted) & set(raised):
         return fail(
             "wrong-error",
-            f"{what} ends in {with_article(clean(raised[0]))}: the docstring says {' or '.join(wanted)}",
+            f"with {what} your code raises {with_article(clean(raised[0]))}: the docstring says {' or '.join(wanted)}",
             1.0 - BAD_INPUT,
         )
     if answer.calls and instance.get("_uncalled"):
