@@ -15,7 +15,7 @@ from torch import nn
 
 from nas_lib import checks
 from nas_lib.checks import Answer, Exercise, Expected, read_answer, run_probe, verdicts
-from nas_lib.checks.holding import Watch, differing, kind_of, snapshot
+from nas_lib.checks.holding import Watch, differing, kind_of, settings_kept, snapshot
 from nas_lib.checks.judging import RETURNS
 
 
@@ -180,6 +180,44 @@ def test_methods_of_a_class_are_held_like_functions() -> None:
     assert issubclass(made, Block) and made.__name__ == "Block"
     made()(torch.zeros(2, 1, 2, 2))
     assert watch.changed == ["x"] and watch.kinds == ["torch.Tensor[float32]"]
+
+
+@pytest.mark.parametrize(
+    ("spoils", "told"),
+    [
+        (lambda choices: torch.rand(3), []),
+        (lambda choices: torch.manual_seed(7), ["torch's global generator"]),
+        (lambda choices: np.random.seed(7), ["NumPy's global generator"]),  # noqa: NPY002
+        (lambda choices: torch.set_default_dtype(torch.float64), ["torch's default dtype"]),
+        (lambda choices: choices.pop(), ["choices", "choices[1]"]),
+    ],
+)
+def test_a_constructor_may_draw_weights_and_change_nothing_else(spoils: Any, told: list[str]) -> None:
+    class Policy(nn.Module):
+        def __init__(self, choices: list[int]) -> None:
+            super().__init__()
+            spoils(choices)
+
+        def sample(self) -> int:
+            return 1
+
+    with settings_kept():
+        watch = Watch((), ("sample",))
+        made = watch.over(Policy)
+        torch.manual_seed(0)
+        made([1, 2])
+        torch.rand(1)
+        made([1, 2])
+    assert watch.changed == told
+
+
+def test_objects_made_from_one_state_end_at_one() -> None:
+    watch = Watch()
+    made = watch.over(type("Policy", (nn.Linear,), {}))
+    for _ in range(2):
+        torch.manual_seed(0)
+        made(2, 2)
+    assert watch.changed == []
 
 
 def test_a_call_by_many_names_is_held_by_its_parameters() -> None:

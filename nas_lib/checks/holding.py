@@ -23,7 +23,7 @@ import numpy as np
 
 EACH = 12  # calls of a probe that are all held; later ones only where their number is a power of two
 PATHS = 20  # different changes that are told
-_MODULES, _WARNINGS = "imported modules", "the warnings filters"
+_MODULES, _WARNINGS, _DRAWN = "imported modules", "the warnings filters", "torch's global generator"
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -38,13 +38,15 @@ class Watch:
     def __init__(self, changes: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
         self._allowed, self._methods = tuple(changes), tuple(methods)
         self._calls = 0
+        self._began_at: dict[Any, Any] = {}
         self.changed: list[str] = []
         self.kinds: list[str] = []
 
     def over(self, fn: Any) -> Any:
-        """The function, watched. A class becomes a subclass of itself whose methods are watched."""
+        """The function, watched. A class becomes a subclass of itself whose constructor and methods are watched."""
         if isinstance(fn, type):
             held = {name: self._around(getattr(fn, name)) for name in self._methods if hasattr(fn, name)}
+            held["__init__"] = self._making(fn.__init__)  # type: ignore[misc]
             try:
                 return type(fn.__name__, (fn,), {**held, "__doc__": fn.__doc__, "__module__": fn.__module__})
             except TypeError:  # a final class: nothing can be watched, and nothing depends on it
@@ -59,16 +61,37 @@ class Watch:
             self._calls += 1
             if self._calls > EACH and self._calls & (self._calls - 1):
                 return fn(*args, **kwargs)
-            given = {names[i] if i < len(names) else f"argument {i + 1}": one for i, one in enumerate(args)}
-            before = snapshot(given | kwargs)
+            given = _named(names, args) | kwargs
+            before = snapshot(given)
             try:
                 result = fn(*args, **kwargs)
             finally:
-                self._note(before, snapshot(given | kwargs))
+                self._note(before, snapshot(given))
             kind = kind_of(result)
             if kind not in self.kinds and len(self.kinds) < PATHS:
                 self.kinds.append(kind)
             return result
+
+        return held
+
+    def _making(self, init: Callable[..., Any]) -> Callable[..., Any]:
+        """A constructor, watched but for the object that it fills. It may draw weights, which moves torch's
+        generator, but must not seed it: then two objects that begin at different states end at the same."""
+
+        names = _parameters(init)[1:]
+
+        @functools.wraps(init)
+        def held(made: Any, *args: Any, **kwargs: Any) -> None:
+            given = _named(names, args) | kwargs
+            before = snapshot(given)
+            try:
+                init(made, *args, **kwargs)
+            finally:
+                after = snapshot(given)
+                began, ended = before.get(_DRAWN), after.get(_DRAWN)
+                if ended is not None and self._began_at.setdefault(ended, began) == began:
+                    before[_DRAWN] = ended
+                self._note(before, after)
 
         return held
 
@@ -84,6 +107,10 @@ def _parameters(fn: Callable[..., Any]) -> list[str]:
         return list(inspect.signature(fn).parameters)
     except (TypeError, ValueError):
         return []
+
+
+def _named(names: Sequence[str], args: Sequence[Any]) -> dict[str, Any]:
+    return {names[i] if i < len(names) else f"argument {i + 1}": one for i, one in enumerate(args)}
 
 
 def kind_of(value: Any) -> str:
@@ -251,7 +278,7 @@ def _settings() -> Iterator[tuple[str, Any]]:
     yield _WARNINGS, tuple(warnings.filters)
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
-        yield "torch's global generator", torch.get_rng_state().numpy().tobytes()
+        yield _DRAWN, torch.get_rng_state().numpy().tobytes()
         yield "torch's default dtype", torch.get_default_dtype()
         yield "torch's grad mode", torch.is_grad_enabled()
         yield "torch's number of threads", torch.get_num_threads()

@@ -1014,6 +1014,13 @@ class SeedsTheWorld(ByTeacherForcing):
         super().__init__(choices, hidden, embedding)
 
 
+@book.wrong("Controller", "changes-settings")
+class SeedsNumPy(ByTeacherForcing):
+    def __init__(self, choices, hidden=64, embedding=32):
+        np.random.seed(0)
+        super().__init__(choices, hidden, embedding)
+
+
 @book.wrong("Controller", "ignores-earlier-decisions")
 class IndependentSoftmaxes(ByTeacherForcing):
     def __init__(self, choices, hidden=64, embedding=32):

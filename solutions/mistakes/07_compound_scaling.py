@@ -730,6 +730,22 @@ class AlwaysAsWideAsTheInput(_Fused):
             self.fused = conv_norm(in_channels, in_channels, kernel, stride)
 
 
+@book.wrong("MBConv", "changes-settings")
+class FindsAnomalies(_Inverted):
+    """And slows down all training that comes after it."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        torch.autograd.set_detect_anomaly(True)
+
+
+@book.wrong("FusedMBConv", "changes-settings")
+class HidesDivisionsByZero(_Fused):
+    def __init__(self, *given):
+        super().__init__(*given)
+        np.seterr(divide="ignore")
+
+
 @book.right("MBConv")
 class WithTorchvisionsParts(nn.Module):
     """torchvision's stochastic depth and squeeze, layers in a Sequential."""
