@@ -789,6 +789,8 @@ for ax, column, ylabel in zip(axes[0], (0, 1), ("mean reward (%)", "entropy (nat
     plotting.lines(curves, ax, x=spent[: len(few)], xlabel="rewards seen", ylabel=ylabel)
 
 # %% tags=["experiment"]
+from nas_lib.rankings import mean_interval, print_verdicts
+
 missed = {}
 print(f"{'weight':>6} {'last reward':>12} {'last entropy':>13} {'distinct':>9} {'regret':>8}")
 for weight in weights:
@@ -797,10 +799,9 @@ for weight in weights:
     ends = [(*log[-10:].mean(0), len(np.unique(drawn, axis=0))) for log, drawn in runs]
     numbers = *np.mean(ends, axis=0), missed[weight].mean()
     print("{:6g} {:12.2f} {:13.2f} {:9.0f} {:8.2f}".format(weight, *numbers))
-for weight in weights[1:]:
-    gap = missed[0.0] - missed[weight]
-    half = 2.57 * gap.std(ddof=1) / len(gap) ** 0.5  # Student's t, 5 degrees of freedom
-    print(f"w = {weight:g} against none: regret lower by {gap.mean():.2f} ± {half:.2f} (95 %)")
+print("Regret saved (points), with 95 % intervals by Student's t:")
+saved = {f"w = {weight:g} − none": missed[0.0] - missed[weight] for weight in weights[1:]}
+print_verdicts({name: mean_interval(values) for name, values in saved.items()})
 guess_weight.beside(f"w = {min(weights, key=lambda weight: missed[weight].mean()):g}")
 
 # %% [markdown]
@@ -933,8 +934,6 @@ else:
     print(f"{'live: independent softmaxes':40} {values.mean():.2f} ± {values.std(ddof=1):.2f}")
 
 # %% tags=["experiment"]
-from nas_lib.rankings import mean_interval, print_verdicts
-
 tuned = {name.removesuffix(", tuned"): one for name, one in recorded.items() if "tuned" in name}
 lstm = tuned.pop("REINFORCE, LSTM controller")
 print("The tuned LSTM minus")

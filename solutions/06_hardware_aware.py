@@ -861,6 +861,7 @@ guess_volume = predict("Hypervolume that random search reaches with 300 cells?",
 
 # %% tags=["experiment"]
 from nas_lib.pareto import NSGA2, RandomMulti, run_multi
+from nas_lib.rankings import mean_interval, print_verdicts
 
 front_of = or_fallback("pareto_front", pareto_front)
 volume = or_fallback("hypervolume_2d", hypervolume_2d)
@@ -880,15 +881,14 @@ print(f"{len(front_of(accuracy, lat))} of {len(space):,} cells are on the front"
 for name, shares in reached.items():
     print(f"{name:14} {np.mean(shares):.2f} ± {np.std(shares):.2f} % of the hypervolume, 20 runs")
 gaps = np.subtract(*reached.values())
-half = 2.09 * gaps.std(ddof=1) / len(gaps) ** 0.5  # Student's t, 19 degrees of freedom
-print(f"NSGA-II minus random search: {gaps.mean():+.2f} ± {half:.2f} points (95 %)")
+print_verdicts({"NSGA-II − random search": mean_interval(gaps)})  # points, Student's t
 guess_volume.beside(np.mean(reached["random search"]))
 
 # %% [markdown]
 # <details><summary>What we got</summary>
 #
 # NSGA-II reached about 95 % of the space's hypervolume with 300 evaluations, random search about 93
-# %. The last line says whether that is more than luck. Random search is a strong baseline here too.
+# %: more than luck, by the last line. Random search is a strong baseline here too.
 #
 # </details>
 
@@ -1126,9 +1126,8 @@ for name, found in chosen.items():
         print(f"{name:10} seed {seed}: {bits} bits, {kilobytes(arch, bits):4.1f} kB, ", end="")
         print(f"{valid:.1f} % in validation, {test:.1f} % in the test")
 ours, *others = (np.array([one[3] for one in found]) for found in chosen.values())
-for name, gain in zip([*chosen][1:], [ours - other for other in others]):
-    half = 4.30 * gain.std(ddof=1) / len(gain) ** 0.5  # Student's t, 2 degrees of freedom
-    print(f"together minus {name}: {gain.mean():+.1f} ± {half:.1f} points in the test (95 %)")
+gains = {f"together − {name}": ours - other for name, other in zip([*chosen][1:], others)}
+print_verdicts({name: mean_interval(gain) for name, gain in gains.items()})  # points in the test
 guess_joint.beside((ours - others[0]).mean())
 
 # %% [markdown]

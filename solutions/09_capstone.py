@@ -449,18 +449,18 @@ RECORDED_NAMES = ("found", "random", "by hand", "smallest", "largest")
 guess_best = predict("Which is the best on test images?", ..., options=RECORDED_NAMES)
 
 # %% tags=["experiment"]
+from nas_lib.rankings import mean_interval, print_verdicts
+
 recorded = [run for run in recorded_runs() if run["name"] != "search"]
 tests = {name: [r["test"] for r in recorded if r["name"] == name] for name in RECORDED_NAMES}
 for name, values in tests.items():
     price = np.mean([run["macs"] for run in recorded if run["name"] == name])
     print(f"{name:9} {np.mean(values):5.2f} ± {np.std(values, ddof=1):.2f} %, {price:11,.0f} MACs")
-differences = {}
-for name in ("random", "by hand", "largest"):
-    gap = np.subtract(tests["found"], tests[name])
-    half = 2.776 * np.std(gap, ddof=1) / len(gap) ** 0.5  # Student's t, 4 degrees of freedom
-    low, high = gap.mean() - half, gap.mean() + half
-    differences[f"found − {name}"] = (gap.mean(), (low, high))
-    print(f"found − {name:8} {gap.mean():+.2f} points, interval {low:+.2f} to {high:+.2f}")
+differences = {  # in points, paired by seed
+    f"found − {name}": mean_interval(np.subtract(tests["found"], tests[name]))
+    for name in ("random", "by hand", "largest")
+}
+print_verdicts(differences)
 plotting.intervals(
     differences, xlabel="difference in test accuracy (points)", title="Five paired seeds, 95 %"
 )
