@@ -47,7 +47,7 @@ class Report:
                     f"{exercise} has {len(own)} named mutants and {len(right)} alternatives; "
                     f"there must be {LEAST_WRONG} and {LEAST_RIGHT}"
                 )
-        found += [_fault(row) for row in self.rows if not row.holds]
+        found += [fault_of(row) for row in self.rows if not row.holds]
         return found + (self._machine_faults() if self.results else [])
 
     def _machine_faults(self) -> list[str]:
@@ -146,7 +146,7 @@ def _kinds(rows: Sequence[Row], exercise: str) -> tuple[list[Row], list[Row]]:
     return [row for row in own if row.variant.is_wrong], [row for row in own if not row.variant.is_wrong]
 
 
-def _fault(row: Row) -> str:
+def fault_of(row: Row) -> str:
     variant, said = row.variant, "; ".join(row.messages)
     if not variant.is_wrong:
         return f"{row.exercise}: the right answer {variant.name} lost points: {said}"
