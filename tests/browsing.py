@@ -5,23 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 
+from tests import servers
+from tests.servers import SECONDS
+
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SECONDS = 240.0
-"""That anything may take on a busy machine; what is waited for is there in a few on an idle one."""
 SETTINGS = {
     "notebook-extension/tracker": '{"windowingMode": "none"}',
     "terminal-extension/plugin": '{"screenReaderMode": true}',
@@ -77,36 +74,10 @@ def jupyter(folder: Path, command: Sequence[str], where: Path | None = None) -> 
             start_new_session=True,
         )  # fmt: skip
         try:
-            _wait_for(f"{address}api", running, folder / "said")
+            servers.wait_for(f"{address}api", running, folder / "said")
             yield address
         finally:
-            _end(running)
-
-
-def _end(running: subprocess.Popen[bytes]) -> None:
-    """Ask a server to end, which ends its kernels first; then end whatever is left of its process group.
-
-    Whether JupyterLab ends when it is asked isn't ours to test: now and then it waits for a thread forever.
-    """
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(running.pid, signal.SIGTERM)
-        for _ in range(120):
-            running.poll()  # a dead child that nobody has waited for is still found in its group
-            os.killpg(running.pid, 0)
-            Event().wait(0.25)
-        os.killpg(running.pid, signal.SIGKILL)
-    running.wait(SECONDS)
-
-
-def _wait_for(address: str, running: subprocess.Popen[bytes], said: Path) -> None:
-    for _ in range(int(4 * SECONDS)):
-        try:
-            urllib.request.urlopen(address, timeout=SECONDS).close()
-            return
-        except (urllib.error.URLError, ConnectionError):
-            assert running.poll() is None, said.read_text()
-            Event().wait(0.25)
-    raise AssertionError(said.read_text())
+            servers.end(running)
 
 
 def page(browser: Any, width: int = 1280, height: int = 900, dark: bool = False) -> Any:

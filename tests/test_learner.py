@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -28,6 +27,7 @@ from autograder.intake.search import collected
 from nas_lib import cli
 from nas_lib.notebooks import handing_in, lab, lessons, progress, updating, validating
 from nas_lib.notebooks.cells import grade_id, grader_metadata
+from tests import servers
 
 LESSON = "00_start_here"
 
@@ -403,7 +403,9 @@ def server(tmp_path_factory: pytest.TempPathFactory):
     more += ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
     command, environment = lab.started(folder, more)
     said = (folder / "said").open("w+")
-    running = subprocess.Popen(command, env=environment, stdout=said, stderr=said, cwd=folder)
+    running = subprocess.Popen(
+        command, env=environment, stdout=said, stderr=said, cwd=folder, start_new_session=True
+    )
 
     def ask(path: str, data: Any = None) -> str:
         body = None if data is None else json.dumps(data).encode()
@@ -412,17 +414,10 @@ def server(tmp_path_factory: pytest.TempPathFactory):
             return f"{answer.geturl()}\n{answer.read().decode()}"
 
     try:
-        for _ in range(240):
-            try:
-                ask("/api")
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert running.poll() is None, (folder / "said").read_text()
-                time.sleep(0.5)
+        servers.wait_for(f"http://127.0.0.1:{port}/api", running, folder / "said")
         yield ask
     finally:
-        running.terminate()
-        running.wait(30)
+        servers.end(running)
         said.close()
 
 

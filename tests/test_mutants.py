@@ -166,7 +166,9 @@ def test_a_sample_of_the_machine_made_mutants_dies(item):
 @pytest.mark.slow
 @forks
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_every_mistake_is_told_and_machine_made_mutants_die_or_are_known_to_be_equivalent(lesson, record_property):
+def test_every_mistake_and_every_machine_made_mutant_dies_or_is_known_to_be_equivalent(
+    lesson, record_property
+):
     found = report.of_lesson(lesson, with_machine=True)
     record_property("print", report.render(found))
     assert found.faults == []

@@ -40,7 +40,8 @@ def test_an_answer_earns_what_it_is_in_the_sample_for(item: checks.Exercise, ans
     names = dict(vars(reference))
     exec(cells[item.name], names)
     instances = checks.instances_of(item, 5)
-    expected = replace(checks.expected_answers(item, reference, instances), mistakes=tuple)  # marks need no names
+    # Marks need no names of mistakes, which would be asked for their answers.
+    expected = replace(checks.expected_answers(item, reference, instances), mistakes=tuple)
     answers = checks.InProcess(names).collect(item, item.name, instances)
     assert checks.worst(checks.verdicts(item, instances, answers, expected)).score == share
 

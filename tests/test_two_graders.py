@@ -21,6 +21,7 @@ from nbgrader.api import Gradebook
 
 from autograder import samples
 from autograder.grade import command
+from tests import servers
 
 LESSON = "00_start_here"
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +49,7 @@ def formgrader(course: Path) -> Iterator[str]:
         env={**environment, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         deadline = time.monotonic() + 120
@@ -55,8 +57,7 @@ def formgrader(course: Path) -> Iterator[str]:
             time.sleep(0.2)
         yield json.loads(found[0].read_text(encoding="utf-8"))["url"]
     finally:
-        server.terminate()
-        server.wait()
+        servers.end(server)
 
 
 class Person:

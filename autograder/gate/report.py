@@ -147,6 +147,7 @@ def _kinds(rows: Sequence[Row], exercise: str) -> tuple[list[Row], list[Row]]:
 
 
 def fault_of(row: Row) -> str:
+    """What the check did wrong by a variant, in one sentence."""
     variant, said = row.variant, "; ".join(row.messages)
     if not variant.is_wrong:
         return f"{row.exercise}: the right answer {variant.name} lost points: {said}"

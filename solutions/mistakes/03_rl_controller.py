@@ -1015,9 +1015,9 @@ class SeedsTheWorld(ByTeacherForcing):
 
 
 @book.wrong("Controller", "changes-settings")
-class SeedsNumPy(ByTeacherForcing):
+class HidesDivisionsByZero(ByTeacherForcing):
     def __init__(self, choices, hidden=64, embedding=32):
-        np.random.seed(0)
+        np.seterr(divide="ignore")
         super().__init__(choices, hidden, embedding)
 
 
