@@ -1123,7 +1123,7 @@ def test_what_is_judged_by_its_distribution_states_a_rate():
 @by_name(FUNCTIONS)
 def test_the_reference_is_never_failed(item):
     def failures():
-        return _fails_itself(item, range(5 if item in STOCHASTIC else 10))
+        return _fails_itself(item, range(3 if item in STOCHASTIC else 6))
 
     with kept(f"never-failed-{item.name}", failures, grading(item.lesson)) as found:
         assert found == []
