@@ -483,7 +483,7 @@ guess_best.beside(max(tests, key=lambda name: np.mean(tests[name])))
 # <details><summary>What we got</summary>
 #
 # By hand 89.16 %, random 87.18, found 82.45, largest 82.25, smallest 74.41. Found less random is
-# −4.73 points, with an interval from −12.88 to 3.42; the standard deviation over seeds is 6.80
+# −4.73 points, with an interval from −12.89 to 3.43; the standard deviation over seeds is 6.80
 # for what was found and 0.37 by hand.
 #
 # </details>
