@@ -2,14 +2,15 @@
 
 A function may change what its exercise declares (`Exercise.changes`), by default nothing. Held are its arguments
 (arrays, tensors, containers, models with their gradients and modes, optimizers) and the process's own settings: global
-generators, default dtype, grad mode, threads, error and warnings settings. Generators passed in are there to be drawn
-from, and are not held.
+generators, default dtype, grad mode, threads, error and warnings settings, the garbage collector. Generators passed in
+are there to be drawn from, and are not held.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import inspect
 import random
 import sys
@@ -235,7 +236,7 @@ def settings_kept() -> Iterator[None]:
     torch: Any = sys.modules.get("torch")
     torch = torch if hasattr(torch, "get_rng_state") else None
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    errors = np.geterr()
+    errors, collects = np.geterr(), gc.isenabled()
     if torch is not None:
         drawn, dtype = torch.get_rng_state(), torch.get_default_dtype()
         grad, threads = torch.is_grad_enabled(), torch.get_num_threads()
@@ -247,6 +248,7 @@ def settings_kept() -> Iterator[None]:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
         np.seterr(**errors)
+        (gc.enable if collects else gc.disable)()
         if torch is not None:
             torch.set_rng_state(drawn)
             torch.set_default_dtype(dtype)
@@ -275,6 +277,7 @@ def _settings() -> Iterator[tuple[str, Any]]:
     state: Any = np.random.get_state()  # noqa: NPY002
     yield "NumPy's global generator", (state[0], state[1].tobytes(), *state[2:])
     yield "NumPy's error settings", tuple(np.geterr().items())
+    yield "Python's garbage collector", gc.isenabled()
     yield _WARNINGS, tuple(warnings.filters)
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
