@@ -160,6 +160,15 @@ book.edits(
         },
     ),
     ("", "", {SAMPLE: "here = [a for a in space if a not in seen][rng.integers(len(space) - len(archs))]"}),
+    (
+        "order-not-random",
+        "",
+        {
+            "seen = [], [], set()": "seen, orders = [], [], set(), {}",
+            "in rng.permutation(len(unseen))": "in orders.setdefault(len(unseen), rng.permutation(len(unseen)))",
+        },
+    ),
+    ("not-a-climb", "", {"[:left]": "[: min(left, 24)]"}),
 )
 
 

@@ -68,6 +68,12 @@ class HillClimb(SearchExercise):
                 _order="falling",
                 about="11 runs of ten climbs each",
             ),
+            one_run(
+                rng,
+                choices=[list(range(15)), list("abcdefghijklmno")],
+                budget=100,
+                about="28 neighbours each",
+            ),
             one_run(rng, **nothing | {"budget": 0}, bad="a budget of 0"),
             one_run(rng, **nothing | {"budget": -3}, bad="a budget of -3"),
             one_run(

@@ -119,7 +119,7 @@ class HillClimbJudge(SearchJudge):
     """`hill_climb(objective, space, budget, rng)`: the history has to read as rounds of climbs."""
 
     exercise, lesson = "hill_climb", LESSON
-    false_fail = 34 * ALPHA
+    false_fail = 35 * ALPHA
     twice = ("evaluates-twice", "{} was evaluated twice in one run")
 
     def judge_run(self, instance: Instance, run: Run) -> Verdict | None:
@@ -211,7 +211,25 @@ def _distances(space: Any, runs: Sequence[Run]) -> Verdict | None:
         )
         if verdict:
             return verdict
-    return None
+    return _same_order(space, runs)
+
+
+def _same_order(space: Any, runs: Sequence[Run]) -> Verdict | None:
+    """Whether rounds that follow each other begin at the same place among the neighbours, both of them complete."""
+    same: list[bool] = []
+    for run in runs:
+        rounds = [(space.neighbors(here), found) for here, found in _read(space, run).rounds]
+        firsts = [near.index(found[0]) if len(found) == len(near) else None for near, found in rounds]
+        same += [one == other for one, other in pairwise(firsts) if None not in (one, other)]
+    if not same:
+        return None
+    return count_verdict(
+        sum(same),
+        len(same),
+        1 / (len(space.neighbors(runs[0][0][0]))),
+        "order-not-random",
+        "a round begins at the same place of `space.neighbors(arch)` as the round before",
+    )
 
 
 def _restarts(space: Any, archs: list[Any], runs: Sequence[Run]) -> Verdict | None:
