@@ -98,8 +98,8 @@ def mixed_op(outputs, alphas):
         alphas: float tensor (K,), the logits of the operations.
 
     Returns:
-        Float tensor of the outputs' shape, Σ_k softmax(alphas)_k · outputs[k], with gradients to
-        both.
+        Float tensor of the outputs' shape and dtype, Σ_k softmax(alphas)_k · outputs[k], with
+        gradients to both.
 
     Raises:
         ValueError: no outputs, outputs of different shapes, or other than one logit for each.
@@ -321,7 +321,7 @@ def weight_step(model, loss_fn, batch, optimizer):
 
     Args:
         model: maps x to predictions; `weights()` and `alphas()` list its two groups of tensors. A
-            weight on which the loss does not depend has the gradient zero.
+            weight on which the loss does not depend has the gradient zero, or none.
         loss_fn: maps (predictions, y) to a scalar tensor.
         batch: the pair (x, y).
         optimizer: a torch optimiser over the weights. Gradients that stand on them from before do

@@ -123,7 +123,11 @@ def _wrong_source(found: dict[str, Array], logits: Array, tau: float, near: floa
         return None  # a single option is always drawn
     soft = found["soft"]
     if any(_close(soft, _softmax(one), near) for one in (logits / tau, logits, logits * tau)):
-        return fail("no-noise", "the sample is the softmax of the logits: the Gumbel noise is missing")
+        return fail(
+            "no-noise",
+            "the sample is the softmax of the logits: the Gumbel noise is missing, or the same for all options of a "
+            "row, where it cancels",
+        )
     if not _close(found["again"], soft, near):
         return fail(
             "ignores-generator",

@@ -85,7 +85,7 @@ book.edits(
     ),
     (
         "operations-apart",
-        "one entry per operation comes back: the weighted outputs have to be summed",
+        "a list comes back: sum the weighted outputs, and return a tensor",
         {SUM: "[p * one for p, one in zip(chances, outputs)]"},
     ),
     (
@@ -137,6 +137,29 @@ book.edits(
     ("accepts-bad-input", "", {"if alphas.shape != (len(outputs),):": "if alphas.numel() != len(outputs):"}),
     ("accepts-bad-input", "", {SHAPES: "if False:"}),
     ("wrong-error", "", {'raise ValueError(f"outputs must': 'raise KeyError(f"outputs must'}),
+    (
+        "softmax-twice",
+        "the softmax is taken twice: once, of the alphas themselves",
+        {SOFTMAX: "torch.softmax(torch.softmax(alphas, dim=0), dim=0)"},
+    ),
+    (
+        "unweighted-sum",
+        "every weight is 1, so that the outputs are only added up: the softmax runs over the operations",
+        {SOFTMAX: "torch.softmax(alphas[:, None], dim=1)[:, 0]"},
+    ),
+    (
+        "clamped-logits",
+        "the logits are clamped first: a softmax takes them as they are, however large",
+        {SOFTMAX: "torch.softmax(alphas.clamp(-20, 20), dim=0)"},
+    ),
+    *(
+        (
+            "other-dtype",
+            "the mixture has another dtype than the outputs: no float() and no double() on the way",
+            {f"return {SUM}": f"return ({SUM}).{dtype}()"},
+        )
+        for dtype in ("float", "double")
+    ),
 )
 
 
@@ -324,6 +347,21 @@ book.edits(
     ("clears-gradients", "", {"nodes = [x,": "self.alphas.grad = None\n        nodes = [x,"}),
     ("wrong-type", "", {"return nodes[3]": "return nodes"}),
     ("forgets-to-return", "", {"return nodes[3]": "nodes[3]"}),
+    (
+        "starts-from-the-input",
+        "every node starts from the cell's input: it starts from 0, and sums what its incoming edges deliver",
+        {"nodes = [x, 0, 0, 0]": "nodes = [x, x, x, x]"},
+    ),
+    (
+        "leaves-out-operations",
+        "operations of small weight are left out: all five are mixed, however small their weight",
+        {MESSAGE: "sum(p * one for p, one in zip(weights, outputs) if p > 0.01)"},
+    ),
+    (
+        "another-relu",
+        "what an edge reads goes through a ReLU first: the operations that need one have it inside",
+        {"operation(nodes[source])": "operation(torch.relu(nodes[source]))"},
+    ),
 )
 
 
@@ -625,6 +663,7 @@ book.edits(
     ("refuses-good-input", "", {"alphas.isnan().any()": "not alphas.isfinite().all()"}),
     ("wrong-error", "", {"raise ValueError(": "raise IndexError("}),
     ("raises", "", {"in alphas.tolist()": "in alphas.numpy().tolist()"}),
+    ("infinity-as-a-number", "", {"in alphas.tolist()": "in alphas.nan_to_num(neginf=-10.0).tolist()"}),
 )
 
 
@@ -715,7 +754,26 @@ def _group(exercise, group, one, batch, optimizer):
         ("never-moves-them", STILL, {step: "pass"}),
         ("steps-twice", "step() is called twice: one call is one step", {step: f"{step}\n    {step}"}),
         ("loss-swapped", SWAPPED, {loss: "loss = loss_fn(y, model(x))"}),
-        ("other-step", "", {fill: f"{one}.grad = slope / slope.norm()"}),
+        (
+            "normalises-the-gradient",
+            "the gradient is brought to length 1: the step takes it as it is",
+            {fill: f"{one}.grad = slope / (slope.norm() + 1e-12)"},
+        ),
+        (
+            "divides-by-the-batch",
+            "the gradient is divided by the number of images: `loss_fn` says how they are weighed",
+            {fill: f"{one}.grad = slope / len(x)"},
+        ),
+        (
+            "returned-loss",
+            "the loss that is returned is rounded: return it as it is",
+            {"return loss.item()": "return round(loss.item(), 4)"},
+        ),
+        (
+            "only-the-first",
+            f"only the first tensor of the {group} moves: all of `{group}()` are trained",
+            {fill: f"{one}.grad = slope if {one} is model.{group}()[0] else 0 * slope"},
+        ),
         (
             "returned-loss",
             "the loss that is returned is that after the step; wanted is the loss before",
@@ -921,6 +979,11 @@ book.edits(
         },
     ),
     ("changes-flags", "", {"x, y =": "[one.requires_grad_(False) for one in model.weights()]\n    x, y ="}),
+    (
+        "gradients-from-before",
+        "an old gradient stays on logits that the loss does not depend on, and moves them: clear all of them first",
+        {"alpha.grad = slope": "alpha.grad = slope if slope.any() else alpha.grad"},
+    ),
 )
 
 
@@ -1232,7 +1295,7 @@ book.edits(
     ("wrong-error", "", {'raise ValueError(f"eps': 'raise AssertionError(f"eps'}),
     (
         "clips-the-gradient",
-        "",
+        CLIPPED,
         {
             "    alpha_optimizer.step()\n": "    torch.nn.utils.clip_grad_norm_(alphas, 5)\n    alpha_optimizer.step()\n"
         },
@@ -1247,7 +1310,7 @@ book.edits(
     ),
     (
         "only-the-first",
-        "",
+        "only the first tensor of the alphas moves: all of `alphas()` are trained",
         {"for alpha, slope in zip(alphas, slopes):": "for alpha, slope in zip(alphas[:1], slopes):"},
     ),
     (
@@ -1256,6 +1319,32 @@ book.edits(
         {"    alpha_optimizer.step()\n": "    if loss.item() > 1e-4:\n        alpha_optimizer.step()\n"},
     ),
     ("zero-is-none", "", {"w - weight_lr * g": "w - (weight_lr or 1) * g"}),
+    (
+        "gradients-from-before",
+        "an old gradient stays on logits that the loss does not depend on, and moves them: clear all of them first",
+        {"alpha.grad = slope": "alpha.grad = slope if slope.any() else alpha.grad"},
+    ),
+    (
+        "radius-not-scaled",
+        NOT_SCALED,
+        {
+            P: P.replace("r * one", "eps / (float(one.norm()) + 1e-30) * one"),
+            N: N.replace("r * one", "eps / (float(one.norm()) + 1e-30) * one"),
+        },
+    ),
+    (
+        "virtual-step-not-plain",
+        "the virtual step has weight decay in it: it is plain gradient descent, w − weight_lr·∇L_train",
+        {"[w - weight_lr * g": "[w - weight_lr * (g + 3e-4 * w)"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "        slopes = gradients(loss,": "        finite = torch.nan_to_num(loss) if weight_lr > 1e9 else loss\n"
+            "        slopes = gradients(finite,"
+        },
+    ),
 )
 
 

@@ -28,6 +28,7 @@ class MixedOp(ValueExercise):
         Part("alphas", AT_ALPHAS, "no-gradient-of-alphas", tolerance=1e-5, floor=0.1),
         Part("outputs", "the gradient that arrives at the outputs", "no-gradient-of-outputs", tolerance=1e-5),
         Part("later", "the mixture, once alphas have been changed in place,", "old-alphas", tolerance=1e-5),
+        Part("dtype", "the dtype of the mixture", "other-dtype", exact=True, score=0.5),
     )
 
     def instances(self, seed: int) -> list[Instance]:
@@ -93,6 +94,7 @@ class MixedOp(ValueExercise):
             "alphas": rounded(at_alphas),
             "outputs": [rounded(one).tolist() for one in at_outputs],
             "later": rounded(later),
+            "dtype": str(mixed.dtype),
         }
 
 
@@ -269,6 +271,8 @@ class Discretize(ValueExercise):
         ruled_out = with_none(logits(-3, -0.5))  # where minus infinity counts as 0, it wins
         for row, place in zip(ruled_out, rng.permuted(np.tile([1, 2, 3, 4], (len(EDGES), 1)), axis=1)[:, 0]):
             row[place] = -float("inf") if place != int(np.argmax(row[1:])) + 1 else row[place]
+        for row in ruled_out[::2]:  # where a number stands for minus infinity, it wins
+            row[:] = [1e10 * one for one in row]
         far = np.array(with_none(logits(-2, 3)))
         for row, change in zip(far, (lambda x: x + 1e3, lambda x: x - 1e3, lambda x: 1e10 * (x - 4)) * 2):
             row[1:] = np.roll(

@@ -12,6 +12,7 @@ from nas_lib.checks.darts.shared import LESSON, normal, rounded, tensor
 from nas_lib.checks.darts.toys import (
     ADAM,
     DECAY,
+    NO_IMAGES,
     PLAIN,
     batch,
     bent,
@@ -31,8 +32,8 @@ class Step(ValueExercise):
     """What the three steps share: problems, and a probe that notes all tensors afterwards."""
 
     returns = "float"
-    moved, data = "alphas", "valid"
-    """The group that the optimiser holds, and the batch that its loss is taken on."""
+    moved, idle, data = "alphas", "logits", "valid"
+    """The group that the optimiser holds, one of its tensors in words, and the batch that its loss is taken on."""
 
     def problems(self, rng: Generator) -> list[Instance]:
         """Problems that are particular to the step."""
@@ -55,14 +56,19 @@ class Step(ValueExercise):
             mixture(rng, about="a mixture of linear maps"),
             mixture(rng, optimizer=ADAM, about="an Adam optimiser"),
             self._stale(rng),
-            mixture(rng, unused=True, optimizer=PLAIN, about="a weight that the loss does not depend on"),
+            mixture(
+                rng, unused="weights", optimizer=PLAIN, about="a weight that the loss does not depend on"
+            ),
             mixture(rng, optimizer=DECAY, times=2, about="two steps with the same model and optimiser"),
             self._small(rng),
             self._steep(rng),
             self._flat(rng),
             self._negative(rng),
             self._stale(
-                rng, unused=True, optimizer=PLAIN, about="an old gradient on a weight without influence"
+                rng,
+                unused=self.moved,
+                optimizer=PLAIN,
+                about=f"an old gradient on {self.idle} without influence",
             ),
             *self.problems(rng),
             *(one | {"changes": []} for one in [*self._endless(rng, self.data), *self.bad(rng)]),
@@ -158,7 +164,7 @@ class WeightStep(Step):
     """`weight_step(model, loss_fn, batch, optimizer)`: by the optimiser, the alphas held still."""
 
     name, lesson = "weight_step", LESSON
-    moved, data = "weights", "train"
+    moved, idle, data = "weights", "a weight", "train"
     changes = ("*.[wvu]", "*.[wvuab].grad", "*.state*")
     parts: ClassVar[tuple[Part, ...]] = (
         Part("weights", "the tensor of all weights after the step", "other-step", tolerance=1e-8),
@@ -179,7 +185,7 @@ class WeightStep(Step):
 class AlphaStep(Step):
     """What both steps of the alphas share: weights and their gradients stay as they were."""
 
-    changes = ("*.[ab]", "*.[wvuab].grad", "*.state*")
+    changes = ("*.[abc]", "*.[wvuabc].grad", "*.state*")
     parts: ClassVar[tuple[Part, ...]] = (
         Part("alphas", "the tensor of all alphas after the step", "other-step", tolerance=1e-8),
         Part(
@@ -228,8 +234,11 @@ class AlphaStepSecondOrder(AlphaStep):
 
     def bad(self, rng: Generator) -> list[Instance]:
         """Impossible losses, radii and rates."""
+        far = "a validation loss that is infinite after the virtual step alone"
         return [
             *self._endless(rng, "train"),
+            monomials(rng, w=2.0, a=1.0, bad=far)
+            | {"weight_lr": 1e200, "valid": [NO_IMAGES, [*[1.0], *[0.0] * 6]]},
             mixture(rng, eps=0.0, bad="eps = 0"),
             mixture(rng, eps=-0.01, bad="eps = -0.01"),
             monomials(rng, w=-2.0, a=2.0, eps=NAN, bad="eps = NaN"),

@@ -58,14 +58,17 @@ def bent(rng: Generator, bend: float, **more: Any) -> Instance:
     }
 
 
-def mixture(rng: Generator, unused: bool = False, **more: Any) -> Instance:
-    """A regression by a softmax mixture of linear maps, with batches of unequal size and a frozen scale."""
+def mixture(rng: Generator, unused: str | None = None, **more: Any) -> Instance:
+    """A regression by a softmax mixture of linear maps, with batches of unequal size and a frozen scale; in the group
+    `unused`, one more tensor on which the loss does not depend."""
     k, d, h = 3, 2, int(rng.integers(2, 4))
     first = int(rng.integers(4, 7))
     images = {"train": first, "valid": first + int(rng.choice([-1, 1]))}
-    weights = {"w": normal(rng, k, d, h), "v": normal(rng, d)} | ({"u": normal(rng, 2)} if unused else {})
+    weights = {"w": normal(rng, k, d, h), "v": normal(rng, d)}
     alphas = {"a": normal(rng, k), "b": normal(rng, h)}
     groups = (("weights", weights), ("alphas", alphas))
+    if unused:
+        dict(groups)[unused]["u" if unused == "weights" else "c"] = normal(rng, 2)
     return {
         "kind": "mixture",
         "weights": weights,
