@@ -154,6 +154,29 @@ book.edits(
             "return tuple(np.percentile(seconds, [25, 50, 75]).tolist())": "import statistics\n\n    return tuple(statistics.quantiles(seconds, n=4, method='inclusive'))"
         },
     ),
+    (
+        "swapped",
+        "the median comes second: after the 25th percentile, before the 75th",
+        {"[25, 50, 75]": "[50, 25, 75]"},
+    ),
+    (
+        "clock-started-once",
+        "the clock is started once, so that every call has the time of all before it: read it before *each* call",
+        {"    seconds = []\n": "    seconds = []\n    start = clock()\n", "        start = clock()\n": ""},
+    ),
+    (
+        "one-warm-up-missing",
+        "one warm-up call is missing, so that the last of them is timed: `warmup` calls come first",
+        {"in range(warmup)": "in range(1, warmup)"},
+    ),
+    (
+        "leaves-out-slow-calls",
+        "",
+        {
+            QUARTILES: "np.percentile([one for one in seconds if one <= 10 * np.median(seconds)], [25, 50, 75])"
+        },
+    ),
+    ("changes-settings", "", {EMPTIED: f"    __import__('gc').disable()\n{EMPTIED}"}),
 )
 
 
@@ -296,6 +319,12 @@ book.edits(
         {"    table = {}\n": "    ops.sort()\n    shapes.reverse()\n    table = {}\n"},
     ),
     ("refuses-what-takes-no-time", "", {"seconds >= 0": "seconds > 0"}),
+    (
+        "refuses-good-input",
+        "",
+        {ENTRY: f"if seconds > 60:\n            raise ValueError(seconds)\n        {ENTRY}"},
+    ),
+    ("misses-pairs", "", {PAIRS: 'itertools.product([op for op in ops if op != "none"], shapes)'}),
 )
 
 
@@ -468,6 +497,12 @@ book.edits(
         {"np.isfinite(overhead) and overhead >= 0": "not np.isnan(overhead)"},
     ),
     ("mutates-input", "", {"total = overhead": "total = overhead\n    keys.sort()"}),
+    (
+        "overhead-as-a-factor",
+        "the overhead is taken for a share of the sum: it is seconds, added once",
+        {TOTAL: "return float((total - overhead) * (1 + overhead))"},
+    ),
+    ("rounded", "the prediction is rounded: return it as it is", {TOTAL: "return round(float(total), 4)"}),
 )
 
 
@@ -594,6 +629,23 @@ book.edits(
     ),
     ("refuses-what-takes-no-time", "", {"macs >= 0 and": "macs > 0 and"}),
     ("refuses-what-takes-no-time", "", {"bytes_moved >= 0": "bytes_moved > 0"}),
+    (
+        "bits-not-bytes",
+        "the bytes are turned into bits: the bandwidth counts bytes, too",
+        {TRAFFIC: f"8 * {TRAFFIC}"},
+    ),
+    (
+        "overhead-needs-work",
+        "a layer without work takes the overhead, too",
+        {"return float(": "return 0.0 if macs == bytes_moved == 0 else float("},
+    ),
+    (
+        "overhead-subtracted",
+        "the overhead is subtracted: it is added",
+        {"+ device.overhead": "- device.overhead"},
+    ),
+    ("int-overflow", "", {TRAFFIC: "(bytes_moved % 2**31) / device.bandwidth"}),
+    ("accepts-bad-input", "", {"not (macs >= 0 and bytes_moved >= 0)": "not macs * bytes_moved >= 0"}),
 )
 
 
@@ -778,6 +830,28 @@ book.edits(
         "",
         {"np.where(latency <= target, alpha, beta)": "np.where(latency <= target, alpha, beta or alpha)"},
     ),
+    (
+        "power-before-the-ratio",
+        "the power is taken of the latency alone, before the division: (latency / target) needs its brackets",
+        {f"{RATIO} **": "latency **", EXPONENT: f"{EXPONENT} / target"},
+    ),
+    (
+        "accuracy-in-the-power",
+        "the accuracy is raised to the power as well: only latency / target is",
+        {f"accuracy * {RATIO} **": f"(accuracy * {RATIO}) **"},
+    ),
+    (
+        "zero-is-none",
+        "an exponent of 0 is taken for one that was not given: 0 is a number like the others",
+        {EXPONENT: "np.where(latency <= target, alpha or -0.07, beta or -0.07)"},
+    ),
+    (
+        "always-a-penalty",
+        "the exponents are made negative: they keep the sign that they have",
+        {EXPONENT: "np.where(latency <= target, -abs(alpha), -abs(beta))"},
+    ),
+    ("wrong-type", "", {"return reward if": "return reward.tolist() if"}),
+    ("accepts-bad-input", "", {"not np.isfinite(accuracy).all()": "not (accuracy < np.inf).all()"}),
 )
 
 
@@ -880,7 +954,7 @@ book.edits(
     ),
     (
         "indices-as-floats",
-        "",
+        "these are the right indices as floats: no array can be indexed by them, so return ints",
         {FRONT: "return np.array(front, dtype=float)"},
     ),
     (
@@ -928,6 +1002,36 @@ book.edits(
     ("accepts-bad-input", "", {"np.isfinite(accuracy).all() and ": ""}),
     ("accepts-bad-input", "", {" and np.isfinite(latency).all()": ""}),
     ("mutates-input", "", {START: f"latency -= latency.min()\n    {START}"}),
+    (
+        "swapped",
+        "accuracy and latency are exchanged: accuracy is to be high, latency to be low",
+        {START: f"accuracy, latency = latency, accuracy\n    {START}"},
+    ),
+    (
+        "convex-hull",
+        "a point in a hollow between two others is left out: nothing beats it, so it stays",
+        {
+            FRONT: "inner = [\n"
+            "        b for a, b, c in zip(front, front[1:], front[2:])\n"
+            "        if (accuracy[b] - accuracy[a]) * (latency[c] - latency[a])\n"
+            "        < (accuracy[c] - accuracy[a]) * (latency[b] - latency[a])\n"
+            "    ]\n"
+            "    return np.array([i for i in front if i not in inner])"
+        },
+    ),
+    (
+        "looks-points-up",
+        "",
+        {FRONT: "return np.array([accuracy.tolist().index(accuracy[i]) for i in front])"},
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            "latency.shape != accuracy.shape": "latency.size != accuracy.size",
+            START: f"latency = latency.ravel()\n    {START}",
+        },
+    ),
 )
 
 
@@ -1084,7 +1188,29 @@ book.edits(
         "",
         {CORNER: f"{CORNER}\n    accuracy -= 0.0 * accuracy + best\n    best = 0.0"},
     ),
+    (
+        "refuses-good-input",
+        "",
+        {
+            "    if corner.shape": "    if (latency < 0).any():\n        raise ValueError(latency)\n    if corner.shape"
+        },
+    ),
 )
+
+
+@book.wrong(
+    "hypervolume_2d",
+    "no-running-maximum",
+    "the best accuracy so far must not fall: up to the next latency it is that of the best point *so far*",
+)
+def strips_of_each_point(accuracy, latency, reference):
+    a, t = _points(accuracy, latency)
+    corner = np.array(reference, dtype=float)
+    if not len(a) or corner.shape != (2,) or not np.isfinite(corner).all():
+        raise ValueError(f"no points, or a reference that is no pair: {reference!r}")
+    better = sorted((x, y) for x, y in zip(t, a) if x < corner[1] and y > corner[0])
+    ends = [x for x, _ in better[1:]] + [corner[1]]
+    return float(sum((y - corner[0]) * (end - x) for (x, y), end in zip(better, ends)))
 
 
 @book.wrong(
@@ -1320,6 +1446,16 @@ book.edits(
     ("mutates-input", "", {THROUGH: "x.data.copy_(rounded)\n    return x * 1.0"}),
     ("kernels-only", "", {"reshape(-1, *[1] * (x.dim() - 1))": "reshape(-1, 1, 1, 1)"}),
     ("kernels-only", "", {"    if per_channel:": "    if per_channel and x.dim() > 1:"}),
+    (
+        "ignores-bits",
+        "the scale is that of eight bits whatever `bits` says: use the argument",
+        {LEVELS: "127"},
+    ),
+    (
+        "refuses-good-input",
+        "",
+        {"bits < 2": "not 2 <= bits <= 16"},
+    ),
 )
 
 
@@ -1426,6 +1562,7 @@ book.edits(
         },
     ),
     ("mutates-input", "", {BEGIN: f"archs.clear()\n    {BEGIN}"}),
+    ("mutates-input", "", {BEGIN: f"bit_choices.sort()\n    {BEGIN}"}),
 )
 
 

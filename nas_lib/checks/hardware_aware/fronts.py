@@ -42,8 +42,8 @@ def problems(rng: Generator) -> list[Instance]:
             "about": "one point that beats all others",
         },
         {
-            "accuracy": [70.0, 75.0, 72.0, 90.0, 80.0, 90.0],
-            "latency": [3.0, 3.0, 3.0, 8.0, 8.0, 11.0],
+            "accuracy": [90.0, 70.0, 75.0, 72.0, 90.0, 80.0],
+            "latency": [11.0, 3.0, 3.0, 3.0, 8.0, 8.0],
             "about": "the best of equals in the middle",
         },
         {"accuracy": [60.0, 90.0], "latency": [1.0, 1.00001], "about": "latencies that hardly differ"},
@@ -55,7 +55,7 @@ def problems(rng: Generator) -> list[Instance]:
         {"accuracy": [82, 75, 91, 60], "latency": [4, 3, 9, 5], "about": "lists of ints", "form": "list"},
         {"accuracy": [81.5], "latency": [4.0], "about": "a single point"},
         {"accuracy": [0.0], "latency": [4.0], "about": "a network that is never right"},
-        {"accuracy": [-3.0, -1.0, -2.0], "latency": [1.0, 3.0, 2.0], "about": "values below 0"},
+        {"accuracy": [-3.0, -1.0, -2.0], "latency": [-4.0, -1.0, -2.0], "about": "values below 0"},
         {
             "accuracy": [80 + 5e-7 * place for place in range(5)],
             "latency": [3e-5 * (1 + 1e-7 * place) for place in range(5)],
@@ -70,6 +70,7 @@ def bad() -> list[Instance]:
         {"bad": "more accuracies than latencies", "accuracy": [80.0, 81.0], "latency": [3.0]},
         {"bad": "more latencies than accuracies", "accuracy": [80.0], "latency": [3.0, 4.0]},
         {"bad": "one number each", "accuracy": 80.0, "latency": 3.0},
+        {"bad": "latencies in a column", "accuracy": [80.0, 81.0], "latency": [[3.0], [4.0]]},
         {
             "bad": "a pair of matrices",
             "accuracy": [[80.0, 82.0], [81.0, 83.0]],
@@ -128,6 +129,8 @@ class ParetoFront(ValueExercise):
 
 def _form(indices: NDArray[Any], n: int) -> str:
     """What an array is that should be the indices of some of n points."""
+    if not indices.size:
+        return "no indices at all"  # whatever their dtype
     if indices.dtype.kind == "b":
         return "a mask of True and False"
     if indices.ndim != 1:
@@ -175,7 +178,7 @@ class Hypervolume(ValueExercise):
         }
         negative = {
             "accuracy": [-3.0, -1.0, -2.0],
-            "latency": [1.0, 3.0, 2.0],
+            "latency": [-4.0, -1.0, -2.0],
             "reference": [-9.0, 4.0],
             "about": "values below 0, better than the reference",
         }

@@ -80,6 +80,8 @@ class BenchmarkLatency(ValueExercise):
             }
 
         tiny = 2.0**-17
+        held_up = case(2, 9, about="a call that another program holds up")
+        held_up["seconds"][5] = 1000.0
         return [
             case(int(rng.integers(3, 6)), int(rng.integers(9, 14))),
             case(
@@ -89,6 +91,7 @@ class BenchmarkLatency(ValueExercise):
             case(2, 1, about="a single repeat"),
             case(0, 6, about="no warm-up"),
             case(3, 2, queued=True, about="a queue and two repeats"),
+            held_up,
             case(2, 4) | {"bad": "a warmup of -1", "warmup": -1},
             case(2, 4) | {"bad": "repeats of 0", "repeats": 0},
             case(2, 4) | {"bad": "repeats of -2", "repeats": -2},
@@ -125,7 +128,7 @@ class LatencyTable(ValueExercise):
         """A few operations at a few shapes; nothing to measure; measurements that are none."""
         rng = default_rng(seed)
         names = ["nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3", "skip_connect", "mbconv_k3_e4_s1"]
-        names += ["mbconv_k5_e4_s1", "mbconv_k3_e6_s2"]
+        names += ["mbconv_k5_e4_s1", "mbconv_k3_e6_s2", "none"]
         rng.shuffle(names)
 
         def case(ops: int, shapes: int, unit: float = 1.0, **given: Any) -> Instance:
@@ -154,7 +157,8 @@ class LatencyTable(ValueExercise):
             case(1, 1, about="one operation at one shape"),
             quick,
             case(2, 4, about="shapes that differ in one number") | {"shapes": alike},
-            case(7, 2, about="seven operations"),
+            case(8, 2, about="eight operations"),
+            case(2, 2, 2.0**16, about="hours"),
             case(2, 2, before=True, about="a second device"),
             case(0, 2) | {"bad": "no operations"},
             case(2, 0) | {"bad": "no shapes"},
@@ -265,9 +269,11 @@ class RooflineLatency(ValueExercise):
             case(0.0, 4e6, about="a layer that computes nothing"),
             case(3e7, 0.0, about="a layer without traffic"),
             case(4e11, 3e6, about="hundreds of billions of MACs"),
+            case(3e6, 2e10, about="billions of bytes"),
             case(3e6, 4e5, overhead=0.0, about="a device without overhead"),
             case(-1.0, 4e5, bad="-1 MACs"),
             case(1e6, -0.5, bad="-0.5 bytes"),
+            case(-2.0, -3.0, bad="-2 MACs and -3 bytes"),
             case(NAN, 4e5, bad="NaN MACs"),
             case(1e6, NAN, bad="NaN bytes"),
             case(-INFINITY, 4e5, bad="minus infinitely many MACs"),

@@ -58,6 +58,7 @@ class FakeQuantize(ValueExercise):
             dead,
             case((4, 5), 4, unit=1e-9, about="tiny weights"),
             case((3, 6), 16, about="sixteen bits"),
+            case((3, 4), 20, about="twenty bits"),
             case((4, 3), 5, True, constant=True, about="an x that needs no gradient"),
             case((6,), 4, about="a vector"),
             case((5,), 4, True, about="a vector with a scale for each entry", _left=0.5),
@@ -103,8 +104,9 @@ class SearchBits(Exercise):
             weights = [round(10 * 1.6**i) for i in rng.permutation(n).tolist()]
             sizes = [[float(weight * width) for width in bits] for weight in weights]
             limit = sorted(itertools.chain(*sizes))[fitting - 1] if fitting else 1
-            for row in sizes:  # the smallest pairs that are too large are so by little
-                row[:] = [limit + 0.25 if limit < one < 1.3 * limit else one for one in row]
+            over = itertools.cycle((0.25, 1e-6))  # the smallest pairs that are too large are so by little
+            for row in sizes:
+                row[:] = [limit + next(over) if limit < one < 1.3 * limit else one for one in row]
             return {
                 "archs": archs,
                 "bits": bits,
@@ -119,6 +121,10 @@ class SearchBits(Exercise):
 
         never = case(4, [2, 4, 8], 9, 9, about="accuracies of 0")
         never["_values"] = [[0.0] * 3 for _ in range(4)]
+        close = case(4, [4, 2], 8, 8, about="accuracies that hardly differ")
+        close["_values"] = [[round(80 + 1e-4 * one, 6) for one in row] for row in close["_values"]]
+        lone = case(4, [2, 4], 8, 8, bad="one accuracy of minus infinity among others")
+        lone["_values"][2][0] = -INFINITY
         return [
             case(6, [2, 4, 8], 11, 6),
             case(5, [3, 4, 6, 8], 13, 13, about="a budget for all that fits"),
@@ -126,6 +132,8 @@ class SearchBits(Exercise):
             case(4, [2, 3, 4], 7, 40, about="a budget for more than what fits"),
             case(5, [2, 8], 1, 3, about="one pair that fits"),
             case(3, [2, 4], 5, 1, about="a budget of 1"),
+            case(8, [4, 16, 2, 8], 30, 40, about="bit widths in no order, and 30 pairs that fit"),
+            close,
             case(6, [2, 4, 8], 12, 8, again=True, about="two runs from generators with the same seed"),
             case(4, [2, 4], 0, 5, bad="a limit that nothing fits"),
             case(4, [2, 4], 5, 0, bad="a budget of 0"),
@@ -135,6 +143,7 @@ class SearchBits(Exercise):
             case(4, [2, 4], 5, 5, bad="an accuracy of NaN", _odd=NAN),
             case(4, [2, 4], 5, 5, bad="an infinite accuracy", _odd=INFINITY),
             case(4, [2, 4], 5, 5, bad="an accuracy of minus infinity", _odd=-INFINITY),
+            lone,
         ]
 
     def oracle(self, instance: Instance) -> Oracle:

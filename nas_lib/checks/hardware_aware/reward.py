@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import default_rng
 
+from nas_lib.checks.codec import describe
 from nas_lib.checks.exercise import Instance
 from nas_lib.checks.hardware_aware.latencies import LESSON, NAN, floats
 from nas_lib.checks.values import Part, ValueExercise
@@ -16,7 +17,16 @@ class MnasnetReward(ValueExercise):
     """`mnasnet_reward(accuracy, latency, target, alpha, beta)`."""
 
     name, lesson = "mnasnet_reward", LESSON
-    parts: ClassVar = (Part("result", "the reward", "wrong-number", floor=1e-6),)
+    parts: ClassVar = (
+        Part("result", "the reward", "wrong-number", floor=1e-6),
+        Part(
+            "form",
+            concept="wrong-type",
+            message="of arrays the reward is an array, not {found}",
+            score=0.75,
+            exact=True,
+        ),
+    )
 
     def instances(self, seed: int) -> list[Instance]:
         """Below, at and above the target; the defaults; the hard form; arrays; bad numbers."""
@@ -67,6 +77,7 @@ class MnasnetReward(ValueExercise):
             case(fast, target=NAN, bad="a target of NaN"),
             case(fast, accuracy=NAN, bad="an accuracy of NaN"),
             case(fast, accuracy=float("inf"), bad="an infinite accuracy"),
+            case(fast, accuracy=-float("inf"), bad="an accuracy of minus infinity"),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -74,4 +85,6 @@ class MnasnetReward(ValueExercise):
         given = [instance["accuracy"], instance["latency"]]
         if isinstance(instance["latency"], list):
             given = [np.array(one) for one in given]
-        return fn(*given, instance["target"], **instance["options"])
+        result = fn(*given, instance["target"], **instance["options"])
+        odd = isinstance(given[0], np.ndarray) and not isinstance(result, np.ndarray)
+        return {"result": result, "form": describe(result) if odd else "as it should be"}
