@@ -58,7 +58,7 @@ class AbsoluteReward(ValueExercise):
             case(cheap, beta=0.0, about="a beta of 0"),
             case(0.0, about="a network that costs nothing"),
             # Code that works on numbers alone loses a part.
-            case([cheap, dear, 10.0, cheap / 3], about="arrays", _left=0.75),
+            case([cheap, dear, 10.0, cheap / 3, *_floats(rng, 16, 1, 30)], about="arrays", _left=0.75),
             case([[cheap, dear], [2 * dear, 10.0]], about="arrays of two axes", _left=0.75),
             case(dear, target=0.0, bad="a target of 0"),
             case(dear, target=-10.0, bad="a target of -10"),
@@ -112,7 +112,7 @@ _CONDUCT: tuple[Part, ...] = (
 
 class _Masking(TensorExercise):
     """With `grad=False` nothing needs a gradient, so that a change in place would go through. With `strided` the first
-    argument's rows do not lie side by side in memory, as after a transposition."""
+    argument does not lie side by side in memory, as after a transposition of these two axes."""
 
     returns = "tensor"
 
@@ -127,9 +127,9 @@ class _Masking(TensorExercise):
             else instance[name]
             for name in self.arguments
         }
-        if instance.get("strided"):
+        if axes := instance.get("strided"):
             first = self.leaves[0]
-            given[first] = given[first].transpose(0, 1).contiguous().transpose(0, 1)
+            given[first] = given[first].transpose(*axes).contiguous().transpose(*axes)
         for name in self.leaves:
             given[name].requires_grad_(instance.get("grad", True))
         out = fn(*given.values())
@@ -180,6 +180,11 @@ class MaskedLinear(_Masking):
                 **given,
             }
 
+        def whole(*shape: int) -> Any:
+            return rng.integers(1, 5, shape).tolist()
+
+        far = case((2, 3), 4, 2)
+        far["weight"] = [[one, other, -one - other] for one, other, _ in far["weight"]]
         short, long, turned, wide, narrow, flat, deep, single, rows = (case((2, 3), 5, 2) for _ in range(9))
         single["bias"] = single["bias"][:1]
         rows["bias"] = [rows["bias"]]
@@ -199,7 +204,19 @@ class MaskedLinear(_Masking):
             case((3, 4), 5, 5, about="the full width"),
             case((2, 2, 3), 5, 4, grad=False, about="tensors that need no gradient"),
             case((3, 4), 6, 4, dtype="float32", about="float32"),
-            case((2, 5, 3), 4, 3, strided=True, about="an x that was transposed"),
+            # Small whole numbers, with exact sums in each order; then numbers whose differences a float32 loses.
+            case(
+                (2, 3),
+                4,
+                2,
+                dtype="float16",
+                x=whole(2, 3),
+                weight=whole(4, 3),
+                bias=whole(4),
+                about="float16",
+            ),
+            far | {"x": [[one + 1e6 for one in row] for row in far["x"]], "about": "inputs far from 0"},
+            case((2, 5, 3), 4, 3, strided=[0, 1], about="an x that was transposed"),
             case((2, 3), 5, 0, bad="a width of 0"),
             case((2, 3), 5, -2, bad="a width of -2"),
             case((2, 3), 5, 6, bad="a width of 6 for 5 features"),
@@ -243,8 +260,9 @@ class MaskedHeads(_Masking):
             case((5, 2, 6, 1), 1, about="heads of one number"),
             case((2, 4, 2, 3), 3, grad=False, about="values that need no gradient"),
             case((2, 3, 2, 3), 3, grad=False, about="all heads, and values that need no gradient"),
-            case((2, 4, 3, 2), 3, strided=True, about="values that were transposed"),
+            case((2, 4, 3, 2), 3, strided=[1, 2], about="values that were transposed"),
             case((2, 3, 2, 2), 2, dtype="float32", about="float32"),
+            case((2, 3, 2, 2), 2, dtype="float16", about="float16"),
             case((2, 4, 3, 5), 0, bad="no active heads"),
             case((2, 4, 3, 5), -1, bad="active = -1"),
             case((2, 4, 3, 5), 5, bad="5 active heads of 4"),
@@ -380,6 +398,8 @@ class InterleavedSearch(ValueExercise):
 
         level = case(8, 2, 2)
         level["rewards"] = [0.0, 5.0, -3.0, *level["rewards"][3:]]
+        even = case(5, 0, 1)
+        even["chances"] = default_rng(even["rng"]).random(5).tolist()
         return [
             case(14, 8, 4),
             case(6, 0, 0, about="no warm-up, and a policy that learns from the first step"),
@@ -389,6 +409,7 @@ class InterleavedSearch(ValueExercise):
             case(10, 3, 5, momentum=0.95, about="a momentum of 0.95"),
             case(20, 20, 10, chances=[0.5], about="a probability of one half"),
             case(24, 0, 3, chances=[0.0, 0.5, 1.0, 0.5], about="a probability that rises and falls"),
+            even | {"about": "a probability that is the number drawn"},
             level | {"about": "a first reward of 0, and one below 0"},
             case(0, 0, 0, closed=True, bad="no steps"),
             case(-3, 0, 0, closed=True, bad="steps = -3"),

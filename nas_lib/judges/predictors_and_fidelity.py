@@ -37,6 +37,8 @@ class Step:
     means: list[float] = field(default_factory=list)
     stds: list[float] = field(default_factory=list)
     bests: list[float] = field(default_factory=list)
+    asked: list[float] = field(default_factory=list)
+    """The means and stds that the acquisition was told, in any order."""
     forms: list[tuple[str, str, str]] = field(default_factory=list)
     """(who was called, with what, with what it should be)."""
 
@@ -90,6 +92,7 @@ def _runs(calls: Sequence[Call], budget: int) -> list[list[tuple[Step, float]]]:
             step.forms += [("the predictor", f"{call.args[1]} of candidates", "a list of candidates")]
         elif call.method == "acquire":
             step.bests.append(float(call.args[2]))
+            step.asked += [*call.args[0], *call.args[1]]
             step.forms += [("the acquisition", one, "an array") for one in call.args[3]]
         else:
             step.arch = tuple(call.args[0])
@@ -200,6 +203,16 @@ def _choice(step: Step, done: list[tuple[Arch, float]], where: str, default: boo
         return fail(
             "other-acquisition",
             f"with acquisition=None, {where} is not the candidate of the highest `expected_improvement`",
+        )
+    if rank and not set(step.asked) <= {*step.means, *step.stds}:
+        return fail(
+            "other-predictions",
+            f"before {where} the acquisition is told other means or stds than the predictor returned",
+        )
+    if rank and sorted(step.asked[: len(step.means)]) == sorted(step.stds) != sorted(step.means):
+        return fail(
+            "other-predictions",
+            f"before {where} the acquisition is told the stds in place of the means: the order is (mean, std, best)",
         )
     if rank:
         return fail(

@@ -140,6 +140,43 @@ book.edits(
             GOOD: f"arch = [next((op for op in OPS if op.startswith(str(one))), one) for one in arch]\n    {GOOD}"
         },
     ),
+    (
+        "contracts-skips",
+        "skips are left out of the sequence here: skip_connect is an operation like the others",
+        {
+            "        place = 0\n": "        path = [edge for edge in path if arch[edge] != 'skip_connect'] or path[:1]\n"
+            "        start = (0, 5, 30)[len(path) - 1]\n        place = 0\n"
+        },
+    ),
+    (
+        "drops-none",
+        "the long path is left out where it has a `none`: it is an operation like the others",
+        {SET: f"if len(path) < 3 or 'none' not in [arch[edge] for edge in path]:\n            {SET}"},
+    ),
+    (
+        "keeps-entries",
+        "entries of cells that were encoded before stay 1 here: begin with new zeros for each",
+        {
+            "encoding = np.zeros(5 + 25 + 125)": 'encoding = path_encoding.__dict__.setdefault("kept", np.zeros(155))',
+            "return encoding": "return encoding.copy()",
+        },
+    ),
+    (
+        "merges-cells",
+        "cells with the same operations on other edges get one encoding here",
+        {
+            "return encoding": "return path_encoding.__dict__.setdefault(str(sorted(arch)), encoding).copy()",
+        },
+    ),
+    ("accepts-bad-input", "", {GOOD: f"arch = [str(op).strip() for op in arch]\n    {GOOD}"}),
+    (
+        "accepts-bad-input",
+        "",
+        {
+            GOOD: "if len(arch) != 6 or arch[0] not in OPS",
+            "OPS.index(op)": "OPS.index(op if op in OPS else 'none')",
+        },
+    ),
     ("", "", {PLACE: "place += numbers[edge] * 5 ** (len(path) - 1 - path.index(edge))"}),
 )
 
@@ -317,9 +354,48 @@ book.edits(
         {PENALTY: "max(penalty, 1e-3) * np.eye(x.shape[1])"},
     ),
     (
-        "mutates-input",
-        "",
+        "changes-the-new",
+        "what is predicted is changed in place here, so that another answer comes when it is asked about again",
         {PREDICTOR: "lambda x_new: y_mean + np.subtract(x_new, x_mean, out=x_new) @ weights"},
+    ),
+    (
+        "drops-repeats",
+        "of architectures with equal encodings one is kept here: each training counts",
+        {MEANS: f"x, kept = np.unique(x, axis=0, return_index=True)\n    y = y[kept]\n    {MEANS}"},
+    ),
+    (
+        "looks-up",
+        "an architecture that was trained comes back with its own value here: predict it like the others",
+        {
+            PREDICTOR: "lambda x_new: np.array([next((b for a, b in zip(x[::-1], y[::-1]) if np.array_equal(a, row)), "
+            "y_mean + (row - x_mean) @ weights) for row in np.asarray(x_new, dtype=float)])"
+        },
+    ),
+    (
+        "remembers-batches",
+        "one array is filled for all predictions here: a later call overwrites what an earlier one returned",
+        {
+            PREDICTOR: "lambda x_new, kept={}: np.add(y_mean, (np.asarray(x_new, dtype=float) - x_mean) @ weights, "
+            "out=kept.setdefault(len(x_new), np.empty(len(x_new))))"
+        },
+    ),
+    (
+        "other-centre",
+        "x is centred by one mean of all its numbers here: each feature has its own",
+        {MEANS: "x_mean, y_mean = x.mean(), y.mean()"},
+    ),
+    (
+        "remembers-batches",
+        "a fit to as many numbers as an earlier one returns that one's predictor",
+        {
+            f"return {PREDICTOR}": "return ridge_predictor.__dict__.setdefault(f'{x.shape} {penalty}', "
+            f"{PREDICTOR})"
+        },
+    ),
+    (
+        "accepts-bad-input",
+        "",
+        {SHAPES: "x = x.reshape(len(x), -1)\n    if len(x) < 1 or y.shape != (len(x),)"},
     ),
     ("wrong-type", "", {PREDICTOR: "lambda x_new: list(y_mean + (np.asarray(x_new) - x_mean) @ weights)"}),
     (
@@ -570,6 +646,67 @@ book.edits(
         },
     ),
     (
+        "clipped",
+        "means are cut off at the values that were seen: a new cell may be better than all of them",
+        {
+            RETURNED: RETURNED.replace(
+                "y.mean() + explained.T @ residual",
+                "np.clip(y.mean() + explained.T @ residual, y.min(), y.max())",
+            )
+        },
+    ),
+    (
+        "clipped",
+        "means below 0 are cut off here: y may be in any unit",
+        {
+            RETURNED: RETURNED.replace(
+                "y.mean() + explained.T @ residual", "np.maximum(y.mean() + explained.T @ residual, 0)"
+            )
+        },
+    ),
+    (
+        "fits-a-part",
+        "only the first 20 points are used here: all are",
+        {"factor = np": "x, y = x[:20], y[:20]\n    factor = np"},
+    ),
+    (
+        "drops-repeats",
+        "a point that is there twice is kept once here: each training counts",
+        {
+            "factor = np": "x, kept = np.unique(x, axis=0, return_index=True)\n    y = y[kept]\n    factor = np"
+        },
+    ),
+    (
+        "drops-repeats",
+        "a point that is there twice stands once with the mean of its values here: each training has its own noise",
+        {
+            "factor = np": "x, place = np.unique(x, axis=0, return_inverse=True)\n    place = place.ravel()\n"
+            "    y = np.bincount(place, y) / np.bincount(place)\n    factor = np"
+        },
+    ),
+    (
+        "other-kernel",
+        "the squared distance is divided by the number of features here: it is their sum",
+        {EXPONENT: 'np.exp(-cdist(a, b, "sqeuclidean") / (2 * length**2 * a.shape[1]))'},
+    ),
+    (
+        "other-kernel",
+        "the length is doubled before it is squared here: −‖a − b‖² / (2 · length²)",
+        {EXPONENT: 'np.exp(-cdist(a, b, "sqeuclidean") / (2 * length) ** 2)'},
+    ),
+    (
+        "other-centre",
+        "y is centred by its median here: take its mean",
+        {RESIDUAL: "factor, y - np.median(y), lower", RETURNED: RETURNED.replace("y.mean()", "np.median(y)")},
+    ),
+    (
+        "wrong-type",
+        "",
+        {
+            RETURNED: "np.squeeze(y.mean() + explained.T @ residual), np.squeeze(np.sqrt(np.maximum(variance, 0.0)))"
+        },
+    ),
+    (
         "single-point",
         "",
         {
@@ -789,6 +926,29 @@ book.edits(
         "Φ is approximated by a logistic function here: norm.cdf is exact",
         {EI: "gain / (1 + np.exp(-1.702 * z)) + std * norm.pdf(z)"},
     ),
+    (
+        "approximation",
+        "Φ is approximated by a tanh here: norm.cdf is exact",
+        {EI: "gain * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))) / 2 + std * norm.pdf(z)"},
+    ),
+    (
+        "approximation",
+        "where z is above 3 the improvement is taken for mean − best here: the formula holds there too",
+        {ZERO: "np.where((std > 0) & (z <= 3), improvement, np.maximum(gain, 0.0))"},
+    ),
+    (
+        "approximation",
+        "z is cut off at −3 and 3 here: take it as it is",
+        {Z: "z = np.clip(gain / np.where(std > 0, std, 1.0), -3, 3)"},
+    ),
+    (
+        "overwrites-results",
+        "one array is filled for all calls here: a later one overwrites what an earlier one returned",
+        {
+            f"return {ZERO}": "kept = expected_improvement.__dict__.setdefault(str(mean.shape), np.empty(mean.shape))\n"
+            f"    kept[...] = {ZERO}\n    return kept"
+        },
+    ),
     ("rounded", "", {ZERO: f"np.round({ZERO}, 4)"}),
     (
         "forgets-the-density",
@@ -938,6 +1098,19 @@ book.edits(
     ("wrong-pool", "", {POOL: "candidates = unseen(min(pool - 1, len(space) - len(archs)) or 1)"}),
     ("wrong-pool", "", {POOL: "candidates = unseen(len(space) - len(archs))"}),
     ("endless", "", {POOL: "candidates = unseen(pool)"}),
+    ("wrong-pool", "", {POOL: "candidates = unseen(min(pool, 50, len(space) - len(archs)))"}),
+    (
+        "wrong-pool",
+        "",
+        {
+            "while len(found) < count:": "for _ in range(10 * count + 10):\n            if len(found) == count:\n                break",
+            "return found": "return found or [next(arch for arch in space if arch not in archs)]",
+        },
+    ),
+    ("other-acquisition", "", {DEFAULT: "acquisition = acquisition or (lambda mean, std, best: mean + std)"}),
+    ("other-predictions", "", {"acquisition(mean, std, max": "acquisition(mean, std**2, max"}),
+    ("other-predictions", "", {"acquisition(mean, std, max": "acquisition(std, mean, max"}),
+    ("wrong-type", "", {FIT: "predict_all = fit(list(archs), np.array(values)[:, None])"}),
     ("wrong-best", "", {"std, max(values))": "std, values[-1])"}),
     ("wrong-best", "", {"std, max(values))": "std, np.mean(values))"}),
     ("wrong-best", "", {"std, max(values))": "std, np.max(mean))"}),
@@ -954,7 +1127,7 @@ book.edits(
         "",
         {ACQUIRED: "rng.integers(1 + 0 * len(acquisition(mean, std, max(values))))"},
     ),
-    ("not-the-best-candidate", "", {ACQUIRED: "np.argmax(acquisition(mean, 0 * std, max(values)))"}),
+    ("other-predictions", "", {ACQUIRED: "np.argmax(acquisition(mean, 0 * std, max(values)))"}),
     (
         "not-a-candidate",
         "",
@@ -1232,6 +1405,51 @@ book.edits(
         "every bracket begins at the shortest training here: bracket s begins at ⌊max_epochs / eta^s⌋",
         {RUNG: "(n // eta**i, max_epochs // eta ** (most - i)) for i in range(s + 1)"},
     ),
+    (
+        "float-configs",
+        "a config is added by rounding: a float a bit above 8019 becomes 8020. Divide whole numbers by //",
+        {N: "n = math.ceil((most + 1) / (s + 1) * eta**s)"},
+    ),
+    (
+        "logarithm",
+        "a bracket too many is there just below a power of eta: more is added to the logarithm than it lacks",
+        {MOST: "most = int(math.log(max_epochs, eta) + 1e-6)\n    while False:"},
+    ),
+    (
+        "logarithm",
+        "S is a logarithm rounded to the nearest here: it is the largest number with eta^S ≤ `max_epochs`",
+        {MOST: "most = round(math.log(max_epochs, eta))\n    while False:"},
+    ),
+    (
+        "rung-order",
+        "the rungs of a bracket stand from the longest training to the shortest here: the shortest comes first",
+        {"brackets.append(rungs)": "brackets.append(rungs[::-1])"},
+    ),
+    (
+        "wrong-epochs",
+        "epochs are multiplied from the first rung on, up to the last: each is ⌊max_epochs / eta^(s − i)⌋",
+        {RUNG: "(n // eta**i, max_epochs // eta**s * eta**i if i < s else max_epochs) for i in range(s + 1)"},
+    ),
+    (
+        "rounds-up-the-rung",
+        "the rest of a rung is rounded to the nearest here: ⌊n / eta^i⌋ go on",
+        {RUNG: "(round(n / eta**i), max_epochs // eta ** (s - i)) for i in range(s + 1)"},
+    ),
+    (
+        "missing-rung",
+        "a bracket has s + 1 rungs: the last is missing",
+        {RUNG: "(n // eta**i, max_epochs // eta ** (s - i)) for i in range(s)"},
+    ),
+    (
+        "remembers-brackets",
+        "brackets of an earlier call come back for other epochs with the same eta",
+        {"return brackets": "return hyperband_brackets.__dict__.setdefault(f'{eta} {most}', brackets)"},
+    ),
+    (
+        "missing-rung",
+        "a bracket has no more than eight rungs here: it has s + 1",
+        {"brackets.append(rungs)": "brackets.append(rungs[-8:])"},
+    ),
     ("wrong-type", "", {"brackets.append(rungs)": "brackets.append(tuple(rungs))"}),
     ("flat", "", {"brackets.append(rungs)": "brackets.extend(rungs)"}),
     ("wrong-type", "", {RUNG: "[n // eta**i, max_epochs // eta ** (s - i)] for i in range(s + 1)"}),
@@ -1481,6 +1699,58 @@ book.edits(
         "one-promotion-behind",
         "a rung promotes only when it has grown by eta results here: whoever is among the best ⌊n/eta⌋ may go on at once",
         {BEST: "(order[: len(results) // eta] if len(results) % eta == 0 else [])"},
+    ),
+    (
+        "rounds-up",
+        "n/eta is rounded to the nearest here: it is rounded down",
+        {BEST: "order[: round(len(results) / eta)]"},
+    ),
+    (
+        "rungs-without-promotion",
+        "only results of the first rung are promoted here: those of every rung but the last can be",
+        {HIGHEST: "for rung in range(min(1, len(lengths) - 1)):"},
+    ),
+    (
+        "rungs-without-promotion",
+        "nobody is promoted to the last rung here: begin with the last rung but one",
+        {HIGHEST: "for rung in range(len(lengths) - 3, -1, -1):"},
+    ),
+    (
+        "not-the-best",
+        "of those that may go on the worst goes first here: the best does",
+        {f"for place in {BEST}": f"for place in {BEST}[::-1]"},
+    ),
+    (
+        "not-the-best",
+        "of those that may go on the one that finished first goes first here: the best does",
+        {f"for place in {BEST}": f"for place in sorted({BEST})"},
+    ),
+    (
+        "merges-equals",
+        "results of equal value stay two: here a promotion of one counts for the other",
+        {
+            "if place not in promoted[rung]": "if not any(results[one][0] == results[place][0] for one in promoted[rung])"
+        },
+    ),
+    (
+        "one-for-all-rungs",
+        "the same places count as promoted in all rungs here: each rung has its own",
+        {"promoted = [set() for _ in lengths]": "promoted = [set()] * len(lengths)"},
+    ),
+    (
+        "started-order",
+        "of results of the same second the one that was started last comes first here: the one started first does",
+        {PUSH: "heapq.heappush(running, (now + took, -started, rung, config, value))"},
+    ),
+    (
+        "empty-configs",
+        "a config that counts as false, such as 0 or an empty dict, is not promoted here: a config can be anything",
+        {"if place not in promoted[rung]": "if results[place][1] and place not in promoted[rung]"},
+    ),
+    (
+        "empty-configs",
+        "a config of None ends the search here: a config can be anything",
+        {TRAINED: f"if config is None:\n                return trials\n            {TRAINED}"},
     ),
     ("wrong-values", "", {NOTE: "trials.append((config, lengths[rung], round(value, 1), now))"}),
     ("wrong-type", "", {NOTE: "trials.append([config, lengths[rung], value, now])"}),
@@ -1805,6 +2075,28 @@ book.edits(
         {CODE: "((output.mean((2, 3)) if output.ndim == 4 else output) > 0).flatten(1).double()"},
     ),
     ("changes-the-network", "", {COPY: "probe, codes = net, []"}),
+    (
+        "not-the-determinant",
+        "only the diagonal of K is used here: the score is the logarithm of its determinant",
+        {SCORE: "float(agree.diagonal().log().sum())"},
+    ),
+    (
+        "whole-batch",
+        "images go through the network eight at a time here: batch norms in training mode see other statistics then",
+        {
+            "        probe(x)": "        for part in x.split(8):\n            probe(part)",
+            JOINED: "each = max(1, len(codes) // -(-len(x) // 8))\n    code = torch.cat("
+            "[torch.cat(codes[i : i + each], dim=1) for i in range(0, len(codes), each)])",
+        },
+    ),
+    (
+        "other-activations",
+        "a LeakyReLU counts here as well, for its name: only torch.nn.ReLU does",
+        {"isinstance(module, nn.ReLU)": "'relu' in type(module).__name__.lower()"},
+    ),
+    ("raises", "", {CODE: "(output > 0).view(len(output), -1).double()"}),
+    ("mutates-input", "", {JOINED: f"{JOINED}\n    net.zero_grad()"}),
+    ("accepts-bad-input", "", {IMAGES: "if len(x) < 1 or x.isnan().any() or (x == math.inf).any()"}),
     ("mutates-input", "", {JOINED: f"{JOINED}\n    x.mul_(0.5)"}),
     ("wrong-type", "", {f"return {SCORE}": "return torch.linalg.slogdet(agree).logabsdet"}),
     ("wrong-type", "", {f"return {SCORE}": "return tuple(torch.linalg.slogdet(agree))"}),

@@ -29,6 +29,11 @@ book.edits(
         {REWARD: f"accuracy * (1 + {PENALTY})"},
     ),
     (
+        "multiplied",
+        "the accuracy is multiplied by 1 + the penalty in percent here: the penalty is *added* to the accuracy",
+        {REWARD: f"accuracy * (1 + {PENALTY} / 100)"},
+    ),
+    (
         "ignores-beta",
         "`beta` is not used: it says how many points a deviation of 100 % costs",
         {PENALTY: "-np.abs(cost / target - 1)"},
@@ -335,6 +340,13 @@ book.edits(
         "features that are off are 0, not −infinity: that is for what goes into a softmax",
         {LINEAR: 'F.linear(x, weight, bias).masked_fill(~on, float("-inf"))'},
     ),
+    (
+        "keeps-the-mask",
+        "the mask of an earlier call with as many features is used again here, whatever the width",
+        {ON: "masked_linear.__dict__.setdefault(str(len(weight)), torch.arange(len(weight)) < width)"},
+    ),
+    ("loses-digits", "", {LINEAR: "F.linear(x.float(), weight.float(), bias.float()).to(x.dtype) * on"}),
+    ("wrong-dtype", "", {LINEAR: "F.linear(x, weight, bias) * on.float()"}),
     ("wrong-dtype", "", {LINEAR: "F.linear(x, weight, bias) * on.double()"}),
     ("wrong-dtype", "", {LINEAR: f"({LINEAR}).float()"}),
     ("raises", "", {LINEAR: "F.linear(x.view(-1, x.shape[-1]), weight, bias).view(*x.shape[:-1], -1) * on"}),
@@ -480,6 +492,23 @@ book.edits(
     ),
     ("not-a-new-tensor", "", {MASKED: "values if active == heads else values * on[:, None, None]"}),
     ("not-a-new-tensor", "", {MASKED: "values[:] if active == heads else values * on[:, None, None]"}),
+    (
+        "off-by-one",
+        "one head too few is on: active = 2 leaves heads 0 and 1",
+        {HEADS_ON: "torch.arange(heads, device=values.device) < max(active - 1, 1)"},
+    ),
+    (
+        "not-zero",
+        "heads that are off are 0, not a large number below 0: that is for what goes into a softmax",
+        {MASKED: "values.masked_fill(~on[:, None, None], -1e9)"},
+    ),
+    (
+        "keeps-the-mask",
+        "the mask of an earlier call with as many heads is used again here, whatever is active",
+        {HEADS_ON: "masked_heads.__dict__.setdefault(str(heads), torch.arange(heads) < active)"},
+    ),
+    ("raises", "", {MASKED: "(values.view(*values.shape[:2], -1) * on[:, None]).view(values.shape)"}),
+    ("wrong-dtype", "", {MASKED: "values * on[:, None, None].float()"}),
     ("wrong-dtype", "", {MASKED: "values * on[:, None, None].double()"}),
     ("wrong-dtype", "", {MASKED: f"({MASKED}).float()"}),
     ("raises", "", {MASKED: "(values.view(-1) * 1).view(values.shape) * on[:, None, None]"}),
@@ -913,6 +942,64 @@ book.edits(
         "returns-all-steps",
         "steps before `start` have no reward: steps − start rewards come back",
         {"    return rewards": "    return [0.0] * start + rewards"},
+    ),
+    (
+        "samples-first",
+        "all architectures are sampled before the first step here: one in each, by the policy as it is then",
+        {
+            "rewards, average = [], None": "rewards, average = [], None\n    sampled = [search.sample() for _ in range(steps)]",
+            "arch = search.sample()": "arch = sampled[step]",
+        },
+    ),
+    (
+        "at-the-probability",
+        "everything is trained also where the draw equals the probability here: only where it is below",
+        {DRAW: "everything = rng.random() <= probability(step)"},
+    ),
+    (
+        "other-step",
+        "from step `start` on everything is never trained at once here: the probability holds in every step",
+        {DRAW: "everything = rng.random() < (probability(step) if step < start else 0.0)"},
+    ),
+    (
+        "clipped",
+        "the advantage is cut off at −10 and 10 here: pass it on as it is",
+        {LEARN: "search.learn(arch, float(np.clip(reward - average, -10, 10)))"},
+    ),
+    (
+        "normalised",
+        "the advantage is divided by the standard deviation of the rewards here: it is reward − average",
+        {
+            LEARN: "search.learn(arch, (reward - average) / ((np.std(rewards) if len(rewards) > 1 else 0) or 1.0))"
+        },
+    ),
+    (
+        "ignores-momentum",
+        "`momentum` is not used: 0.9 of the old average are kept here",
+        {AVERAGE: "average = 0.9 * average + 0.1 * reward"},
+    ),
+    (
+        "best-as-baseline",
+        "the best reward so far is the baseline here: it is a moving average",
+        {AVERAGE: "average = max(average, reward)"},
+    ),
+    (
+        "bias-corrected",
+        "the average is divided by 1 − momentum^n here: it starts from the first reward, not from 0, and needs no correction",
+        {LEARN: "search.learn(arch, reward - average / (1 - momentum ** len(rewards)) if rewards else 0.0)"},
+    ),
+    (
+        "keeps-the-average",
+        "the average of an earlier call goes on here: each call starts from its own first reward",
+        {
+            "rewards, average = [], None": 'rewards, average = [], interleaved_search.__dict__.get("kept")',
+            "rewards.append(reward)": "rewards.append(reward)\n        interleaved_search.kept = average",
+        },
+    ),
+    (
+        "learns-from-the-good",
+        "only what is at least as good as the average is learned from here: every reward from step `start` on is",
+        {LEARN: f"reward >= average and {LEARN}"},
     ),
     ("wrong-type", "", {"    return rewards": "    return torch.tensor(rewards)"}),
     ("raises", "", {"0 <= start <= steps": "0 <= start < steps"}),

@@ -11,6 +11,8 @@ from nas_lib.checks.predictors_and_fidelity.shared import LESSON
 from nas_lib.checks.values import Part, ValueExercise
 from nas_lib.spaces import OPS, Cell
 
+OTHER = (OPS[4], OPS[1], OPS[3], OPS[2], OPS[0], OPS[1])
+
 
 class PathEncoding(ValueExercise):
     """`path_encoding(arch)`."""
@@ -38,11 +40,12 @@ class PathEncoding(ValueExercise):
             *({"arch": [op] * 6, "about": f"{op} on every edge"} for op in OPS),
             {"arch": [one, "none", other, "none", third, "none"], "about": "a cell with none on three edges"},
             {"arch": cell(), "form": "cell", "about": "a Cell of the library"},
-            {"arch": [one, other, third, "none", third, one], "form": "list", "about": "a list"},
+            {"arch": [other, one, third, third, "none", one], "form": "list", "about": "a list"},
             {"arch": cell(5), "bad": "a cell of five operations"},
             {"arch": cell(7), "bad": "a cell of seven operations"},
             {"arch": [], "bad": "a cell of no operations"},
             {"arch": [*cell(5), "conv_9x9"], "bad": "an unknown operation"},
+            {"arch": [*cell(2), "skip_connect ", *cell(3)], "bad": "a blank behind an operation's name"},
             {"arch": ["Skip_Connect", *cell(5)], "bad": "an operation with capitals"},
             {"arch": [*cell(3), "skip", *cell(2)], "bad": "a part of an operation's name"},
             {"arch": [3, *cell(5)], "bad": "a number in place of an operation's name"},
@@ -52,5 +55,7 @@ class PathEncoding(ValueExercise):
         """The encoding of the cell as a tuple, a list or the library's type, looked at after that of another cell."""
         make: Any = {"list": list, "cell": Cell}.get(instance.get("form", ""), tuple)
         found = fn(make(instance["arch"]))
-        fn(tuple(instance["arch"][::-1]))  # in one array for all cells it would overwrite the first
+        fn(
+            OTHER
+        )  # in one array for all cells it would overwrite the first; a sound one, also after bad input
         return found

@@ -57,9 +57,12 @@ class HyperbandBrackets(ValueExercise):
             ([81, 3], "the paper's own 81 epochs"),
             ([9, 3], ""),
             ([6, 2], "epochs that eta does not divide"),
+            ([7, 2], ""),
             ([243, 3], "243 epochs, the fifth power of eta"),
             ([1000, 10], "1000 epochs, the third power of eta"),
             ([729, 3], "729 epochs, the sixth power of eta"),
+            ([59_049, 3], "59049 epochs, the tenth power of eta"),
+            ([10**9 - 1, 10], "one epoch less than the ninth power of eta"),
             ([216, 6], "216 epochs, the third power of eta"),
             ([392, 7], "392 epochs, eta 7"),
             ([100, 4], "100 epochs, eta 4"),
@@ -252,6 +255,7 @@ class Asha(ValueExercise):
             case(3, 4, 1, 4, 60.0, _base=-60.0, kind="dicts", about="dicts as configs, values below 0"),
             case(4, 2, 1, 8, 30.0, _levels=2, _gain=0.0, kind="dicts", about="values with ties"),
             case(3, 2, 1, 8, 40.0, kind="cycle", about="configs that come again"),
+            case(3, 2, 1, 8, 30.0, kind="empty", about="configs such as None, 0 and an empty dict"),
             case(3, 2, 4, 4, 30.0, about="min_epochs = max_epochs"),
             case(60, 2, 1, 4, 3.0, about="more workers than results"),
             case(2, 2, 1, 4, 0.25, about="seconds in which nothing ends"),
@@ -334,11 +338,13 @@ class Asha(ValueExercise):
 
 
 def _proposer(kind: str) -> Callable[[], Any]:
-    """New configs, one at each call: names, dicts, or five tuples again and again."""
+    """New configs, one at each call: names, dicts, five tuples again and again, or such that count as false."""
     number = itertools.count()
     if kind == "dicts":
         return lambda: {"lr": next(number) / 64, "depth": 3}
     if kind == "cycle":
         five = [("conv", place) for place in range(5)]
         return lambda: five[next(number) % 5]
+    if kind == "empty":
+        return lambda: (None, 0, {}, "", [])[next(number) % 5]
     return lambda: f"n{next(number)}"

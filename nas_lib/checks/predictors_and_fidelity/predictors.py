@@ -17,7 +17,7 @@ from nas_lib.checks.values import Part, ValueExercise
 def _bad_data(good: Instance) -> list[Instance]:
     """Shapes that do not fit and numbers that are not finite, in x and y."""
     return [
-        good | {"bad": "x of one axis", "x": [row[0] for row in good["x"]], "x_new": good["x_new"][:1]},
+        good | {"bad": "x of one axis", "x": [row[0] for row in good["x"]], "x_new": [[0.5]]},
         good | {"bad": "no architectures", "x": np.zeros((0, 2)), "y": []},
         good | {"bad": "one value too few", "y": good["y"][:-1]},
         good | {"bad": "one value too many", "y": [*good["y"], 80.0]},
@@ -36,6 +36,12 @@ class RidgePredictor(ValueExercise):
     parts: ClassVar[tuple[Part, ...]] = (
         Part("batch", "the array of predictions", "wrong-predictions", tolerance=1e-8),
         Part("alone", "the list of predictions row by row", "wrong-predictions", tolerance=1e-8),
+        Part(
+            "later",
+            "the array of another fit's predictions, to each value + 1,",
+            "wrong-predictions",
+            tolerance=1e-8,
+        ),
         Part("form", "what the function returns", "wrong-type", exact=True, score=CONDUCT),
     )
 
@@ -55,6 +61,10 @@ class RidgePredictor(ValueExercise):
         bits = rng.integers(0, 2, size=(6, 12))
         bits[:, 3] = 1
         good = case(5, 2, 1.0)
+        sizes = case(9, 2, 0.5, about="features of very different sizes")
+        for key in ("x", "x_new"):
+            sizes[key] = [[one, round(500 * other, 1)] for one, other in sizes[key]]
+        again = table(rng, 3, 2)
         return [
             case(9, 3, round(float(rng.uniform(0.3, 3)), 2)),
             case(12, 2, 25.0, about="a large penalty"),
@@ -66,6 +76,9 @@ class RidgePredictor(ValueExercise):
             case(5, 2, 1.0, y=[-3.0, -1.0, -2.5, -1.5, -2.0], about="values below 0"),
             case(6, 2, 1, as_list=True, about="lists, and a penalty that is an int"),
             case(12, 2, 0.7, about="as much data as in an earlier case"),
+            sizes,
+            case(5, 2, 0.4, x=[*again, *again[:2]], y=[80.02, 80.35, 80.11, 80.3, 80.05], x_new=again)
+            | {"about": "architectures that were trained twice, and are asked about"},
             *_bad_data(good),
             *(
                 good | {"bad": f"a penalty of {said}", "penalty": value}
@@ -74,17 +87,18 @@ class RidgePredictor(ValueExercise):
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The predictions of some rows together, and of each alone, after another fit to as many numbers."""
+        """The predictions of some rows together, and of each alone, after another fit to as many numbers; and its."""
         make: Any = (lambda one: one) if instance.get("as_list") else np.array
         predictor = fn(make(instance["x"]), make(instance["y"]), instance["penalty"])
-        fn(make(instance["x"]), make([one + 1.0 for one in instance["y"]]), instance["penalty"])
+        more = (np.array(instance["y"]) + 1.0).tolist()
+        later = fn(make(instance["x"]), make(more), instance["penalty"])
         if predictor is None:
             return None
-        if not callable(predictor):
+        if not callable(predictor) or not callable(later):
             raise NotPlainData(f"returned {describe(predictor)}, not a function of encodings")
         rows = np.array(instance["x_new"])
         batch, alone = predictor(rows), [predictor(row[None]) for row in rows]
-        return {"batch": batch, "alone": alone, "form": form(batch, *alone)}
+        return {"batch": batch, "alone": alone, "later": later(rows), "form": form(batch, *alone)}
 
 
 class GaussianProcess(ValueExercise):
@@ -136,6 +150,9 @@ class GaussianProcess(ValueExercise):
             case(3, 2, 1, 1, x=[[0, 1], [1, 1], [1, 0]], y=[1, 3, 2], x_new=[[0, 0], [1, 1]])
             | {"about": "ints"},
             case(2, 2, 1.0, 0.2, y=[7000.0, 7001.0], about="values in the thousands"),
+            case(40, 3, 1.2, 0.1, about="40 points"),
+            case(2, 2, 1.0, 0.01, x=[[0.0, 0.0], [1.0, 0.0]], y=[-3.0, -2.0], x_new=[[1.6, 0.2]])
+            | {"about": "one new point, better than all that were seen"},
             *_bad_data(good),
             good | {"bad": "x_new with a feature too many", "x_new": table(rng, 3, 3)},
             good | {"bad": "x_new of one axis", "x_new": [0.5, 1.0]},
@@ -180,7 +197,7 @@ class ExpectedImprovement(ValueExercise):
         good = case([80.0, 81.0], [1.0, 2.0], 80.5)
         return [
             case(mean, std, 80.5),
-            case([82.25], [1.5], 80.0, about="a mean above the best"),
+            case([82.25, 84.25], [1.5, 1.25], 80.0, about="means above the best"),
             case([78.0, 76.5], [1.5, 1.0], 80.0, about="means below the best"),
             case([80.0], [0.7], 80.0, about="a mean that equals the best"),
             case([82.0, 80.0, 77.0], [0.0, 0.0, 0.0], 80.0, about="an std of 0"),
@@ -191,7 +208,7 @@ class ExpectedImprovement(ValueExercise):
             case([75.0, 82.0], [6.0, 9.0], 80.0, about="large stds"),
             case([[81.0, 79.0], [80.0, 82.0]], [[1.0, 2.0], [0.5, 0.0]], 80.0, about="two axes"),
             case([81, 79], [1, 2], 80, about="ints"),
-            case([81.5, 79.0], [1.0, 2.0], 80.0, as_list=True, about="lists"),
+            case([81.5, 79.0], [1.0, 2.0], 80.0, as_list=True, about="a list and a tuple"),
             good | {"bad": "an std of -1", "std": [1.0, -1.0]},
             good | {"bad": "more means than stds", "std": [1.0]},
             good | {"bad": "more stds than means", "mean": [80.0]},
@@ -207,8 +224,11 @@ class ExpectedImprovement(ValueExercise):
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
-        """The improvements of arrays, or of lists."""
-        given = instance["mean"], instance["std"]
-        if not instance.get("as_list"):
-            given = np.array(given[0]), np.array(given[1])
-        return fn(*given, instance["best"])
+        """The improvements of arrays, or of sequences, looked at after those of another call."""
+        mean, std = instance["mean"], instance["std"]
+        mean, std = (mean, tuple(std)) if instance.get("as_list") else (np.array(mean), np.array(std))
+        found = fn(mean, std, instance["best"])
+        fn(
+            np.zeros(np.shape(found)), np.ones(np.shape(found)), 0.0
+        )  # in one array it would overwrite the first
+        return found

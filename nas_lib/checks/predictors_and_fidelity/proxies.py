@@ -43,7 +43,7 @@ class NaswotScore(ValueExercise):
         rng = default_rng(seed)
         batch, n, h = int(rng.integers(4, 7)), int(rng.integers(5, 8)), int(rng.integers(24, 30))
         x = rng.normal(size=(batch, n)).round(3)
-        pictures = rng.normal(size=(batch, 1, 4, 5)).round(3)
+        pictures = rng.normal(size=(batch + 8, 1, 4, 5)).round(3)
         one = [linear(rng, n, h), RELU, linear(rng, h, 3)]
         deep = [
             linear(rng, n, h),
@@ -76,6 +76,8 @@ class NaswotScore(ValueExercise):
             case(deep, dtype="float32", about="a float32 network"),
             case([*one[:2], *one[:1], RELU], x, form="twice", about="a ReLU module that is called twice"),
             case(deep[:3], x, form="in place", about="activations that are changed in place afterwards"),
+            case([linear(rng, n, 24), RELU, linear(rng, 24, 3)], x, form="turned")
+            | {"about": "a ReLU whose output was transposed"},
             case(deep, x, form="nested", about="ReLUs within other modules"),
             case(deep, x, form="others", about="activations of other kinds beside a ReLU"),
             case(images, pictures, training=False, hooked=True, about="a network that has hooks already"),
@@ -90,6 +92,7 @@ class NaswotScore(ValueExercise):
             case(one, x[:0], bad="no images"),
             case(one, odd(NAN), bad="NaN in x"),
             case(one, odd(INFINITY), bad="infinity in x"),
+            case(one, odd(-INFINITY), bad="minus infinity in x"),
         ]
 
     def probe(self, fn: Any, instance: Instance, oracle: Any) -> Any:
@@ -99,6 +102,8 @@ class NaswotScore(ValueExercise):
         dtype = instance.get("dtype", "float64")
         net = _arranged(instance.get("form", ""), instance["layers"], dtype)
         net.train(instance.get("training", True))
+        for weight in net.parameters():
+            weight.grad = torch.ones_like(weight)
         if instance.get("hooked"):
             for module in net.modules():
                 module.register_forward_hook(_nothing)
@@ -146,6 +151,8 @@ def _drawn_by_hand(form: str, made: Any) -> Any:
                 return self.first(x)
             if form == "twice":
                 return self.relu(self.first(x)) + self.relu(self.second(x))
+            if form == "turned":
+                return self.second(self.relu(self.first(x).reshape(-1, 4, 6).transpose(1, 2)).flatten(1))
             found = self.relu(self.first(x))
             found.sub_(1.5)
             return self.second(found)

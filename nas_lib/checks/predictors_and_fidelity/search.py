@@ -27,7 +27,7 @@ class Surrogate:
 
     def __init__(self, instance: Instance) -> None:
         self._space, self._seed = space_of(instance), instance["_seed"]
-        self._low, self._high = instance["_range"]
+        self._low, self._high = instance["_predicted" if "_predicted" in instance else "_range"]
         self._fitted = 0
 
     def fit(self, archs: Any, values: Any, forms: Any) -> int:
@@ -103,10 +103,16 @@ class BayesianOptimization(SearchExercise):
             one_run(rng, choices=small, budget=10, initial=1, pool=4, about="a single random evaluation"),
             one_run(rng, choices=small, budget=9, initial=9, pool=4, about="random evaluations alone"),
             one_run(rng, choices=small, budget=10, initial=3, pool=1, about="pools of 1"),
-            one_run(rng, choices=small, budget=12, initial=3, pool=50, about="pools larger than the space"),
+            # Each acquisition is below 0.
+            one_run(rng, choices=small, budget=12, initial=3, pool=50, _predicted=[0.0, 10.0])
+            | {"about": "pools larger than the space"},
             one_run(rng, choices=small, budget=14, initial=4, pool=3, _levels=2, about="values with ties"),
+            one_run(rng, choices=[list("abcdefghij"), list("klmnopqrst")], budget=100, initial=93, pool=3)
+            | {"about": "the last of 100 architectures"},
             one_run(rng, choices=[["a"], ["b"]], budget=1, initial=1, pool=1, about="a space of one"),
-            one_run(rng, ops=ops, budget=14, initial=5, pool=9, default=True, about="acquisition=None"),
+            # Means above the best value, where an std counts for little: a confidence bound would say otherwise.
+            one_run(rng, ops=ops, budget=22, initial=5, pool=60, default=True, _predicted=[60.0, 140.0])
+            | {"about": "acquisition=None"},
             one_run(
                 rng,
                 choices=small,
@@ -159,7 +165,8 @@ class BayesianOptimization(SearchExercise):
         """The history of one run per seed."""
 
         def fit(archs: Any, values: Any) -> Any:
-            forms = [describe(archs), describe(values)]
+            held = describe(values) if np.ndim(values) == 1 else f"an array of the shape {np.shape(values)}"
+            forms = [describe(archs), held]
             oracle.call("fit", [list(arch) for arch in archs], np.ravel(values).tolist(), forms)
 
             def predict(candidates: Any) -> Any:
