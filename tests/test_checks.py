@@ -599,6 +599,37 @@ def _judged(call, **instance):
     )[0]
 
 
+def test_bad_input_is_refused_by_the_first_call_or_not_at_all():
+    calls = iter([lambda: 1, _raising(ValueError("n must be at least 1, got 0"))])
+    message = run_probe(Twice(), lambda: next(calls)(), {})
+    instance = {"bad": "n = 0"}
+    [verdict] = judging.verdicts(Twice(), [instance], [read_answer(message)], checks.Expected([Answer()]))
+    assert (verdict.score, verdict.concept) == (1 - judging.BAD_INPUT, "accepts-bad-input")
+    assert verdict.message == "with n = 0 no error is raised: raise a ValueError"
+
+
+def test_what_cannot_be_used_is_not_said_to_have_been_raised_by_the_learner():
+    item = checks.exercise("mixed_op")
+
+    def told(fn):
+        return judging.error_verdict({}, read_answer(run_probe(item, fn, _instances(item)[0]))).message
+
+    assert told(lambda *given: 3).startswith("what your code returned cannot be used: AttributeError: ")
+    assert told(lambda *given: given + 3).startswith("your code raised TypeError: ")
+
+
+class Twice(Exercise):
+    """A function without arguments, called twice."""
+
+    name, lesson = "twice", "none"
+
+    def instances(self, seed):
+        return [{}]
+
+    def probe(self, fn, instance, oracle):
+        return 1 + fn() + fn()
+
+
 class Plain(Exercise):
     """A function without arguments."""
 

@@ -55,6 +55,7 @@ class Answer:
         raised: names of the classes of that exception, its own first.
         changed: what a call changed though the exercise does not allow it, by path ("rewards", "model.bn.training").
         kinds: types of what the learner's function returned ("float", "torch.Tensor[float32]").
+        afterwards: no call of the learner's function raised the error: what it had returned could not be used.
         calls: the oracle's own log, kept outside the learner's process.
         seconds: wall time of the probe.
     """
@@ -64,6 +65,7 @@ class Answer:
     raised: Sequence[str] = ()
     changed: Sequence[str] = ()
     kinds: Sequence[str] = ()
+    afterwards: bool = False
     calls: Sequence[Call] = field(default_factory=list)
     seconds: float = 0.0
 

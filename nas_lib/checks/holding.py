@@ -29,7 +29,7 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 class Watch:
-    """Holds what calls of one function (or of a class's methods) must not change, and notes what they return.
+    """Holds what calls of one function (or of a class's methods) must not change, and notes what they return or raise.
 
     Args:
         changes: patterns of paths that may change.
@@ -42,6 +42,7 @@ class Watch:
         self._began_at: dict[Any, Any] = {}
         self.changed: list[str] = []
         self.kinds: list[str] = []
+        self.raised: BaseException | None = None
 
     def over(self, fn: Any) -> Any:
         """The function, watched. A class becomes a subclass of itself whose constructor and methods are watched."""
@@ -61,11 +62,11 @@ class Watch:
         def held(*args: Any, **kwargs: Any) -> Any:
             self._calls += 1
             if self._calls > EACH and self._calls & (self._calls - 1):
-                return fn(*args, **kwargs)
+                return self._called(fn, args, kwargs)
             given = _named(names, args) | kwargs
             before = snapshot(given)
             try:
-                result = fn(*args, **kwargs)
+                result = self._called(fn, args, kwargs)
             finally:
                 self._note(before, snapshot(given))
             kind = kind_of(result)
@@ -74,6 +75,13 @@ class Watch:
             return result
 
         return held
+
+    def _called(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        try:
+            return fn(*args, **kwargs)
+        except BaseException as error:
+            self.raised = error
+            raise
 
     def _making(self, init: Callable[..., Any]) -> Callable[..., Any]:
         """A constructor, watched but for the object that it fills. It may draw weights, which moves torch's
@@ -86,7 +94,7 @@ class Watch:
             given = _named(names, args) | kwargs
             before = snapshot(given)
             try:
-                init(made, *args, **kwargs)
+                self._called(init, (made, *args), kwargs)
             finally:
                 after = snapshot(given)
                 began, ended = before.get(_DRAWN), after.get(_DRAWN)

@@ -155,7 +155,8 @@ def judge_bad(exercise: Exercise, instance: Instance, answer: Answer) -> Verdict
     """Verdict on bad input: an error of a declared class, raised on purpose, is fine; else it costs `BAD_INPUT`."""
     what, wanted = instance["bad"], tuple(instance.get("raises", exercise.raises))
     raised, text = list(answer.raised), (answer.error or "").partition(":")[2]
-    if answer.error is None or answer.error_type == NotPlainData.__name__:
+    # The first call has to refuse it: not a later one, nor whoever uses what the first returned.
+    if answer.error is None or answer.kinds or answer.error_type == NotPlainData.__name__:
         found = exercise.returned(answer.value) if answer.error is None else None
         returned = "" if found is None else f" (it returned {show(found)})"
         return _accepts(f"with {what} no error is raised{returned}: raise {with_article(wanted[0])}")
@@ -211,4 +212,6 @@ def error_verdict(instance: Instance, answer: Answer) -> Verdict:
         return fail("uses-the-library", f"{text.partition(':')[2].strip()}: write it yourself")
     if kind == "Missing":
         return fail("missing", text.partition(":")[2].strip())
+    if answer.afterwards:
+        return fail("raises", f"what your code returned cannot be used: {text}{about}")
     return fail("raises", f"your code raised {text}{about}")

@@ -49,11 +49,12 @@ def run_probe(
         limit: is around the learner's code alone: no alarm rings while settings are brought back.
 
     Returns:
-        {"value": …} or {"error": "…", "raised": [names of its classes]}, with "changed" and "kinds" as in `Answer`.
+        {"value": …} or {"error": "…", "raised": [names of its classes], "afterwards": …}, with "changed" and "kinds",
+        as in `Answer`.
     """
     if isinstance(exercise, ConceptQuestion):
         with limit:
-            return _told(lambda: exercise.probe(fn, public_part(instance), oracle), fn)
+            return _told(lambda: exercise.probe(fn, public_part(instance), oracle), fn, Watch())
     if not callable(fn):
         return {
             "error": f"Missing: {exercise.name} is {describe(fn)}, not a function: pass its name, not a call"
@@ -63,15 +64,17 @@ def run_probe(
     with settings_kept():
         stir()
         with limit:
-            told = _told(lambda: exercise.probe(watched, public_part(instance), oracle), fn)
+            told = _told(lambda: exercise.probe(watched, public_part(instance), oracle), fn, watch)
     return told | {"changed": watch.changed, "kinds": watch.kinds}
 
 
-def _told(probe: Any, fn: Any) -> dict[str, Any]:
+def _told(probe: Any, fn: Any, watch: Watch) -> dict[str, Any]:
     try:
         return {"value": encode(probe())}
     except (Exception, SystemExit) as error:  # `exit()` in an exercise is the learner's mistake, not the end
-        return {"error": explain(error, fn), "raised": [kind.__name__ for kind in type(error).__mro__]}
+        returned = bool(watch.kinds) and error is not watch.raised and not _place(error.__traceback__, fn)
+        raised = [kind.__name__ for kind in type(error).__mro__]
+        return {"error": explain(error, fn), "raised": raised, "afterwards": returned}
 
 
 def read_answer(message: Any, oracle: Oracle | None = None, seconds: float = 0.0) -> Answer:
@@ -80,6 +83,7 @@ def read_answer(message: Any, oracle: Oracle | None = None, seconds: float = 0.0
     if type(message) is not dict:
         return Answer(error="NotPlainData: no answer came back", calls=calls, seconds=seconds)
     told: dict[str, Any] = {key: _names(message.get(key)) for key in ("raised", "changed", "kinds")}
+    told["afterwards"] = message.get("afterwards") is True
     if isinstance(message.get("error"), str):
         return Answer(error=clean(message["error"]), calls=calls, seconds=seconds, **told)
     try:

@@ -1536,7 +1536,7 @@ book.edits(
     ("accepts-bad-input", "", {"if not tau > 0:": "if tau <= 0:"}),
     ("accepts-bad-input", "", {"if not tau > 0:": "if not tau:"}),
     ("accepts-bad-input", "", {" or logits.isnan().any()": ""}),
-    ("wrong-error", "", {"logits.ndim < 1 or ": ""}),
+    ("accepts-bad-input", "", {"logits.ndim < 1 or ": ""}),
     ("wrong-error", "", {'raise ValueError(f"tau': 'raise RuntimeError(f"tau'}),
 )
 
