@@ -19,6 +19,8 @@ from nas_lib.checks.registry import exercises
 PUBLIC_SEED = 20_190_220
 """Seed of the instances in the learner's notebook; grading uses others."""
 PUBLIC_FOLDER = Path(__file__).resolve().parents[1] / "assets" / "checks"
+_SAMPLED = ("part", "shape", "count", "at", "values")
+"""Keys of what is kept of a large array (`values.Part.difference`): there are thousands, so files leave them out."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _stored(item: Exercise, reference: Any) -> dict[str, Any]:
         for instance, answer in zip(instances, expected.answers)
     ]
     known = [
-        {"concept": one.concept, "message": one.message, "differs": encode(list(one.differs))}
+        {"concept": one.concept, "message": one.message, "differs": encode([*map(_packed, one.differs)])}
         for one in expected.known
     ]
     return {"cases": cases} | ({"mistakes": known} if known else {})
@@ -94,7 +96,7 @@ def _read(stored: dict[str, Any]) -> Public:
 
     def known() -> list[Known]:
         return [
-            Known(one["concept"], one["message"], decode(one["differs"]))
+            Known(one["concept"], one["message"], [*map(_unpacked, decode(one["differs"]))])
             for one in stored.get("mistakes", [])
         ]
 
@@ -102,3 +104,11 @@ def _read(stored: dict[str, Any]) -> Public:
         [decode(case["instance"]) for case in cases],
         Expected([Answer(decode(case.get("expected"))) for case in cases], known),
     )
+
+
+def _packed(difference: Any) -> Any:
+    return list(difference.values()) if difference and tuple(difference) == _SAMPLED else difference
+
+
+def _unpacked(stored: Any) -> Any:
+    return dict(zip(_SAMPLED, stored, strict=True)) if isinstance(stored, list) else stored
