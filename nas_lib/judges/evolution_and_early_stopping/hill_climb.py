@@ -226,7 +226,7 @@ def _same_order(space: Any, runs: Sequence[Run]) -> Verdict | None:
     return count_verdict(
         sum(same),
         len(same),
-        1 / (len(space.neighbors(runs[0][0][0]))),
+        1 / len(space.neighbors(runs[0][0][0])),
         "order-not-random",
         "a round begins at the same place of `space.neighbors(arch)` as the round before",
     )
